@@ -1,0 +1,318 @@
+import { FOREVER } from './input.ts';
+import { KIND, NODE, type Snapshot, type Terms, type View } from './snapshot.ts';
+import { FAMILY, findChild, NO_NODE } from './tree.ts';
+import { joinView } from './view.ts';
+
+/** What the policy says of one question. `contain` comes with the ledger. */
+export const VERDICT = { DENY: 0, EMPTY: 1, ALLOW: 2, LOCAL: 3 } as const;
+
+/** Why, beside the rule: what the text for people is made from. */
+export const GROUND = {
+  /** A rule approves, or (EMPTY) matches but not for this type. */
+  RULE: 0,
+  /** Nothing in the view. */
+  NOTHING: 1,
+  /** The root, or a name with something written out under it. */
+  ABOVE: 2,
+  /** A special name decides. */
+  SPECIAL: 3,
+  /** DS or DNSKEY of an approved name or an ancestor, for a validator. */
+  CHAIN_OF_TRUST: 4,
+} as const;
+
+/** A question as `decide` wants it: the fields of `wire/question.ts`'s Query, or the same of any other name. */
+export interface Subject {
+  /** Wire name in lower case. */
+  readonly name: Uint8Array;
+  /** Where each label starts in it, the leftmost first. */
+  readonly labels: Uint8Array;
+  readonly labelCount: number;
+}
+
+/** A verdict with what it rests on. One object is filled again and again. */
+export class Decision {
+  verdict: number = VERDICT.DENY;
+  ground: number = GROUND.NOTHING;
+  /** Index into Snapshot.rules, or -1. */
+  rule = -1;
+  /** A stage or exception approves: TTLs are short. */
+  dynamic = false;
+  /** Seconds since 1970 at which the approval ends, or FOREVER. */
+  until = FOREVER;
+  /** The question's own node, or NO_NODE when it is written nowhere. */
+  node: number = NO_NODE;
+  /** With GROUND.SPECIAL, the node of the special name. */
+  special: number = NO_NODE;
+  /** The question lies in a reverse zone of private space. */
+  privateReverse = false;
+
+  /** What was asked; `first` labels on the left are left out of account when an ancestor is looked at. */
+  subject: Subject = { name: new Uint8Array(1), labels: new Uint8Array(0), labelCount: 0 };
+  first = 0;
+  /** Labels that count. */
+  count = 0;
+  type = 0;
+  now = 0;
+  /** How many of them the tree knows, from the right. */
+  depth = 0;
+  /** NODE bits of all nodes on the way. */
+  seen = 0;
+  /** Node of the question's i rightmost labels, for i up to `depth`. */
+  readonly path = new Int32Array(128);
+  /** The most specific rule that matches the name but not the type, or -1. */
+  refused = -1;
+}
+
+/**
+ * Decides one question for a view. `dnssec` is whether the client sent DO or CD, `now` seconds since 1970. Fills
+ * `out`. Walks labels, allocates nothing, and its cost depends on the name: not on how many rules there are.
+ */
+export function decide(
+  snapshot: Snapshot,
+  view: View,
+  subject: Subject,
+  type: number,
+  dnssec: boolean,
+  now: number,
+  out: Decision,
+): void {
+  walk(snapshot, subject, 0, out);
+  out.type = type;
+  out.now = now;
+  out.ground = GROUND.NOTHING;
+  out.verdict = VERDICT.DENY;
+  if (out.special !== NO_NODE) {
+    out.ground = GROUND.SPECIAL;
+    out.verdict = VERDICT.LOCAL;
+    out.rule = -1;
+    out.dynamic = false;
+    out.until = FOREVER;
+  } else if (approve(snapshot, view, out)) {
+    const local = out.node !== NO_NODE && (snapshot.nodeFlags[out.node]! & NODE.LOCAL) !== 0;
+    out.ground = GROUND.RULE;
+    out.verdict = local ? VERDICT.LOCAL : VERDICT.ALLOW;
+  } else {
+    out.rule = out.refused;
+    const written = out.node !== NO_NODE && isWrittenBelow(snapshot, view, out.node, now);
+    if (dnssec && (type === TYPE_DS || type === TYPE_DNSKEY) && (written || out.refused >= 0)) {
+      out.ground = GROUND.CHAIN_OF_TRUST;
+      out.verdict = VERDICT.ALLOW;
+    } else if (out.refused >= 0) {
+      out.ground = GROUND.RULE;
+      out.verdict = VERDICT.EMPTY;
+    } else if (written || isAboveSpecial(snapshot, out)) {
+      out.ground = GROUND.ABOVE;
+      out.verdict = VERDICT.EMPTY;
+    }
+  }
+}
+
+const TYPE_DS = 43;
+const TYPE_DNSKEY = 48;
+
+/** Finds the nodes on the way from the root to the subject, less its `first` leftmost labels. */
+function walk(snapshot: Snapshot, subject: Subject, first: number, out: Decision): void {
+  const { tree, nodeFlags } = snapshot;
+  const { name, labels } = subject;
+  const last = subject.labelCount - 1;
+  const count = subject.labelCount - first;
+  out.subject = subject;
+  out.first = first;
+  out.count = count;
+  out.special = NO_NODE;
+  out.privateReverse = false;
+  out.path[0] = 0;
+  let seen = nodeFlags[0]!;
+  let node = 0;
+  let depth = 0;
+  while (depth < count) {
+    const at = labels[last - depth]!;
+    const child = findChild(tree, node, name, at + 1, name[at]!);
+    if (child === NO_NODE) break;
+    node = child;
+    out.path[++depth] = node;
+    const flags = nodeFlags[node]!;
+    seen |= flags;
+    if ((flags & NODE.SPECIAL) !== 0) {
+      out.special = node;
+      break;
+    }
+    if ((flags & NODE.PRIVATE_REVERSE) !== 0) out.privateReverse = true;
+  }
+  out.depth = depth;
+  out.seen = seen;
+  out.node = depth === count ? node : NO_NODE;
+}
+
+/**
+ * Looks for a live rule that approves the walked name for `out.type`, the most specific first: exact, family, `*.`, the
+ * longest `**.` (DESIGN §3). Fills rule, dynamic and until, or `refused`.
+ */
+function approve(snapshot: Snapshot, view: View, out: Decision): boolean {
+  const { nodeFlags } = snapshot;
+  const count = out.count;
+  out.refused = -1;
+  out.rule = -1;
+  out.dynamic = false;
+  out.until = FOREVER;
+  if (out.node !== NO_NODE && bestAt(snapshot, view, out.node, KIND.EXACT, 0, out)) return true;
+  if (count === 0 || (out.seen & (NODE.STAR | NODE.GLOBSTAR | NODE.FAMILY)) === 0) return false;
+  if (out.depth >= count - 1) {
+    const parent = out.path[count - 1]!;
+    const flags = nodeFlags[parent]!;
+    if ((flags & NODE.FAMILY) !== 0 && bestFamily(snapshot, view, parent, out)) return true;
+    if ((flags & NODE.STAR) !== 0 && bestAt(snapshot, view, parent, KIND.STAR, 1, out)) return true;
+  }
+  for (let depth = Math.min(out.depth, count - 1); depth >= 0; depth--) {
+    const node = out.path[depth]!;
+    if ((nodeFlags[node]! & NODE.GLOBSTAR) === 0) continue;
+    if (bestAt(snapshot, view, node, KIND.GLOBSTAR, count - depth, out)) return true;
+  }
+  return false;
+}
+
+/**
+ * Among the view's live rules of this kind at this node that approve the type, takes the one that ends last. `extra` is
+ * how many labels stand in front of a wildcard's base; for a family, how many octets its prefix has.
+ */
+function bestAt(
+  snapshot: Snapshot,
+  view: View,
+  node: number,
+  kind: number,
+  extra: number,
+  out: Decision,
+): boolean {
+  const { postings, rules } = snapshot;
+  const end = postings.start[node + 1]!;
+  let found = false;
+  for (let at = joinView(postings, view, postings.start[node]!, end); at < end; ) {
+    const dynamic = view.dynamic[joinView.position] === 1;
+    for (let rule = postings.rule[at]! - 1; rule >= 0; rule = rules.next[rule]! - 1) {
+      if (rules.kind[rule] !== kind) continue;
+      const terms = rules.terms[rules.term[rule]!]!;
+      if (terms.until <= out.now) continue;
+      if (kind === KIND.FAMILY ? !inFamily(snapshot, rule, extra, out) : !fits(terms, extra, out)) continue;
+      if (!approvesType(terms, kind, out.type)) {
+        if (out.refused < 0) out.refused = rule;
+        continue;
+      }
+      // Of two that end together, the one that the identity always has: its answers may live longer.
+      if (found && (terms.until < out.until || (terms.until === out.until && (dynamic || !out.dynamic))))
+        continue;
+      found = true;
+      out.rule = rule;
+      out.until = terms.until;
+      out.dynamic = dynamic;
+    }
+    at = joinView(postings, view, at + 1, end);
+  }
+  return found;
+}
+
+/** A family's label is a prefix, a number and a suffix: every prefix that ends before a digit may lead to one. */
+function bestFamily(snapshot: Snapshot, view: View, parent: number, out: Decision): boolean {
+  const { name, labels } = out.subject;
+  const at = labels[out.first]! + 1;
+  // The longest prefix first: it is the most specific.
+  for (let prefix = name[at - 1]! - 1; prefix >= 0; prefix--) {
+    const octet = name[at + prefix]!;
+    if (octet < 0x30 || octet > 0x39) continue;
+    const node = findChild(snapshot.tree, (parent | FAMILY) >>> 0, name, at, prefix);
+    if (node !== NO_NODE && bestAt(snapshot, view, node, KIND.FAMILY, prefix, out)) return true;
+  }
+  return false;
+}
+
+function inFamily(snapshot: Snapshot, rule: number, prefix: number, out: Decision): boolean {
+  const { name, labels } = out.subject;
+  const at = labels[out.first]!;
+  const family = snapshot.rules.families.get(rule)!;
+  const digits = name[at]! - prefix - family.suffix.length;
+  if (digits < family.width) return false;
+  const first = at + 1 + prefix;
+  let value = 0;
+  for (let i = 0; i < digits; i++) {
+    const digit = name[first + i]! - 0x30;
+    if (digit < 0 || digit > 9) return false;
+    value = value * 10 + digit;
+  }
+  // Only the width pads: 007 is no member of {0..199}, 0200 none of {000..999}.
+  if (digits > family.width && name[first] === 0x30) return false;
+  if (value < family.low || value > family.high) return false;
+  for (let i = 0; i < family.suffix.length; i++)
+    if (name[first + digits + i] !== family.suffix[i]) return false;
+  return true;
+}
+
+/** Whether the `free` labels in front of a wildcard's base keep within its terms. */
+function fits(terms: Terms, free: number, out: Decision): boolean {
+  if (free === 0) return true;
+  if (free > terms.maxLabels) return false;
+  const { name, labels } = out.subject;
+  for (let i = 0; i < free; i++) if (name[labels[out.first + i]!]! > terms.maxLabelLength) return false;
+  return true;
+}
+
+/** Default types: A, AAAA, CNAME, and HTTPS where the name is written out. ANY asks about the name itself. */
+function approvesType(terms: Terms, kind: number, type: number): boolean {
+  if (type === TYPE_ANY) return true;
+  if (terms.typeBits === null) {
+    return type === 1 || type === 28 || type === 5 || (type === 65 && kind <= KIND.FAMILY);
+  }
+  if (type < 256) return (terms.typeBits[type >>> 5]! & (1 << (type & 31))) !== 0;
+  return terms.highTypes.includes(type);
+}
+
+const TYPE_ANY = 255;
+
+/** Whether a live name of the view is written out under this node, or a wildcard or family stands on it. */
+export function isWrittenBelow(snapshot: Snapshot, view: View, node: number, now: number): boolean {
+  const { postings } = snapshot;
+  const end = postings.start[node + 1]!;
+  for (let at = joinView(postings, view, postings.start[node]!, end); at < end; ) {
+    if (postings.below[at]! > now) return true;
+    at = joinView(postings, view, at + 1, end);
+  }
+  return false;
+}
+
+/** The root, and what special names lie under, exist for everyone. */
+function isAboveSpecial(snapshot: Snapshot, out: Decision): boolean {
+  return (
+    out.node === 0 || (out.node !== NO_NODE && (snapshot.nodeFlags[out.node]! & NODE.ABOVE_SPECIAL) !== 0)
+  );
+}
+
+const probe = new Decision();
+
+/**
+ * The closest ancestor in the view of the question that was decided, as how many labels it has; 0 is the root. With
+ * `self` the question itself counts: it is in the tree, and only its type or data is missing. A name that a wildcard
+ * approves is in the tree.
+ */
+export function closestAncestor(snapshot: Snapshot, view: View, decided: Decision, self: boolean): number {
+  const { subject, count } = decided;
+  probe.now = decided.now;
+  probe.type = TYPE_ANY;
+  // Beyond what the tree knows, only a pattern on the way approves: `*.` and families one label, `**.` any number.
+  const reach = (decided.seen & NODE.GLOBSTAR) !== 0 ? count : decided.depth + 1;
+  const known = (decided.seen & (NODE.STAR | NODE.FAMILY | NODE.GLOBSTAR)) !== 0 ? reach : decided.depth;
+  let labels = Math.min(count, known);
+  if (labels === count && !self) labels--;
+  for (; labels > 0; labels--) {
+    walk(snapshot, subject, count - labels, probe);
+    if (probe.special !== NO_NODE || isAboveSpecial(snapshot, probe)) return labels;
+    if (probe.node !== NO_NODE && isWrittenBelow(snapshot, view, probe.node, probe.now)) return labels;
+    if (approve(snapshot, view, probe)) return labels;
+  }
+  return 0;
+}
+
+/** Whether the view approves the name, for any type: what a target of MX, SRV, SVCB or HTTPS must be. */
+export function approvesName(snapshot: Snapshot, view: View, subject: Subject, now: number): boolean {
+  walk(snapshot, subject, 0, probe);
+  probe.now = now;
+  probe.type = TYPE_ANY;
+  return probe.special === NO_NODE && approve(snapshot, view, probe);
+}

@@ -1,0 +1,154 @@
+import type { Prefix } from './input.ts';
+import type { Identity, View } from './snapshot.ts';
+
+/** The view without rules: what a client sees that no identity claims. */
+export const EMPTY_VIEW: View = {
+  id: '0000000000000000',
+  sets: new Uint32Array(0),
+  dynamic: new Uint8Array(0),
+};
+
+/** Every client that no identity claims. */
+export const UNKNOWN: Identity = {
+  index: -1,
+  name: 'unknown',
+  owner: '',
+  reviewBy: null,
+  workload: null,
+  auditUntil: 0,
+  limits: { qps: 0, burst: 0, inFlight: 0 },
+  search: [],
+  addresses: [],
+  certificates: [],
+  view: EMPTY_VIEW,
+  stages: [],
+  at: null,
+};
+
+/**
+ * Which identity has an address, by longest prefix: the prefixes cut the address space into ranges that do not
+ * overlap, sorted by first address, so that one binary search answers. Values are identity indices, -1 for none.
+ */
+export interface AddressTable {
+  /** First address of each range, one word each. */
+  readonly start4: Uint32Array;
+  readonly owner4: Int32Array;
+  /** First address of each range, four words each. */
+  readonly start6: Uint32Array;
+  readonly owner6: Int32Array;
+}
+
+/**
+ * The index of the identity with this address, or -1. IPv4 is `w0` alone; a mapped address is its IPv4 address
+ * (RFC 4291 §2.5.5.2): dual-stack sockets show IPv4 clients so.
+ */
+export function findAddress(
+  table: AddressTable,
+  family: 4 | 6,
+  w0: number,
+  w1: number,
+  w2: number,
+  w3: number,
+): number {
+  if (family === 4) return find4(table, w0);
+  if (w0 === 0 && w1 === 0 && w2 === 0xffff) return find4(table, w3);
+  let low = 0;
+  let high = table.owner6.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (startsAfter(table.start6, 4 * middle, w0, w1, w2, w3)) high = middle;
+    else low = middle + 1;
+  }
+  return low === 0 ? -1 : table.owner6[low - 1]!;
+}
+
+function find4(table: AddressTable, address: number): number {
+  let low = 0;
+  let high = table.owner4.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (table.start4[middle]! > address) high = middle;
+    else low = middle + 1;
+  }
+  return low === 0 ? -1 : table.owner4[low - 1]!;
+}
+
+function startsAfter(
+  starts: Uint32Array,
+  at: number,
+  w0: number,
+  w1: number,
+  w2: number,
+  w3: number,
+): boolean {
+  if (starts[at] !== w0) return starts[at]! > w0;
+  if (starts[at + 1] !== w1) return starts[at + 1]! > w1;
+  if (starts[at + 2] !== w2) return starts[at + 2]! > w2;
+  return starts[at + 3]! > w3;
+}
+
+/** Cuts claims into ranges. No two claims have the same prefix. */
+export function addressTable(
+  claims: readonly { readonly prefix: Prefix; readonly identity: number }[],
+): AddressTable {
+  const four = ranges(
+    claims.filter(({ prefix }) => prefix.family === 4),
+    32,
+  );
+  const six = ranges(
+    claims.filter(({ prefix }) => prefix.family === 6),
+    128,
+  );
+  return {
+    start4: Uint32Array.from(four, ({ start }) => Number(start)),
+    owner4: Int32Array.from(four, ({ owner }) => owner),
+    start6: Uint32Array.from(
+      six.flatMap(({ start }) => [96n, 64n, 32n, 0n].map((shift) => Number((start >> shift) & 0xffff_ffffn))),
+    ),
+    owner6: Int32Array.from(six, ({ owner }) => owner),
+  };
+}
+
+interface Range {
+  start: bigint;
+  owner: number;
+}
+
+/** Sorted by start and, among equals, the wider first, prefixes nest like brackets: a stack tells who is inside. */
+function ranges(
+  claims: readonly { readonly prefix: Prefix; readonly identity: number }[],
+  bits: number,
+): Range[] {
+  const spans = claims
+    .map(({ prefix, identity }) => {
+      const start = prefix.words.reduce((sum, word) => (sum << 32n) | BigInt(word), 0n);
+      return {
+        start,
+        end: start + (1n << BigInt(bits - prefix.length)),
+        owner: identity,
+        length: prefix.length,
+      };
+    })
+    .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : a.length - b.length));
+  const out: Range[] = [];
+  const open: { end: bigint; owner: number }[] = [];
+  const put = (start: bigint): void => {
+    const owner = open.at(-1)?.owner ?? -1;
+    if (out.at(-1)?.start === start) out.pop();
+    if ((out.at(-1)?.owner ?? -1) !== owner) out.push({ start, owner });
+  };
+  const closeUntil = (limit: bigint): void => {
+    for (let top = open.at(-1); top !== undefined && top.end <= limit; top = open.at(-1)) {
+      open.pop();
+      put(top.end);
+    }
+  };
+  for (const span of spans) {
+    closeUntil(span.start);
+    open.push(span);
+    put(span.start);
+  }
+  closeUntil(1n << BigInt(bits));
+  // A range that starts behind the last address is none.
+  return out.filter(({ start }) => start < 1n << BigInt(bits));
+}

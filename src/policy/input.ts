@@ -1,0 +1,124 @@
+/**
+ * A policy as it was read: checked in form (keys, kinds, dates, patterns), not yet in meaning.
+ * `config/` produces it from YAML and lists, `compile.ts` turns it into a Snapshot.
+ * Times are seconds since 1970 (UTC); names are wire names in lower case, root octet included.
+ */
+import type { Pattern } from './pattern.ts';
+import type { Position } from './problem.ts';
+
+/** No expiry. The largest 32-bit value, so that a date compares as one integer. */
+export const FOREVER = 0xffff_ffff;
+
+export interface PolicyInput {
+  readonly destinations: readonly DestinationInput[];
+  readonly identities: readonly IdentityInput[];
+  readonly records: readonly RecordInput[];
+  readonly redirects: readonly RedirectInput[];
+}
+
+export interface DestinationInput {
+  readonly name: string;
+  readonly rules: readonly RuleInput[];
+  readonly lists: readonly ListInput[];
+  readonly at: Position;
+}
+
+/** What a rule says beside its pattern. Rules that share all of it share one object. */
+export interface RuleTerms {
+  /** The destination that the rule belongs to, or null for one written on the spot or an exception. */
+  readonly destination: string | null;
+  readonly owner: string;
+  readonly reason: string;
+  /** RR types, ascending, or null for the default of the pattern's kind. */
+  readonly types: readonly number[] | null;
+  /** Seconds since 1970 at which the rule stops approving, or FOREVER. */
+  readonly until: number;
+  readonly private: PrivateGrant;
+  readonly sharedZone: boolean;
+  /** Wildcards: labels that may stand in front of the base, 1 to 127. */
+  readonly maxLabels: number;
+  /** Wildcards: octets that each of them may have, 1 to 63. */
+  readonly maxLabelLength: number;
+  /** Exceptions alone: who approved it. */
+  readonly approvedBy: string | null;
+}
+
+/** Which restricted addresses an answer may hold: none, the private ranges (RFC 1918, RFC 6598, ULA), or these prefixes alone. */
+export type PrivateGrant = false | true | readonly Prefix[];
+
+/** An address range: `words` are the address in network order, one 32-bit word for IPv4, four for IPv6. */
+export interface Prefix {
+  readonly family: 4 | 6;
+  readonly words: readonly number[];
+  readonly length: number;
+}
+
+export interface RuleInput {
+  readonly pattern: Pattern;
+  readonly terms: RuleTerms;
+  readonly at: Position;
+}
+
+/** A plain text list, one pattern a line, `#` comments. Kept as text: a million names are not a million objects. */
+export interface ListInput {
+  readonly file: string;
+  /** ASCII alone: `config/` has converted U-labels. Line n of it is line n of the file. */
+  readonly text: string;
+  readonly terms: RuleTerms;
+  readonly at: Position;
+}
+
+/** One entry of `allow` or `only`. */
+export type EntryInput = { readonly destination: string; readonly at: Position } | RuleInput;
+
+export interface StageInput {
+  readonly name: string;
+  /** `only` drops the identity's own list, `allow` adds to it. */
+  readonly kind: 'allow' | 'only';
+  readonly entries: readonly EntryInput[];
+  readonly at: Position;
+}
+
+export interface IdentityInput {
+  readonly name: string;
+  readonly owner: string;
+  /** Seconds since 1970, or null where none is written. */
+  readonly reviewBy: number | null;
+  readonly workload: string | null;
+  readonly mode: 'enforce' | 'audit';
+  /** Seconds since 1970; 0 in enforce mode. */
+  readonly auditUntil: number;
+  readonly limits: IdentityLimits;
+  /** Search suffixes that the clients' stubs append. */
+  readonly search: readonly Uint8Array[];
+  readonly addresses: readonly { readonly prefix: Prefix; readonly text: string; readonly at: Position }[];
+  readonly certificates: readonly { readonly text: string; readonly at: Position }[];
+  readonly allow: readonly EntryInput[];
+  readonly stages: readonly StageInput[];
+  readonly exceptions: readonly RuleInput[];
+  readonly at: Position;
+}
+
+export interface IdentityLimits {
+  /** Queries a second, or 0 for no limit. */
+  readonly qps: number;
+  /** Queries that may come at once; at least 1 where qps is set. */
+  readonly burst: number;
+  /** Questions in flight upstream, or 0 for the default share. */
+  readonly inFlight: number;
+}
+
+export interface RecordInput {
+  readonly name: Uint8Array;
+  readonly type: number;
+  readonly ttl: number;
+  readonly rdata: Uint8Array;
+  readonly at: Position;
+}
+
+export interface RedirectInput {
+  readonly name: Uint8Array;
+  readonly to: Uint8Array;
+  readonly private: PrivateGrant;
+  readonly at: Position;
+}

@@ -1,0 +1,148 @@
+import type { AddressTable } from './identity.ts';
+import type { IdentityLimits, PrivateGrant, RuleTerms } from './input.ts';
+import type { Position } from './problem.ts';
+import type { Tree } from './tree.ts';
+
+/**
+ * The policy in force: compiled once, frozen, swapped by one reference. What is large is flat typed arrays; the
+ * objects are as many as destinations, identities and local names.
+ */
+export interface Snapshot {
+  readonly tree: Tree;
+  /** Per node, NODE bits. */
+  readonly nodeFlags: Uint8Array;
+  readonly postings: Postings;
+  readonly rules: Rules;
+  /** Per set: the destination's name, or null for rules written on the spot. */
+  readonly sets: readonly (string | null)[];
+  /** Distinct views, the empty one of `unknown` first. */
+  readonly views: readonly View[];
+  /** Identities in the order written; UNKNOWN is not among them. */
+  readonly identities: readonly Identity[];
+  readonly addresses: AddressTable;
+  /** By node (NODE.LOCAL is set there). */
+  readonly locals: ReadonlyMap<number, LocalName>;
+}
+
+/** What is true of a node for everyone. */
+export const NODE = {
+  /** A rule `**.` stands here. */
+  GLOBSTAR: 1,
+  /** A rule `*.` stands here. */
+  STAR: 2,
+  /** Families hang under `node | FAMILY`. */
+  FAMILY: 4,
+  /** Operator-written data stands here. */
+  LOCAL: 8,
+  /** A special name: it and all below is decided by `special.ts`. */
+  SPECIAL: 16,
+  /** An ancestor of a special name: no data for everyone. */
+  ABOVE_SPECIAL: 32,
+  /** A reverse zone of private space starts here (RFC 6303 §4). */
+  PRIVATE_REVERSE: 64,
+} as const;
+
+/**
+ * What each set has at each node. Node n has the postings `start[n]` to `start[n + 1]`, by ascending set.
+ */
+export interface Postings {
+  readonly start: Uint32Array;
+  readonly set: Uint32Array;
+  /** First rule of this set at this node + 1, or 0; `Rules.next` leads on. */
+  readonly rule: Uint32Array;
+  /**
+   * Until when (seconds since 1970, FOREVER) this set has a name written out below the node, or a wildcard or
+   * family on it; 0 for never. It makes the node an empty non-terminal of the view.
+   */
+  readonly below: Uint32Array;
+}
+
+export const KIND = { EXACT: 0, FAMILY: 1, STAR: 2, GLOBSTAR: 3 } as const;
+
+/** Rules as parallel arrays. */
+export interface Rules {
+  readonly count: number;
+  readonly kind: Uint8Array;
+  /** Index into `terms`. */
+  readonly term: Uint32Array;
+  readonly line: Uint32Array;
+  /** Next rule of the same set at the same node + 1, or 0. */
+  readonly next: Uint32Array;
+  /** The node that the rule stands at. */
+  readonly node: Uint32Array;
+  readonly terms: readonly Terms[];
+  /** The numbers and the suffix of a family, by rule. */
+  readonly families: ReadonlyMap<number, FamilyRange>;
+  /** The pattern as text where node and kind do not tell it. */
+  readonly written: ReadonlyMap<number, string>;
+}
+
+/** RuleTerms ready for deciding. */
+export interface Terms extends RuleTerms {
+  readonly file: string;
+  /** One bit for each type below 256; null stands for the default of the pattern's kind. */
+  readonly typeBits: Uint32Array | null;
+  /** Types from 256 on, ascending. */
+  readonly highTypes: readonly number[];
+}
+
+export interface FamilyRange {
+  readonly suffix: Uint8Array;
+  readonly low: number;
+  readonly high: number;
+  readonly width: number;
+}
+
+/** The rules in force for an identity at a stage. */
+export interface View {
+  /** Content hash, 16 hexadecimal digits: equal rules give an equal id. */
+  readonly id: string;
+  /** Sets in it, ascending. */
+  readonly sets: Uint32Array;
+  /** Per set: 1 when a stage or an exception approves it, so that its TTLs are short. */
+  readonly dynamic: Uint8Array;
+}
+
+export interface Identity {
+  /** Position among the snapshot's identities; -1 for `unknown`. */
+  readonly index: number;
+  readonly name: string;
+  /** Empty for `unknown`. */
+  readonly owner: string;
+  readonly reviewBy: number | null;
+  readonly workload: string | null;
+  /** Seconds since 1970 until which denials are only recorded; 0 in enforce mode. */
+  readonly auditUntil: number;
+  readonly limits: IdentityLimits;
+  readonly search: readonly Uint8Array[];
+  readonly addresses: readonly string[];
+  readonly certificates: readonly string[];
+  /** Without a stage. */
+  readonly view: View;
+  /** In the order in which a lease enters them. */
+  readonly stages: readonly { readonly name: string; readonly view: View }[];
+  readonly at: Position | null;
+}
+
+/** Operator-written data at one name. */
+export interface LocalName {
+  readonly name: Uint8Array;
+  /** Empty where `redirect` is set. */
+  readonly rrsets: readonly LocalRRset[];
+  readonly redirect: LocalRedirect | null;
+}
+
+export interface LocalRRset {
+  readonly type: number;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly rdata: readonly Uint8Array[];
+}
+
+export interface LocalRedirect {
+  /** Wire name in lower case. */
+  readonly to: Uint8Array;
+  /** The target's node where it is a local name too, else NO_NODE: then it is fetched. */
+  readonly node: number;
+  readonly private: PrivateGrant;
+}

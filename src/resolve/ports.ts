@@ -1,0 +1,84 @@
+/** What the story asks of other rooms. Rank 3 implements these, `server.ts` plugs them in. */
+
+/** A reply of no octets: the query is dropped. */
+export const DROPPED = 0;
+/** The reply comes later, through what `Client.defer()` gave. */
+export const LATER = -1;
+
+/**
+ * Who sent a query, as the transport saw it. A listener may reuse one object for every datagram: whatever is
+ * kept beyond the call to `answer` is copied.
+ */
+export interface Client {
+  readonly transport: 'udp' | 'tcp';
+  /** 4 or 6, as the socket saw it; a mapped address is recognised by `identify`. */
+  readonly family: 4 | 6;
+  /** The address in network order, 32 bits each, unsigned; IPv4 is `w0` alone. */
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+  /** Keeps the way back for an answer that comes later. Called at most once a query. */
+  defer(): ReplyLater;
+}
+
+/** The way back to one client for one query. Exactly one of the two is called, once; both are safe after the client went away. */
+export interface ReplyLater {
+  /** `reply` holds `length` octets and belongs to the caller again when this returns. */
+  send(reply: Buffer, length: number): void;
+  drop(): void;
+}
+
+/** What listeners call. Never throws; the reply is written into `reply`, which holds at least 65,535 octets for TCP and 4,096 for UDP. */
+export interface Answerer {
+  /** Returns the reply's length in octets, DROPPED or LATER. */
+  answer(query: Buffer, length: number, client: Client, reply: Buffer): number;
+}
+
+/** Time as the story sees it. */
+export interface Clock {
+  /** Milliseconds that never go back. */
+  monotonic(): number;
+  /** Seconds since 1970, as the machine's clock says. */
+  epoch(): number;
+}
+
+/** One question for an upstream group: RD=1, DO=1, class IN. */
+export interface UpstreamQuestion {
+  /** Index into Settings.upstreams. */
+  readonly group: number;
+  /** Wire name in lower case, root octet included. */
+  readonly name: Uint8Array;
+  readonly type: number;
+  readonly checkingDisabled: boolean;
+}
+
+/** How asking upstream ended. */
+export type Outcome =
+  | {
+      readonly kind: 'reply';
+      /** A whole response to this very question: ID, question and RCODE (NOERROR or NXDOMAIN) checked, TC clear. Owned by the receiver. */
+      readonly message: Buffer;
+      /** The server proved who it is (DoT with a checked name), so that its AD bit means something. */
+      readonly verified: boolean;
+    }
+  | {
+      readonly kind: 'failure';
+      /** `silent`: nobody answered in time (EDE 22). `network`: sockets failed (EDE 23). `refused`: every server said no or broke the protocol (EDE 22). */
+      readonly reason: 'silent' | 'network' | 'refused';
+    };
+
+export interface Forwarder {
+  /**
+   * Asks. `listener.done` is called exactly once, never before `ask` returns, within 4 s. `listener.slow` is
+   * called at most once, when 1.8 s have passed without an answer (RFC 8767 §5).
+   */
+  ask(question: UpstreamQuestion, listener: ForwardListener): void;
+}
+
+export interface ForwardListener {
+  /** Also asked while waiting: false means that the reply's content is unusable and the next server is wanted. */
+  accept(message: Buffer): boolean;
+  slow(): void;
+  done(outcome: Outcome): void;
+}

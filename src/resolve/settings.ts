@@ -1,0 +1,81 @@
+/**
+ * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as
+ * named, sizes in octets. `config/` produces it; `server.ts` hands each room its part.
+ */
+export interface Settings {
+  readonly listen: readonly ListenSetting[];
+  /** The group `default` first; `zones` of the others route questions to them, the longest zone wins. */
+  readonly upstreams: readonly UpstreamGroup[];
+  /** Absolute path of the policy file or folder. */
+  readonly policy: string;
+  readonly cache: CacheSetting;
+  readonly replies: ReplySetting;
+  readonly limits: LimitSetting;
+  /** Null: nothing is renewed. */
+  readonly renew: RenewSetting | null;
+  /** Absolute path of the folder for what outlives a run. */
+  readonly state: string;
+  /** Where /health and /ready are answered, or null. */
+  readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly log: { readonly level: LogLevel };
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface ListenSetting {
+  readonly protocol: 'udp' | 'tcp';
+  /** A literal address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface UpstreamGroup {
+  readonly name: string;
+  /** `system`: the nameservers of the system's resolv.conf, followed as it changes. */
+  readonly servers: 'system' | readonly UpstreamServer[];
+  /** Wire names in lower case; empty for `default`. */
+  readonly zones: readonly Uint8Array[];
+}
+
+export interface UpstreamServer {
+  readonly protocol: 'udp' | 'tcp' | 'tls';
+  readonly host: string;
+  readonly port: number;
+  /** `tls` alone: the name that the certificate must hold. */
+  readonly name: string | null;
+  /** `tls` alone: the PEM text of the CAs that are trusted, or null for the system's. */
+  readonly ca: string | null;
+}
+
+export interface CacheSetting {
+  readonly size: number;
+  /** Seconds. */
+  readonly maxTtl: number;
+  /** Seconds after its end that an answer may still be given when every upstream failed. */
+  readonly serveStale: number;
+  /** `identity`: each identity has its own entries, where timing between identities matters. */
+  readonly share: 'all' | 'identity';
+}
+
+export interface ReplySetting {
+  /** Seconds; TTLs given to clients are at most this. */
+  readonly maxTtl: number;
+  /** Seconds; the same for what a stage, lease or exception approves. */
+  readonly dynamicMaxTtl: number;
+  readonly edeText: boolean;
+}
+
+export interface LimitSetting {
+  /** Questions in flight upstream, in total; an identity has an eighth of it unless it says otherwise. */
+  readonly inFlight: number;
+  readonly tcpClients: number;
+  /** UDP answers a second to one /24 or /56 that no identity claims. */
+  readonly unknownQps: number;
+}
+
+export interface RenewSetting {
+  /** `all`, or names of destinations. */
+  readonly names: 'all' | readonly string[];
+  /** The most names that are renewed. */
+  readonly max: number;
+}

@@ -1,0 +1,144 @@
+import { WireError } from './error.ts';
+import { HEADER_SIZE, messageFlags, readUint16, sectionCount } from './header.ts';
+import { OPTION, TYPE } from './iana.ts';
+import { lowerOctet, MAX_LABEL, MAX_LABELS, MAX_NAME } from './name.ts';
+
+/**
+ * One query as the story needs it: the question, and what OPT said. A listener's queries are read into one
+ * object again and again, so whatever outlives the call is copied.
+ */
+export class Query {
+  /** The octets that were read. */
+  message: Uint8Array = new Uint8Array(0);
+  length = 0;
+  flags = 0;
+  /**
+   * QNAME in lower case, root octet included, in the first `nameLength` octets. The spare octets behind it let
+   * a cache key be finished in place: see `resolve/key.ts`.
+   */
+  readonly name = Buffer.alloc(MAX_NAME + 9);
+  nameLength = 1;
+  /** Where each label starts in `name`, the leftmost first. */
+  readonly labels = new Uint8Array(MAX_LABELS);
+  labelCount = 0;
+  type = 0;
+  class = 0;
+  /** Offset behind the question, in the message. */
+  questionEnd = HEADER_SIZE;
+  /** An OPT record was there. */
+  edns = false;
+  ednsVersion = 0;
+  /** Octets that a UDP reply may have: 512 without EDNS (RFC 6891 §6.2.3 reads less as 512). */
+  udpSize = 512;
+  /** DO (RFC 3225). */
+  dnssecOk = false;
+  /** The edns-tcp-keepalive option was there (RFC 7828). */
+  keepalive = false;
+}
+
+/**
+ * Reads a query into `query`. Returns null, or why it is malformed: then `query.questionEnd` is behind a question
+ * that could be read, or at the end of the header. The caller has looked at the header first (QR, opcode), and
+ * `length` is at least 12.
+ */
+export function readQuery(message: Uint8Array, length: number, query: Query): WireError | null {
+  query.message = message;
+  query.length = length;
+  query.flags = messageFlags(message);
+  query.questionEnd = HEADER_SIZE;
+  query.nameLength = 1;
+  query.name[0] = 0;
+  query.labelCount = 0;
+  query.type = 0;
+  query.class = 0;
+  query.edns = false;
+  query.ednsVersion = 0;
+  query.udpSize = 512;
+  query.dnssecOk = false;
+  query.keepalive = false;
+  if (sectionCount(message, 0) !== 1) return new WireError('question-count', 4);
+  const fault = readQuestion(message, length, query);
+  if (fault !== null) return fault;
+  if (sectionCount(message, 1) !== 0 || sectionCount(message, 2) !== 0) return new WireError('section', 6);
+  let at = query.questionEnd;
+  for (let left = sectionCount(message, 3); left > 0; left--) {
+    const next = readAdditional(message, length, at, query);
+    if (next instanceof WireError) return next;
+    at = next;
+  }
+  return at === length ? null : new WireError('trailing', at);
+}
+
+/** The question's name has no pointer: nothing stands in front of it that one could lead to. */
+function readQuestion(message: Uint8Array, length: number, query: Query): WireError | null {
+  const name = query.name;
+  let at = HEADER_SIZE;
+  let count = 0;
+  for (;;) {
+    if (at >= length) return new WireError('short', at);
+    const size = message[at]!;
+    const to = at - HEADER_SIZE;
+    name[to] = size;
+    if (size === 0) break;
+    if (size > MAX_LABEL) return new WireError(size >= 0xc0 ? 'pointer' : 'label-type', at);
+    if (to + 1 + size > MAX_NAME - 1) return new WireError('name-length', at);
+    if (at + 1 + size > length) return new WireError('short', at);
+    query.labels[count++] = to;
+    for (let i = 1; i <= size; i++) name[to + i] = lowerOctet(message[at + i]!);
+    at += 1 + size;
+  }
+  at++;
+  if (at + 4 > length) return new WireError('short', at);
+  query.nameLength = at - HEADER_SIZE;
+  query.labelCount = count;
+  query.type = readUint16(message, at);
+  query.class = readUint16(message, at + 2);
+  query.questionEnd = at + 4;
+  return null;
+}
+
+/** Reads one record of the additional section; anything but OPT is passed over. Returns the offset behind it. */
+function readAdditional(
+  message: Uint8Array,
+  length: number,
+  start: number,
+  query: Query,
+): number | WireError {
+  let at = start;
+  for (;;) {
+    if (at >= length) return new WireError('short', at);
+    const size = message[at]!;
+    if (size === 0) {
+      at++;
+      break;
+    }
+    if (size >= 0xc0) {
+      if (at + 2 > length) return new WireError('short', at);
+      const target = readUint16(message, at) & 0x3fff;
+      if (target >= at || target < HEADER_SIZE) return new WireError('pointer', at);
+      at += 2;
+      break;
+    }
+    if (size > MAX_LABEL) return new WireError('label-type', at);
+    at += 1 + size;
+    if (at - start > MAX_NAME - 1) return new WireError('name-length', at);
+  }
+  if (at + 10 > length) return new WireError('short', at);
+  const end = at + 10 + readUint16(message, at + 8);
+  if (end > length) return new WireError('short', at + 8);
+  if (readUint16(message, at) !== TYPE.OPT) return end;
+  // RFC 6891 §6.1.1: one OPT, its owner the root.
+  if (query.edns || at !== start + 1) return new WireError('opt', start);
+  query.edns = true;
+  query.udpSize = Math.max(512, readUint16(message, at + 2));
+  query.ednsVersion = message[at + 5]!;
+  query.dnssecOk = (message[at + 6]! & 0x80) !== 0;
+  for (let option = at + 10; option < end; ) {
+    if (option + 4 > end) return new WireError('opt', option);
+    const size = readUint16(message, option + 2);
+    if (option + 4 + size > end) return new WireError('opt', option);
+    if (readUint16(message, option) === OPTION.TCP_KEEPALIVE) query.keepalive = true;
+    option += 4 + size;
+  }
+  return end;
+}
