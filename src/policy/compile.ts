@@ -1,4 +1,3 @@
-import { nameToText } from '../wire/name.ts';
 import { claimAddresses, claimCertificates } from './claims.ts';
 import { EMPTY_VIEW } from './identity.ts';
 import type { EntryInput, IdentityInput, ListInput, PolicyInput, RuleInput, RuleTerms } from './input.ts';
@@ -7,7 +6,7 @@ import { type Pattern, PatternFault, parsePattern } from './pattern.ts';
 import { error, type Position, type Problem, warning } from './problem.ts';
 import { Rulebook, viewId } from './rulebook.ts';
 import { type Identity, NODE, type Snapshot, type View } from './snapshot.ts';
-import { PRIVATE_REVERSE, SPECIAL_NAMES } from './special.ts';
+import { PRIVATE_REVERSE, SPECIAL, SPECIAL_NAMES, type SpecialName } from './special.ts';
 import type { SuffixTable } from './suffix.ts';
 import { checkRule, checkUnapproved } from './vet.ts';
 
@@ -23,7 +22,7 @@ export function compile(
 ): { snapshot: Snapshot; problems: Problem[] } {
   const problems: Problem[] = [];
   const book = new Rulebook(options.salt);
-  placeSpecialNames(book);
+  const specials = placeSpecialNames(book);
   const locals = compileLocals(input, book, problems);
   const build: Build = { book, suffixes, problems, now: options.now, locals: locals.names, sets: new Map() };
   const views = new Views(book);
@@ -70,6 +69,7 @@ export function compile(
     views: views.all,
     identities,
     addresses,
+    specials,
     locals: locals.byNode,
   };
   checkUnapproved(input, snapshot, options.now, problems);
@@ -86,18 +86,22 @@ interface Build {
   readonly sets: Map<string, number>;
 }
 
-function placeSpecialNames(book: Rulebook): void {
+function placeSpecialNames(book: Rulebook): Map<number, SpecialName> {
+  const specials = new Map<number, SpecialName>();
   const { tree } = book;
   const above = (node: number): void => {
     for (let at = node; at !== 0; at = tree.parentOf(at)) book.flag(tree.parentOf(at), NODE.ABOVE_SPECIAL);
   };
-  for (const { name } of SPECIAL_NAMES) {
+  for (const { name, text } of SPECIAL_NAMES) {
     const node = tree.insert(name);
+    specials.set(node, text);
     book.flag(node, NODE.SPECIAL);
-    // The canary's ancestors exist only where a policy says so.
-    if (nameToText(name) !== 'use-application-dns.net') above(node);
+    // Nothing is answered at the canary or below: its ancestors exist only where a policy says so.
+    if (text === SPECIAL.CANARY) book.flag(node, NODE.CANARY);
+    else above(node);
   }
   for (const zone of PRIVATE_REVERSE) book.flag(tree.insert(zone), NODE.PRIVATE_REVERSE);
+  return specials;
 }
 
 function addSet(

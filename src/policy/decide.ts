@@ -83,7 +83,7 @@ export function decide(
   out.verdict = VERDICT.DENY;
   if (out.special !== NO_NODE) {
     out.ground = GROUND.SPECIAL;
-    out.verdict = VERDICT.LOCAL;
+    out.verdict = (snapshot.nodeFlags[out.special]! & NODE.CANARY) !== 0 ? VERDICT.DENY : VERDICT.LOCAL;
     out.rule = -1;
     out.dynamic = false;
     out.until = FOREVER;

@@ -1,6 +1,7 @@
 import type { AddressTable } from './identity.ts';
 import type { IdentityLimits, PrivateGrant, RuleTerms } from './input.ts';
 import type { Position } from './problem.ts';
+import type { SpecialName } from './special.ts';
 import type { Tree } from './tree.ts';
 
 /**
@@ -20,6 +21,8 @@ export interface Snapshot {
   /** Identities in the order written; UNKNOWN is not among them. */
   readonly identities: readonly Identity[];
   readonly addresses: AddressTable;
+  /** The special names, by node. */
+  readonly specials: ReadonlyMap<number, SpecialName>;
   /** By node (NODE.LOCAL is set there). */
   readonly locals: ReadonlyMap<number, LocalName>;
 }
@@ -40,6 +43,8 @@ export const NODE = {
   ABOVE_SPECIAL: 32,
   /** A reverse zone of private space starts here (RFC 6303 §4). */
   PRIVATE_REVERSE: 64,
+  /** A special name that is denied to everyone. */
+  CANARY: 128,
 } as const;
 
 /**

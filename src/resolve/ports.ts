@@ -78,7 +78,36 @@ export interface Forwarder {
 
 export interface ForwardListener {
   /** Also asked while waiting: false means that the reply's content is unusable and the next server is wanted. */
-  accept(message: Buffer): boolean;
+  accept(message: Buffer, verified: boolean): boolean;
   slow(): void;
   done(outcome: Outcome): void;
+}
+
+/** How many queries a client may send; `listen/` keeps the arithmetic. `now` is monotonic milliseconds. */
+export interface Limits {
+  /** Whether the identity with this index may have one more. */
+  identity(index: number, now: number): boolean;
+  /** For a UDP client that no identity claims: ANSWER_IT, TRUNCATE_IT or DROP_IT. */
+  unknown(client: Client, now: number): 0 | 1 | 2;
+}
+
+export const ANSWER_IT = 0;
+export const TRUNCATE_IT = 1;
+export const DROP_IT = 2;
+
+/** Who hears what became of queries. Called on the query path: no work here that waits. */
+export interface Observer {
+  /** One query ended in `exit` (an index into `EXITS`). */
+  exit(exit: number): void;
+  /** An answer was withheld, or an audit let a question through. Names are wire names in lower case, good during the call. */
+  finding(finding: Finding): void;
+  /** A bug: the query got SERVFAIL. */
+  bug(error: unknown): void;
+}
+
+export interface Finding {
+  readonly kind: 'private-address' | 'unapproved-target' | 'would_deny';
+  readonly identity: string;
+  readonly name: Uint8Array;
+  readonly type: number;
 }

@@ -102,8 +102,9 @@ export function skipName(message: Uint8Array, end: number, start: number): numbe
     if (size === 0) return at + 1;
     if (size >= 0xc0) return at + 2 <= end ? at + 2 : fault('short', at);
     if (size > MAX_LABEL) return fault('label-type', at);
+    if (at + 1 + size > end) return fault('short', at);
+    if (at + 1 + size - start > MAX_NAME - 1) return fault('name-length', at);
     at += 1 + size;
-    if (at - start > MAX_NAME - 1) return fault('name-length', at);
   }
 }
 
@@ -184,8 +185,9 @@ export function nameFromText(text: string): Uint8Array | WireError {
     if (octet === 0x5c) {
       const digits = /^\d{3}/.exec(text.slice(i + 1, i + 4))?.[0];
       octet = digits === undefined ? text.charCodeAt(i + 1) : Number(digits);
-      // NaN at the end of the text.
-      if (!(octet <= 0xff)) return new WireError('text', i);
+      // A digit starts \DDD or nothing. NaN at the end of the text.
+      const bad = digits === undefined ? !(octet <= 0x7f) || /\d/.test(text[i + 1]!) : octet > 0xff;
+      if (bad) return new WireError('text', i);
       i += digits === undefined ? 1 : 3;
     }
     if (length - label > MAX_LABEL || length >= MAX_NAME) return new WireError('text', i);

@@ -1,0 +1,258 @@
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { compile } from '../policy/compile.ts';
+import type { PolicyInput } from '../policy/input.ts';
+import { isError, type Position, type Problem } from '../policy/problem.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
+import type { Settings } from '../resolve/settings.ts';
+import { FileReader, reportUnread } from './files.ts';
+import { Lists } from './lists.ts';
+import { readPolicyFile } from './policy-file.ts';
+import { MAX_PROBLEMS, Problems, sortProblems } from './problems.ts';
+import { TermPool } from './rules.ts';
+import { policySchema, serverSchema } from './schema.ts';
+import { policyPath, readServerFile } from './server-file.ts';
+import { checkShape } from './shape.ts';
+import { suffixTable } from './suffixes.ts';
+import { readYaml } from './yaml.ts';
+
+/** What `check` and the server get from the files. */
+export interface LoadResult {
+  /** Sorted by file, line and column, warnings included. */
+  readonly problems: readonly Problem[];
+  /** Frozen; null if any problem is an error, and where a policy was loaded without its server file. */
+  readonly settings: Settings | null;
+  /** Null if any problem is an error. */
+  readonly snapshot: Snapshot | null;
+  /** The texts that problems point into, by `Problem.at.file`. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Absolute paths of all that was read or looked for, folders included, sorted. */
+  readonly files: readonly string[];
+  /** sha256 over these paths and what each was: it changes if and only if one of them does. */
+  readonly hash: string;
+}
+
+/** A load without errors, of a server file. */
+export interface Loaded extends LoadResult {
+  readonly settings: Settings;
+  readonly snapshot: Snapshot;
+}
+
+export function isLoaded(result: LoadResult): result is Loaded {
+  return result.settings !== null && result.snapshot !== null;
+}
+
+export interface LoadOptions {
+  /** NAMEGATE_UPSTREAM is read from it. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Seconds since 1970. */
+  readonly now: number;
+  /** 32 random bits for the tree's hash. */
+  readonly salt: number;
+}
+
+/**
+ * Reads a server file, its policy and the lists that this names, and compiles them. Never throws for what stands in
+ * files, or for files that are not there: these are problems.
+ */
+export function load(serverFile: string, options: LoadOptions): LoadResult {
+  const loading = new Loading(options);
+  const settings = loading.server(serverFile);
+  return loading.done(settings);
+}
+
+/**
+ * The same for what `check PATH` names: a policy file, a folder of them, or a server file, told apart by what they hold
+ * (a server file has `listen`, `upstreams` or `policy`). For a policy alone `settings` is null.
+ */
+export function loadPolicyOnly(path: string, options: LoadOptions): LoadResult {
+  const seen = new FileReader().see(path);
+  if (seen.kind === 'file' && isServerFile(seen.bytes.toString('utf8'))) return load(path, options);
+  const loading = new Loading(options);
+  loading.policy(path, { file: path, line: 1, column: 1 });
+  return loading.done(null);
+}
+
+/** By its lines, so that a file which is no YAML at all is still reported as what it was meant to be. */
+function isServerFile(text: string): boolean {
+  return /^(?:\ufeff?\{?\s*["']?)(?:listen|upstreams|policy)["']?[ \t]*:/m.test(
+    text.replace(/^[ \t]+.*$/gm, ''),
+  );
+}
+
+/** One load from start to end. */
+class Loading {
+  readonly #options: LoadOptions;
+  readonly #problems = new Problems();
+  readonly #reader = new FileReader();
+  readonly #lists = new Lists(this.#reader, this.#problems);
+  readonly #terms = new TermPool();
+  #compiled: { snapshot: Snapshot; problems: Problem[] } | null = null;
+  /** Destinations that the server file names, with where it does. */
+  #named: { readonly name: string; readonly at: Position }[] = [];
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  server(file: string): Settings | null {
+    const problems = this.#problems;
+    const text = this.#reader.readText(file, { file, line: 1, column: 1 }, problems);
+    const yaml = text === null ? null : readYaml(file, text, problems);
+    const written = yaml === null ? null : checkShape(serverSchema, yaml, problems);
+    if (yaml === null || written === null) return null;
+    const override = this.#options.env['NAMEGATE_UPSTREAM'];
+    if (override !== undefined) this.#reader.sources.set('NAMEGATE_UPSTREAM', override);
+    const { marks } = yaml;
+    const ownAddresses = machineAddresses();
+    const settings = readServerFile(written, {
+      marks,
+      problems,
+      reader: this.#reader,
+      override,
+      ownAddresses,
+    });
+    const names = written.renew?.names;
+    if (Array.isArray(names)) {
+      this.#named = names.flatMap((name, i) =>
+        name === undefined ? [] : [{ name, at: marks.value(names, i) }],
+      );
+    }
+    if (written.policy === '') {
+      problems.error(
+        'value-empty',
+        marks.value(written, 'policy'),
+        'policy is empty',
+        'write the path of a file or folder',
+      );
+    } else if (written.policy !== undefined) {
+      this.policy(policyPath(written, marks), marks.value(written, 'policy'));
+    }
+    return settings;
+  }
+
+  /** Reads and compiles the policy at `path`; `at` is where it is named. */
+  policy(path: string, at: Position): void {
+    const parts: PolicyInput[] = [];
+    let whole = true;
+    for (const file of this.#policyFiles(path, at)) {
+      const part = this.#policyFile(file.path, file.at);
+      if (part === null) whole = false;
+      else parts.push(part);
+    }
+    if (parts.length === 0) return;
+    const input: PolicyInput = {
+      destinations: parts.flatMap(({ destinations }) => destinations),
+      identities: parts.flatMap(({ identities }) => identities),
+      records: parts.flatMap(({ records }) => records),
+      redirects: parts.flatMap(({ redirects }) => redirects),
+    };
+    const { now, salt } = this.#options;
+    const { snapshot, problems } = compile(input, suffixTable(), { now, salt });
+    this.#compiled = { snapshot, problems: problems.filter((problem) => this.#isCertain(problem, whole)) };
+    if (!whole) return;
+    const known = new Set(input.destinations.map(({ name }) => name));
+    for (const { name, at } of this.#named) {
+      if (known.has(name)) continue;
+      const message = `there is no destination ${name}`;
+      this.#problems.error('destination-unknown', at, message, 'write the name of a destination, or all');
+    }
+  }
+
+  #policyFiles(path: string, at: Position): { readonly path: string; readonly at: Position }[] {
+    const seen = this.#reader.see(path);
+    switch (seen.kind) {
+      case 'file':
+        return [{ path, at }];
+      case 'folder':
+        if (seen.names.length === 0) {
+          const message = `${path} holds no policy file`;
+          this.#problems.error(
+            'policy-empty',
+            at,
+            message,
+            'write one that ends in .yaml, or correct the path',
+          );
+        }
+        return seen.names.map((name) => {
+          const file = join(path, name);
+          return { path: file, at: { file, line: 1, column: 1 } };
+        });
+      default:
+        reportUnread(path, seen, at, this.#problems);
+        return [];
+    }
+  }
+
+  /** One file, or null where it has no structure that could be read. */
+  #policyFile(path: string, at: Position): PolicyInput | null {
+    const problems = this.#problems;
+    const text = this.#reader.readText(path, at, problems);
+    const yaml = text === null ? null : readYaml(path, text, problems);
+    const written = yaml === null ? null : checkShape(policySchema, yaml, problems);
+    if (yaml === null || written === null) {
+      problems.lose();
+      return null;
+    }
+    const { marks } = yaml;
+    const shared = { problems, reader: this.#reader, lists: this.#lists, terms: this.#terms };
+    return readPolicyFile(written, { marks, ...shared });
+  }
+
+  /**
+   * Whether a problem of meaning holds though parts of the policy could not be read: what is said to be missing may
+   * stand in them.
+   */
+  #isCertain({ code }: Problem, whole: boolean): boolean {
+    if (code === 'destination-unknown') return whole;
+    return !(this.#problems.lost && ABOUT_MISSING.has(code));
+  }
+
+  done(settings: Settings | null): LoadResult {
+    const all = [...this.#problems.list, ...(this.#compiled?.problems ?? [])];
+    const good = !all.some(isError) && this.#compiled !== null;
+    return {
+      problems: capped(sortProblems(all)),
+      settings: good && settings !== null ? freeze(settings) : null,
+      snapshot: good ? this.#compiled!.snapshot : null,
+      sources: this.#reader.sources,
+      files: this.#reader.files,
+      hash: this.#reader.hash(),
+    };
+  }
+}
+
+const ABOUT_MISSING = new Set([
+  'destination-unused',
+  'identity-unreachable',
+  'record-unapproved',
+  'redirect-unapproved',
+]);
+
+/** At most MAX_PROBLEMS a file, sorted as they are. */
+function capped(problems: readonly Problem[]): Problem[] {
+  const counts = new Map<string, number>();
+  return problems.flatMap((problem) => {
+    const { file } = problem.at;
+    const count = (counts.get(file) ?? 0) + 1;
+    counts.set(file, count);
+    if (count <= MAX_PROBLEMS) return [problem];
+    if (count > MAX_PROBLEMS + 1) return [];
+    const message = `more than ${MAX_PROBLEMS} problems in this file; the rest is not shown`;
+    return [{ ...problem, code: 'problems-more', message, fix: 'mend the first ones' }];
+  });
+}
+
+function machineAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ address }) => address.split('%', 1)[0]!),
+  );
+}
+
+/** Deeply; what is in typed arrays cannot be frozen, and is not written to. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
+    return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
+}

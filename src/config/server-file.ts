@@ -1,0 +1,154 @@
+import { resolve } from 'node:path';
+import type { ListenSetting, LogLevel, RenewSetting, Settings } from '../resolve/settings.ts';
+import { type Endpoint, parseListener, parseMetrics } from './endpoint.ts';
+import type { FileReader } from './files.ts';
+import { relativeTo } from './lists.ts';
+import type { Marks } from './marks.ts';
+import { type Problems, TextFault } from './problems.ts';
+import type { ServerFile } from './schema.ts';
+import type { Repaired } from './shape.ts';
+import { parseDuration, parseSize } from './units.ts';
+import { readUpstreams } from './upstreams.ts';
+
+/** What the reading of a server file needs beside its data. */
+export interface ServerContext {
+  readonly marks: Marks;
+  readonly problems: Problems;
+  readonly reader: FileReader;
+  /** The value of NAMEGATE_UPSTREAM, or undefined. */
+  readonly override: string | undefined;
+  /** Addresses of this machine's interfaces: a wildcard listener listens on them too. */
+  readonly ownAddresses: readonly string[];
+}
+
+type Written = Repaired<ServerFile>;
+
+/** The server file as settings, defaults filled in, paths absolute. For use only if no problem is an error. */
+export function readServerFile(written: Written, context: ServerContext): Settings {
+  const { marks } = context;
+  const listeners = readListeners(written.listen ?? [], context);
+  return {
+    listen: listeners.map(
+      ({ scheme, host, port }): ListenSetting => ({ protocol: scheme === 'tcp' ? 'tcp' : 'udp', host, port }),
+    ),
+    upstreams: readUpstreams(written.upstreams, listeners, context),
+    policy: resolve(policyPath(written, marks)),
+    cache: {
+      size: readSize(written.cache, 'size', context) ?? 64 * 2 ** 20,
+      maxTtl: readSeconds(written.cache, 'max_ttl', 1, context) ?? 86_400,
+      serveStale: readSeconds(written.cache, 'serve_stale', 0, context) ?? 3_600,
+      share: written.cache?.share ?? 'all',
+    },
+    replies: {
+      maxTtl: readSeconds(written.replies, 'max_ttl', 0, context) ?? 300,
+      dynamicMaxTtl: readSeconds(written.replies, 'dynamic_max_ttl', 0, context) ?? 30,
+      edeText: written.replies?.ede_text ?? true,
+    },
+    limits: {
+      inFlight: written.limits?.in_flight ?? 10_000,
+      tcpClients: written.limits?.tcp_clients ?? 1_000,
+      unknownQps: written.limits?.unknown_qps ?? 20,
+    },
+    renew: readRenew(written.renew),
+    state: resolve(relativeTo(marks.file, readPath(written, 'state', context) ?? 'state')),
+    metrics: readMetrics(written, context),
+    log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
+  };
+}
+
+/** The policy's path as seen from where the server file was seen, or the server file's folder where none is written. */
+export function policyPath(written: Written, marks: Marks): string {
+  return relativeTo(marks.file, written.policy ?? '');
+}
+
+function readListeners(
+  list: readonly (string | undefined)[],
+  { marks, problems }: ServerContext,
+): Endpoint[] {
+  const seen = new Map<string, number>();
+  return list.flatMap((text, index) => {
+    if (text === undefined) return [];
+    const endpoint = parseListener(text);
+    if (endpoint instanceof TextFault) {
+      problems.fault(endpoint, marks.inside(list, index, endpoint.offset));
+      return [];
+    }
+    const key = `${endpoint.scheme} ${endpoint.host} ${endpoint.port}`;
+    const first = seen.get(key);
+    if (first !== undefined && endpoint.port !== 0) {
+      const message = `${text} is listed twice; the first is in line ${marks.value(list, first).line}`;
+      problems.error('listen-duplicate', marks.value(list, index), message, 'remove one');
+    }
+    seen.set(key, index);
+    return [endpoint];
+  });
+}
+
+function readMetrics(written: Written, { marks, problems }: ServerContext): Settings['metrics'] {
+  if (written.metrics === undefined) return null;
+  const endpoint = parseMetrics(written.metrics);
+  if (!(endpoint instanceof TextFault)) return { host: endpoint.host, port: endpoint.port };
+  problems.fault(endpoint, marks.inside(written, 'metrics', endpoint.offset));
+  return null;
+}
+
+function readRenew(renew: Written['renew']): RenewSetting | null {
+  if (renew === undefined) return null;
+  const names =
+    renew.names === undefined || renew.names === 'all'
+      ? 'all'
+      : renew.names.filter((name) => name !== undefined);
+  return { names, max: renew.max ?? 1_000 };
+}
+
+function readPath(written: Written, key: 'state', { marks, problems }: ServerContext): string | undefined {
+  const path = written[key];
+  if (path !== '') return path;
+  problems.error('value-empty', marks.value(written, key), `${key} is empty`, 'write the path of a folder');
+  return undefined;
+}
+
+/** Octets; at least 64 KiB, for a cache that holds less than one large answer holds nothing. */
+function readSize(
+  holder: { readonly size?: string | undefined } | undefined,
+  key: 'size',
+  { marks, problems }: ServerContext,
+): number | null {
+  const text = holder?.[key];
+  if (holder === undefined || text === undefined) return null;
+  const size = parseSize(text);
+  if (size instanceof TextFault) problems.fault(size, marks.inside(holder, key, size.offset));
+  else if (size < 64 * 2 ** 10)
+    problems.error('value-range', marks.value(holder, key), `${text} is too small`, 'write at least 64KiB');
+  else return size;
+  return null;
+}
+
+/** Whole seconds of a duration, or null where none is written or it was refused. */
+function readSeconds<Key extends string>(
+  holder: { readonly [name in Key]?: string | undefined } | undefined,
+  key: Key,
+  least: number,
+  { marks, problems }: ServerContext,
+): number | null {
+  const text = holder?.[key];
+  if (holder === undefined || text === undefined) return null;
+  const duration = parseDuration(text);
+  if (duration instanceof TextFault) problems.fault(duration, marks.inside(holder, key, duration.offset));
+  else if (duration % 1000 !== 0)
+    problems.error(
+      'value-range',
+      marks.value(holder, key),
+      `${text} is not whole seconds`,
+      'write whole seconds',
+    );
+  else if (duration / 1000 < least)
+    problems.error(
+      'value-range',
+      marks.value(holder, key),
+      `${text} is too short`,
+      `write at least ${least}s`,
+    );
+  else return duration / 1000;
+  return null;
+}

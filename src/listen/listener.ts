@@ -1,0 +1,106 @@
+import { performance } from 'node:perf_hooks';
+import type { Answerer } from '../resolve/ports.ts';
+
+/**
+ * One socket that takes queries. What `server.ts` knows of a transport, whichever file serves it: the portable
+ * UDP listener, the batched one that will stand beside it, TCP.
+ */
+export interface Listener {
+  readonly protocol: 'udp' | 'tcp';
+  /** Where it listens. The port is the real one once `start` is done, also where 0 was asked for. */
+  readonly address: Endpoint;
+  /** What an operator wants to read once it listens: the file that serves it, buffer sizes in octets, caps. */
+  readonly details: Readonly<Record<string, string | number>>;
+  /** Since `start`. One object for the listener's life; read it, never write it. */
+  readonly counters: Readonly<ListenCounters>;
+  /** Resolves when queries are taken. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL, …). */
+  start(): Promise<void>;
+  /**
+   * Takes nothing new at once, waits at most `drainMs` for the answers in flight, then lets go of every socket and
+   * timer. Resolves when all is closed; never rejects; a second call waits for the first.
+   */
+  close(drainMs: number): Promise<void>;
+}
+
+export interface Endpoint {
+  /** A literal address without brackets, a zone id included. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What every listener is made from. A transport adds its own bounds, all with defaults. */
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly answerer: Answerer;
+  /** Told of trouble, at most once a minute for each kind. */
+  readonly notice: (notice: ListenNotice) => void;
+  /** Milliseconds that never go back. */
+  readonly now?: () => number;
+}
+
+export interface UdpOptions extends ListenOptions {
+  /** Octets asked of the kernel for what waits to be read; it may give less. */
+  readonly receiveBuffer?: number;
+}
+
+/** How `server.ts` makes a UDP listener: `portableUdp` here, a batched one where the machine can. */
+export type UdpFactory = (options: UdpOptions) => Listener;
+
+/** Plain integers. A query is counted once in `received`, and once in `answered` or `dropped` when it is over. */
+export interface ListenCounters {
+  /** Messages given to the answerer. */
+  received: number;
+  /** Replies given to the kernel. */
+  answered: number;
+  /** Messages that got no reply: the answerer said so, or there was no way back. */
+  dropped: number;
+  /** Replies that the kernel refused (EPERM, ENETUNREACH, EMSGSIZE, …) or that found the send queue full; in `answered` too. */
+  sendErrors: number;
+  /** Exceptions out of the answerer: bugs. */
+  faults: number;
+}
+
+/** `count`: how often it happened since the last notice of this kind. */
+export type ListenNotice =
+  | { readonly kind: 'fault'; readonly error: unknown; readonly count: number }
+  | { readonly kind: 'socket'; readonly error: Error; readonly count: number }
+  | {
+      readonly kind: 'refused';
+      /** Which cap was reached: the client's own, or the listener's. */
+      readonly cap: 'client' | 'total';
+      readonly client: string;
+      readonly count: number;
+    };
+
+/** DNS's fixed header (RFC 1035 §4.1.1): no message is shorter. */
+export const HEADER_OCTETS = 12;
+
+export function monotonic(): number {
+  return performance.now();
+}
+
+/** `udp://127.0.0.1:53`, `tcp://[::1]:53`. */
+export function listenerUrl(listener: Listener): string {
+  const { host, port } = listener.address;
+  return `${listener.protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+const PACE_MS = 60_000;
+
+/** Lets one notice of a kind through each minute, so that a flood of trouble is not a flood of log lines. */
+export class Pace {
+  #count = 0;
+  #next = Number.NEGATIVE_INFINITY;
+
+  /** How many happened since the last notice, this one included, when a notice is due; else 0. */
+  due(now: number): number {
+    this.#count++;
+    if (now < this.#next) return 0;
+    this.#next = now + PACE_MS;
+    const count = this.#count;
+    this.#count = 0;
+    return count;
+  }
+}

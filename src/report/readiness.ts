@@ -1,0 +1,77 @@
+import type { Problem } from '../policy/problem.ts';
+
+/** Problems of a failed reload that are kept to be shown. */
+const MAX_PROBLEMS = 20;
+
+/** A reason not to send clients here. `code` is stable, `text` is for people. */
+export interface Reason {
+  readonly code: string;
+  readonly text: string;
+}
+
+export interface AuditIdentity {
+  readonly identity: string;
+  /** Seconds since 1970 at which audit ends. */
+  readonly until: number;
+}
+
+/** What `GET /ready` says, dates in ISO 8601. */
+export interface ReadinessReport {
+  readonly ready: boolean;
+  readonly reasons: readonly Reason[];
+  /** Identities in audit mode: what would be denied to them is resolved. */
+  readonly audit: readonly { readonly identity: string; readonly until: string }[];
+  /** Why the last change is not in force, or null where it is. */
+  readonly reload: {
+    readonly at: string;
+    /** How many problems there were; the first 20 follow. */
+    readonly count: number;
+    readonly problems: readonly Problem[];
+  } | null;
+}
+
+/** Whether clients should be sent here, and what an operator should know. Begins not ready, for the reason `starting`. */
+export class Readiness {
+  readonly #reasons = new Map<string, string>([['starting', 'the server is starting']]);
+  #audit: ReadinessReport['audit'] = [];
+  #reload: ReadinessReport['reload'] = null;
+
+  get ready(): boolean {
+    return this.#reasons.size === 0;
+  }
+
+  /** Not ready while this reason, or another, stands. */
+  raise(code: string, text: string): void {
+    this.#reasons.set(code, text);
+  }
+
+  clear(code: string): void {
+    this.#reasons.delete(code);
+  }
+
+  setAudit(identities: readonly AuditIdentity[]): void {
+    this.#audit = identities.map(({ identity, until }) => ({ identity, until: isoSeconds(until) }));
+  }
+
+  /** A change was refused at `at` (seconds since 1970); the last good policy stays in force. */
+  reloadFailed(at: number, problems: readonly Problem[]): void {
+    this.#reload = { at: isoSeconds(at), count: problems.length, problems: problems.slice(0, MAX_PROBLEMS) };
+  }
+
+  reloadDone(): void {
+    this.#reload = null;
+  }
+
+  report(): ReadinessReport {
+    return {
+      ready: this.ready,
+      reasons: Array.from(this.#reasons, ([code, text]) => ({ code, text })),
+      audit: this.#audit,
+      reload: this.#reload,
+    };
+  }
+}
+
+function isoSeconds(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}

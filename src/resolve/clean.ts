@@ -1,0 +1,250 @@
+import { REACH, reachOf } from '../policy/address.ts';
+import { WireError } from '../wire/error.ts';
+import { FLAG, RCODE_MASK, readUint32 } from '../wire/header.ts';
+import { CLASS, RCODE, TYPE } from '../wire/iana.ts';
+import { ANSWER, AUTHORITY, type Message, readMessage, type WireRecord } from '../wire/message.ts';
+import { isAtOrUnder, lowerName, sameName } from '../wire/name.ts';
+import {
+  everyAddress,
+  expandRdata,
+  hasTarget,
+  rdataName,
+  rrsigCovers,
+  rrsigLabels,
+  substitute,
+  targetOf,
+} from '../wire/rdata.ts';
+import type { Answer } from './answer.ts';
+import { type CleanRecord, writeSections } from './sections.ts';
+
+/** Links that a chain may have. */
+const MAX_CHAIN = 16;
+/** Seconds that a negative answer is believed at most (RFC 2308 §5 leaves the bound to the resolver). */
+export const MAX_NEGATIVE_TTL = 300;
+
+/**
+ * Cleans an upstream's reply to the question (name in lower case, type): of it stays the CNAME/DNAME chain that starts
+ * at the question, its final RRset, and the SOA and proofs that a negative or wildcard-expanded answer needs; no other
+ * authority, no additional. Null where the reply is unusable: it does not parse, its RDATA breaks its type, its chain
+ * loops, or it is a referral.
+ */
+export function clean(octets: Buffer, name: Uint8Array, type: number, verified: boolean): Answer | null {
+  const message = readMessage(octets);
+  if (message instanceof WireError) return null;
+  const rcode = message.flags & RCODE_MASK;
+  const kept = new Kept(message);
+  const end = followChain(kept, name, type);
+  if (end === null) return null;
+  const positive = kept.rrset(ANSWER, end, type);
+  if (positive.length > 0) {
+    if (rcode !== RCODE.NOERROR) return null;
+    kept.take(positive, 'answer');
+    if (kept.expanded) kept.takeProofs();
+  } else if (!takeNegative(kept, end, rcode)) {
+    return null;
+  }
+  return kept.broken ? null : finish(kept, name, end, rcode, verified);
+}
+
+/** Takes the chain's links; returns the name at which it ends, or null for a chain that loops or is too long. */
+function followChain(kept: Kept, name: Uint8Array, type: number): Uint8Array | null {
+  let current = name;
+  for (let links = 0; links <= MAX_CHAIN; links++) {
+    // A CNAME is data where it was asked for (RFC 1034 §3.6.2).
+    if (kept.rrset(ANSWER, current, type).length > 0) return current;
+    const next = followDname(kept, current) ?? followCname(kept, current);
+    if (next === null) return current;
+    if (next === 'broken' || kept.chain.some((seen) => sameName(seen, next)) || sameName(next, name))
+      return null;
+    kept.chain.push(next);
+    current = next;
+  }
+  return null;
+}
+
+function followCname(kept: Kept, current: Uint8Array): Uint8Array | 'broken' | null {
+  // More than one is a broken zone; the first is what others follow.
+  const link = kept.rrset(ANSWER, current, TYPE.CNAME)[0];
+  if (link === undefined) return null;
+  kept.take([link], 'answer');
+  return rdataName(kept.message.octets, link.start, link.end) ?? 'broken';
+}
+
+/** RFC 6672 §3.1: the DNAME, and the CNAME that it makes, which is written here where the server left it out. */
+function followDname(kept: Kept, current: Uint8Array): Uint8Array | 'broken' | null {
+  const dname = kept.message.records.find(
+    (record) =>
+      record.section === ANSWER &&
+      record.type === TYPE.DNAME &&
+      record.class === CLASS.IN &&
+      record.owner.length < current.length &&
+      isAtOrUnder(current, record.owner),
+  );
+  if (dname === undefined) return null;
+  const target = rdataName(kept.message.octets, dname.start, dname.end);
+  const next = target === null ? null : substitute(current, dname.owner, target);
+  if (next === null) return 'broken';
+  kept.take([dname], 'answer');
+  kept.add({ owner: current, type: TYPE.CNAME, ttl: dname.ttl, rdata: next, linked: true }, 'answer');
+  return next;
+}
+
+/** The end of the chain has no data: its SOA and proofs. False for a referral, which is no answer. */
+function takeNegative(kept: Kept, end: Uint8Array, rcode: number): boolean {
+  const { records } = kept.message;
+  const soa = records.find(
+    (record) =>
+      record.section === AUTHORITY &&
+      record.type === TYPE.SOA &&
+      record.class === CLASS.IN &&
+      isAtOrUnder(end, record.owner),
+  );
+  if (soa === undefined) {
+    const refers = records.some((record) => record.section === AUTHORITY && record.type === TYPE.NS);
+    kept.unsupported = rcode === RCODE.NXDOMAIN || kept.chain.length === 0;
+    return !(refers && rcode === RCODE.NOERROR && kept.chain.length === 0);
+  }
+  kept.take([soa], 'authority');
+  kept.takeProofs();
+  return true;
+}
+
+function finish(
+  kept: Kept,
+  name: Uint8Array,
+  end: Uint8Array,
+  rcode: number,
+  verified: boolean,
+): Answer | null {
+  const plain = writeSections(name, kept.plain.answer, kept.plain.authority);
+  const signed = kept.full.answer.length + kept.full.authority.length;
+  const full =
+    signed === kept.plain.answer.length + kept.plain.authority.length
+      ? plain
+      : writeSections(name, kept.full.answer, kept.full.authority);
+  if (plain === null || full === null) return null;
+  return {
+    rcode,
+    plain,
+    full,
+    // RFC 2308 §5: what no SOA supports is not kept.
+    ttl: kept.unsupported ? 0 : kept.ttl,
+    authentic: verified && (kept.message.flags & FLAG.AD) !== 0,
+    chain: kept.chain,
+    restricted: kept.restricted,
+    targets: kept.targets.filter((target) => !sameName(target, end)),
+  };
+}
+
+type Section = 'answer' | 'authority';
+
+/** What is taken over from a message, in both forms. */
+class Kept {
+  readonly message: Message;
+  readonly plain: Record<Section, CleanRecord[]> = { answer: [], authority: [] };
+  readonly full: Record<Section, CleanRecord[]> = { answer: [], authority: [] };
+  readonly chain: Uint8Array[] = [];
+  readonly restricted: Uint8Array[] = [];
+  readonly targets: Uint8Array[] = [];
+  ttl = 0x7fff_ffff;
+  /** Some RRSIG says that its RRset was made from a wildcard. */
+  expanded = false;
+  /** Negative, and no SOA says for how long. */
+  unsupported = false;
+  /** Some RDATA is not what its type allows. */
+  broken = false;
+
+  constructor(message: Message) {
+    this.message = message;
+  }
+
+  rrset(section: 1 | 2, owner: Uint8Array, type: number): WireRecord[] {
+    return this.message.records.filter(
+      (record) =>
+        record.section === section &&
+        record.type === type &&
+        record.class === CLASS.IN &&
+        sameName(record.owner, owner),
+    );
+  }
+
+  /** Takes an RRset with its signatures. Its TTL is the least of its records' (RFC 2181 §5.2). */
+  take(records: readonly WireRecord[], section: Section): void {
+    const first = records[0];
+    if (first === undefined) return;
+    let ttl = Math.min(...records.map((record) => record.ttl));
+    if (first.type === TYPE.SOA) ttl = Math.min(ttl, this.#minimum(first), MAX_NEGATIVE_TTL);
+    for (const record of records) {
+      const rdata = this.#rdata(record);
+      if (rdata === null) return;
+      const linked = record.type === TYPE.CNAME;
+      this.add({ owner: record.owner, type: record.type, ttl, rdata, linked }, section);
+      this.#note(record.type, rdata);
+    }
+    if (first.type === TYPE.RRSIG) return;
+    for (const signature of this.rrset(first.section as 1 | 2, first.owner, TYPE.RRSIG)) {
+      if (signature.end - signature.start < 18) continue;
+      if (rrsigCovers(this.message.octets, signature.start) !== first.type) continue;
+      const rdata = this.#rdata(signature);
+      if (rdata === null) return;
+      this.full[section].push({ owner: signature.owner, type: TYPE.RRSIG, ttl, rdata, linked: false });
+      if (rrsigLabels(this.message.octets, signature.start) < countLabels(first.owner)) this.expanded = true;
+    }
+  }
+
+  /** Adds a record to both forms. */
+  add(record: CleanRecord, section: Section): void {
+    this.plain[section].push(record);
+    this.full[section].push(record);
+    this.ttl = Math.min(this.ttl, record.ttl);
+  }
+
+  /** NSEC and NSEC3 with their signatures, for clients that asked for DNSSEC (RFC 4035 §3.1.3, RFC 5155 §7.2). */
+  takeProofs(): void {
+    const done = new Set<string>();
+    for (const record of this.message.records) {
+      if (record.section !== AUTHORITY || record.class !== CLASS.IN) continue;
+      if (record.type !== TYPE.NSEC && record.type !== TYPE.NSEC3) continue;
+      const key = `${record.type} ${record.owner.join()}`;
+      if (done.has(key)) continue;
+      done.add(key);
+      const plain = this.plain.authority.length;
+      this.take(this.rrset(AUTHORITY, record.owner, record.type), 'authority');
+      this.plain.authority.length = plain;
+    }
+  }
+
+  #rdata(record: WireRecord): Uint8Array | null {
+    const { octets } = this.message;
+    const size = expandRdata(octets, record.type, record.start, record.end, room, 0);
+    if (size >= 0) return room.slice(0, size);
+    this.broken = true;
+    return null;
+  }
+
+  #minimum(soa: WireRecord): number {
+    return soa.end - soa.start < 22 ? 0 : readUint32(this.message.octets, soa.end - 4);
+  }
+
+  /** Keeps what rules have a say in. */
+  #note(type: number, rdata: Uint8Array): void {
+    const parsed = everyAddress(type, rdata, (at, size) => {
+      if (reachOf(rdata, at, size) !== REACH.PUBLIC) this.restricted.push(rdata.slice(at, at + size));
+      return true;
+    });
+    if (!parsed) this.broken = true;
+    if (!hasTarget(type)) return;
+    const target = targetOf(type, rdata);
+    if (target !== null) this.targets.push(lowerName(target));
+  }
+}
+
+/** RDATA may grow by two names when it is expanded. */
+const room = new Uint8Array(0x1_0000 + 512);
+
+/** As RFC 4034 §3.1.3 counts: the root and a leading `*` are no labels. */
+function countLabels(name: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; name[at] !== 0; at += 1 + name[at]!) count++;
+  return name[0] === 1 && name[1] === 0x2a ? count - 1 : count;
+}

@@ -1,0 +1,71 @@
+import type { Renewable } from '../policy/renewable.ts';
+import type { Flights } from './flights.ts';
+import type { InForce } from './in-force.ts';
+import { keyOf } from './key.ts';
+
+/** Milliseconds before an answer's end at which it is asked for again: what an upstream may need at most. */
+const LEAD = 4_000;
+/** Questions that one tick sends at most, so that a thousand names are not asked for at once. */
+const PER_TICK = 50;
+
+/**
+ * Asks for renewed names on our own schedule (DESIGN §2): when a question goes upstream then tells nobody what a client did.
+ */
+export class Renewals {
+  readonly #flights: Flights;
+  readonly #due = new Map<string, Renewal>();
+
+  constructor(flights: Flights) {
+    this.#flights = flights;
+  }
+
+  /** How many questions are kept renewed. */
+  get count(): number {
+    return this.#due.size;
+  }
+
+  /** Takes the names of a new policy. What was renewed and still is goes on in its own time; the rest is let go. */
+  configure(names: readonly Renewable[], inForce: InForce): void {
+    const wanted = new Set<string>();
+    const scratch = Buffer.alloc(264);
+    for (const { name, types } of names) {
+      scratch.set(name);
+      const group = inForce.groupOf(name, name.length);
+      for (const type of types) {
+        const key = keyOf(scratch, name.length, type, inForce.groupIds[group]!, false, 0);
+        wanted.add(key);
+        const known = this.#due.get(key);
+        if (known === undefined) this.#due.set(key, { name, type, group, at: 0, waiting: false });
+        else known.group = group;
+      }
+    }
+    for (const key of this.#due.keys()) if (!wanted.has(key)) this.#due.delete(key);
+    this.#flights.forgetRenewed((key) => wanted.has(key));
+  }
+
+  /** Sends what is due at `now`, monotonic milliseconds. To be called a few times a second. */
+  tick(now: number): void {
+    let sent = 0;
+    for (const [key, renewal] of this.#due) {
+      if (renewal.waiting || now < renewal.at) continue;
+      if (++sent > PER_TICK) return;
+      renewal.waiting = true;
+      const { name, type, group } = renewal;
+      this.#flights.renew(key, { group, name, type, checkingDisabled: false }, (until) => {
+        renewal.waiting = false;
+        // A reload may have let go of it meanwhile.
+        if (this.#due.get(key) !== renewal) this.#flights.forgetRenewed((other) => other !== key);
+        renewal.at = until - LEAD;
+      });
+    }
+  }
+}
+
+interface Renewal {
+  readonly name: Uint8Array;
+  readonly type: number;
+  group: number;
+  /** Monotonic milliseconds at which it is asked for again. */
+  at: number;
+  waiting: boolean;
+}

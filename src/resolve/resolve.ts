@@ -1,0 +1,331 @@
+import { decide, GROUND, VERDICT } from '../policy/decide.ts';
+import { REASON } from '../policy/explain.ts';
+import { findAddress } from '../policy/identity.ts';
+import type { PrivateGrant } from '../policy/input.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
+import { FLAG, HEADER_SIZE, messageFlags, opcodeOf } from '../wire/header.ts';
+import { CLASS, EDE, OPCODE, RCODE, TYPE } from '../wire/iana.ts';
+import { readQuery } from '../wire/question.ts';
+import { NO_EDE, ReplyWriter, UDP_PAYLOAD } from '../wire/reply.ts';
+import type { AnswerStore, Entry } from './answer.ts';
+import { Endings } from './endings.ts';
+import { EXIT } from './exit.ts';
+import { Flights } from './flights.ts';
+import { giveAnswer, withheldBecause } from './give.ts';
+import type { InForce } from './in-force.ts';
+import { keyOf } from './key.ts';
+import { followRedirects, writeAny, writeLinks, writeLocal, writeSpecial } from './local.ts';
+import {
+  ANSWER_IT,
+  type Answerer,
+  type Client,
+  type Clock,
+  DROP_IT,
+  DROPPED,
+  type Forwarder,
+  LATER,
+  type Limits,
+  type Observer,
+} from './ports.ts';
+import { Standings } from './standing.ts';
+import { TrustTargets } from './trust.ts';
+import { type Fetched, Pending, Turn } from './turn.ts';
+
+export interface Ports {
+  readonly store: AnswerStore;
+  readonly forwarder: Forwarder;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly observer: Observer;
+}
+
+/** Times that one query may wait for an upstream: once, and again when a reload changed what it needs. */
+const MAX_ROUNDS = 3;
+
+/** THE story of one query (DESIGN §4), from its octets to its reply. */
+export class Resolver implements Answerer {
+  readonly flights: Flights;
+  readonly #ports: Ports;
+  readonly #turn = new Turn();
+  readonly #writer = new ReplyWriter();
+  readonly #standings = new Standings();
+  readonly #trust = new TrustTargets();
+  readonly #lateReply = Buffer.alloc(0x1_0000);
+  readonly #endings: Endings;
+  #inForce: InForce;
+  #waiting = 0;
+
+  constructor(ports: Ports, inForce: InForce) {
+    this.#ports = ports;
+    this.flights = new Flights(ports.forwarder, ports.store, ports.clock);
+    this.#inForce = inForce;
+    this.#endings = new Endings(inForce, this.#turn, this.#writer, ports.observer);
+    this.swap(inForce);
+  }
+
+  /** Puts another policy in force, between one query and the next. */
+  swap(inForce: InForce): void {
+    this.#inForce = inForce;
+    this.#endings.inForce = inForce;
+    this.#standings.update(inForce.snapshot, inForce.limits.inFlight);
+    this.flights.configure(inForce.cache.maxTtl, inForce.cache.serveStale);
+  }
+
+  /** Questions that wait for an upstream. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  answer(message: Buffer, length: number, client: Client, reply: Buffer): number {
+    // Replies are never answered (RFC 5358 §4); what has no header cannot be.
+    if (length < HEADER_SIZE || (messageFlags(message) & FLAG.QR) !== 0) return this.#endings.drop();
+    try {
+      return this.#story(message, length, client, reply, null);
+    } catch (error) {
+      return this.#endings.bug(error, message, reply);
+    }
+  }
+
+  #story(message: Buffer, length: number, client: Client, reply: Buffer, fetched: Fetched | null): number {
+    const turn = this.#begin(client, reply, fetched);
+    const { query, decision, standing } = turn;
+    const snapshot = this.#inForce.snapshot;
+    const known = standing.identity.index >= 0;
+
+    const admitted = fetched !== null || known ? ANSWER_IT : this.#admitUnknown(turn);
+    if (admitted === DROP_IT) return this.#endings.drop();
+    const fault = readQuery(message, length, query);
+    if (client.transport === 'udp') turn.limit = Math.min(query.udpSize, UDP_PAYLOAD);
+    if (admitted !== ANSWER_IT) return this.#endings.truncate();
+
+    const opcode = opcodeOf(query.flags);
+    if (opcode === OPCODE.NOTIFY || opcode === OPCODE.UPDATE)
+      return this.#endings.refuse(RCODE.REFUSED, EXIT.refused);
+    if (opcode !== OPCODE.QUERY) return this.#endings.refuse(RCODE.NOTIMP, EXIT.notimp);
+    if (fault !== null) return this.#endings.refuse(RCODE.FORMERR, EXIT.formerr);
+    if (query.ednsVersion > 0) return this.#endings.refuse(RCODE.BADVERS, EXIT.badvers);
+    if (query.class !== CLASS.IN || query.type === TYPE.AXFR || query.type === TYPE.IXFR) {
+      return this.#endings.refuse(RCODE.REFUSED, EXIT.refused);
+    }
+    if (fetched === null && known && !this.#ports.limits.identity(standing.identity.index, turn.now)) {
+      return this.#endings.servfail(EXIT.limited, EDE.OTHER, REASON.LIMIT);
+    }
+
+    const dnssec = query.dnssecOk || (query.flags & FLAG.CD) !== 0;
+    decide(snapshot, standing.identity.view, query, query.type, dnssec, turn.epoch, decision);
+    switch (decision.verdict) {
+      case VERDICT.LOCAL:
+        return this.#local(snapshot);
+      case VERDICT.ALLOW:
+        return query.type === TYPE.ANY ? this.#any() : this.#forward(query.name, query.nameLength, null);
+      case VERDICT.EMPTY:
+        return this.#auditing() ? this.#audited() : this.#endings.empty();
+      default:
+        if (dnssec && this.#isTrustQuestion()) return this.#forward(query.name, query.nameLength, null);
+        return this.#auditing() && !decision.privateReverse ? this.#audited() : this.#endings.deny();
+    }
+  }
+
+  #begin(client: Client, reply: Buffer, fetched: Fetched | null): Turn {
+    const turn = this.#turn;
+    const { clock } = this.#ports;
+    turn.client = client;
+    turn.out = reply;
+    turn.limit = client.transport === 'udp' ? 512 : 0xffff;
+    turn.now = clock.monotonic();
+    turn.epoch = clock.epoch();
+    turn.fetched = fetched;
+    const { addresses } = this.#inForce.snapshot;
+    const index = findAddress(addresses, client.family, client.w0, client.w1, client.w2, client.w3);
+    turn.standing = this.#standings.at(index);
+    this.#writer.keepalive = client.transport === 'udp' ? 0 : this.#inForce.keepalive;
+    return turn;
+  }
+
+  #admitUnknown(turn: Turn): number {
+    return turn.client.transport === 'udp' ? this.#ports.limits.unknown(turn.client, turn.now) : ANSWER_IT;
+  }
+
+  #local(snapshot: Snapshot): number {
+    const { query, decision, out, limit } = this.#turn;
+    const writer = this.#writer;
+    const cap = this.#cap();
+    if (decision.ground === GROUND.SPECIAL) {
+      writer.begin(query, out, FLAG.AA, limit);
+      writeSpecial(this.#turn, snapshot, writer, cap);
+    } else {
+      if (query.type === TYPE.ANY) return this.#any();
+      const local = snapshot.locals.get(decision.node)!;
+      if (local.redirect !== null) return this.#redirect(snapshot, local.redirect);
+      writer.begin(query, out, FLAG.AA, limit);
+      writeLocal(writer, HEADER_SIZE, local, query.type, cap);
+    }
+    return writer.answers === 0 ? this.#endings.empty(EXIT.local) : this.#endings.written(EXIT.local);
+  }
+
+  #redirect(snapshot: Snapshot, first: NonNullable<Parameters<typeof followRedirects>[1]>): number {
+    const { query, out, limit } = this.#turn;
+    const writer = this.#writer;
+    const end = followRedirects(snapshot, first);
+    if (end.local === null && query.type !== TYPE.CNAME) {
+      const target = end.last.to;
+      this.#target.set(target);
+      return this.#forward(this.#target, target.length, end);
+    }
+    writer.begin(query, out, FLAG.AA, limit);
+    const links = query.type === TYPE.CNAME ? end.links.slice(0, 1) : end.links;
+    const owner = writeLinks(writer, links, this.#cap());
+    const answers = writer.answers;
+    if (end.local !== null && query.type !== TYPE.CNAME)
+      writeLocal(writer, owner, end.local, query.type, this.#cap());
+    // No data of this type at the end of the chain: its SOA's owner is the root, an ancestor of every target.
+    if (query.type !== TYPE.CNAME && writer.answers === answers) writer.negativeSoa(query.nameLength - 1);
+    return this.#endings.written(EXIT.local);
+  }
+
+  readonly #target = Buffer.alloc(264);
+
+  /** RFC 8482 §4.2. */
+  #any(): number {
+    const { query, out, limit } = this.#turn;
+    this.#writer.begin(query, out, FLAG.AA, limit);
+    writeAny(this.#writer, this.#cap());
+    return this.#endings.written(EXIT.local);
+  }
+
+  #auditing(): boolean {
+    return (
+      this.#turn.standing.identity.auditUntil > this.#turn.epoch &&
+      this.#turn.decision.ground !== GROUND.SPECIAL
+    );
+  }
+
+  /** What an audited identity may not resolve is resolved, and recorded once: when it goes out, or is there already. */
+  #audited(): number {
+    const { query, fetched } = this.#turn;
+    if (fetched === null) this.#endings.finding('would_deny');
+    if (query.type === TYPE.ANY) return this.#any();
+    return this.#forward(query.name, query.nameLength, null);
+  }
+
+  /** From the store, from what was waited for, or from an upstream later. `redirect` leads from the question to `name`. */
+  #forward(name: Buffer, nameLength: number, redirect: ReturnType<typeof followRedirects> | null): number {
+    const { query, standing, fetched, now } = this.#turn;
+    const group = this.#inForce.groupOf(name, nameLength);
+    const cd = (query.flags & FLAG.CD) !== 0;
+    let key = this.#key(name, nameLength, group, cd, 0);
+    // A renewed answer serves everyone, CD or not: nothing that a client sends may cause a question.
+    if (this.flights.renewing && cd) {
+      const renewed = this.#key(name, nameLength, group, false, 0);
+      if (this.flights.isRenewed(renewed)) key = renewed;
+    }
+    if (this.#inForce.cache.share === 'identity' && !this.flights.isRenewed(key)) {
+      key = this.#key(name, nameLength, group, cd, standing.id);
+    }
+    const waited = fetched !== null && fetched.key === key;
+    const entry = waited ? fetched.entry : this.flights.lookup(key);
+    if (entry !== undefined) {
+      const failing = entry.failure !== null && (waited || now < entry.failure.until);
+      const stale = waited ? fetched.stale : failing || this.flights.isSlow(key);
+      if (stale && this.flights.mayServeStale(entry, now))
+        return this.#give(entry, true, EXIT.stale, redirect);
+      if (failing) return this.#failed(entry, waited);
+      if (entry.answer !== null && (waited || this.flights.isFresh(entry, now))) {
+        return this.#give(entry, false, waited ? EXIT.forwarded : EXIT.hit, redirect);
+      }
+    }
+    return this.#defer(key, name, nameLength, group, cd);
+  }
+
+  #key(name: Buffer, nameLength: number, group: number, cd: boolean, identity: number): string {
+    return keyOf(name, nameLength, this.#turn.query.type, this.#inForce.groupIds[group]!, cd, identity);
+  }
+
+  #give(
+    entry: Entry,
+    stale: boolean,
+    exit: number,
+    redirect: ReturnType<typeof followRedirects> | null,
+  ): number {
+    const turn = this.#turn;
+    const { snapshot } = this.#inForce;
+    const answer = entry.answer!;
+    const grant = this.#grant(redirect?.last.private);
+    const withheld = withheldBecause(answer, snapshot, turn.standing.identity.view, grant, turn.epoch);
+    if (withheld !== null) {
+      this.#endings.finding(withheld === REASON.PRIVATE_ADDRESS ? 'private-address' : 'unapproved-target');
+      return this.#endings.negative(RCODE.NOERROR, withheld, EXIT.withheld);
+    }
+    const validating = turn.query.dnssecOk || (turn.query.flags & FLAG.CD) !== 0;
+    if (validating && answer.chain.length > 0) this.#trust.remember(turn.standing.id, answer.chain, turn.now);
+    const length = giveAnswer(turn, snapshot, this.#writer, entry, stale, this.#cap(), redirect);
+    if (length < 0) return this.#endings.servfail(EXIT.servfail, EDE.OTHER, '');
+    this.#ports.observer.exit(exit);
+    return length;
+  }
+
+  /** Which restricted addresses the answer may hold: what the redirect says, else what the rule says. */
+  #grant(redirect: PrivateGrant | undefined): PrivateGrant {
+    if (redirect !== undefined) return redirect;
+    const { rules } = this.#inForce.snapshot;
+    const { rule, verdict } = this.#turn.decision;
+    return rule < 0 || verdict !== VERDICT.ALLOW ? false : rules.terms[rules.term[rule]!]!.private;
+  }
+
+  /** Seconds that a TTL may have for this client: bounds of the config, and what is left of the rule. */
+  #cap(): number {
+    const { dynamic, until } = this.#turn.decision;
+    const { maxTtl, dynamicMaxTtl } = this.#inForce.replies;
+    const most = dynamic ? Math.min(maxTtl, dynamicMaxTtl) : maxTtl;
+    return Math.max(0, Math.min(most, Math.floor(until - this.#turn.epoch)));
+  }
+
+  #isTrustQuestion(): boolean {
+    const { query, standing, now } = this.#turn;
+    if (query.type !== TYPE.DS && query.type !== TYPE.DNSKEY) return false;
+    return this.#trust.allows(standing.id, query.name, query.nameLength, now);
+  }
+
+  #defer(key: string, name: Buffer, nameLength: number, group: number, checkingDisabled: boolean): number {
+    const turn = this.#turn;
+    const { client, standing } = turn;
+    if (client instanceof Pending && client.rounds >= MAX_ROUNDS)
+      return this.#endings.servfail(EXIT.servfail, EDE.OTHER, '');
+    if (this.#waiting >= this.#inForce.limits.inFlight || standing.inFlight >= standing.share) {
+      return this.#endings.servfail(EXIT.limited, EDE.OTHER, REASON.SHARE);
+    }
+    const pending = new Pending(turn, client);
+    const question = {
+      group,
+      name: Uint8Array.from(name.subarray(0, nameLength)),
+      type: turn.query.type,
+      checkingDisabled,
+    };
+    this.#waiting++;
+    standing.inFlight++;
+    this.flights.join(key, question, {
+      settle: (settled, entry, stale) => this.#resume(pending, { key: settled, entry, stale }),
+    });
+    return LATER;
+  }
+
+  /** The story goes on, from its beginning and under the policy of now: it gives the answer only if that approves. */
+  #resume(pending: Pending, fetched: Fetched): void {
+    this.#waiting--;
+    pending.standing.inFlight--;
+    const reply = this.#lateReply;
+    let length: number;
+    try {
+      length = this.#story(pending.query, pending.query.length, pending, reply, fetched);
+    } catch (error) {
+      length = this.#endings.bug(error, pending.query, reply);
+    }
+    if (length > 0) pending.defer().send(reply, length);
+    else if (length === DROPPED) pending.defer().drop();
+  }
+
+  #failed(entry: Entry, waited: boolean): number {
+    const code = entry.failure!.reason === 'network' ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
+    return this.#endings.servfail(EXIT.servfail, code, '', waited ? NO_EDE : EDE.CACHED_ERROR);
+  }
+}

@@ -1,0 +1,62 @@
+import { Decision } from '../policy/decide.ts';
+import { Query } from '../wire/question.ts';
+import type { Entry } from './answer.ts';
+import type { Client, ReplyLater } from './ports.ts';
+import type { Standing } from './standing.ts';
+
+/**
+ * What the story knows of the query in hand. One object serves every query, since the story of one ends, or is put by as
+ * a Pending, before the next begins.
+ */
+export class Turn {
+  readonly query = new Query();
+  readonly decision = new Decision();
+  client!: Client;
+  standing!: Standing;
+  /** Where the reply goes, and the most octets that it may have. */
+  out: Buffer = Buffer.alloc(0);
+  limit = 0;
+  /** Monotonic milliseconds, and seconds since 1970. */
+  now = 0;
+  epoch = 0;
+  /** What was waited for; null on a query's first time round. */
+  fetched: Fetched | null = null;
+}
+
+export interface Fetched {
+  readonly key: string;
+  readonly entry: Entry;
+  readonly stale: boolean;
+}
+
+/** A query that waits: its octets, its client, and the way back. It stands in for the client when its story goes on. */
+export class Pending implements Client {
+  readonly query: Buffer;
+  readonly transport: Client['transport'];
+  readonly family: 4 | 6;
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+  readonly standing: Standing;
+  /** How often it has waited. */
+  readonly rounds: number;
+  readonly #later: ReplyLater;
+
+  constructor(turn: Turn, client: Client) {
+    this.query = Buffer.from(turn.query.message.subarray(0, turn.query.length));
+    this.transport = client.transport;
+    this.family = client.family;
+    this.w0 = client.w0;
+    this.w1 = client.w1;
+    this.w2 = client.w2;
+    this.w3 = client.w3;
+    this.standing = turn.standing;
+    this.rounds = client instanceof Pending ? client.rounds + 1 : 1;
+    this.#later = client.defer();
+  }
+
+  defer(): ReplyLater {
+    return this.#later;
+  }
+}

@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { LruAnswerStore } from './cache/store.ts';
+import { isLoaded, type Loaded, type LoadResult, load } from './config/load.ts';
+import { FileWatch } from './config/watch.ts';
+import { RateLimits } from './listen/limits.ts';
+import { type Listener, listenerUrl, type ListenNotice } from './listen/listener.ts';
+import { TCP_IDLE_MS, tcp } from './listen/tcp.ts';
+import { portableUdp } from './listen/udp-portable.ts';
+import { renewable } from './policy/renewable.ts';
+import type { Log } from './report/log.ts';
+import { StoryObserver } from './report/observer.ts';
+import { Readiness } from './report/readiness.ts';
+import { StatusServer } from './report/status.ts';
+import { groupRouter, type InForce } from './resolve/in-force.ts';
+import type { Clock } from './resolve/ports.ts';
+import { Renewals } from './resolve/renewals.ts';
+import { Resolver } from './resolve/resolve.ts';
+import type { ListenSetting, Settings } from './resolve/settings.ts';
+import type { UpstreamEvent } from './upstream/event.ts';
+import { Upstreams } from './upstream/forwarder.ts';
+
+/** Milliseconds that answers in flight have when the server stops. */
+const DRAIN_MS = 4_000;
+const RENEWAL_TICK_MS = 200;
+
+export interface ServerOptions {
+  readonly serverFile: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+  /** 32 random bits for hash tables, the same for every load. */
+  readonly salt: number;
+  /** Called with every load that found problems, warnings included. */
+  readonly onProblems: (result: LoadResult) => void;
+}
+
+/** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
+export class Server {
+  readonly readiness = new Readiness();
+  readonly #options: ServerOptions;
+  readonly #log: Log;
+  readonly #observer: StoryObserver;
+  readonly #limits = new RateLimits(Uint32Array.of(randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()));
+  readonly #upstreams: Upstreams;
+  readonly #resolver: Resolver;
+  readonly #renewals: Renewals;
+  readonly #listeners: Listener[];
+  readonly #status: StatusServer | null;
+  readonly #groupIds = new Map<string, number>();
+  #settings: Settings;
+  #hash: string;
+  #files: readonly string[];
+  #watch: FileWatch | null = null;
+  #renewTimer: NodeJS.Timeout | null = null;
+  #stopping: Promise<void> | null = null;
+
+  /** `first` is the load that the server starts with: one without errors. */
+  constructor(options: ServerOptions, first: Loaded) {
+    const { settings } = first;
+    this.#options = options;
+    this.#log = options.log;
+    this.#settings = settings;
+    this.#hash = first.hash;
+    this.#files = first.files;
+    this.#observer = new StoryObserver(options.log, () => performance.now());
+    this.#upstreams = new Upstreams({
+      groups: settings.upstreams,
+      isOurs: (host, port) => settings.listen.some((own) => isSame(own, host, port)),
+      onEvent: (event) => this.#tellUpstream(event),
+    });
+    const inForce = this.#inForce(first);
+    this.#resolver = new Resolver(
+      {
+        store: new LruAnswerStore(settings.cache.size),
+        forwarder: this.#upstreams,
+        clock: CLOCK,
+        limits: this.#limits,
+        observer: this.#observer,
+      },
+      inForce,
+    );
+    this.#renewals = new Renewals(this.#resolver.flights);
+    this.#listeners = settings.listen.map((listen) => this.#listener(listen, settings));
+    this.#status =
+      settings.metrics === null
+        ? null
+        : new StatusServer({
+            ...settings.metrics,
+            readiness: this.readiness,
+            notice: (error) => this.#log.warn('listener-trouble', 'the status listener had trouble', { error }),
+          });
+    this.#putInForce(first, inForce);
+  }
+
+  /** Where it listens, as URLs; ports are the real ones once `start` is done. */
+  get urls(): string[] {
+    return this.#listeners.map(listenerUrl);
+  }
+
+  /** Where /health and /ready are, or null. */
+  get statusUrl(): string | null {
+    if (this.#status === null) return null;
+    const { host, port } = this.#status.address;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  }
+
+  /** Resolves when every listener takes queries. Rejects with the system's error, `listener` named in its message. */
+  async start(): Promise<void> {
+    await this.#status?.start();
+    for (const listener of this.#listeners) {
+      await listener.start();
+      this.#log.info('listening', `listening on ${listenerUrl(listener)}`, {
+        url: listenerUrl(listener),
+        ...listener.details,
+      });
+    }
+    this.#watch = new FileWatch({
+      files: () => this.#files,
+      hash: () => this.#hash,
+      onChange: () => this.reload('a file changed'),
+      onError: (error) => this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
+    });
+    this.#renewTimer = setInterval(() => this.#renewals.tick(performance.now()), RENEWAL_TICK_MS);
+    this.#renewTimer.unref();
+    this.readiness.clear('starting');
+    this.#log.info('ready', 'ready');
+  }
+
+  /** Reads everything anew. It comes into force whole, or the last good one stays and the problems are told. */
+  reload(why: string): void {
+    if (this.#stopping !== null) return;
+    const started = performance.now();
+    const { serverFile, env, salt, onProblems } = this.#options;
+    const result = load(serverFile, { env, now: CLOCK.epoch(), salt });
+    this.#files = result.files;
+    if (result.hash === this.#hash) return;
+    this.#hash = result.hash;
+    if (result.problems.length > 0) onProblems(result);
+    if (!isLoaded(result)) {
+      const errors = result.problems.filter(({ severity }) => severity === 'error');
+      this.readiness.reloadFailed(CLOCK.epoch(), errors);
+      this.#log.error('reload-failed', 'the change is not in force: the last good policy stays', {
+        why,
+        problems: errors.length,
+        first: errors[0],
+      });
+      return;
+    }
+    this.#tellRestart(result.settings);
+    this.#settings = { ...result.settings, ...fixedUntilRestart(this.#settings) };
+    this.#upstreams.configure(result.settings.upstreams);
+    const inForce = this.#inForce(result);
+    this.#resolver.swap(inForce);
+    this.#putInForce(result, inForce);
+    this.readiness.reloadDone();
+    this.#log.info('policy-loaded', 'a new policy is in force', {
+      why,
+      identities: result.snapshot.identities.length,
+      rules: result.snapshot.rules.count,
+      views: result.snapshot.views.length,
+      ms: Math.round(performance.now() - started),
+    });
+  }
+
+  /** Stops taking queries, lets those in flight end, closes everything. */
+  stop(why: string): Promise<void> {
+    this.#stopping ??= this.#drain(why);
+    return this.#stopping;
+  }
+
+  async #drain(why: string): Promise<void> {
+    this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
+    this.readiness.raise('stopping', 'the server is stopping');
+    if (this.#renewTimer !== null) clearInterval(this.#renewTimer);
+    await this.#watch?.close();
+    await Promise.all(this.#listeners.map((listener) => listener.close(DRAIN_MS)));
+    this.#upstreams.close();
+    await this.#status?.close();
+    this.#log.info('stopped', 'stopped', { queries: this.#observer.report(), lost_log_lines: this.#log.dropped });
+  }
+
+  #inForce({ settings, snapshot }: Loaded): InForce {
+    const { upstreams, replies, cache, limits } = settings;
+    return {
+      snapshot,
+      replies,
+      cache,
+      limits,
+      keepalive: TCP_IDLE_MS / 100,
+      groupOf: groupRouter(upstreams),
+      groupIds: upstreams.map(({ name }) => this.#groupId(name)),
+    };
+  }
+
+  #groupId(name: string): number {
+    let id = this.#groupIds.get(name);
+    if (id === undefined) {
+      id = this.#groupIds.size;
+      this.#groupIds.set(name, id);
+    }
+    return id;
+  }
+
+  /** What hangs on the policy beside the resolver itself. */
+  #putInForce({ settings, snapshot }: Loaded, inForce: InForce): void {
+    const { limits, renew } = settings;
+    this.#limits.configure({
+      identities: snapshot.identities.map(({ name, limits: { qps, burst } }) => ({ name, qps, burst })),
+      unknownQps: limits.unknownQps,
+    });
+    const now = CLOCK.epoch();
+    const names = renew === null ? [] : renewable(snapshot, renew.names, renew.max, now).slice(0, renew.max);
+    this.#renewals.configure(names, inForce);
+    this.readiness.setAudit(
+      snapshot.identities
+        .filter(({ auditUntil }) => auditUntil > now)
+        .map(({ name, auditUntil }) => ({ identity: name, until: auditUntil })),
+    );
+  }
+
+  #listener({ protocol, host, port }: ListenSetting, { limits }: Settings): Listener {
+    const notice = (told: ListenNotice): void => this.#tellListener(`${protocol}://${host}:${port}`, told);
+    const options = { host, port, answerer: this.#resolver, notice };
+    return protocol === 'udp' ? portableUdp(options) : tcp({ ...options, clients: limits.tcpClients });
+  }
+
+  #tellListener(url: string, notice: ListenNotice): void {
+    const { kind, count } = notice;
+    if (kind === 'refused') {
+      const { cap, client } = notice;
+      this.#log.warn('listener-refused', 'connections were refused at a cap', { url, cap, client, count });
+    } else {
+      this.#log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, {
+        url,
+        count,
+        error: notice.error,
+      });
+    }
+  }
+
+  #tellUpstream(event: UpstreamEvent): void {
+    const { kind, ...fields } = event;
+    const event_ = kind === 'server-down' ? 'upstream-down' : kind === 'server-up' ? 'upstream-up' : 'upstream-changed';
+    this.#log[kind === 'server-down' ? 'warn' : 'info'](event_, `upstream: ${kind}`, { kind, ...fields });
+  }
+
+  #tellRestart(next: Settings): void {
+    const now = fixedUntilRestart(this.#settings);
+    for (const [key, value] of Object.entries(fixedUntilRestart(next))) {
+      if (JSON.stringify(value) === JSON.stringify(now[key as keyof typeof now])) continue;
+      this.#log.warn('restart-needed', `the change of ${key} needs a restart; the old value stays`, { key });
+    }
+  }
+}
+
+/** What sockets and memory were made from at the start. */
+function fixedUntilRestart({ listen, metrics, state, log }: Settings): Pick<Settings, 'listen' | 'metrics' | 'state' | 'log'> {
+  return { listen, metrics, state, log };
+}
+
+const CLOCK: Clock = {
+  monotonic: () => performance.now(),
+  epoch: () => Date.now() / 1000,
+};
+
+/** Whether asking that address and port would ask ourselves. */
+function isSame(own: ListenSetting, host: string, port: number): boolean {
+  if (own.port !== port) return false;
+  if (own.host === host) return true;
+  const loopback = host === '::1' || host.startsWith('127.');
+  return (own.host === '0.0.0.0' || own.host === '::') && loopback;
+}

@@ -1,0 +1,182 @@
+import { RCODE } from '../wire/iana.ts';
+import { isTruncated, mixedCopy, type Query, replyCode } from './query.ts';
+import type { Server } from './server.ts';
+import type { Sockets } from './sockets.ts';
+import type { StreamUser, Ticket } from './stream.ts';
+import { UdpExchange, type UdpListener } from './udp.ts';
+
+/** Who wants the answer. Of `replied` and `failed` one is called, once, and never from within `start`. */
+export interface AttemptOwner {
+  /** False: the reply's content cannot be used. */
+  isUsable(message: Buffer, verified: boolean): boolean;
+  replied(attempt: Attempt, message: Buffer): void;
+  failed(attempt: Attempt, reason: 'network' | 'refused'): void;
+}
+
+/** New connections for one question, each after one that answered somebody else and ended. */
+const MAX_RECONNECTS = 16;
+
+/**
+ * One question to one server, over what it takes: UDP, and TCP after a reply that is truncated, or right in all but
+ * case; or a stream from the start. It tells the server's health what it saw. Waits until it is cancelled.
+ */
+export class Attempt implements UdpListener, StreamUser {
+  readonly server: Server;
+  readonly #query: Query;
+  readonly #owner: AttemptOwner;
+  readonly #sockets: Sockets;
+  /** Keeps no process alive: for a probe. */
+  readonly #background: boolean;
+  #sentAt = 0;
+  /** The question as it was sent: the same case over UDP and over the TCP that follows. */
+  #sent: Query;
+  #udp: UdpExchange | null = null;
+  #ticket: Ticket | null = null;
+  #reconnects = 0;
+  /** TCP was asked because of the case of a UDP reply. */
+  #caseInDoubt = false;
+  #over = false;
+
+  constructor(server: Server, query: Query, owner: AttemptOwner, sockets: Sockets, background: boolean) {
+    this.server = server;
+    this.#query = query;
+    this.#sent = query;
+    this.#owner = owner;
+    this.#sockets = sockets;
+    this.#background = background;
+  }
+
+  start(now: number): void {
+    this.#sentAt = now;
+    this.#sockets.counters.attempts++;
+    if (this.server.setting.protocol !== 'udp') {
+      this.#askStream(now);
+      return;
+    }
+    const target = this.server.udp;
+    if (target === null) {
+      this.#failLater('EINVAL');
+      return;
+    }
+    const { questionEnd } = this.#query;
+    const octets = mixedCopy(this.#query, !this.server.foldsCase);
+    this.#sent = { octets, questionEnd };
+    this.#udp = new UdpExchange(target, octets, questionEnd, this.#sockets, this);
+    this.#udp.open(this.#background);
+  }
+
+  /** Nobody waits any more. */
+  cancel(now: number): void {
+    if (this.#over) return;
+    this.#close();
+    this.server.silent(now, this.#sentAt);
+  }
+
+  /** Whether asking the same server again could help: not where a connection that is alive holds the question. */
+  isRepeatable(now: number): boolean {
+    return this.#ticket === null || this.#ticket.stream.isStalled(now);
+  }
+
+  udpReply(message: Buffer, match: 'same' | 'case'): void {
+    if (this.#over) return;
+    const now = performance.now();
+    if (match === 'case' && !this.server.foldsCase) {
+      // Forged, or from a server that folds case: TCP tells. The UDP wait goes on beside it.
+      if (this.#caseInDoubt) this.#sockets.counters.mismatched++;
+      else this.#askTcp(now, true);
+      return;
+    }
+    const code = replyCode(message, this.#sent.questionEnd);
+    if (isTruncated(message) && (isAnswer(code) || code < 0)) {
+      this.server.health.heard(now);
+      this.#udp?.close();
+      this.#udp = null;
+      this.#askTcp(now, false);
+    } else {
+      this.#judge(message, code, now, now - this.#sentAt);
+    }
+  }
+
+  udpFailed(code: string): void {
+    this.#udp = null;
+    // TCP was asked beside it, and decides.
+    if (!this.#caseInDoubt) this.#fail('network', code);
+  }
+
+  streamReply(message: Buffer, same: boolean, rtt: number): void {
+    this.#ticket = null;
+    if (this.#over) return;
+    if (this.#caseInDoubt && !same) this.server.rememberFolding();
+    const code = replyCode(message, this.#sent.questionEnd);
+    if (isTruncated(message) && isAnswer(code)) this.#fail('refused', 'truncated over a stream');
+    else this.#judge(message, code, performance.now(), this.server.setting.protocol === 'udp' ? -1 : rtt);
+  }
+
+  streamLost(code: string, broken: boolean, again: boolean): void {
+    this.#ticket = null;
+    if (this.#over) return;
+    if (again && this.#reconnects++ < MAX_RECONNECTS) this.#askStream(performance.now());
+    else this.#fail(broken ? 'refused' : 'network', code);
+  }
+
+  #judge(message: Buffer, code: number, now: number, rtt: number): void {
+    if (!isAnswer(code)) {
+      this.#fail('refused', codeText(code));
+      return;
+    }
+    if (!this.#owner.isUsable(message, this.server.verified)) {
+      this.#fail('refused', 'unusable reply');
+      return;
+    }
+    this.#close();
+    this.server.answered(now, rtt);
+    this.#owner.replied(this, message);
+  }
+
+  #askTcp(now: number, forCase: boolean): void {
+    const asked = this.#caseInDoubt;
+    this.#caseInDoubt = forCase;
+    if (asked) return;
+    this.#sockets.counters.overTcp++;
+    this.#askStream(now);
+  }
+
+  #askStream(now: number): void {
+    const ticket = this.server.streams.ask(this.#sent, this, this.#background, now);
+    if (typeof ticket === 'string') this.#failLater(ticket);
+    else this.#ticket = ticket;
+  }
+
+  #failLater(code: string): void {
+    process.nextTick(() => this.#fail('network', code));
+  }
+
+  #fail(reason: 'network' | 'refused', detail: string): void {
+    if (this.#over) return;
+    this.#close();
+    const now = performance.now();
+    if (reason === 'network') this.server.broken(now, detail);
+    else this.server.refused(now, detail);
+    this.#owner.failed(this, reason);
+  }
+
+  #close(): void {
+    this.#over = true;
+    this.#udp?.close();
+    this.#udp = null;
+    const ticket = this.#ticket;
+    this.#ticket = null;
+    ticket?.stream.cancel(ticket.id);
+  }
+}
+
+/** Every other RCODE is the server's trouble, not the name's answer. */
+function isAnswer(code: number): boolean {
+  return code === RCODE.NOERROR || code === RCODE.NXDOMAIN;
+}
+
+function codeText(code: number): string {
+  if (code < 0) return 'malformed reply';
+  const known = Object.entries(RCODE).find(([, value]) => value === code);
+  return known === undefined ? `RCODE ${code}` : known[0];
+}

@@ -1,0 +1,94 @@
+import type { Forwarder, ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
+import type { UpstreamGroup } from '../resolve/settings.ts';
+import { Asking, type Running } from './asking.ts';
+import type { UpstreamCounters, UpstreamEvent } from './event.ts';
+import { Pool, type SystemSource } from './pool.ts';
+import { writeQuery } from './query.ts';
+import type { Server } from './server.ts';
+import { Sockets } from './sockets.ts';
+import { STREAM_LIMITS, type StreamLimits, TIMING, type Timing } from './timing.ts';
+
+export interface UpstreamOptions {
+  readonly groups: readonly UpstreamGroup[];
+  /** Whether namegate itself listens on that address and port: such a server of `system` is left out. */
+  readonly isOurs: (host: string, port: number) => boolean;
+  /** For the log. Must not throw. */
+  readonly onEvent?: (event: UpstreamEvent) => void;
+  /** UDP sockets and streams open at once; 4,096 by default. Beyond it, questions end as `network`. */
+  readonly maxSockets?: number;
+  /** `/etc/resolv.conf` by default. */
+  readonly resolvConf?: string;
+  readonly timing?: Partial<Timing>;
+  readonly streams?: Partial<StreamLimits>;
+}
+
+/**
+ * Asks real servers. `ask` asks the groups in force. Sockets and timers belong to questions in flight: idle, it keeps no
+ * process alive.
+ */
+export class Upstreams implements Forwarder {
+  readonly #sockets: Sockets;
+  readonly #source: SystemSource;
+  readonly #running = new Set<Running>();
+  #inForce: readonly Pool[] = [];
+  #closed = false;
+
+  constructor(options: UpstreamOptions) {
+    this.#sockets = new Sockets(
+      options.maxSockets ?? 4096,
+      { ...TIMING, ...options.timing },
+      { ...STREAM_LIMITS, ...options.streams },
+      options.onEvent ?? (() => {}),
+    );
+    this.#source = { file: options.resolvConf ?? '/etc/resolv.conf', isOurs: options.isOurs };
+    this.configure(options.groups);
+  }
+
+  get counters(): Readonly<UpstreamCounters> {
+    return this.#sockets.counters;
+  }
+
+  /** UDP sockets and streams that are open now. */
+  get openSockets(): number {
+    return this.#sockets.open;
+  }
+
+  /**
+   * Puts new groups in force. Groups of the same name and servers of the same settings keep their health and streams;
+   * the streams of the others end with the questions that they have. Returns a forwarder that stays with these groups,
+   * for a question that was decided under settings that have since been replaced.
+   */
+  configure(groups: readonly UpstreamGroup[]): Forwarder {
+    const known = new Map(this.#inForce.map((pool) => [pool.name, pool]));
+    const next = groups.map((group) => {
+      const pool = known.get(group.name);
+      if (pool === undefined) return new Pool(group, this.#sockets, this.#source);
+      pool.configure(group);
+      return pool;
+    });
+    for (const pool of this.#inForce) if (!next.includes(pool)) pool.retire();
+    this.#inForce = next;
+    return { ask: (question, listener) => this.#ask(next, question, listener) };
+  }
+
+  ask(question: UpstreamQuestion, listener: ForwardListener): void {
+    this.#ask(this.#inForce, question, listener);
+  }
+
+  /** Ends everything: questions in flight fail as `network` before this returns, and later ones too. */
+  close(): void {
+    this.#closed = true;
+    for (const running of [...this.#running]) running.stop();
+    for (const pool of this.#inForce) pool.close();
+  }
+
+  #ask(pools: readonly Pool[], question: UpstreamQuestion, listener: ForwardListener): void {
+    this.#sockets.counters.questions++;
+    const pool = this.#closed ? undefined : pools[question.group];
+    const now = performance.now();
+    const servers: readonly Server[] = pool?.order(now) ?? [];
+    const query = writeQuery(question);
+    new Asking(servers, query, listener, this.#sockets, this.#running).start(now);
+    pool?.probe(servers, query, now, this.#running);
+  }
+}

@@ -1,0 +1,112 @@
+import type { Timing } from './timing.ts';
+
+/** This many refusals in a row, of whatever names, are a server that does not serve us. */
+const REFUSALS = 3;
+/** Silence and network failures count from the first; the log hears of a server from the second in a row. */
+const REPORTED_FAILURES = 2;
+
+/**
+ * What real traffic has shown of one server. Times are monotonic milliseconds, given by the caller.
+ * A server without failures is `up`. One that failed is asked after those, and probed beside them when its
+ * backoff is over, until it answers.
+ */
+export class Health {
+  /** Smoothed round-trip time and its variation (RFC 6298 §2), -1 before the first sample. */
+  rtt = -1;
+  variation = 0;
+  /** Why it failed last. */
+  fault = '';
+  readonly #timing: Timing;
+  #measuredAt = Number.NEGATIVE_INFINITY;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #refusals = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #probeAt = Number.NEGATIVE_INFINITY;
+
+  constructor(timing: Timing) {
+    this.#timing = timing;
+  }
+
+  get up(): boolean {
+    return this.#failures === 0;
+  }
+
+  /** Down for longer than one lost datagram. */
+  get down(): boolean {
+    return this.#failures >= REPORTED_FAILURES;
+  }
+
+  get failedAt(): number {
+    return this.#failedAt;
+  }
+
+  /** A good answer. `rtt` in milliseconds, or -1 where it says nothing. */
+  answered(now: number, rtt: number): void {
+    this.#heardAt = now;
+    this.#failures = 0;
+    this.#refusals = 0;
+    if (rtt < 0) return;
+    if (this.rtt < 0) {
+      this.rtt = rtt;
+      this.variation = rtt / 2;
+    } else {
+      this.variation += (Math.abs(rtt - this.rtt) - this.variation) / 4;
+      this.rtt += (rtt - this.rtt) / 8;
+    }
+    this.#measuredAt = now;
+  }
+
+  /** It is there, whatever comes of the question. */
+  heard(now: number): void {
+    this.#heardAt = now;
+  }
+
+  /** An RCODE that is no answer, or a reply that cannot be used. One name may be the cause, many are not. */
+  refused(now: number, fault: string): void {
+    this.#heardAt = now;
+    this.fault = fault;
+    if (++this.#refusals >= REFUSALS || !this.up) this.#fail(now);
+  }
+
+  /** A socket or handshake failed. */
+  broken(now: number, fault: string): void {
+    this.fault = fault;
+    this.#fail(now);
+  }
+
+  /**
+   * What was sent at `sentAt` has no reply by `now`. It counts when the server had its time, and nothing was
+   * heard from it since: one name that its own servers leave unanswered is not its failure.
+   */
+  silent(now: number, sentAt: number): void {
+    if (now - sentAt < this.retryAfter() || this.#heardAt >= sentAt) return;
+    this.fault = 'no reply';
+    this.#fail(now);
+  }
+
+  /** How long to wait for it before the next one is asked: its usual time and some, within the bounds of `Timing`. */
+  retryAfter(): number {
+    const { minRetry, firstRetry } = this.#timing;
+    if (this.rtt < 0) return firstRetry;
+    return Math.min(firstRetry, Math.max(minRetry, this.rtt + 4 * this.variation));
+  }
+
+  /** Whether a failed server may be probed. */
+  isProbeDue(now: number): boolean {
+    return !this.up && now >= this.#probeAt;
+  }
+
+  isMeasured(now: number): boolean {
+    return now - this.#measuredAt < this.#timing.measure;
+  }
+
+  /** Failures that come together are one: the backoff grows when a later try fails too. */
+  #fail(now: number): void {
+    this.#failedAt = now;
+    if (!this.up && now < this.#probeAt) return;
+    const { backoff, maxBackoff } = this.#timing;
+    this.#probeAt = now + Math.min(maxBackoff, backoff * 2 ** Math.min(this.#failures, 16));
+    this.#failures++;
+  }
+}

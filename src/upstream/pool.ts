@@ -1,0 +1,123 @@
+import type { UpstreamGroup, UpstreamServer } from '../resolve/settings.ts';
+import type { Running } from './asking.ts';
+import { Probe } from './probe.ts';
+import type { Query } from './query.ts';
+import { Server, serverKey, serverLabel } from './server.ts';
+import type { Sockets } from './sockets.ts';
+import { SystemServers } from './system.ts';
+
+/** Servers are as good as the quickest within this factor and these milliseconds: then the written order counts. */
+const BAND_FACTOR = 1.5;
+const BAND_MS = 10;
+
+/** What a pool of `servers: system` needs. */
+export interface SystemSource {
+  /** Path of resolv.conf. */
+  readonly file: string;
+  /** Whether namegate itself listens there. */
+  isOurs(host: string, port: number): boolean;
+}
+
+/** The servers of one group, and which of them to ask first. Keeps what is known of a server while its settings stay. */
+export class Pool {
+  readonly name: string;
+  readonly #sockets: Sockets;
+  readonly #source: SystemSource;
+  #servers: readonly Server[] = [];
+  #system: SystemServers | null = null;
+
+  constructor(group: UpstreamGroup, sockets: Sockets, source: SystemSource) {
+    this.name = group.name;
+    this.#sockets = sockets;
+    this.#source = source;
+    this.configure(group);
+  }
+
+  /** New settings: equal servers keep health and streams; which of them fold case is learned anew. */
+  configure(group: UpstreamGroup): void {
+    for (const server of this.#servers) server.foldsCase = false;
+    if (group.servers === 'system') {
+      this.#system = new SystemServers(this.#source.file, this.#source.isOurs, this.#sockets.timing.poll);
+    } else {
+      this.#system = null;
+      this.#replace(group.servers);
+    }
+  }
+
+  /**
+   * The servers in the order in which to ask them: those without failures first, as written unless one is much slower
+   * than the quickest; then the failed ones, the longest ago first. Empty where `system` names none.
+   */
+  order(now: number): readonly Server[] {
+    this.#follow(now);
+    const servers = this.#servers;
+    if (servers.length < 2) return servers;
+    let best = Number.POSITIVE_INFINITY;
+    for (const { health } of servers) if (health.up && health.rtt >= 0) best = Math.min(best, health.rtt);
+    const limit = best * BAND_FACTOR + BAND_MS;
+    if (servers.every(({ health }) => health.up && health.rtt <= limit)) return servers;
+    return servers.toSorted((a, b) => rank(a, limit) - rank(b, limit) || within(a, b, limit));
+  }
+
+  /** Puts the question also to a server of which too little is known, one at most. `order` is what `order` gave. */
+  probe(order: readonly Server[], query: Query, now: number, running: Set<Running>): void {
+    const first = order[0]?.health;
+    if (order.length < 2 || first === undefined || !first.up || this.#sockets.tight) return;
+    const server = order.find(
+      ({ health, probing }, index) =>
+        index > 0 &&
+        !probing &&
+        (health.isProbeDue(now) || (health.up && first.rtt > BAND_MS && !health.isMeasured(now))),
+    );
+    if (server !== undefined) new Probe(server, query, this.#sockets, running, now);
+  }
+
+  /** The group is no longer in the settings. */
+  retire(): void {
+    for (const server of this.#servers) server.streams.retire();
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.streams.close();
+  }
+
+  #follow(now: number): void {
+    const found = this.#system?.poll(now);
+    if (found === null || found === undefined) return;
+    this.#replace(found.servers);
+    this.#sockets.emit({
+      kind: 'system-servers',
+      group: this.name,
+      servers: found.servers.map(serverLabel),
+      ours: found.ours.map(serverLabel),
+    });
+  }
+
+  #replace(wanted: readonly UpstreamServer[]): void {
+    const known = new Map(this.#servers.map((server) => [serverKey(server.setting), server]));
+    const next = new Map<string, Server>();
+    for (const setting of wanted) {
+      const key = serverKey(setting);
+      next.set(key, known.get(key) ?? new Server(setting, this.name, this.#sockets));
+    }
+    for (const [key, server] of known) if (!next.has(key)) server.streams.retire();
+    this.#servers = [...next.values()];
+  }
+}
+
+function rank({ health }: Server, limit: number): number {
+  if (!health.up) return 2;
+  return health.rtt <= limit ? 0 : 1;
+}
+
+/** Order within a rank; 0 keeps the written order. */
+function within(a: Server, b: Server, limit: number): number {
+  switch (rank(a, limit)) {
+    case 0:
+      return 0;
+    case 1:
+      return a.health.rtt - b.health.rtt;
+    default:
+      return a.health.failedAt - b.health.failedAt;
+  }
+}

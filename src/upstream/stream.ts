@@ -1,0 +1,233 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { FrameReader } from '../wire/framing.ts';
+import { HEADER_SIZE, messageId, writeUint16 } from '../wire/header.ts';
+import { matchReply, type Query } from './query.ts';
+import { randomUint16 } from './random.ts';
+import type { Sockets } from './sockets.ts';
+
+/** Who asked on a stream. Exactly one of the two is called, once, unless the question is cancelled before. */
+export interface StreamUser {
+  /**
+   * The reply to the question; `same` is false where the case of letters differs. The message is the user's.
+   * `rtt` in milliseconds, or -1 where it would hold the handshake.
+   */
+  streamReply(message: Buffer, same: boolean, rtt: number): void;
+  /**
+   * The connection ended first. `broken`: because the server broke the protocol. `again`: it had answered others, so a
+   * new connection may well answer this one (RFC 7766 §6.2.4). Never called from within `Stream.ask`.
+   */
+  streamLost(code: string, broken: boolean, again: boolean): void;
+}
+
+interface Entry {
+  /** Null: nobody waits any more. The ID stays taken, so that a late reply is not read as another's. */
+  user: StreamUser | null;
+  readonly background: boolean;
+  /** With its length prefix. */
+  readonly frame: Buffer;
+  readonly message: Buffer;
+  readonly questionEnd: number;
+  /** Milliseconds, or -1 before it is written. */
+  writtenAt: number;
+}
+
+/** Where one question went, to cancel it. */
+export interface Ticket {
+  readonly stream: Stream;
+  readonly id: number;
+}
+
+/**
+ * One connection to one server, TCP or TLS (RFC 7766, RFC 7858): questions are pipelined, each under its own ID,
+ * and answered in any order. A reply whose question is not the one asked under its ID ends the connection.
+ */
+export class Stream {
+  /** Messages answered so far. */
+  answers = 0;
+  /** No new questions; the connection ends with those that it has. */
+  retired = false;
+  readonly #socket: Socket;
+  readonly #sockets: Sockets;
+  readonly #gone: (stream: Stream) => void;
+  readonly #reader = new FrameReader();
+  readonly #entries = new Map<number, Entry>();
+  readonly #handshake: NodeJS.Timeout;
+  #idle: NodeJS.Timeout | null = null;
+  #ready = false;
+  #closed = false;
+  #live = 0;
+  #foreground = 0;
+  #waitingSince = -1;
+
+  /** `gone` is called once, when the connection has ended, before users hear of it. */
+  constructor(
+    socket: Socket,
+    ready: 'connect' | 'secureConnect',
+    sockets: Sockets,
+    gone: (stream: Stream) => void,
+  ) {
+    this.#socket = socket;
+    this.#sockets = sockets;
+    this.#gone = gone;
+    socket.setNoDelay(true);
+    socket.on('error', (error: NodeJS.ErrnoException) => this.end(error.code ?? error.message, false));
+    socket.on('close', () => this.end('ECONNRESET', false));
+    socket.on('end', () => this.end('ECONNRESET', false));
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.once(ready, () => {
+      // Node ends a connection that is not authorized; this is said again here because questions follow.
+      if (ready === 'secureConnect' && !(socket as TLSSocket).authorized)
+        this.end('ERR_TLS_UNAUTHORIZED', false);
+      else this.#start();
+    });
+    this.#handshake = setTimeout(() => this.end('ETIMEDOUT', false), sockets.timing.connect).unref();
+    socket.unref();
+  }
+
+  /** Whether one more question may be put on it. */
+  get hasRoom(): boolean {
+    return (
+      !this.#closed &&
+      !this.retired &&
+      this.#entries.size < this.#sockets.limits.inFlight &&
+      this.#socket.writableLength < this.#sockets.limits.buffered
+    );
+  }
+
+  get waiting(): number {
+    return this.#entries.size;
+  }
+
+  /** Nothing came for so long, though something is awaited, that another connection is worth trying. */
+  isStalled(now: number): boolean {
+    return this.#waitingSince >= 0 && now - this.#waitingSince >= this.#sockets.timing.minRetry * 0.9;
+  }
+
+  /** Puts a copy of the question on the connection. Asked only when there is room. `background` keeps no process alive. */
+  ask(query: Query, user: StreamUser, background: boolean, now: number): Ticket {
+    let id = randomUint16();
+    while (this.#entries.has(id)) id = (id + 1) & 0xffff;
+    const frame = Buffer.allocUnsafe(query.octets.length + 2);
+    writeUint16(frame, 0, query.octets.length);
+    frame.set(query.octets, 2);
+    writeUint16(frame, 2, id);
+    const entry = {
+      user,
+      background,
+      frame,
+      message: frame.subarray(2),
+      questionEnd: query.questionEnd,
+      writtenAt: -1,
+    };
+    this.#entries.set(id, entry);
+    this.#live++;
+    if (!background && ++this.#foreground === 1) this.#socket.ref();
+    if (this.#waitingSince < 0) this.#waitingSince = now;
+    if (this.#ready) this.#write(entry, now);
+    return { stream: this, id };
+  }
+
+  cancel(id: number): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.user === null) return;
+    if (entry.writtenAt < 0) this.#entries.delete(id);
+    this.#leave(entry);
+    this.#rest();
+  }
+
+  /** No new questions; it ends with those that it has. */
+  retire(): void {
+    this.retired = true;
+    this.#rest();
+  }
+
+  /** Ends the connection now; those who wait hear of it. */
+  end(code: string, broken: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#handshake);
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#reader.close();
+    this.#socket.destroy();
+    this.#sockets.release();
+    this.#gone(this);
+    const again = !broken && this.answers > 0;
+    for (const entry of this.#entries.values()) entry.user?.streamLost(code, broken, again);
+    this.#entries.clear();
+  }
+
+  #start(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#handshake);
+    this.#ready = true;
+    const now = performance.now();
+    this.#socket.cork();
+    for (const entry of this.#entries.values()) this.#write(entry, now);
+    this.#socket.uncork();
+    this.#waitingSince = this.#entries.size > 0 ? now : -1;
+    this.#rest();
+  }
+
+  #write(entry: Entry, now: number): void {
+    entry.writtenAt = now;
+    this.#socket.write(entry.frame);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#closed) return;
+    const now = performance.now();
+    // Before the users hear of their replies: what they ask next must not find this connection stalled.
+    this.#waitingSince = now;
+    const going = this.#reader.push(chunk, (message) => this.#receive(message, now));
+    if (!going) this.end('EPROTO', true);
+    if (this.#entries.size === 0) this.#waitingSince = -1;
+  }
+
+  #receive(message: Buffer, now: number): void {
+    if (message.length < HEADER_SIZE) {
+      this.end('EPROTO', true);
+      return;
+    }
+    const entry = this.#entries.get(messageId(message));
+    if (entry === undefined) {
+      this.#sockets.counters.mismatched++;
+      return;
+    }
+    const match = matchReply(message, entry.message, entry.questionEnd);
+    if (match === 'none' || entry.writtenAt < 0) {
+      this.end('EPROTO', true);
+      return;
+    }
+    this.#entries.delete(messageId(message));
+    this.answers++;
+    const user = entry.user;
+    if (user === null) return;
+    this.#leave(entry);
+    // A copy: the chunk is as large as a read, and would live as long as the answer.
+    user.streamReply(Buffer.from(message), match === 'same', now - entry.writtenAt);
+    this.#rest();
+  }
+
+  #leave(entry: Entry): void {
+    entry.user = null;
+    this.#live--;
+    if (!entry.background && --this.#foreground === 0) this.#socket.unref();
+  }
+
+  /** Nobody waits: close soon, or at once where there is nothing to hope for. */
+  #rest(): void {
+    if (this.#closed || this.#live > 0) return;
+    if (this.retired || this.isStalled(performance.now())) {
+      this.end('ECONNABORTED', false);
+    } else if (this.#idle === null) {
+      this.#idle = setTimeout(() => this.#rested(), this.#sockets.timing.idle).unref();
+    } else {
+      this.#idle.refresh();
+    }
+  }
+
+  #rested(): void {
+    if (this.#live === 0) this.end('ECONNABORTED', false);
+  }
+}

@@ -1,0 +1,58 @@
+/** When things happen while a question waits, and how long states last. Milliseconds. */
+export interface Timing {
+  /** The first retry comes at the latest this long after the first send. */
+  readonly firstRetry: number;
+  /** And at the earliest this long after it, however quick the server used to be. */
+  readonly minRetry: number;
+  /** Later retries, since the first send, ascending. */
+  readonly retries: readonly number[];
+  /** When the listener hears that the answer is slow (RFC 8767 §5). */
+  readonly slow: number;
+  /** When the question ends without an answer; below the 4 s that the port promises. */
+  readonly end: number;
+  /** A failed server is probed after this; the time doubles with each further failure, up to `maxBackoff`. */
+  readonly backoff: number;
+  readonly maxBackoff: number;
+  /** How long a probe waits for its answer. */
+  readonly probe: number;
+  /** A round-trip time is measured anew when it is older than this, if the server in use is slow. */
+  readonly measure: number;
+  /** A TCP connect and TLS handshake take at most this. */
+  readonly connect: number;
+  /** A stream without questions is closed after this (RFC 7766 §6.2.3). */
+  readonly idle: number;
+  /** resolv.conf is looked at again after this, when a question comes. */
+  readonly poll: number;
+  /** The log hears of one server at most this often. */
+  readonly report: number;
+}
+
+export const TIMING: Timing = {
+  // On the wire within 400 ms, with what a timer may be late.
+  firstRetry: 380,
+  minRetry: 200,
+  retries: [1000, 1800, 2800],
+  slow: 1800,
+  end: 3800,
+  backoff: 1000,
+  // A recovered server is seen within 5 s: this, and the gap until a question comes.
+  maxBackoff: 3000,
+  probe: 1500,
+  measure: 60_000,
+  connect: 3000,
+  idle: 15_000,
+  poll: 1000,
+  report: 5000,
+};
+
+/** Bounds of the streams to one server. */
+export interface StreamLimits {
+  /** Connections open at once. */
+  readonly connections: number;
+  /** Questions without an answer on one connection, those that nobody waits for any more included. */
+  readonly inFlight: number;
+  /** Octets that may wait for a peer that does not read. */
+  readonly buffered: number;
+}
+
+export const STREAM_LIMITS: StreamLimits = { connections: 4, inFlight: 1024, buffered: 256 * 1024 };

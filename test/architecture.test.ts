@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { type Breach, breaches, print } from './architecture/house.ts';
+import { dependenciesOf, tokensOf } from './architecture/source.ts';
+
+const root = fileURLToPath(new URL('../src/', import.meta.url));
+
+t.test('src keeps the house rules', async (t) => {
+  const tree = new Map<string, string>();
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    tree.set(relative(root, path).split(sep).join('/'), readFileSync(path, 'utf8'));
+  }
+  t.ok(tree.has('main.ts'), `${tree.size} files were read`);
+  let imports = 0;
+  for (const text of tree.values()) imports += dependenciesOf(tokensOf(text)).length;
+  t.ok(imports >= tree.size / 2, `${imports} imports were seen`);
+  t.strictSame(breaches(tree).map(print), []);
+});
+
+/** The breaches of a small tree in which `files` stand beside one sound file of each room that is needed. */
+function breachesWith(files: Record<string, string>): Breach[] {
+  const sound = {
+    'wire/name.ts': 'export const ROOT = 0;\n',
+    'policy/view.ts': "import '../wire/name.ts';\n",
+  };
+  return breaches(new Map(Object.entries({ ...sound, ...files })));
+}
+
+function rulesOf(files: Record<string, string>): string[] {
+  return breachesWith(files).map(({ rule, file, line }) => `${rule} ${file}:${line}`);
+}
+
+t.test('the checker reports each kind of breach', async (t) => {
+  t.strictSame(rulesOf({}), [], 'a sound tree has none');
+
+  t.test('ranks', async (t) => {
+    const up = "import { ROOT } from '../policy/view.ts';\n";
+    t.strictSame(rulesOf({ 'wire/a.ts': up }), ['rank wire/a.ts:1'], 'to a higher rank');
+    t.strictSame(rulesOf({ 'wire/a.ts': up.replace('{', 'type {') }), ['rank wire/a.ts:1'], 'types too');
+    t.strictSame(rulesOf({ 'detect/a.ts': up }), ['rank detect/a.ts:1'], 'to a room of the same rank');
+    t.strictSame(rulesOf({ 'cache/a.ts': "\nexport * from '../listen/b.ts';\n", 'listen/b.ts': '' }), [
+      'rank cache/a.ts:2',
+    ]);
+    t.strictSame(rulesOf({ 'wire/a.ts': "export { x } from '../policy/view.ts';" }), ['rank wire/a.ts:1']);
+    t.strictSame(rulesOf({ 'wire/a.ts': "const x = await import('../policy/view.ts');" }), [
+      'rank wire/a.ts:1',
+    ]);
+    t.strictSame(rulesOf({ 'wire/a.ts': "type X = import('../policy/view.ts').X;" }), ['rank wire/a.ts:1']);
+    t.strictSame(rulesOf({ 'wire/a.ts': "import '../policy/view.ts';" }), ['rank wire/a.ts:1']);
+    t.strictSame(rulesOf({ 'server.ts': "import './cli/a.ts';", 'cli/a.ts': '' }), ['rank server.ts:1']);
+    t.strictSame(rulesOf({ 'cli/a.ts': "import '../server.ts';", 'server.ts': '' }), []);
+    t.strictSame(rulesOf({ 'cache/a.ts': "import '../resolve/p.ts';", 'resolve/p.ts': '' }), []);
+    t.strictSame(rulesOf({ 'policy/a.ts': "import './view.ts';" }), [], 'within a room');
+  });
+
+  t.test('rooms, names and length', async (t) => {
+    t.strictSame(rulesOf({ 'attic/a.ts': '' }), ['room attic/a.ts:0']);
+    t.strictSame(rulesOf({ 'other.ts': '' }), ['room other.ts:0']);
+    for (const name of ['wire/utils.ts', 'wire/types.ts', 'wire/helpers/a.ts', 'wire/common.ts']) {
+      t.strictSame(rulesOf({ [name]: '' }), [`name ${name}:0`]);
+    }
+    t.strictSame(rulesOf({ 'wire/table.json': '{}' }), ['name wire/table.json:0']);
+    t.strictSame(rulesOf({ 'wire/a.ts': 'x;\n'.repeat(350) }), []);
+    t.strictSame(rulesOf({ 'wire/a.ts': 'x;\n'.repeat(351) }), ['length wire/a.ts:0']);
+  });
+
+  t.test('purity', async (t) => {
+    const impure = [
+      "import { createHash } from 'node:crypto';",
+      "import type { Socket } from 'node:net';",
+      'const now = Date.now();',
+      'const now = new Date();',
+      'const now = new Date;',
+      'const now = Date();',
+      'const now = Math.random();',
+      "const now = Date['now']();",
+      'const now = performance.now();',
+      'setTimeout(f, 1);',
+      'console.log(1);',
+      'if (process.platform) {}',
+      'const p = b ? process : c;',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text with a template in it
+      'const p = `a ${`b ${process.pid}`} c`;',
+      "globalThis['pro' + 'cess'];",
+      'const { now } = globalThis;',
+      "require('fs');",
+    ];
+    for (const text of impure) t.strictSame(rulesOf({ 'resolve/a.ts': text }), ['pure resolve/a.ts:1'], text);
+    const pure = [
+      'const at = new Date(seconds * 1000).toISOString();',
+      'const at = Date.parse(text);',
+      'const x = Math.floor(1);',
+      'const b = Buffer.alloc(2);',
+      '// process.exit()',
+      '/* console.log(1) */',
+      "const x = 'process.exit()';",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: as above
+      'const x = `process ${a} console`;',
+      'const x = /process/.test(y) / 2;',
+      'const x = clock.performance.now;',
+      'const x = { process: 1, console: 2 };',
+      'interface X { readonly process: string; console?: number }',
+    ];
+    for (const text of pure) t.strictSame(rulesOf({ 'resolve/a.ts': text }), [], text);
+    t.strictSame(rulesOf({ 'cache/a.ts': impure.slice(0, 15).join('\n') }), [], 'rank 3 may');
+  });
+
+  t.test('packages', async (t) => {
+    t.strictSame(rulesOf({ 'config/a.ts': "import { z } from 'zod';" }), []);
+    t.strictSame(rulesOf({ 'cli/a.ts': "import { z } from 'zod';" }), ['package cli/a.ts:1']);
+    t.strictSame(rulesOf({ 'wire/a.ts': "import 'zod';" }), ['package wire/a.ts:1']);
+    t.strictSame(
+      rulesOf({ 'cli/a.ts': "import 'zod/v4';" }),
+      ['package cli/a.ts:1'],
+      'a subpath is the package',
+    );
+    t.strictSame(rulesOf({ 'report/log.ts': "import { pino } from 'pino';" }), []);
+    t.strictSame(rulesOf({ 'report/metrics.ts': "import { pino } from 'pino';" }), [
+      'package report/metrics.ts:1',
+    ]);
+    t.strictSame(rulesOf({ 'listen/a.ts': "import 'left-pad';" }), ['package listen/a.ts:1']);
+    t.strictSame(rulesOf({ 'listen/a.ts': "import '@scope/left-pad/x';" }), ['package listen/a.ts:1']);
+    t.strictSame(
+      rulesOf({ 'listen/a.ts': "import 'fs';" }),
+      ['package listen/a.ts:1'],
+      'a builtin has its prefix',
+    );
+  });
+
+  t.test('imports and cycles', async (t) => {
+    t.strictSame(rulesOf({ 'listen/a.ts': "import './gone.ts';" }), ['import listen/a.ts:1']);
+    t.strictSame(
+      rulesOf({ 'listen/a.ts': "import '../../package.json';" }),
+      ['import listen/a.ts:1'],
+      'out of src',
+    );
+    t.strictSame(rulesOf({ 'listen/a.ts': 'import(name);' }), ['import listen/a.ts:1'], 'computed');
+    t.strictSame(rulesOf({ 'listen/a.ts': "import('./b' + c);", 'listen/b.ts': '' }), [
+      'import listen/a.ts:1',
+    ]);
+    t.strictSame(rulesOf({ 'listen/a.ts': 'import.meta.url;' }), []);
+    t.strictSame(rulesOf({ 'wire/a.ts': "import './a.ts';" }), ['cycle wire/a.ts:1'], 'a file and itself');
+    const [cycle, ...more] = breachesWith({
+      'wire/a.ts': "import './b.ts';",
+      'wire/b.ts': "import './c.ts';",
+      'wire/c.ts': "import type { A } from './a.ts';",
+    });
+    t.equal(cycle?.rule, 'cycle');
+    t.equal(cycle?.message, 'wire/a.ts → wire/b.ts → wire/c.ts → wire/a.ts');
+    t.strictSame(more, []);
+  });
+
+  t.throws(() => tokensOf("const x = 'a\n';"), 'source that it cannot read is not passed over');
+  t.throws(() => tokensOf('const x = `a'), 'nor half a template');
+});

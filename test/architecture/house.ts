@@ -1,0 +1,247 @@
+import { type Dependency, dependenciesOf, type Token, tokensOf } from './source.ts';
+
+/**
+ * The house rules of ARCHITECTURE.md as a function of the source text: `breaches` reads a tree of files and
+ * returns everything that breaks a rule. It touches no disk, so that its own tests can feed it small trees.
+ */
+
+/** Path below `src/`, with `/`, to the file's text. */
+export type Tree = ReadonlyMap<string, string>;
+
+export interface Breach {
+  readonly rule: 'rank' | 'room' | 'pure' | 'package' | 'length' | 'name' | 'cycle' | 'import';
+  /** Path below `src/`. */
+  readonly file: string;
+  /** From 1; 0 where the whole file is meant. */
+  readonly line: number;
+  readonly message: string;
+}
+
+/** Imports go strictly to a lower rank. A room that is not written here is a breach until it has a rank. */
+const RANKS: Readonly<Record<string, number>> = {
+  wire: 0,
+  policy: 1,
+  detect: 1,
+  resolve: 2,
+  config: 3,
+  cache: 3,
+  upstream: 3,
+  listen: 3,
+  report: 3,
+  identity: 3,
+  spool: 3,
+  history: 3,
+  admin: 4,
+  stub: 4,
+  'server.ts': 5,
+  cli: 6,
+  'main.ts': 7,
+};
+
+/** Up to this rank a room holds no socket, file, timer, clock or package. */
+const LAST_PURE_RANK = 2;
+
+/** Each package, and the rooms or files that know it. A package that is not written here is known to nobody. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  yaml: ['config'],
+  zod: ['config'],
+  chokidar: ['config'],
+  tldts: ['config'],
+  'ipaddr.js': ['config', 'listen'],
+  pino: ['report/log.ts'],
+  'lru-cache': ['cache'],
+  dns2: ['cli', 'config/records.ts'],
+  commander: ['cli'],
+};
+
+const LONGEST_FILE = 350;
+
+/** Names that say nothing of what a file or folder holds. */
+const GRAB_BAGS = /^(?:utils?|helpers?|types|common|misc|shared|lib|constants)$/;
+
+/** What brings in the time, the machine, or chance. `Buffer` and `Uint8Array` are plain data. */
+const IMPURE_GLOBALS = new Set([
+  'process',
+  'performance',
+  'console',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'globalThis',
+  'global',
+  'crypto',
+  'fetch',
+  'navigator',
+  'Worker',
+  'WebSocket',
+  'BroadcastChannel',
+  'MessageChannel',
+  'localStorage',
+  'sessionStorage',
+  'require',
+  'eval',
+]);
+
+/** Members that are impure on a global that is otherwise data. `Temporal.Now` is a clock too. */
+const IMPURE_MEMBERS: Readonly<Record<string, string>> = { Date: 'now', Math: 'random', Temporal: 'Now' };
+
+interface Room {
+  readonly name: string;
+  readonly rank: number;
+}
+
+export function breaches(tree: Tree): Breach[] {
+  const found: Breach[] = [];
+  const edges = new Map<string, { readonly to: string; readonly line: number }[]>();
+  for (const [file, text] of tree) {
+    const room = roomOf(file);
+    found.push(...breachesOfName(file), ...breachesOfLength(file, text));
+    if (room === null) {
+      found.push({ rule: 'room', file, line: 0, message: `'${file.split('/')[0]}' has no rank` });
+      continue;
+    }
+    const tokens = tokensOf(text);
+    const dependencies = dependenciesOf(tokens);
+    if (room.rank <= LAST_PURE_RANK) found.push(...breachesOfPurity(file, room, tokens));
+    for (const dependency of dependencies) {
+      if (dependency.specifier.startsWith('.')) {
+        const target = resolve(file, dependency.specifier);
+        found.push(...breachesOfImport(tree, file, room, dependency, target));
+        if (tree.has(target))
+          edges.set(file, [...(edges.get(file) ?? []), { to: target, line: dependency.line }]);
+      } else {
+        found.push(...breachesOfPackage(file, room, dependency));
+      }
+    }
+  }
+  found.push(...cycles(edges));
+  return found.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
+}
+
+export function print(breach: Breach): string {
+  return `src/${breach.file}:${breach.line}: ${breach.rule}: ${breach.message}`;
+}
+
+function roomOf(file: string): Room | null {
+  const name = file.split('/')[0] as string;
+  const rank = RANKS[name];
+  return rank === undefined ? null : { name, rank };
+}
+
+function breachesOfName(file: string): Breach[] {
+  const parts = file.split('/').map((part) => part.replace(/\.ts$/, ''));
+  const bag = parts.find((part) => GRAB_BAGS.test(part));
+  const found: Breach[] = [];
+  if (bag !== undefined)
+    found.push({ rule: 'name', file, line: 0, message: `'${bag}' does not say what it holds` });
+  if (!file.endsWith('.ts')) {
+    found.push({ rule: 'name', file, line: 0, message: 'the build copies no file that is not TypeScript' });
+  }
+  return found;
+}
+
+function breachesOfLength(file: string, text: string): Breach[] {
+  const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+  if (lines <= LONGEST_FILE) return [];
+  return [{ rule: 'length', file, line: 0, message: `${lines} lines, at most ${LONGEST_FILE}` }];
+}
+
+function breachesOfImport(
+  tree: Tree,
+  file: string,
+  room: Room,
+  dependency: Dependency,
+  target: string,
+): Breach[] {
+  const { line, specifier } = dependency;
+  if (!tree.has(target)) return [{ rule: 'import', file, line, message: `'${specifier}' is no file of src` }];
+  const other = roomOf(target);
+  if (other === null || other.name === room.name || other.rank < room.rank) return [];
+  const message = `${room.name} (rank ${room.rank}) imports ${other.name} (rank ${other.rank})`;
+  return [{ rule: 'rank', file, line, message }];
+}
+
+function breachesOfPackage(file: string, room: Room, { specifier, line }: Dependency): Breach[] {
+  if (specifier === '') return [{ rule: 'import', file, line, message: 'an import whose name is computed' }];
+  const pure = room.rank <= LAST_PURE_RANK;
+  if (specifier.startsWith('node:')) {
+    return pure ? [{ rule: 'pure', file, line, message: `${room.name} imports ${specifier}` }] : [];
+  }
+  const parts = specifier.split('/');
+  const name = specifier.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] as string);
+  const known = PACKAGES[name];
+  if (known === undefined) return [{ rule: 'package', file, line, message: `nobody may import '${name}'` }];
+  if (known.includes(room.name) || known.includes(file)) return [];
+  return [{ rule: 'package', file, line, message: `'${name}' is known in ${known.join(', ')} alone` }];
+}
+
+function breachesOfPurity(file: string, room: Room, tokens: readonly Token[]): Breach[] {
+  const found: Breach[] = [];
+  for (const [at, token] of tokens.entries()) {
+    if (token.kind !== 'word' || !standsAlone(tokens, at)) continue;
+    const next = tokens[at + 1]?.text;
+    const after = tokens[at + 2]?.text;
+    let what: string | null = null;
+    if (IMPURE_GLOBALS.has(token.text)) what = token.text;
+    else if (next === '.' && after !== undefined && IMPURE_MEMBERS[token.text] === after)
+      what = `${token.text}.${after}`;
+    else if (next === '[' && IMPURE_MEMBERS[token.text] !== undefined) what = `${token.text}[…]`;
+    else if (token.text === 'Date' && readsTheClock(tokens, at)) what = 'new Date()';
+    if (what !== null)
+      found.push({ rule: 'pure', file, line: token.line, message: `${room.name} uses ${what}` });
+  }
+  return found;
+}
+
+/** Whether a word is a name of its own: not a member, not a key, not part of a declaration of a member. */
+function standsAlone(tokens: readonly Token[], at: number): boolean {
+  const before = tokens[at - 1]?.text;
+  const after = tokens[at + 1]?.text;
+  if (before === '.' || before === '?.') return false;
+  if (after === '?' && tokens[at + 2]?.text === ':') return false;
+  const key = after === ':' && (before === '{' || before === ',' || before === ';' || before === 'readonly');
+  return !key;
+}
+
+/** `Date()` and `new Date()` read the clock; `new Date(seconds * 1000)` does not. */
+function readsTheClock(tokens: readonly Token[], at: number): boolean {
+  const after = tokens[at + 1]?.text;
+  if (tokens[at - 1]?.text !== 'new') return after === '(';
+  return after !== '(' || tokens[at + 2]?.text === ')';
+}
+
+/** Each file that can reach itself, once for each cycle that a walk meets. */
+function cycles(
+  edges: ReadonlyMap<string, readonly { readonly to: string; readonly line: number }[]>,
+): Breach[] {
+  const found: Breach[] = [];
+  const done = new Set<string>();
+  const trail: string[] = [];
+  const walk = (file: string): void => {
+    trail.push(file);
+    for (const { to, line } of edges.get(file) ?? []) {
+      const start = trail.indexOf(to);
+      if (start >= 0) {
+        found.push({ rule: 'cycle', file, line, message: [...trail.slice(start), to].join(' → ') });
+      } else if (!done.has(to)) {
+        walk(to);
+      }
+    }
+    trail.pop();
+    done.add(file);
+  };
+  for (const file of edges.keys()) if (!done.has(file)) walk(file);
+  return found;
+}
+
+/** `from` and the result are paths below `src/`; a path that leaves it begins with `..`. */
+function resolve(from: string, specifier: string): string {
+  const parts = from.split('/').slice(0, -1);
+  for (const part of specifier.split('/')) {
+    if (part === '.' || part === '') continue;
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
+    else parts.push(part);
+  }
+  return parts.join('/');
+}

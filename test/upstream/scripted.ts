@@ -1,0 +1,328 @@
+/** Upstream servers on loopback that do what a test says, and the one question that a test asks. */
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { ForwardListener, Outcome, UpstreamQuestion } from '../../src/resolve/ports.ts';
+import type { UpstreamGroup, UpstreamServer } from '../../src/resolve/settings.ts';
+import type { UpstreamEvent } from '../../src/upstream/event.ts';
+import { type UpstreamOptions, Upstreams } from '../../src/upstream/forwarder.ts';
+import { FrameReader } from '../../src/wire/framing.ts';
+import { lowerName, nameFromText, nameToText } from '../../src/wire/name.ts';
+import { Query, readQuery } from '../../src/wire/question.ts';
+
+/** What a test object must offer: end what was started. */
+export interface Ending {
+  teardown(end: () => unknown): void;
+}
+
+export interface Seen {
+  readonly octets: Buffer;
+  readonly id: number;
+  /** As sent, case kept. */
+  readonly name: string;
+  readonly type: number;
+  readonly checkingDisabled: boolean;
+  readonly questionEnd: number;
+}
+
+export function see(octets: Buffer): Seen {
+  const query = new Query();
+  const fault = readQuery(octets, octets.length, query);
+  if (fault !== null) throw new Error(`the query is malformed: ${fault.code} at ${fault.offset}`);
+  return {
+    octets,
+    id: octets.readUInt16BE(0),
+    name: nameToText(octets.subarray(12, query.questionEnd - 4)),
+    type: query.type,
+    checkingDisabled: (octets[3]! & 0x10) !== 0,
+    questionEnd: query.questionEnd,
+  };
+}
+
+export interface ReplyShape {
+  readonly id?: number;
+  readonly flags?: number;
+  readonly rcode?: number;
+  readonly truncated?: boolean;
+  readonly fold?: boolean;
+  readonly name?: string;
+  /** The last octet of the address 192.0.2.x; null for no record. */
+  readonly address?: number | null;
+  readonly questions?: number;
+}
+
+/** A reply to what was seen: its question, one A record, RD and RA. */
+export function reply(to: Seen, shape: ReplyShape = {}): Buffer {
+  let question = Buffer.from(to.octets.subarray(12, to.questionEnd));
+  if (shape.name !== undefined) {
+    question = Buffer.concat([wire(shape.name), to.octets.subarray(to.questionEnd - 4, to.questionEnd)]);
+  }
+  if (shape.fold === true) {
+    question = Buffer.concat([lowerName(question.subarray(0, -4)), question.subarray(-4)]);
+  }
+  const header = Buffer.alloc(12);
+  header.writeUInt16BE(shape.id ?? to.id, 0);
+  header.writeUInt16BE(
+    (shape.flags ?? 0x8180) | (shape.rcode ?? 0) | (shape.truncated === true ? 0x200 : 0),
+    2,
+  );
+  header.writeUInt16BE(shape.questions ?? 1, 4);
+  const address = shape.address === undefined ? 1 : shape.address;
+  if (address === null) return Buffer.concat([header, question]);
+  header.writeUInt16BE(1, 6);
+  const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, address]);
+  return Buffer.concat([header, question, record]);
+}
+
+/** The last octet of a reply: which address, and so which server or reply, won. */
+export function won(outcome: Outcome): number | string {
+  return outcome.kind === 'reply' ? outcome.message.at(-1)! : outcome.reason;
+}
+
+export function wire(name: string): Uint8Array {
+  const octets = nameFromText(name);
+  if (!(octets instanceof Uint8Array)) throw new Error(`${name} is no name`);
+  return octets;
+}
+
+export interface UdpUpstream {
+  readonly port: number;
+  readonly host: string;
+  readonly seen: (Seen & { readonly from: RemoteInfo; readonly at: number })[];
+  readonly socket: UdpSocket;
+  readonly server: UpstreamServer;
+  close(): Promise<void>;
+}
+
+export type UdpScript = (seen: Seen, send: (octets: Buffer) => void, from: RemoteInfo) => void;
+
+export async function udpUpstream(
+  t: Ending,
+  script: UdpScript,
+  at: { host?: string; port?: number } = {},
+): Promise<UdpUpstream> {
+  const host = at.host ?? '127.0.0.1';
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(at.port ?? 0, host, resolve);
+  });
+  const port = socket.address().port;
+  const seen: UdpUpstream['seen'] = [];
+  let open = true;
+  socket.on('message', (octets, from) => {
+    const one = see(octets);
+    seen.push({ ...one, from, at: performance.now() });
+    script(
+      one,
+      (message) => {
+        if (open) socket.send(message, from.port, from.address);
+      },
+      from,
+    );
+  });
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (!open) return resolve();
+      open = false;
+      socket.close(resolve);
+    });
+  t.teardown(close);
+  return { port, host, seen, socket, close, server: { protocol: 'udp', host, port, name: null, ca: null } };
+}
+
+export interface TcpUpstream {
+  readonly port: number;
+  readonly host: string;
+  readonly seen: (Seen & { readonly connection: number })[];
+  readonly sockets: Set<Socket>;
+  /** Connections so far. */
+  readonly connections: () => number;
+  readonly server: UpstreamServer;
+  close(): Promise<void>;
+}
+
+export type TcpScript = (
+  seen: Seen,
+  send: (octets: Buffer) => void,
+  socket: Socket,
+  connection: number,
+) => void;
+
+export function frame(message: Uint8Array): Buffer {
+  const octets = Buffer.alloc(message.length + 2);
+  octets.writeUInt16BE(message.length);
+  octets.set(message, 2);
+  return octets;
+}
+
+export async function tcpUpstream(
+  t: Ending,
+  script: TcpScript,
+  at: { host?: string; port?: number; server?: Server } = {},
+): Promise<TcpUpstream> {
+  const host = at.host ?? '127.0.0.1';
+  const listener = at.server ?? createServer();
+  const sockets = new Set<Socket>();
+  const seen: TcpUpstream['seen'] = [];
+  let count = 0;
+  listener.on(at.server === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    const connection = ++count;
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) =>
+      reader.push(chunk, (message) => {
+        const one = see(Buffer.from(message));
+        seen.push({ ...one, connection });
+        script(
+          one,
+          (octets) => {
+            if (!socket.destroyed) socket.write(frame(octets));
+          },
+          socket,
+          connection,
+        );
+      }),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen(at.port ?? 0, host, resolve);
+  });
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  let open = true;
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (!open) return resolve();
+      open = false;
+      for (const socket of sockets) socket.destroy();
+      listener.close(() => resolve());
+    });
+  t.teardown(close);
+  return {
+    port: address.port,
+    host,
+    seen,
+    sockets,
+    connections: () => count,
+    close,
+    server: { protocol: 'tcp', host, port: address.port, name: null, ca: null },
+  };
+}
+
+/** UDP and TCP on one port. */
+export async function bothUpstream(
+  t: Ending,
+  udp: UdpScript,
+  tcp: TcpScript,
+): Promise<{ udp: UdpUpstream; tcp: TcpUpstream; server: UpstreamServer }> {
+  for (let tries = 0; ; tries++) {
+    const overUdp = await udpUpstream(t, udp);
+    try {
+      const overTcp = await tcpUpstream(t, tcp, { port: overUdp.port });
+      return { udp: overUdp, tcp: overTcp, server: overUdp.server };
+    } catch (error) {
+      await overUdp.close();
+      if (tries === 10) throw error;
+    }
+  }
+}
+
+/** A port of this host where nobody listens on UDP, nor on TCP. */
+export async function closedPort(t: Ending): Promise<number> {
+  const { udp, tcp } = await bothUpstream(
+    t,
+    () => {},
+    () => {},
+  );
+  await Promise.all([udp.close(), tcp.close()]);
+  return udp.port;
+}
+
+export function group(servers: UpstreamGroup['servers'], name = 'default'): UpstreamGroup {
+  return { name, servers, zones: [] };
+}
+
+export function upstreams(
+  t: Ending,
+  servers: UpstreamGroup['servers'],
+  options: Partial<UpstreamOptions> = {},
+): { forwarder: Upstreams; events: UpstreamEvent[] } {
+  const events: UpstreamEvent[] = [];
+  const forwarder = new Upstreams({
+    groups: [group(servers)],
+    isOurs: () => false,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  t.teardown(() => forwarder.close());
+  return { forwarder, events };
+}
+
+export interface Asked {
+  readonly outcome: Outcome;
+  /** Milliseconds. */
+  readonly elapsed: number;
+  /** Milliseconds after which `slow` was called, or null. */
+  readonly slow: number | null;
+  readonly accepted: number;
+}
+
+export function question(name: string, type = 1, group = 0): UpstreamQuestion {
+  return { group, name: wire(name), type, checkingDisabled: false };
+}
+
+/** Asks, and holds the port's promises: `done` once, later than `ask`, `slow` at most once and before it. */
+export function ask(
+  forwarder: { ask(question: UpstreamQuestion, listener: ForwardListener): void },
+  asked: UpstreamQuestion | string,
+  accept: (message: Buffer) => boolean = () => true,
+): Promise<Asked> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    let returned = false;
+    let finished = 0;
+    let slow: number | null = null;
+    let accepted = 0;
+    forwarder.ask(typeof asked === 'string' ? question(asked) : asked, {
+      accept: (message) => {
+        if (!returned || finished > 0) reject(new Error('accept before ask returned, or after done'));
+        const usable = accept(message);
+        if (usable) accepted++;
+        return usable;
+      },
+      slow: () => {
+        if (!returned || finished > 0 || slow !== null) reject(new Error('slow early, late or twice'));
+        slow = performance.now() - start;
+      },
+      done: (outcome) => {
+        if (!returned) reject(new Error('done before ask returned'));
+        if (++finished > 1) {
+          // Too late to reject the promise.
+          process.nextTick(() => {
+            throw new Error('done twice');
+          });
+        }
+        const elapsed = performance.now() - start;
+        resolve({ outcome, elapsed, slow, accepted });
+      },
+    });
+    returned = true;
+  });
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits until something holds, for a second at most. */
+export async function until(condition: () => boolean, ms = 1000): Promise<boolean> {
+  const end = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > end) return false;
+    await pause(5);
+  }
+  return true;
+}
