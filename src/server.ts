@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult, load } from './config/load.ts';
 import { FileWatch } from './config/watch.ts';
 import { RateLimits } from './listen/limits.ts';
-import { type Listener, listenerUrl, type ListenNotice } from './listen/listener.ts';
+import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from './listen/listener.ts';
+import { loadNative } from './listen/native.ts';
 import { TCP_IDLE_MS, tcp } from './listen/tcp.ts';
+import { batchedUdp } from './listen/udp.ts';
 import { portableUdp } from './listen/udp-portable.ts';
 import { renewable } from './policy/renewable.ts';
 import type { Log } from './report/log.ts';
@@ -40,10 +41,11 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #log: Log;
   readonly #observer: StoryObserver;
-  readonly #limits = new RateLimits(Uint32Array.of(randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()));
+  readonly #limits = new RateLimits(crypto.getRandomValues(new Uint32Array(2)));
   readonly #upstreams: Upstreams;
   readonly #resolver: Resolver;
   readonly #renewals: Renewals;
+  readonly #udp: UdpFactory;
   readonly #listeners: Listener[];
   readonly #status: StatusServer | null;
   readonly #groupIds = new Map<string, number>();
@@ -80,6 +82,7 @@ export class Server {
       inForce,
     );
     this.#renewals = new Renewals(this.#resolver.flights);
+    this.#udp = this.#chooseUdp();
     this.#listeners = settings.listen.map((listen) => this.#listener(listen, settings));
     this.#status =
       settings.metrics === null
@@ -87,7 +90,8 @@ export class Server {
         : new StatusServer({
             ...settings.metrics,
             readiness: this.readiness,
-            notice: (error) => this.#log.warn('listener-trouble', 'the status listener had trouble', { error }),
+            notice: (error) =>
+              this.#log.warn('listener-trouble', 'the status listener had trouble', { error }),
           });
     this.#putInForce(first, inForce);
   }
@@ -118,7 +122,8 @@ export class Server {
       files: () => this.#files,
       hash: () => this.#hash,
       onChange: () => this.reload('a file changed'),
-      onError: (error) => this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
+      onError: (error) =>
+        this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
     });
     this.#renewTimer = setInterval(() => this.#renewals.tick(performance.now()), RENEWAL_TICK_MS);
     this.#renewTimer.unref();
@@ -176,7 +181,10 @@ export class Server {
     await Promise.all(this.#listeners.map((listener) => listener.close(DRAIN_MS)));
     this.#upstreams.close();
     await this.#status?.close();
-    this.#log.info('stopped', 'stopped', { queries: this.#observer.report(), lost_log_lines: this.#log.dropped });
+    this.#log.info('stopped', 'stopped', {
+      queries: this.#observer.report(),
+      lost_log_lines: this.#log.dropped,
+    });
   }
 
   #inForce({ settings, snapshot }: Loaded): InForce {
@@ -221,7 +229,21 @@ export class Server {
   #listener({ protocol, host, port }: ListenSetting, { limits }: Settings): Listener {
     const notice = (told: ListenNotice): void => this.#tellListener(`${protocol}://${host}:${port}`, told);
     const options = { host, port, answerer: this.#resolver, notice };
-    return protocol === 'udp' ? portableUdp(options) : tcp({ ...options, clients: limits.tcpClients });
+    return protocol === 'udp' ? this.#udp(options) : tcp({ ...options, clients: limits.tcpClients });
+  }
+
+  /** Batched where the machine can; where it cannot, the log says why. */
+  #chooseUdp(): UdpFactory {
+    const native = loadNative();
+    if (typeof native !== 'string') return (options) => batchedUdp(native, options);
+    this.#log.warn(
+      'portable-udp',
+      'batched UDP is not to be had here; node:dgram serves, at more CPU a query',
+      {
+        why: native,
+      },
+    );
+    return portableUdp;
   }
 
   #tellListener(url: string, notice: ListenNotice): void {
@@ -240,7 +262,8 @@ export class Server {
 
   #tellUpstream(event: UpstreamEvent): void {
     const { kind, ...fields } = event;
-    const event_ = kind === 'server-down' ? 'upstream-down' : kind === 'server-up' ? 'upstream-up' : 'upstream-changed';
+    const event_ =
+      kind === 'server-down' ? 'upstream-down' : kind === 'server-up' ? 'upstream-up' : 'upstream-changed';
     this.#log[kind === 'server-down' ? 'warn' : 'info'](event_, `upstream: ${kind}`, { kind, ...fields });
   }
 
@@ -254,7 +277,12 @@ export class Server {
 }
 
 /** What sockets and memory were made from at the start. */
-function fixedUntilRestart({ listen, metrics, state, log }: Settings): Pick<Settings, 'listen' | 'metrics' | 'state' | 'log'> {
+function fixedUntilRestart({
+  listen,
+  metrics,
+  state,
+  log,
+}: Settings): Pick<Settings, 'listen' | 'metrics' | 'state' | 'log'> {
   return { listen, metrics, state, log };
 }
 

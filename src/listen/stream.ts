@@ -1,77 +1,13 @@
 import type { Socket } from 'node:net';
 import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
-import { FrameReader, MAX_FRAME } from '../wire/framing.ts';
+import { FrameReader } from '../wire/framing.ts';
 import type { AddressWords } from './address.ts';
-import { HEADER_OCTETS, type ListenCounters } from './listener.ts';
+import { HEADER_OCTETS } from './listener.ts';
+import { PREFIX, type ReplyBatch } from './reply-batch.ts';
+import type { StreamCounters, StreamLimits } from './stream-limits.ts';
 
 /** Messages of one connection that are answered before others get their turn. */
 const TURN = 128;
-const PREFIX = 2;
-
-/** Milliseconds, octets and counts that bound one connection. */
-export interface StreamLimits {
-  /** Silence with nothing in flight, after which the connection ends (RFC 7766 §6.2.3). */
-  readonly idleMs: number;
-  /** From a message's first octet to its last. */
-  readonly messageMs: number;
-  /** Without a write coming to its end while some wait: the client does not read. */
-  readonly stallMs: number;
-  /** Questions whose answers are not there yet; at this many, reading stops. */
-  readonly inFlight: number;
-  /** Octets of answers that wait for the client; at this many, reading stops. */
-  readonly unsent: number;
-  /** Octets of answers that wait for the client; past this the connection is reset. */
-  readonly unsentMax: number;
-}
-
-export interface StreamCounters extends ListenCounters {
-  accepted: number;
-  /** Closed at once: the client's cap, the total cap. */
-  refusedClient: number;
-  refusedTotal: number;
-  /** Closed to make room at the total cap. */
-  evicted: number;
-  idle: number;
-  slow: number;
-  stalled: number;
-  /** A frame of no octets, or of fewer than a header. */
-  malformed: number;
-  /** Ended by an error of the socket, a reset mostly. */
-  reset: number;
-}
-
-/** What the connections of one listener share. */
-export interface StreamHost {
-  readonly answerer: Answerer;
-  readonly limits: StreamLimits;
-  readonly counters: StreamCounters;
-  readonly batch: ReplyBatch;
-  now(): number;
-  fault(error: unknown): void;
-  /** A message came or an answer left: the connection is the last that would be evicted. */
-  active(connection: Connection): void;
-  /** Once a connection: it is over, whatever the reason. */
-  gone(connection: Connection): void;
-}
-
-/** Where the answers of one turn are laid out, each behind its length, so that they leave in one write. */
-export class ReplyBatch {
-  /** Where the answerer writes. */
-  readonly reply: Buffer = Buffer.allocUnsafeSlow(MAX_FRAME);
-  readonly octets: Buffer;
-  used = 0;
-
-  /** `full`: octets at which a turn ends; one more answer fits always. */
-  constructor(full: number) {
-    this.octets = Buffer.allocUnsafeSlow(full + PREFIX + MAX_FRAME);
-  }
-
-  append(reply: Buffer, length: number): void {
-    this.octets.writeUInt16BE(length, this.used);
-    reply.copy(this.octets, this.used + PREFIX, 0, length);
-    this.used += PREFIX + length;
-  }
-}
 
 /**
  * One connection that carries DNS messages (RFC 7766): pipelined questions, answers in the order in which they are
@@ -145,9 +81,10 @@ export class Connection implements Client, AddressWords {
       this.#host.counters.dropped++;
     } else {
       this.#host.counters.answered++;
-      const packet = this.#room(PREFIX + length);
-      packet.writeUInt16BE(length, 0);
-      reply.copy(packet, PREFIX, 0, length);
+      const octets = Math.min(length, reply.length);
+      const packet = this.#room(PREFIX + octets);
+      packet.writeUInt16BE(octets, 0);
+      reply.copy(packet, PREFIX, 0, octets);
       this.#write(packet);
     }
     this.#touch();
@@ -172,12 +109,7 @@ export class Connection implements Client, AddressWords {
       if (!this.#reading || now - this.#begunAt <= limits.messageMs) return;
       counters.slow++;
       this.reset();
-    } else if (
-      this.resting &&
-      this.#rest === null &&
-      unsent === 0 &&
-      now - this.#lastActive > limits.idleMs
-    ) {
+    } else if (this.resting && unsent === 0 && now - this.#lastActive > limits.idleMs) {
       counters.idle++;
       this.#end();
     }
@@ -243,13 +175,14 @@ export class Connection implements Client, AddressWords {
     let length = DROPPED;
     try {
       length = answerer.answer(query, query.length, this, batch.reply);
+      if (length > 0) {
+        batch.append(batch.reply, length);
+        counters.answered++;
+      }
     } catch (error) {
+      length = DROPPED;
       counters.faults++;
       this.#host.fault(error);
-    }
-    if (length > 0) {
-      counters.answered++;
-      batch.append(batch.reply, length);
     }
     if (length !== LATER) {
       if (this.#later !== null) (this.#later as StreamReply).drop();
@@ -340,6 +273,20 @@ export class Connection implements Client, AddressWords {
     this.#reader.close();
     this.#host.gone(this);
   }
+}
+
+/** What the connections of one listener share. */
+export interface StreamHost {
+  readonly answerer: Answerer;
+  readonly limits: StreamLimits;
+  readonly counters: StreamCounters;
+  readonly batch: ReplyBatch;
+  now(): number;
+  fault(error: unknown): void;
+  /** A message came or an answer left: the connection is the last that would be evicted. */
+  active(connection: Connection): void;
+  /** Once a connection: it is over, whatever the reason. */
+  gone(connection: Connection): void;
 }
 
 class StreamReply implements ReplyLater {

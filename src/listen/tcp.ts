@@ -1,19 +1,12 @@
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { type AddressWords, isMapped, readAddress } from './address.ts';
 import { type Endpoint, type Listener, type ListenOptions, monotonic, Pace } from './listener.ts';
-import { Connection, ReplyBatch, type StreamCounters, type StreamHost, type StreamLimits } from './stream.ts';
+import { ReplyBatch } from './reply-batch.ts';
+import { Connection, type StreamHost } from './stream.ts';
+import { STREAM_LIMITS, type StreamCounters, type StreamLimits } from './stream-limits.ts';
 
-/** How long a TCP connection may be silent. The value of the edns-tcp-keepalive option, there in units of 100 ms (RFC 7828 §3.1). */
-export const TCP_IDLE_MS = 10_000;
+export { TCP_IDLE_MS } from './stream-limits.ts';
 
-const DEFAULTS: StreamLimits = {
-  idleMs: TCP_IDLE_MS,
-  messageMs: 5_000,
-  stallMs: 10_000,
-  inFlight: 128,
-  unsent: 64 * 1024,
-  unsentMax: 1024 * 1024,
-};
 const CLIENTS = 1000;
 const BACKLOG = 1024;
 
@@ -77,7 +70,7 @@ class TcpListener implements Listener, StreamHost {
     this.#notice = options.notice;
     this.now = options.now ?? monotonic;
     this.address = { host: options.host, port: options.port };
-    this.limits = { ...DEFAULTS, ...options.limits };
+    this.limits = { ...STREAM_LIMITS, ...options.limits };
     this.batch = new ReplyBatch(this.limits.unsent);
     this.#clients = Math.max(1, options.clients ?? CLIENTS);
     this.#perClient = Math.max(1, options.perClient ?? Math.floor(this.#clients / 8));

@@ -23,6 +23,7 @@ export type LogEvent =
   | 'finding'
   | 'restart-needed'
   | 'watch-trouble'
+  | 'portable-udp'
   | 'finding'
   | 'fault'
   | 'stopping'

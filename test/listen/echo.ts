@@ -4,7 +4,16 @@ import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../
 import { FrameReader } from '../../src/wire/framing.ts';
 
 /** What the octet after the header tells Echo to do. */
-export const ORDER = { ECHO: 0, HOLD: 1, DROP: 2, THROW: 3, LARGE: 4, HOLD_AND_THROW: 5, SEND: 6 } as const;
+export const ORDER = {
+  ECHO: 0,
+  HOLD: 1,
+  DROP: 2,
+  THROW: 3,
+  LARGE: 4,
+  HOLD_AND_THROW: 5,
+  SEND: 6,
+  TOO_LONG: 7,
+} as const;
 
 export const LARGE_REPLY = 60_000;
 
@@ -15,7 +24,8 @@ export class Echo implements Answerer {
   /** The client of each query, copied. */
   readonly clients: { transport: string; family: number; words: number[] }[] = [];
 
-  answer(query: Buffer, length: number, client: Client, reply: Buffer): number {
+  answer(message: Buffer, length: number, client: Client, reply: Buffer): number {
+    const query = message.subarray(0, length);
     const { transport, family, w0, w1, w2, w3 } = client;
     this.clients.push({ transport, family, words: [w0, w1, w2, w3] });
     if (length < 12) return DROPPED;
@@ -34,6 +44,7 @@ export class Echo implements Answerer {
       return LATER;
     }
     now.copy(reply);
+    if (order === ORDER.TOO_LONG) return 0x10000;
     return order === ORDER.LARGE ? LARGE_REPLY : length;
   }
 

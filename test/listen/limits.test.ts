@@ -118,6 +118,22 @@ t.test(
   },
 );
 
+t.test('unknown: a flood of forged addresses, each used once, starves few others', async (t) => {
+  const rates = limits();
+  const forged = client('0.0.0.0');
+  // 18 for each slot: were every slot of a prefix raised by each query, a third of the slots would be over 20.
+  for (let i = 0; i < 300_000; i++) {
+    forged.w0 = (i << 8) >>> 0;
+    rates.unknown(forged, 0);
+  }
+  let starved = 0;
+  for (let other = 0; other < 20_000; other++) {
+    forged.w0 = (0xc0000000 + (other << 8)) >>> 0;
+    if (rates.unknown(forged, 0) !== ANSWER_IT) starved++;
+  }
+  t.ok(starved <= 20, `${starved} of 20,000 others`);
+});
+
 t.test('unknown: an attacker who knows the design but not the key cannot aim', async (t) => {
   // Prefixes that collide with the victim's under one key, found by trying them all, are harmless under another.
   const hash = new HalfSipHash(1, 2);

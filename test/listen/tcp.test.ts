@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import t, { type Test } from 'tap';
-import type { ListenNotice } from '../../src/listen/listener.ts';
-import { listenerUrl } from '../../src/listen/listener.ts';
-import type { StreamCounters } from '../../src/listen/stream.ts';
+import { type ListenNotice, listenerUrl } from '../../src/listen/listener.ts';
+import type { StreamCounters } from '../../src/listen/stream-limits.ts';
 import { type TcpOptions, tcp } from '../../src/listen/tcp.ts';
 import { DROPPED } from '../../src/resolve/ports.ts';
 import { Echo, framed, idOf, LARGE_REPLY, ORDER, query, StreamClient, until } from './echo.ts';
@@ -170,12 +169,12 @@ t.test('a reset while an answer is on its way', async (t) => {
 t.test('an exception out of the answerer is counted and told, and the connection goes on', async (t) => {
   const { dial, counters, notices, echo } = await rig(t);
   const client = await dial();
-  client.send(query(1, ORDER.THROW), query(2, ORDER.HOLD_AND_THROW), query(3));
+  client.send(query(1, ORDER.THROW), query(2, ORDER.HOLD_AND_THROW), query(9, ORDER.TOO_LONG), query(3));
   t.equal(await client.nextId(), 3);
   echo.release(0);
   client.send(query(4));
   t.equal(await client.nextId(), 4, 'the answer of a question that failed goes nowhere');
-  t.match(counters, { faults: 2, answered: 2, dropped: 2 });
+  t.match(counters, { received: 5, faults: 3, answered: 2, dropped: 3 });
   t.match(notices, [{ kind: 'fault', error: { message: 'a bug' }, count: 1 }]);
 });
 
@@ -284,12 +283,14 @@ t.test('the clock of a message stands while its end is not read', async (t) => {
   // More than the kernel takes while the client does not read.
   const large = Buffer.alloc(65_535);
   for (const { later } of echo.held) later.send(large, large.length);
-  client.socket.write(last.subarray(3));
   await clock.pass(5000);
   client.socket.resume();
   for (let i = 0; i < 120; i++) await client.next();
+  await clock.pass(50);
+  t.equal(counters.slow, 0);
+  client.socket.write(last.subarray(3));
   t.equal(await client.nextId(), 120);
-  t.match(counters, { slow: 0, received: 121 });
+  t.equal(counters.received, 121);
 });
 
 t.test('one connection does not keep the turn', async (t) => {
@@ -405,6 +406,27 @@ t.test('at the total cap the longest silent makes room', async (t) => {
   echo.release(0);
   t.equal(await working.nextId(), 1, 'who waits for an answer stays');
   t.match(counters, { accepted: 6, evicted: 2, refusedTotal: 0 });
+});
+
+t.test('a connection whose questions wait for their turn does not make room', async (t) => {
+  const echo = new Echo();
+  let other: Promise<StreamClient> | null = null;
+  const { dial, counters, port } = await rig(t, {
+    clients: 1,
+    perClient: 1,
+    answerer: {
+      answer(message, length, client, reply) {
+        // It is accepted as soon as the first turn is over.
+        other ??= StreamClient.dial(port, { localAddress: '127.0.0.2' });
+        return echo.answer(message, length, client, reply);
+      },
+    },
+  });
+  const greedy = await dial();
+  greedy.send(...Array.from({ length: 3000 }, (_, i) => query(i)));
+  for (let i = 0; i < 3000; i++) await greedy.nextId();
+  (await other!).close();
+  t.match(counters, { received: 3000, answered: 3000 });
 });
 
 t.test('where all have questions in flight, a new connection is closed', async (t) => {

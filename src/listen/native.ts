@@ -1,0 +1,245 @@
+import { createRequire } from 'node:module';
+import { isIPv6 } from 'node:net';
+
+/**
+ * The C library's batched socket calls, and libuv's poll handles in Node's own event loop. Linux on 64 bits, little
+ * endian: the layouts below are that ABI's. `loadNative` returns null elsewhere, or where koffi does not load.
+ */
+export interface Native {
+  /** A bound, non-blocking UDP socket, or the system's error as a value with `code` and `syscall`. */
+  openUdp(host: string, port: number, receiveBuffer: number): UdpSocket | NodeJS.ErrnoException;
+  /** Returns how many were received, or -errno. */
+  receive(fd: number, headers: Buffer, count: number): number;
+  /** Returns how many were sent, or -errno of the first. */
+  send(fd: number, headers: Uint8Array, count: number): number;
+  /** Calls `wake` on each turn of the event loop on which the socket can be read. `wake` must not throw. */
+  poll(fd: number, wake: () => void): Poll;
+  address(buffer: Buffer): bigint;
+}
+
+export interface UdpSocket {
+  readonly fd: number;
+  readonly port: number;
+  /** Octets, as the kernel counts them. */
+  readonly receiveBuffer: number;
+  /** Control messages say which address was asked (IP_PKTINFO, IPV6_PKTINFO). */
+  readonly wildcard: boolean;
+  close(): void;
+}
+
+export interface Poll {
+  /** Ends the wakes at once; resolves when the handle is closed. The descriptor is the caller's to close, after that. */
+  close(): Promise<void>;
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_IP = 0;
+const IP_PKTINFO = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const IPV6_RECVPKTINFO = 49;
+const MSG_DONTWAIT = 0x40;
+const UV_POLL = 8;
+const UV_READABLE = 1;
+
+/** struct sockaddr_in6; sockaddr_in is shorter. */
+export const ADDRESS_SIZE = 28;
+
+type Call = (...args: unknown[]) => unknown;
+
+interface Koffi {
+  load(path: null): { func(prototype: string): Call };
+  proto(prototype: string): unknown;
+  pointer(type: unknown): unknown;
+  register(callback: () => void, type: unknown): unknown;
+  unregister(callback: unknown): void;
+  address(value: Buffer): bigint;
+  errno(): number;
+  os: { readonly errno: Readonly<Record<string, number>> };
+}
+
+/** Loads the native calls, or says in a text why they are not to be had. */
+export function loadNative(): Native | string {
+  const supported = process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64');
+  if (!supported) return `${process.platform} on ${process.arch}`;
+  try {
+    return new LinuxNative(createRequire(import.meta.url)('koffi') as Koffi);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+class LinuxNative implements Native {
+  readonly #koffi: Koffi;
+  readonly #socket: Call;
+  readonly #bind: Call;
+  readonly #getsockname: Call;
+  readonly #setsockopt: Call;
+  readonly #getsockopt: Call;
+  readonly #close: Call;
+  readonly #recvmmsg: Call;
+  readonly #sendmmsg: Call;
+  readonly #uv: { readonly size: number } & Readonly<
+    Record<'loop' | 'init' | 'start' | 'stop' | 'close', Call>
+  >;
+  readonly #pollCallback: unknown;
+  readonly #closeCallback: unknown;
+
+  constructor(koffi: Koffi) {
+    this.#koffi = koffi;
+    const lib = koffi.load(null);
+    const func = (prototype: string): Call => lib.func(prototype);
+    this.#socket = func('int socket(int, int, int)');
+    this.#bind = func('int bind(int, void *, uint32_t)');
+    this.#getsockname = func('int getsockname(int, void *, void *)');
+    this.#setsockopt = func('int setsockopt(int, int, int, void *, uint32_t)');
+    this.#getsockopt = func('int getsockopt(int, int, int, void *, void *)');
+    this.#close = func('int close(int)');
+    this.#recvmmsg = func('int recvmmsg(int, void *, uint32_t, int, void *)');
+    this.#sendmmsg = func('int sendmmsg(int, void *, uint32_t, int)');
+    this.#pollCallback = koffi.pointer(koffi.proto('void namegate_poll(void *, int, int)'));
+    this.#closeCallback = koffi.pointer(koffi.proto('void namegate_closed(void *)'));
+    this.#uv = {
+      size: Number(func('size_t uv_handle_size(int)')(UV_POLL)),
+      loop: func('void *uv_default_loop()'),
+      init: func('int uv_poll_init(void *, void *, int)'),
+      start: func('int uv_poll_start(void *, int, void *)'),
+      stop: func('int uv_poll_stop(void *)'),
+      close: func('void uv_close(void *, void *)'),
+    };
+  }
+
+  openUdp(host: string, port: number, receiveBuffer: number): UdpSocket | NodeJS.ErrnoException {
+    const six = isIPv6(host);
+    const fd = Number(this.#socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (fd < 0) return this.#error('socket', host, port);
+    const wildcard = host === '0.0.0.0' || host === '::';
+    if (six) this.#set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (wildcard) this.#set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
+    // Beyond net.core.rmem_max only an administrator may go.
+    if (this.#set(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer) < 0)
+      this.#set(fd, SOL_SOCKET, SO_RCVBUF, receiveBuffer);
+    const address = socketAddress(host, port);
+    if (Number(this.#bind(fd, address, six ? 28 : 16)) < 0) {
+      const error = this.#error('bind', host, port);
+      this.#close(fd);
+      return error;
+    }
+    const bound = Buffer.alloc(64);
+    const size = Buffer.alloc(64);
+    size.writeUInt32LE(28);
+    this.#getsockname(fd, bound, size);
+    const value = Buffer.alloc(64);
+    size.writeUInt32LE(4);
+    this.#getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, size);
+    let open = true;
+    return {
+      fd,
+      port: bound.readUInt16BE(2),
+      receiveBuffer: value.readUInt32LE(),
+      wildcard,
+      close: () => {
+        if (open) this.#close(fd);
+        open = false;
+      },
+    };
+  }
+
+  receive(fd: number, headers: Buffer, count: number): number {
+    const received = this.#recvmmsg(fd, headers, count, MSG_DONTWAIT, null) as number;
+    return received >= 0 ? received : -this.#koffi.errno();
+  }
+
+  send(fd: number, headers: Uint8Array, count: number): number {
+    const sent = this.#sendmmsg(fd, headers, count, MSG_DONTWAIT) as number;
+    return sent >= 0 ? sent : -this.#koffi.errno();
+  }
+
+  poll(fd: number, wake: () => void): Poll {
+    const { loop, init, start, stop, close } = this.#uv;
+    const koffi = this.#koffi;
+    // libuv keeps pointers into the handle until it is closed.
+    const handle = Buffer.alloc(Math.max(4096, this.#uv.size));
+    const started = Number(init(loop(), handle, fd));
+    if (started < 0) throw new Error(`uv_poll_init: ${started}`);
+    const onPoll = koffi.register(wake, this.#pollCallback);
+    start(handle, UV_READABLE, onPoll);
+    let closing: Promise<void> | null = null;
+    return {
+      close: () => {
+        closing ??= new Promise<void>((resolve) => {
+          stop(handle);
+          const onClosed = koffi.register(() => {
+            // The callback itself is still running: what it stands on goes a turn later.
+            setImmediate(() => {
+              handle.fill(0);
+              koffi.unregister(onPoll);
+              koffi.unregister(onClosed);
+              resolve();
+            });
+          }, this.#closeCallback);
+          close(handle, onClosed);
+        });
+        return closing;
+      },
+    };
+  }
+
+  address(buffer: Buffer): bigint {
+    return BigInt(this.#koffi.address(buffer));
+  }
+
+  #set(fd: number, level: number, option: number, value: number): number {
+    const octets = Buffer.alloc(64);
+    octets.writeInt32LE(value);
+    return Number(this.#setsockopt(fd, level, option, octets, 4));
+  }
+
+  #error(syscall: string, address: string, port: number): NodeJS.ErrnoException {
+    const errno = this.#koffi.errno();
+    const code =
+      Object.entries(this.#koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+    const error: NodeJS.ErrnoException = new Error(`${syscall} ${code} ${address}:${port}`);
+    return Object.assign(error, { code, syscall, address, port, errno: -errno });
+  }
+}
+
+/** struct sockaddr_in or sockaddr_in6 of a literal address. */
+function socketAddress(host: string, port: number): Buffer {
+  const out = Buffer.alloc(64);
+  const six = isIPv6(host);
+  out.writeUInt16LE(six ? AF_INET6 : AF_INET, 0);
+  out.writeUInt16BE(port, 2);
+  if (!six) {
+    host.split('.').forEach((octet, i) => {
+      out[4 + i] = Number(octet);
+    });
+    return out;
+  }
+  const [head = '', tail] = host.split('::');
+  const left = groupsOf(head);
+  const right = groupsOf(tail ?? '');
+  left.forEach((group, i) => {
+    out.writeUInt16BE(group, 8 + 2 * i);
+  });
+  right.forEach((group, i) => {
+    out.writeUInt16BE(group, 24 - 2 * (right.length - i));
+  });
+  return out;
+}
+
+function groupsOf(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
+    return [a * 256 + b, c * 256 + d];
+  });
+}
