@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult, load } from './config/load.ts';
+import { type Loading, loadInThread } from './config/thread.ts';
 import { FileWatch } from './config/watch.ts';
 import { RateLimits } from './listen/limits.ts';
 import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from './listen/listener.ts';
@@ -8,7 +9,9 @@ import { loadNative } from './listen/native.ts';
 import { TCP_IDLE_MS, tcp } from './listen/tcp.ts';
 import { batchedUdp } from './listen/udp.ts';
 import { portableUdp } from './listen/udp-portable.ts';
+import { release } from './policy/arrays.ts';
 import { renewable } from './policy/renewable.ts';
+import type { Snapshot } from './policy/snapshot.ts';
 import type { Log } from './report/log.ts';
 import { StoryObserver } from './report/observer.ts';
 import { Readiness } from './report/readiness.ts';
@@ -24,6 +27,7 @@ import { Upstreams } from './upstream/forwarder.ts';
 /** Milliseconds that answers in flight have when the server stops. */
 const DRAIN_MS = 4_000;
 const RENEWAL_TICK_MS = 200;
+const GIVE_BACK_MS = 1_000;
 
 export interface ServerOptions {
   readonly serverFile: string;
@@ -45,11 +49,16 @@ export class Server {
   readonly #upstreams: Upstreams;
   readonly #resolver: Resolver;
   readonly #renewals: Renewals;
+  readonly #native = loadNative();
   readonly #udp: UdpFactory;
   readonly #listeners: Listener[];
   readonly #status: StatusServer | null;
   readonly #groupIds = new Map<string, number>();
   #settings: Settings;
+  #snapshot: Snapshot;
+  #loading: Loading | null = null;
+  /** Why another load is wanted when this one is done. */
+  #again: string | null = null;
   #hash: string;
   #files: readonly string[];
   #watch: FileWatch | null = null;
@@ -62,11 +71,13 @@ export class Server {
     this.#options = options;
     this.#log = options.log;
     this.#settings = settings;
+    this.#snapshot = first.snapshot;
     this.#hash = first.hash;
     this.#files = first.files;
     this.#observer = new StoryObserver(options.log, () => performance.now());
     this.#upstreams = new Upstreams({
       groups: settings.upstreams,
+      maxSockets: Math.max(4096, settings.limits.inFlight),
       isOurs: (host, port) => settings.listen.some((own) => isSame(own, host, port)),
       onEvent: (event) => this.#tellUpstream(event),
     });
@@ -125,22 +136,52 @@ export class Server {
       onError: (error) =>
         this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
     });
-    this.#renewTimer = setInterval(() => this.#renewals.tick(performance.now()), RENEWAL_TICK_MS);
+    this.#renewTimer = setInterval(() => this.#renewals.tick(performance.now(), CLOCK.epoch()), RENEWAL_TICK_MS);
     this.#renewTimer.unref();
+    this.#giveBackMemory();
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
   }
 
-  /** Reads everything anew. It comes into force whole, or the last good one stays and the problems are told. */
+  /**
+   * Reads everything anew, beside the query path. It comes into force whole, or the last good one stays and the problems
+   * are told. A call while a load runs leads to another load after it.
+   */
   reload(why: string): void {
     if (this.#stopping !== null) return;
+    if (this.#loading !== null) {
+      this.#again = why;
+      return;
+    }
     const started = performance.now();
-    const { serverFile, env, salt, onProblems } = this.#options;
-    const result = load(serverFile, { env, now: CLOCK.epoch(), salt });
+    const { serverFile, env, salt } = this.#options;
+    const options = { env, now: CLOCK.epoch(), salt };
+    this.#loading = loadInThread(serverFile, options);
+    this.#loading.result
+      .catch((error: unknown) => {
+        if (this.#stopping === null) {
+          this.#log.warn('fault', 'no thread could load the change; it is loaded in place', { error });
+        }
+        return load(serverFile, options);
+      })
+      .then((result) => this.#take(result, why, started))
+      .catch((error: unknown) =>
+        this.#log.error('fault', 'a reload met a bug; the last good policy stays', { error }),
+      )
+      .finally(() => {
+        this.#loading = null;
+        const again = this.#again;
+        this.#again = null;
+        if (again !== null) this.reload(again);
+      });
+  }
+
+  #take(result: LoadResult, why: string, started: number): void {
+    if (this.#stopping !== null) return;
     this.#files = result.files;
     if (result.hash === this.#hash) return;
     this.#hash = result.hash;
-    if (result.problems.length > 0) onProblems(result);
+    if (result.problems.length > 0) this.#options.onProblems(result);
     if (!isLoaded(result)) {
       const errors = result.problems.filter(({ severity }) => severity === 'error');
       this.readiness.reloadFailed(CLOCK.epoch(), errors);
@@ -157,6 +198,9 @@ export class Server {
     const inForce = this.#inForce(result);
     this.#resolver.swap(inForce);
     this.#putInForce(result, inForce);
+    release(this.#snapshot);
+    this.#giveBackMemory();
+    this.#snapshot = result.snapshot;
     this.readiness.reloadDone();
     this.#log.info('policy-loaded', 'a new policy is in force', {
       why,
@@ -176,6 +220,7 @@ export class Server {
   async #drain(why: string): Promise<void> {
     this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
     this.readiness.raise('stopping', 'the server is stopping');
+    this.#loading?.stop();
     if (this.#renewTimer !== null) clearInterval(this.#renewTimer);
     await this.#watch?.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(DRAIN_MS)));
@@ -232,9 +277,15 @@ export class Server {
     return protocol === 'udp' ? this.#udp(options) : tcp({ ...options, clients: limits.tcpClients });
   }
 
+  /** What the loading thread used is free when the thread is gone; then the system may have it back. */
+  #giveBackMemory(): void {
+    const native = this.#native;
+    if (typeof native !== 'string') setTimeout(() => native.giveBackMemory(), GIVE_BACK_MS).unref();
+  }
+
   /** Batched where the machine can; where it cannot, the log says why. */
   #chooseUdp(): UdpFactory {
-    const native = loadNative();
+    const native = this.#native;
     if (typeof native !== 'string') return (options) => batchedUdp(native, options);
     this.#log.warn(
       'portable-udp',
@@ -264,7 +315,8 @@ export class Server {
     const { kind, ...fields } = event;
     const event_ =
       kind === 'server-down' ? 'upstream-down' : kind === 'server-up' ? 'upstream-up' : 'upstream-changed';
-    this.#log[kind === 'server-down' ? 'warn' : 'info'](event_, `upstream: ${kind}`, { kind, ...fields });
+    const grave = kind === 'server-down' || kind === 'sockets-exhausted';
+    this.#log[grave ? 'warn' : 'info'](event_, `upstream: ${kind}`, { kind, ...fields });
   }
 
   #tellRestart(next: Settings): void {

@@ -1,38 +1,39 @@
 import { Command, CommanderError } from 'commander';
 import { checkVerb } from './check.ts';
 import { doctorVerb } from './doctor.ts';
-import { EXIT_USAGE, version } from './terminal.ts';
 import { explainVerb } from './explain.ts';
 import { queryVerb } from './query.ts';
 import { schemaVerb } from './schema.ts';
 import { serveVerb } from './serve.ts';
+import { EXIT_USAGE, processTerminal, type Terminal, version } from './terminal.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code; usage errors are 2. */
-export async function run(argv: readonly string[]): Promise<number> {
-  let code = 0;
-  const done = (exit: number): void => {
-    code = exit;
-  };
+export async function run(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  try {
+    await buildProgram(terminal).parseAsync([...argv], { from: 'user' });
+    return terminal.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version were asked for; everything else is a mistake in the command line.
+    return error.exitCode === 0 ? terminal.exitCode : EXIT_USAGE;
+  }
+}
+
+/** All verbs. Each leaves its exit code in the terminal; a CommanderError is thrown where commander would exit. */
+export function buildProgram(terminal: Terminal): Command {
   const program = new Command('namegate')
     .description('A DNS server that gives each client its approved names and nothing else.')
     .version(version(), '-V, --version')
     .helpCommand(false)
-    .showHelpAfterError('(see namegate --help)')
     .exitOverride()
+    .configureOutput(terminal.output)
     .addHelpText('after', EXAMPLES);
   for (const verb of [serveVerb, checkVerb, explainVerb, queryVerb, schemaVerb, doctorVerb]) {
-    const command = verb(done);
-    command.exitOverride();
-    program.addCommand(command);
+    const command = verb(terminal);
+    program.addCommand(command.copyInheritedSettings(program));
+    command.showHelpAfterError(`(namegate ${command.name()} --help has examples)`);
   }
-  try {
-    await program.parseAsync([...argv], { from: 'user' });
-    return code;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    // Help and version were asked for; everything else is a mistake in the command line.
-    return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  }
+  return program.showHelpAfterError('(see namegate --help)');
 }
 
 const EXAMPLES = `

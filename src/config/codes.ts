@@ -91,6 +91,7 @@ export const CODES = {
   'public-suffix': 'a wildcard on a public suffix',
   'shared-zone': 'a wildcard on a zone where anyone can rent a name',
   'special-name': 'a rule or data for a name that namegate answers by itself',
+  'renew-many': 'more names would be renewed than renew.max',
   'record-cname': 'a CNAME record: a redirect does that',
   'record-duplicate': 'a record is written twice',
   'record-unapproved': 'no identity approves the name of a record',

@@ -1,6 +1,7 @@
 import type { EntryInput, IdentityInput, IdentityLimits, RuleInput, StageInput } from '../policy/input.ts';
 import { FOREVER } from '../policy/input.ts';
 import { parseCertificate } from './certificates.ts';
+import type { PolicyFile } from './policy-schema.ts';
 import {
   DEFAULT_GRANTS,
   isIdentifier,
@@ -11,7 +12,6 @@ import {
   readRule,
   readTime,
 } from './rules.ts';
-import type { PolicyFile } from './schema.ts';
 import type { Repaired } from './shape.ts';
 import { quote } from './units.ts';
 
@@ -66,7 +66,7 @@ function readAudit(written: WrittenIdentity, mode: 'enforce' | 'audit', context:
       const fix = 'write audit_until: with the time from which the policy is enforced';
       problems.error('audit-until', marks.key(written, 'mode'), 'an audit has an end', fix);
     }
-    return until ?? 0;
+    return until ?? FOREVER;
   }
   if (written.audit_until !== undefined) {
     const message = 'audit_until changes nothing in enforce mode';

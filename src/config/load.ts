@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import { compile } from '../policy/compile.ts';
 import type { PolicyInput } from '../policy/input.ts';
 import { isError, type Position, type Problem } from '../policy/problem.ts';
+import { renewable } from '../policy/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Settings } from '../resolve/settings.ts';
 import { FileReader, reportUnread } from './files.ts';
 import { Lists } from './lists.ts';
 import { readPolicyFile } from './policy-file.ts';
+import { policySchema } from './policy-schema.ts';
 import { MAX_PROBLEMS, Problems, sortProblems } from './problems.ts';
 import { TermPool } from './rules.ts';
-import { policySchema, serverSchema } from './schema.ts';
 import { policyPath, readServerFile } from './server-file.ts';
+import { serverSchema } from './server-schema.ts';
 import { checkShape } from './shape.ts';
 import { suffixTable } from './suffixes.ts';
 import { readYaml } from './yaml.ts';
@@ -73,11 +75,12 @@ export function loadPolicyOnly(path: string, options: LoadOptions): LoadResult {
   return loading.done(null);
 }
 
-/** By its lines, so that a file which is no YAML at all is still reported as what it was meant to be. */
+/** By keys at the start of a line, so that a file which is no YAML at all is still reported as what it was meant to be. */
 function isServerFile(text: string): boolean {
-  return /^(?:\ufeff?\{?\s*["']?)(?:listen|upstreams|policy)["']?[ \t]*:/m.test(
-    text.replace(/^[ \t]+.*$/gm, ''),
-  );
+  const bare = text.replace(/^\ufeff/, '').trimStart();
+  const keys = '(?:listen|upstreams|policy)["\']?[ \\t]*:';
+  // In one pair of braces, as JSON has it, keys stand anywhere.
+  return new RegExp(bare.startsWith('{') ? `[{,\\s]["']?${keys}` : `^["']?${keys}`, 'm').test(bare);
 }
 
 /** One load from start to end. */
@@ -128,6 +131,7 @@ class Loading {
     } else if (written.policy !== undefined) {
       this.policy(policyPath(written, marks), marks.value(written, 'policy'));
     }
+    if (settings !== null) this.#checkRenewal(settings, marks.value(written, 'renew'));
     return settings;
   }
 
@@ -157,6 +161,15 @@ class Loading {
       const message = `there is no destination ${name}`;
       this.#problems.error('destination-unknown', at, message, 'write the name of a destination, or all');
     }
+  }
+
+  /** Renewing some names and not others would tell by its silence which ones a client asked for. */
+  #checkRenewal({ renew }: Settings, at: Position): void {
+    if (renew === null || this.#compiled === null) return;
+    const { max, names } = renew;
+    if (renewable(this.#compiled.snapshot, names, max, this.#options.now).length <= max) return;
+    const message = `more than ${max} names would be renewed`;
+    this.#problems.error('renew-many', at, message, 'raise renew.max, or name the destinations to be renewed');
   }
 
   #policyFiles(path: string, at: Position): { readonly path: string; readonly at: Position }[] {
@@ -250,7 +263,7 @@ function machineAddresses(): string[] {
 }
 
 /** Deeply; what is in typed arrays cannot be frozen, and is not written to. */
-function freeze<T>(value: T): T {
+export function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
     return value;
   for (const part of Object.values(value)) freeze(part);

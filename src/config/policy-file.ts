@@ -7,6 +7,7 @@ import type {
 } from '../policy/input.ts';
 import { IDENTIFIER_FIX, readIdentity } from './identities.ts';
 import { relativeTo } from './lists.ts';
+import type { PolicyFile } from './policy-schema.ts';
 import { TextFault } from './problems.ts';
 import { parseRdata, parseRecordType } from './records.ts';
 import {
@@ -20,7 +21,6 @@ import {
   readPrivate,
   readRule,
 } from './rules.ts';
-import type { PolicyFile } from './schema.ts';
 import type { Repaired } from './shape.ts';
 import { parseDuration, quote } from './units.ts';
 
@@ -84,9 +84,9 @@ function readDestination(
     }
     return context.lists.read(relativeTo(marks.file, path), terms, entry) ?? [];
   });
-  const refused = (key: 'names' | 'names_from') => written[key] === undefined && marks.has(written, key);
   const empty = (written.names ?? []).length + (written.names_from ?? []).length === 0;
-  if (empty && !refused('names') && !refused('names_from')) {
+  // A key that was refused may have been meant for one of these.
+  if (empty && !problems.lost) {
     problems.warn(
       'destination-empty',
       at,

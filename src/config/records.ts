@@ -62,7 +62,8 @@ export function parseRdata(type: number, text: string): Uint8Array | TextFault {
       `write the text form: ${EXAMPLES.get(type) ?? 'see its RFC'}`,
     );
   }
-  return rdata;
+  // Node's buffers are parts of larger ones.
+  return Uint8Array.from(rdata);
 }
 
 type Field =

@@ -1,25 +1,14 @@
 import { resolve } from 'node:path';
 import type { ListenSetting, LogLevel, RenewSetting, Settings } from '../resolve/settings.ts';
 import { type Endpoint, parseListener, parseMetrics } from './endpoint.ts';
-import type { FileReader } from './files.ts';
 import { relativeTo } from './lists.ts';
 import type { Marks } from './marks.ts';
-import { type Problems, TextFault } from './problems.ts';
-import type { ServerFile } from './schema.ts';
+import { TextFault } from './problems.ts';
+import type { ServerContext } from './server-context.ts';
+import type { ServerFile } from './server-schema.ts';
 import type { Repaired } from './shape.ts';
 import { parseDuration, parseSize } from './units.ts';
 import { readUpstreams } from './upstreams.ts';
-
-/** What the reading of a server file needs beside its data. */
-export interface ServerContext {
-  readonly marks: Marks;
-  readonly problems: Problems;
-  readonly reader: FileReader;
-  /** The value of NAMEGATE_UPSTREAM, or undefined. */
-  readonly override: string | undefined;
-  /** Addresses of this machine's interfaces: a wildcard listener listens on them too. */
-  readonly ownAddresses: readonly string[];
-}
 
 type Written = Repaired<ServerFile>;
 

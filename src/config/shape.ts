@@ -1,8 +1,19 @@
 import type { z } from 'zod';
 import type { Position } from '../policy/problem.ts';
-import type { Marks } from './marks.ts';
 import type { Problems } from './problems.ts';
 import { quote } from './units.ts';
+import {
+  closest,
+  exampleOf,
+  keysOf,
+  literalsOf,
+  type Path,
+  type Schema,
+  schemaAt,
+  takes,
+  titleOf,
+  valueAt,
+} from './wanted.ts';
 import { HOLE, type YamlFile } from './yaml.ts';
 
 /** What is left of data once every part that was refused is taken out: anything may be missing. */
@@ -28,8 +39,6 @@ export function checkShape<T>(schema: z.ZodType<T>, file: YamlFile, problems: Pr
   for (const issue of issues) takeOut(issue, file.data, problems);
   return file.data as Repaired<T>;
 }
-
-type Path = readonly (string | number)[];
 
 /** The parts of zod's issues that are used here. */
 interface Issue {
@@ -60,59 +69,69 @@ function isWrongKind(issue: Issue): boolean {
   return issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union';
 }
 
+/** One place that does not fit, with all that a message may want. */
+interface Misfit {
+  readonly value: unknown;
+  readonly wanted: Schema | null;
+  /** The key, or what stands for it in a list. */
+  readonly name: string;
+  readonly at: Position;
+  /** What was written for a scalar, and whether without quotes. */
+  readonly source: string;
+  readonly plain: boolean;
+}
+
 function report(issue: Issue, schema: Schema, { data, marks }: YamlFile, problems: Problems): void {
   const { path } = issue;
   const value = valueAt(data, path);
   if (value === HOLE) return;
   const last = path.at(-1);
   const parent = valueAt(data, path.slice(0, -1)) as object;
-  const at = last === undefined ? marks.position(0) : marks.value(parent, last);
-  const wanted = schemaAt(schema, path, data);
-  const name = last === undefined ? 'the file' : typeof last === 'number' ? 'an entry' : last;
+  const written = last === undefined ? null : marks.written(parent, last);
+  const misfit: Misfit = {
+    value,
+    wanted: schemaAt(schema, path, data),
+    name: last === undefined ? 'the file' : typeof last === 'number' ? 'an entry' : last,
+    at: last === undefined ? marks.position(0) : marks.value(parent, last),
+    source: written?.source ?? '',
+    plain: written?.plain ?? false,
+  };
+  const { name, at, wanted } = misfit;
   switch (issue.code) {
     case 'unrecognized_keys':
       for (const key of issue.keys ?? []) {
         const known = keysOf(wanted);
         const fix = closest(key, known) ?? `remove it; known here: ${known.join(', ')}`;
-        problems.error(
-          'key-unknown',
-          marks.key(value as object, key),
-          `${quote(key)} is no key that this version knows here`,
-          fix,
-        );
+        const message = `${quote(key)} is no key that this version knows here`;
+        problems.error('key-unknown', marks.key(value as object, key), message, fix);
       }
       break;
     case 'missing': {
-      const example = wanted?.meta()?.examples?.[0];
-      const fix = example === undefined ? `write ${last}` : `write it, such as ${last}: ${String(example)}`;
-      problems.error('key-missing', marks.container(parent), `${last} is missing`, fix);
+      const example = exampleOf(wanted);
+      const fix = example === null ? `write ${name}` : `write it, such as ${name}: ${example}`;
+      problems.error('key-missing', marks.container(parent), `${name} is missing`, fix);
       break;
     }
     case 'too_small':
     case 'too_big':
-      reportBound(issue, value, name, at, problems);
+      reportBound(issue, misfit, problems);
       break;
-    case 'custom': {
-      const message = `${name} is blank or holds control characters`;
-      problems.error('value-text', at, message, 'write plain text');
+    case 'custom':
+      problems.error('value-text', at, `${name} is blank or holds control characters`, 'write plain text');
+      break;
+    case 'invalid_value': {
+      const fix = `write ${(issue.values ?? []).map(String).join(' or ')}`;
+      problems.error('value-choice', at, `${name} is ${describe(value)}`, fix);
       break;
     }
-    case 'invalid_value':
-      problems.error(
-        'value-choice',
-        at,
-        `${name} is ${describe(value)}`,
-        `write ${(issue.values ?? []).map(String).join(' or ')}`,
-      );
-      break;
     default:
-      reportKind(value, parent, last, name, wanted, at, marks, problems);
+      reportKind(misfit, problems);
   }
 }
 
-function reportBound(issue: Issue, value: unknown, name: string, at: Position, problems: Problems): void {
+function reportBound(issue: Issue, { value, name, at }: Misfit, problems: Problems): void {
   if (issue.origin === 'string' || issue.origin === 'array') {
-    problems.error('value-empty', at, `${name} is empty`, `write what belongs there, or remove the key`);
+    problems.error('value-empty', at, `${name} is empty`, 'write what belongs there, or remove the key');
     return;
   }
   const fix =
@@ -120,32 +139,21 @@ function reportBound(issue: Issue, value: unknown, name: string, at: Position, p
   problems.error('value-range', at, `${name} is ${String(value)}`, fix);
 }
 
-function reportKind(
-  value: unknown,
-  parent: object,
-  last: string | number | undefined,
-  name: string,
-  wanted: Schema | null,
-  at: Position,
-  marks: Marks,
-  problems: Problems,
-): void {
-  const title = wanted?.meta()?.title ?? 'something else';
-  const written = last === undefined ? null : marks.written(parent, last);
-  const source = written?.source ?? '';
+function reportKind(misfit: Misfit, problems: Problems): void {
+  const { value, wanted, name, at, source, plain } = misfit;
+  const title = titleOf(wanted);
   const number = takes(wanted, 'number');
   if (value === null) {
     problems.error('value-empty', at, `${name} is empty`, `write ${title}, or remove it`);
   } else if (number && typeof value === 'symbol' && Number.isSafeInteger(Number(source))) {
     const message = `${source} is not written as a plain whole number`;
     problems.error('yaml-number', at, message, `write ${Number(source)}`);
-  } else if (!number && written?.plain && typeof value !== 'string' && takes(wanted, 'string')) {
+  } else if (!number && plain && typeof value !== 'string' && takes(wanted, 'string')) {
     const kind = typeof value === 'boolean' ? `the truth value ${value}` : `the number ${Number(source)}`;
     const message = `YAML reads ${source} as ${kind}; ${title} is wanted`;
     problems.error('yaml-quote', at, message, unitFix(title, source) ?? `quote it: "${source}"`);
   } else {
-    const message = `${name} is ${describe(value)}; ${title} is wanted`;
-    problems.error('value-kind', at, message, kindFix(value, source, title, wanted));
+    problems.error('value-kind', at, `${name} is ${describe(value)}; ${title} is wanted`, kindFix(misfit));
   }
 }
 
@@ -157,16 +165,22 @@ function unitFix(title: string, source: string): string | null {
   return title === 'a type' ? `write TYPE${Number(source)}, or its mnemonic` : null;
 }
 
-function kindFix(value: unknown, source: string, title: string, wanted: Schema | null): string {
-  if (typeof value === 'string' && takes(wanted, 'boolean')) {
-    if (/^(y|yes|on|true)$/i.test(value)) return 'write true';
-    if (/^(n|no|off|false)$/i.test(value)) return 'write false';
+function kindFix({ value, wanted, source }: Misfit): string {
+  if (typeof value === 'string') {
+    if (takes(wanted, 'boolean') && /^(y|yes|on|true)$/i.test(value)) return 'write true';
+    if (takes(wanted, 'boolean') && /^(n|no|off|false)$/i.test(value)) return 'write false';
+    const literal = closest(value, literalsOf(wanted));
+    if (literal !== null) return literal;
+    if (takes(wanted, 'array')) return `write a list: [${source}]`;
   }
-  const literal = typeof value === 'string' ? closest(value, literalsOf(wanted)) : null;
-  if (literal !== null) return literal;
-  if (typeof value === 'string' && takes(wanted, 'array')) return `write a list: [${source}]`;
-  const example = wanted?.meta()?.examples?.[0];
-  return example === undefined ? `write ${title}` : `write ${title}, such as ${String(example)}`;
+  // A text that ends in a colon is a key without a value: fe80::, say.
+  const keys =
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+  if (takes(wanted, 'string') && keys.length === 1 && keys[0]![1] === null) {
+    return `remove the colon at its end, or quote it: ${quote(`${keys[0]![0]}:`)}`;
+  }
+  const example = exampleOf(wanted);
+  return example === null ? `write ${titleOf(wanted)}` : `write ${titleOf(wanted)}, such as ${example}`;
 }
 
 function describe(value: unknown): string {
@@ -175,35 +189,6 @@ function describe(value: unknown): string {
   if (typeof value === 'string') return quote(value);
   if (typeof value === 'object') return 'a map';
   return typeof value === 'symbol' ? (value.description ?? '') : String(value);
-}
-
-/** The known key that `key` was probably meant to be, as a fix, or null. */
-function closest(key: string, known: readonly string[]): string | null {
-  const wanted = key.toLowerCase().replaceAll('-', '_');
-  const near = known
-    .map((name) => ({ name, distance: editDistance(wanted, name) }))
-    .filter(({ name, distance }) => distance <= Math.min(2, Math.floor(name.length / 2)))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return near === undefined ? null : `write ${near.name}`;
-}
-
-/** Insertions, deletions, substitutions and swaps of neighbours that lead from one text to the other (optimal string alignment). */
-function editDistance(a: string, b: string): number {
-  // Longer keys are no slips of one of ours.
-  if (Math.abs(a.length - b.length) > 2) return 3;
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let best = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        best = Math.min(best, rows[i - 2]![j - 2]! + 1);
-      row.push(best);
-    }
-    rows.push(row);
-  }
-  return rows[a.length]![b.length]!;
 }
 
 function takeOut({ code, path, keys }: Issue, data: unknown, problems: Problems): void {
@@ -215,75 +200,4 @@ function takeOut({ code, path, keys }: Issue, data: unknown, problems: Problems)
   if (code === 'unrecognized_keys') for (const key of keys ?? []) delete holder[key];
   // What was refused stays as a key, so that a name which is defined stays defined.
   else if (holder !== undefined && code !== 'missing') holder[path.at(-1)!] = undefined;
-}
-
-function valueAt(data: unknown, path: Path): unknown {
-  let value = data;
-  for (const key of path) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = (value as Record<string | number, unknown>)[key];
-  }
-  return value;
-}
-
-/** The parts of zod's schemas that are used here. */
-interface Schema {
-  readonly def: {
-    readonly type: string;
-    readonly innerType?: Schema;
-    readonly element?: Schema;
-    readonly valueType?: Schema;
-    readonly shape?: Readonly<Record<string, Schema>>;
-    readonly options?: readonly Schema[];
-    readonly values?: readonly unknown[];
-  };
-  meta(): { readonly title?: string; readonly examples?: readonly unknown[] } | undefined;
-}
-
-/** The schema of what stands at a path. In a union it is the branch that has the next key. */
-function schemaAt(schema: Schema, path: Path, data: unknown): Schema | null {
-  let at: Schema | null = schema;
-  let value = data;
-  for (const key of path) {
-    at = child(at, key);
-    value = valueAt(value, [key]);
-    if (at === null) return null;
-  }
-  // Of a union, a map is judged by the branch for maps.
-  const bare = unwrap(at);
-  const isMapValue = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (bare.def.type === 'union' && isMapValue)
-    return bare.def.options?.find((one) => unwrap(one).def.shape) ?? bare;
-  return bare;
-}
-
-function child(schema: Schema | null, key: string | number): Schema | null {
-  if (schema === null) return null;
-  const { def } = unwrap(schema);
-  if (def.options !== undefined) {
-    return def.options.map((option) => child(option, key)).find((found) => found !== null) ?? null;
-  }
-  if (typeof key === 'number') return def.element ?? null;
-  return def.shape?.[key] ?? def.valueType ?? null;
-}
-
-function unwrap(schema: Schema): Schema {
-  return schema.def.type === 'optional' && schema.def.innerType ? unwrap(schema.def.innerType) : schema;
-}
-
-function keysOf(schema: Schema | null): string[] {
-  return Object.keys(schema?.def.shape ?? {});
-}
-
-/** Texts that stand for themselves among the branches of a union. */
-function literalsOf(schema: Schema | null): string[] {
-  return (schema?.def.options ?? []).flatMap((option) => (unwrap(option).def.values ?? []).map(String));
-}
-
-/** Whether a kind of value is one that a schema takes, also as a branch of a union. */
-function takes(schema: Schema | null, type: 'string' | 'number' | 'boolean' | 'array'): boolean {
-  if (schema === null) return false;
-  return (
-    schema.def.type === type || (schema.def.options?.some((option) => takes(unwrap(option), type)) ?? false)
-  );
 }

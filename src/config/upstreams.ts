@@ -8,8 +8,8 @@ import { relativeTo } from './lists.ts';
 import { readExactName, toAsciiName } from './names.ts';
 import { type Fault, TextFault } from './problems.ts';
 import { isIdentifier, nameAt } from './rules.ts';
-import type { ServerFile } from './schema.ts';
-import type { ServerContext } from './server-file.ts';
+import type { ServerContext } from './server-context.ts';
+import type { ServerFile } from './server-schema.ts';
 import type { Repaired } from './shape.ts';
 import { quote } from './units.ts';
 

@@ -97,7 +97,11 @@ export class FileWatch {
     this.#files = files;
     this.#paths = new Set(files);
     for (const path of this.#known.keys()) if (!this.#paths.has(path)) this.#known.delete(path);
-    const folders = new Set(files.map((file) => dirname(file)));
+    // A policy folder that has become empty is watched on, for what comes into it.
+    const folders = new Set([
+      ...files.map((file) => dirname(file)),
+      ...files.filter((path) => this.#folders.has(path)),
+    ]);
     const added = [...folders].filter((folder) => !this.#folders.has(folder));
     const gone = [...this.#folders].filter((folder) => !folders.has(folder));
     this.#folders = folders;

@@ -16,8 +16,8 @@ import { quote } from './units.ts';
 
 /** Characters that a YAML file may have. Long lists belong into text files (`names_from`). */
 export const MAX_YAML = 4 * 2 ** 20;
-/** Lexical tokens, spaces and line ends included: two million take about 3 s and 500 MB to parse. */
-export const MAX_TOKENS = 2_000_000;
+/** Lexical tokens, spaces and line ends included: a million take about a second to parse. */
+export const MAX_TOKENS = 1_000_000;
 /** Collections inside one another. The deepest that has a meaning is 8. */
 export const MAX_DEPTH = 64;
 

@@ -15,6 +15,8 @@ export interface Native {
   /** Calls `wake` on each turn of the event loop on which the socket can be read. `wake` must not throw. */
   poll(fd: number, wake: () => void): Poll;
   address(buffer: Buffer): bigint;
+  /** Gives freed memory back to the system, in a thread of libuv's: glibc keeps it where it was freed (malloc_trim(3)). */
+  giveBackMemory(): void;
 }
 
 export interface UdpSocket {
@@ -52,7 +54,7 @@ const UV_READABLE = 1;
 /** struct sockaddr_in6; sockaddr_in is shorter. */
 export const ADDRESS_SIZE = 28;
 
-type Call = (...args: unknown[]) => unknown;
+type Call = ((...args: unknown[]) => unknown) & { async(...args: unknown[]): void };
 
 interface Koffi {
   load(path: null): { func(prototype: string): Call };
@@ -89,6 +91,7 @@ class LinuxNative implements Native {
   readonly #uv: { readonly size: number } & Readonly<
     Record<'loop' | 'init' | 'start' | 'stop' | 'close', Call>
   >;
+  readonly #trim: Call | null;
   readonly #pollCallback: unknown;
   readonly #closeCallback: unknown;
 
@@ -104,6 +107,7 @@ class LinuxNative implements Native {
     this.#close = func('int close(int)');
     this.#recvmmsg = func('int recvmmsg(int, void *, uint32_t, int, void *)');
     this.#sendmmsg = func('int sendmmsg(int, void *, uint32_t, int)');
+    this.#trim = optional(() => func('int malloc_trim(size_t)'));
     this.#pollCallback = koffi.pointer(koffi.proto('void namegate_poll(void *, int, int)'));
     this.#closeCallback = koffi.pointer(koffi.proto('void namegate_closed(void *)'));
     this.#uv = {
@@ -196,6 +200,10 @@ class LinuxNative implements Native {
     return BigInt(this.#koffi.address(buffer));
   }
 
+  giveBackMemory(): void {
+    this.#trim?.async(0, () => {});
+  }
+
   #set(fd: number, level: number, option: number, value: number): number {
     const octets = Buffer.alloc(64);
     octets.writeInt32LE(value);
@@ -208,6 +216,15 @@ class LinuxNative implements Native {
       Object.entries(this.#koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
     const error: NodeJS.ErrnoException = new Error(`${syscall} ${code} ${address}:${port}`);
     return Object.assign(error, { code, syscall, address, port, errno: -errno });
+  }
+}
+
+/** musl has no malloc_trim. */
+function optional<T>(find: () => T): T | null {
+  try {
+    return find();
+  } catch {
+    return null;
   }
 }
 

@@ -1,6 +1,7 @@
-import { type AddressTable, addressTable } from './identity.ts';
+import { addressTable } from './identity.ts';
 import type { IdentityInput } from './input.ts';
 import { error, type Position, type Problem, warning } from './problem.ts';
+import type { AddressTable } from './snapshot.ts';
 
 /** Builds the address table. Two identities that claim one prefix are an error; a prefix inside another's is not. */
 export function claimAddresses(identities: readonly IdentityInput[], problems: Problem[]): AddressTable {

@@ -1,10 +1,12 @@
 import { claimAddresses, claimCertificates } from './claims.ts';
+import { viewId } from './content-hash.ts';
 import { EMPTY_VIEW } from './identity.ts';
 import type { EntryInput, IdentityInput, ListInput, PolicyInput, RuleInput, RuleTerms } from './input.ts';
 import { compileLocals } from './locals.ts';
-import { type Pattern, PatternFault, parsePattern } from './pattern.ts';
+import { type Pattern, parsePattern } from './pattern.ts';
+import { PatternFault } from './pattern-fault.ts';
 import { error, type Position, type Problem, warning } from './problem.ts';
-import { Rulebook, viewId } from './rulebook.ts';
+import { Rulebook } from './rulebook.ts';
 import { type Identity, NODE, type Snapshot, type View } from './snapshot.ts';
 import { PRIVATE_REVERSE, SPECIAL, SPECIAL_NAMES, type SpecialName } from './special.ts';
 import type { SuffixTable } from './suffix.ts';
@@ -202,7 +204,7 @@ function resolveEntries(build: Build, entries: readonly EntryInput[], used: Set<
       sets.push(set);
       continue;
     }
-    const known = [...build.sets.keys()].join(', ');
+    const known = [...build.sets.keys()].slice(0, 10).join(', ');
     const fix =
       known === ''
         ? `define it under destinations`

@@ -61,6 +61,8 @@ export class Decision {
   readonly path = new Int32Array(128);
   /** The most specific rule that matches the name but not the type, or -1. */
   refused = -1;
+  /** A stage or exception holds that one. */
+  refusedDynamic = false;
 }
 
 /**
@@ -88,15 +90,17 @@ export function decide(
     out.dynamic = false;
     out.until = FOREVER;
   } else if (approve(snapshot, view, out)) {
-    const local = out.node !== NO_NODE && (snapshot.nodeFlags[out.node]! & NODE.LOCAL) !== 0;
     out.ground = GROUND.RULE;
-    out.verdict = local ? VERDICT.LOCAL : VERDICT.ALLOW;
+    out.verdict = isLocal(snapshot, out) ? VERDICT.LOCAL : VERDICT.ALLOW;
   } else {
     out.rule = out.refused;
     const written = out.node !== NO_NODE && isWrittenBelow(snapshot, view, out.node, now);
-    if (dnssec && (type === TYPE_DS || type === TYPE_DNSKEY) && (written || out.refused >= 0)) {
+    // Local data is local for every type: nothing about an approved name that has some is asked outside.
+    const outside = out.refused >= 0 ? !isLocal(snapshot, out) : written;
+    if (dnssec && outside && (type === TYPE_DS || type === TYPE_DNSKEY)) {
       out.ground = GROUND.CHAIN_OF_TRUST;
       out.verdict = VERDICT.ALLOW;
+      if (out.refused >= 0) takeTerms(snapshot, out);
     } else if (out.refused >= 0) {
       out.ground = GROUND.RULE;
       out.verdict = VERDICT.EMPTY;
@@ -109,6 +113,17 @@ export function decide(
 
 const TYPE_DS = 43;
 const TYPE_DNSKEY = 48;
+
+/** The refused rule approves its name's DS and DNSKEY: as long as it does, and as shortly. */
+function takeTerms({ rules }: Snapshot, out: Decision): void {
+  out.until = rules.terms[rules.term[out.refused]!]!.until;
+  out.dynamic = out.refusedDynamic;
+}
+
+/** Whether operator-written data stands at the walked name. */
+function isLocal(snapshot: Snapshot, out: Decision): boolean {
+  return out.node !== NO_NODE && (snapshot.nodeFlags[out.node]! & NODE.LOCAL) !== 0;
+}
 
 /** Finds the nodes on the way from the root to the subject, less its `first` leftmost labels. */
 function walk(snapshot: Snapshot, subject: Subject, first: number, out: Decision): void {
@@ -172,8 +187,9 @@ function approve(snapshot: Snapshot, view: View, out: Decision): boolean {
 }
 
 /**
- * Among the view's live rules of this kind at this node that approve the type, takes the one that ends last. `extra` is
- * how many labels stand in front of a wildcard's base; for a family, how many octets its prefix has.
+ * Among the view's live rules of this kind at this node that approve the type, and the one that `out` has already, takes
+ * the one that ends last. `extra` is how many labels stand in front of a wildcard's base; for a family, how many octets its
+ * prefix has. Returns whether there is one.
  */
 function bestAt(
   snapshot: Snapshot,
@@ -185,7 +201,7 @@ function bestAt(
 ): boolean {
   const { postings, rules } = snapshot;
   const end = postings.start[node + 1]!;
-  let found = false;
+  let found = out.rule >= 0;
   for (let at = joinView(postings, view, postings.start[node]!, end); at < end; ) {
     const dynamic = view.dynamic[joinView.position] === 1;
     for (let rule = postings.rule[at]! - 1; rule >= 0; rule = rules.next[rule]! - 1) {
@@ -194,7 +210,10 @@ function bestAt(
       if (terms.until <= out.now) continue;
       if (kind === KIND.FAMILY ? !inFamily(snapshot, rule, extra, out) : !fits(terms, extra, out)) continue;
       if (!approvesType(terms, kind, out.type)) {
-        if (out.refused < 0) out.refused = rule;
+        if (out.refused < 0) {
+          out.refused = rule;
+          out.refusedDynamic = dynamic;
+        }
         continue;
       }
       // Of two that end together, the one that the identity always has: its answers may live longer.
@@ -210,18 +229,21 @@ function bestAt(
   return found;
 }
 
-/** A family's label is a prefix, a number and a suffix: every prefix that ends before a digit may lead to one. */
+/**
+ * A family's label is a prefix, a number and a suffix: every prefix that ends before a digit may lead to one. All families
+ * are equally specific, those that were compiled into their names among them.
+ */
 function bestFamily(snapshot: Snapshot, view: View, parent: number, out: Decision): boolean {
   const { name, labels } = out.subject;
   const at = labels[out.first]! + 1;
-  // The longest prefix first: it is the most specific.
+  let found = out.node !== NO_NODE && bestAt(snapshot, view, out.node, KIND.MEMBER, 0, out);
   for (let prefix = name[at - 1]! - 1; prefix >= 0; prefix--) {
     const octet = name[at + prefix]!;
     if (octet < 0x30 || octet > 0x39) continue;
     const node = findChild(snapshot.tree, (parent | FAMILY) >>> 0, name, at, prefix);
-    if (node !== NO_NODE && bestAt(snapshot, view, node, KIND.FAMILY, prefix, out)) return true;
+    if (node !== NO_NODE && bestAt(snapshot, view, node, KIND.FAMILY, prefix, out)) found = true;
   }
-  return false;
+  return found;
 }
 
 function inFamily(snapshot: Snapshot, rule: number, prefix: number, out: Decision): boolean {
@@ -277,6 +299,12 @@ export function isWrittenBelow(snapshot: Snapshot, view: View, node: number, now
   return false;
 }
 
+/** Whether the decided name is one that NXDOMAIN must never be said of: something of the view lies below it (RFC 8020). */
+export function isNonTerminal(snapshot: Snapshot, view: View, decided: Decision): boolean {
+  const { node, now } = decided;
+  return node !== NO_NODE && (isWrittenBelow(snapshot, view, node, now) || isAboveSpecial(snapshot, decided));
+}
+
 /** The root, and what special names lie under, exist for everyone. */
 function isAboveSpecial(snapshot: Snapshot, out: Decision): boolean {
   return (
@@ -302,7 +330,12 @@ export function closestAncestor(snapshot: Snapshot, view: View, decided: Decisio
   if (labels === count && !self) labels--;
   for (; labels > 0; labels--) {
     walk(snapshot, subject, count - labels, probe);
-    if (probe.special !== NO_NODE || isAboveSpecial(snapshot, probe)) return labels;
+    if (probe.special !== NO_NODE) {
+      // The canary and what lies below it are in nobody's tree; another special name is one zone with what lies below it.
+      if ((snapshot.nodeFlags[probe.special]! & NODE.CANARY) !== 0) continue;
+      return probe.depth;
+    }
+    if (isAboveSpecial(snapshot, probe)) return labels;
     if (probe.node !== NO_NODE && isWrittenBelow(snapshot, view, probe.node, probe.now)) return labels;
     if (approve(snapshot, view, probe)) return labels;
   }

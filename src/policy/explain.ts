@@ -2,6 +2,7 @@ import { typeToText } from '../wire/iana.ts';
 import { isAtOrUnder, labelOffsets, nameToText } from '../wire/name.ts';
 import { Decision, decide, GROUND, VERDICT } from './decide.ts';
 import { FOREVER } from './input.ts';
+import { patternText } from './pattern.ts';
 import { type Identity, KIND, type Snapshot, type View } from './snapshot.ts';
 import { FAMILY, NO_NODE, nameOfNode } from './tree.ts';
 
@@ -168,18 +169,17 @@ function patternOf(snapshot: Snapshot, rule: number): string {
   const node = rules.node[rule]!;
   switch (rules.kind[rule]) {
     case KIND.STAR:
-      return `*.${nameToText(nameOfNode(tree, node))}`;
+      return patternText({ kind: 'star', base: nameOfNode(tree, node) });
     case KIND.GLOBSTAR:
-      return `**.${nameToText(nameOfNode(tree, node))}`;
+      return patternText({ kind: 'globstar', base: nameOfNode(tree, node) });
     case KIND.FAMILY: {
-      const { low, high, width, suffix } = rules.families.get(rule)!;
-      const at = tree.labelAt[node]!;
-      const prefix = Buffer.from(tree.labels.subarray(at + 1, at + 1 + tree.labels[at]!)).toString('latin1');
-      const base = nameToText(nameOfNode(tree, (tree.parents[node]! & ~FAMILY) >>> 0));
-      const brace = `{${String(low).padStart(width, '0')}..${high}}`;
-      return `${prefix}${brace}${Buffer.from(suffix).toString('latin1')}${base === '.' ? '' : `.${base}`}`;
+      const at = tree.labelAt[node]! + 1;
+      const prefix = tree.labels.subarray(at, at + tree.labels[at - 1]!);
+      const base = nameOfNode(tree, (tree.parents[node]! & ~FAMILY) >>> 0);
+      const front = new Uint8Array(0);
+      return patternText({ kind: 'family', front, prefix, base, ...rules.families.get(rule)! });
     }
     default:
-      return nameToText(nameOfNode(tree, node));
+      return patternText({ kind: 'exact', name: nameOfNode(tree, node) });
   }
 }

@@ -1,5 +1,5 @@
 import type { Prefix } from './input.ts';
-import type { Identity, View } from './snapshot.ts';
+import type { AddressTable, Identity, View } from './snapshot.ts';
 
 /** The view without rules: what a client sees that no identity claims. */
 export const EMPTY_VIEW: View = {
@@ -24,19 +24,6 @@ export const UNKNOWN: Identity = {
   stages: [],
   at: null,
 };
-
-/**
- * Which identity has an address, by longest prefix: the prefixes cut the address space into ranges that do not
- * overlap, sorted by first address, so that one binary search answers. Values are identity indices, -1 for none.
- */
-export interface AddressTable {
-  /** First address of each range, one word each. */
-  readonly start4: Uint32Array;
-  readonly owner4: Int32Array;
-  /** First address of each range, four words each. */
-  readonly start6: Uint32Array;
-  readonly owner6: Int32Array;
-}
 
 /**
  * The index of the identity with this address, or -1. IPv4 is `w0` alone; a mapped address is its IPv4 address

@@ -1,4 +1,5 @@
 import { lowerOctet, MAX_LABEL, MAX_NAME, nameToText } from '../wire/name.ts';
+import { labelTooLong, mistakenFor, PatternFault, strayCharacter, tooLong } from './pattern-fault.ts';
 
 /** Names that one brace may stand for. */
 export const MAX_FAMILY = 10_000;
@@ -28,37 +29,34 @@ export type Pattern =
 export function patternText(pattern: Pattern): string {
   switch (pattern.kind) {
     case 'exact':
-      return nameToText(pattern.name);
+      return writtenName(pattern.name);
     case 'star':
-      return `*.${nameToText(pattern.base)}`;
+      return `*.${writtenName(pattern.base)}`;
     case 'globstar':
-      return `**.${nameToText(pattern.base)}`;
+      return `**.${writtenName(pattern.base)}`;
     case 'family': {
       const { front, prefix, suffix, low, high, width, base } = pattern;
-      const lead = front.length === 0 ? '' : `${nameToText(Uint8Array.from([...front, 0]))}.`;
-      const label = `${octetsToText(prefix)}{${String(low).padStart(width, '0')}..${high}}${octetsToText(suffix)}`;
-      return base.length === 1 ? lead + label : `${lead}${label}.${nameToText(base)}`;
+      const lead = front.length === 0 ? '' : `${writtenName(Uint8Array.from([...front, 0]))}.`;
+      const numbers = `{${padded(low, width)}..${padded(high, width)}}`;
+      const label = `${writtenOctets(prefix)}${numbers}${writtenOctets(suffix)}`;
+      return base.length === 1 ? lead + label : `${lead}${label}.${writtenName(base)}`;
     }
   }
 }
 
-function octetsToText(octets: Uint8Array): string {
-  return octets.length === 0 ? '' : nameToText(Uint8Array.from([octets.length, ...octets, 0]));
+/** A name as a pattern writes it: whatever is no letter, digit, `-` or `_` is escaped, stars and braces too. */
+function writtenName(name: Uint8Array): string {
+  return nameToText(name).replace(/\\(?:\d{3}|.)|[^\w.-]/g, (part) =>
+    part[0] === '\\' ? part : `\\${part}`,
+  );
 }
 
-/** Why a text is no pattern. `offset` counts characters from the text's start; `code` is a problem code. */
-export class PatternFault {
-  readonly code: string;
-  readonly offset: number;
-  readonly message: string;
-  readonly fix: string;
+function writtenOctets(octets: Uint8Array): string {
+  return octets.length === 0 ? '' : writtenName(Uint8Array.from([octets.length, ...octets, 0]));
+}
 
-  constructor(code: string, offset: number, message: string, fix: string) {
-    this.code = code;
-    this.offset = offset;
-    this.message = message;
-    this.fix = fix;
-  }
+function padded(number: number, width: number): string {
+  return String(number).padStart(width, '0');
 }
 
 /**
@@ -67,6 +65,8 @@ export class PatternFault {
  * expression, a URL or a shell glob is an error and never a name that matches nothing.
  */
 export function parsePattern(text: string): Pattern | PatternFault {
+  const name = plainName(text);
+  if (name !== null) return { kind: 'exact', name };
   const mistaken = mistakenFor(text);
   if (mistaken !== null) return mistaken;
   const stars = text.startsWith('**.') ? 2 : text.startsWith('*.') ? 1 : 0;
@@ -90,56 +90,44 @@ export function parsePattern(text: string): Pattern | PatternFault {
   return familyPattern(text, brace);
 }
 
+/**
+ * Most patterns are plain names, and lists hold a million of them: letters, digits, `-`, `_` and single dots, read in one
+ * pass. Null for everything that needs a second look, an address among them.
+ */
+function plainName(text: string): Uint8Array | null {
+  const size = text.length;
+  if (size === 0 || size > MAX_NAME - 2) return null;
+  let label = 0;
+  let letters = false;
+  for (let i = 0; i < size; i++) {
+    const char = text.charCodeAt(i);
+    if (char === DOT) {
+      const length = i - label;
+      if (length === 0 || length > MAX_LABEL) return null;
+      plain[label] = length;
+      label = i + 1;
+    } else if ((char >= 0x61 && char <= 0x7a) || char === 0x2d || char === 0x5f) {
+      letters = true;
+      plain[i + 1] = char;
+    } else if (char >= 0x30 && char <= 0x39) {
+      plain[i + 1] = char;
+    } else {
+      return null;
+    }
+  }
+  const last = size - label;
+  if (!letters || last === 0 || last > MAX_LABEL) return null;
+  plain[label] = last;
+  plain[size + 1] = 0;
+  return plain.slice(0, size + 2);
+}
+
+const DOT = 0x2e;
+const plain = new Uint8Array(MAX_NAME + 1);
+
 function namePattern(text: string): Pattern | PatternFault {
   const name = parseLabels(text, 0, text.length);
   return name instanceof PatternFault ? name : { kind: 'exact', name };
-}
-
-/** Shapes that people bring from elsewhere, each answered with what to write here. */
-function mistakenFor(text: string): PatternFault | null {
-  const bare = text.replace(/\.$/, '');
-  if (bare === '') {
-    return new PatternFault('pattern-empty', 0, 'the pattern is empty', 'write a name such as github.com');
-  }
-  if (/^\*+$/.test(bare)) {
-    return new PatternFault(
-      'pattern-star',
-      0,
-      `${text} would approve every name there is`,
-      'name the zones that the job needs, such as **.example.com',
-    );
-  }
-  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text);
-  if (scheme !== null) {
-    const host = text.slice(scheme[0].length).split(/[/:?#]/, 1)[0];
-    return new PatternFault(
-      'pattern-url',
-      0,
-      `${text} is a URL, not a name`,
-      `write ${host || 'the host name'}`,
-    );
-  }
-  const port = /^([^:\\]+):\d+$/.exec(text);
-  if (port !== null) {
-    return new PatternFault('pattern-port', port[1]!.length, 'a name has no port', `write ${port[1]}`);
-  }
-  if (/^\d{1,3}(\.\d{1,3}){3}(\/\d+)?$/.test(bare) || /^[0-9a-f]*:[0-9a-f:.]+(\/\d+)?$/i.test(bare)) {
-    return new PatternFault(
-      'pattern-address',
-      0,
-      `${text} is an address; policy is about names`,
-      'write the name that clients ask for; clients are recognised under from.addresses',
-    );
-  }
-  if (text.startsWith('.')) {
-    return new PatternFault(
-      'pattern-label',
-      0,
-      'a name does not start with a dot',
-      `write **${text} for the names under it, or ${text.slice(1)} for itself`,
-    );
-  }
-  return null;
 }
 
 /** The index of the first brace that no backslash escapes, or -1. */
@@ -168,8 +156,17 @@ function familyPattern(text: string, brace: number): Pattern | PatternFault {
     return new PatternFault(
       'pattern-brace',
       brace,
-      `{${low}..${high}} holds no number`,
-      `write {${high}..${low}}`,
+      `{${lowText}..${highText}} holds no number`,
+      `write {${highText}..${lowText}}`,
+    );
+  }
+  // Whether 7 is meant, or 0007, only its author knows.
+  if (highText.startsWith('0') && highText.length > lowText.length) {
+    return new PatternFault(
+      'pattern-brace',
+      brace,
+      'one end is padded with zeros and the other is not',
+      `write {${padded(low, highText.length)}..${highText}}, or {${low}..${high}}`,
     );
   }
   if (high - low + 1 > MAX_FAMILY) {
@@ -202,16 +199,11 @@ function familyPattern(text: string, brace: number): Pattern | PatternFault {
   const suffix = parseOctets(text, after, Math.min(stop, text.length));
   if (suffix instanceof PatternFault) return suffix;
   const width = lowText.length;
-  if (prefix.length + Math.max(width, String(high).length) + suffix.length > MAX_LABEL)
-    return labelTooLong(start);
-  if (stop + 1 >= text.length) {
-    const base = new Uint8Array(1);
-    return { kind: 'family', front: front.subarray(0, -1), prefix, suffix, low, high, width, base };
-  }
-  const base = parseLabels(text, stop + 1, text.length);
+  const longest = prefix.length + Math.max(width, String(high).length) + suffix.length;
+  if (longest > MAX_LABEL) return labelTooLong(start);
+  const base = stop + 1 >= text.length ? new Uint8Array(1) : parseLabels(text, stop + 1, text.length);
   if (base instanceof PatternFault) return base;
-  const longest = prefix.length + Math.max(width, String(high).length) + suffix.length + 1;
-  if (front.length - 1 + longest + base.length > MAX_NAME) return tooLong(0);
+  if (front.length - 1 + 1 + longest + base.length > MAX_NAME) return tooLong(0);
   return { kind: 'family', front: front.subarray(0, -1), prefix, suffix, low, high, width, base };
 }
 
@@ -264,7 +256,7 @@ function parseOctets(text: string, from: number, to: number): Uint8Array | Patte
     } else if (char === '\\') {
       const digits = /^\d{3}/.exec(text.slice(i + 1, Math.min(i + 4, to)))?.[0];
       const octet = digits === undefined ? (i + 1 < to ? text.charCodeAt(i + 1) : 256) : Number(digits);
-      if (octet > 0xff || (digits === undefined && /\d/.test(text[i + 1]!))) {
+      if (digits === undefined ? octet > 0x7f || /\d/.test(text[i + 1]!) : octet > 0xff) {
         return new PatternFault(
           'pattern-escape',
           i,
@@ -279,39 +271,4 @@ function parseOctets(text: string, from: number, to: number): Uint8Array | Patte
     }
   }
   return Uint8Array.from(out);
-}
-
-function strayCharacter(text: string, at: number): PatternFault {
-  if (text[at] === '*') {
-    const rest = text.slice(text.indexOf('.', at) + 1);
-    const zone = text.indexOf('.', at) >= 0 && /^[A-Za-z0-9_.-]+$/.test(rest) ? rest : 'a.example';
-    return new PatternFault(
-      'pattern-star',
-      at,
-      'a star stands alone, as the first label',
-      `write *.${zone} for one label, **.${zone} for any depth, or n{0..199}.${zone} for numbered hosts`,
-    );
-  }
-  if (/[\^$()|[\]?+]/.test(text[at]!)) {
-    return new PatternFault(
-      'pattern-character',
-      at,
-      `${text[at]} looks like a regular expression; patterns are names`,
-      'write the names, *.a.example for one label, or **.a.example for any depth',
-    );
-  }
-  return new PatternFault(
-    'pattern-character',
-    at,
-    `${JSON.stringify(text[at])} cannot stand in a name`,
-    `remove it, or write it as \\${String(text.charCodeAt(at) & 0xff).padStart(3, '0')} if a label really holds it`,
-  );
-}
-
-function labelTooLong(at: number): PatternFault {
-  return new PatternFault('pattern-label', at, `a label has at most ${MAX_LABEL} octets`, 'check the name');
-}
-
-function tooLong(at: number): PatternFault {
-  return new PatternFault('pattern-label', at, `a name has at most ${MAX_NAME} octets`, 'check the name');
 }

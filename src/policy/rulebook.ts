@@ -1,4 +1,6 @@
 import { isAtOrUnder } from '../wire/name.ts';
+import { ContentHash } from './content-hash.ts';
+import { ByteList, WordList } from './growing.ts';
 import type { RuleTerms } from './input.ts';
 import { type Pattern, patternText } from './pattern.ts';
 import { type FamilyRange, KIND, NODE, type Postings, type Rules, type Terms } from './snapshot.ts';
@@ -86,7 +88,8 @@ export class Rulebook {
       for (const name of familyNames(pattern)) {
         const node = this.tree.insert(name);
         this.#written.set(this.#kind.length, text);
-        this.#put(this.#kind.length, node, KIND.EXACT, term, line);
+        this.flag(this.tree.parentOf(node), NODE.FAMILY);
+        this.#put(this.#kind.length, node, KIND.MEMBER, term, line);
         this.#markAbove(node, until);
       }
       return;
@@ -175,7 +178,7 @@ export class Rulebook {
 
   /** Adds the rule to the set's content hash: what it matches and grants, not where it is written. */
   #mix(pattern: Pattern, terms: RuleTerms): void {
-    const hash = new ContentHash();
+    const hash = this.#termsHash(terms);
     hash.text(pattern.kind);
     if (pattern.kind === 'exact') hash.octets(pattern.name);
     else hash.octets(pattern.base);
@@ -183,22 +186,28 @@ export class Rulebook {
       for (const part of [pattern.front, pattern.prefix, pattern.suffix]) hash.octets(part);
       hash.text(`${pattern.low} ${pattern.high} ${pattern.width}`);
     }
-    hash.text(this.#termsText(terms));
     const sums = this.hashes.at(-1)!;
     sums[0] = (sums[0] + hash.a) >>> 0;
     sums[1] = (sums[1] + hash.b) >>> 0;
   }
 
-  readonly #texts = new Map<RuleTerms, string>();
+  readonly #hashes = new Map<RuleTerms, ContentHash>();
 
-  #termsText(terms: RuleTerms): string {
-    let text = this.#texts.get(terms);
-    if (text === undefined) {
+  /** A hash that has taken in the terms already: a list's rules share them. */
+  #termsHash(terms: RuleTerms): ContentHash {
+    let known = this.#hashes.get(terms);
+    if (known === undefined) {
+      known = new ContentHash();
       const { types, until, private: grant, maxLabels, maxLabelLength, destination, owner, reason } = terms;
-      text = JSON.stringify([types, until, grant, maxLabels, maxLabelLength, destination, owner, reason]);
-      this.#texts.set(terms, text);
+      known.text(
+        JSON.stringify([types, until, grant, maxLabels, maxLabelLength, destination, owner, reason]),
+      );
+      this.#hashes.set(terms, known);
     }
-    return text;
+    const hash = new ContentHash();
+    hash.a = known.a;
+    hash.b = known.b;
+    return hash;
   }
 
   /** Lays everything out. Postings are sorted by node; within a node they already ascend by set. */
@@ -217,6 +226,15 @@ export class Rulebook {
       set[at] = this.#postingSet.at[i]!;
       rule[at] = this.#postingRule.at[i]!;
       below[at] = this.#postingBelow.at[i]!;
+    }
+    for (const list of [
+      this.#postingNode,
+      this.#postingSet,
+      this.#postingRule,
+      this.#postingBelow,
+      this.#lastPosting,
+    ]) {
+      list.cut();
     }
     const nodeFlags = new Uint8Array(nodes);
     nodeFlags.set(this.#flags.at.subarray(0, Math.min(nodes, this.#flags.length)));
@@ -258,86 +276,5 @@ export function* familyNames(pattern: Pattern & { kind: 'family' }): Generator<U
     const digits = [...String(value).padStart(pattern.width, '0')].map((digit) => digit.charCodeAt(0));
     const label = [...prefix, ...digits, ...suffix];
     yield Uint8Array.from([...front, label.length, ...label, ...base]);
-  }
-}
-
-/** Two independent 32-bit hashes of a sequence. Operators' text alone goes in, so nobody gains from a collision. */
-class ContentHash {
-  a = 0x811c9dc5;
-  b = 0x2545f491;
-
-  octets(octets: Uint8Array): void {
-    for (let i = 0; i < octets.length; i++) this.#octet(octets[i]!);
-    this.#octet(0x100);
-  }
-
-  text(text: string): void {
-    for (let i = 0; i < text.length; i++) this.#octet(text.charCodeAt(i));
-    this.#octet(0x100);
-  }
-
-  #octet(octet: number): void {
-    this.a = Math.imul(this.a ^ octet, 0x01000193) >>> 0;
-    this.b = Math.imul(((this.b << 5) | (this.b >>> 27)) ^ octet, 0x9e3779b1) >>> 0;
-  }
-}
-
-/** 16 hexadecimal digits for the content of a view: its sets' sums, dynamic ones weighed apart. */
-export function viewId(hashes: readonly [number, number][], sets: Uint32Array, dynamic: Uint8Array): string {
-  let a = 0;
-  let b = 0;
-  sets.forEach((set, i) => {
-    const factor = dynamic[i] === 1 ? 0x9e3779b1 : 1;
-    a = (a + Math.imul(hashes[set]![0], factor)) >>> 0;
-    b = (b + Math.imul(hashes[set]![1], factor)) >>> 0;
-  });
-  return a.toString(16).padStart(8, '0') + b.toString(16).padStart(8, '0');
-}
-
-class WordList {
-  at = new Uint32Array(256);
-  length = 0;
-
-  push(value: number): number {
-    this.reach(this.length);
-    this.at[this.length - 1] = value;
-    return this.length - 1;
-  }
-
-  /** Makes room for index `index`, zeros in between. */
-  reach(index: number): void {
-    if (index >= this.at.length) {
-      const larger = new Uint32Array(Math.max(index + 1, this.at.length * 2));
-      larger.set(this.at);
-      this.at = larger;
-    }
-    if (index >= this.length) this.length = index + 1;
-  }
-
-  cut(): Uint32Array {
-    return this.at.slice(0, this.length);
-  }
-}
-
-class ByteList {
-  at = new Uint8Array(256);
-  length = 0;
-
-  push(value: number): void {
-    this.reach(this.length);
-    this.at[this.length - 1] = value;
-  }
-
-  reach(index: number): void {
-    if (index >= this.at.length) {
-      const larger = new Uint8Array(Math.max(index + 1, this.at.length * 2));
-      larger.set(this.at);
-      this.at = larger;
-    }
-    if (index >= this.length) this.length = index + 1;
-  }
-
-  cut(): Uint8Array {
-    return this.at.slice(0, this.length);
   }
 }

@@ -1,4 +1,3 @@
-import type { AddressTable } from './identity.ts';
 import type { IdentityLimits, PrivateGrant, RuleTerms } from './input.ts';
 import type { Position } from './problem.ts';
 import type { SpecialName } from './special.ts';
@@ -33,7 +32,7 @@ export const NODE = {
   GLOBSTAR: 1,
   /** A rule `*.` stands here. */
   STAR: 2,
-  /** Families hang under `node | FAMILY`. */
+  /** Families hang under `node | FAMILY`, or children are names of families. */
   FAMILY: 4,
   /** Operator-written data stands here. */
   LOCAL: 8,
@@ -62,7 +61,11 @@ export interface Postings {
   readonly below: Uint32Array;
 }
 
-export const KIND = { EXACT: 0, FAMILY: 1, STAR: 2, GLOBSTAR: 3 } as const;
+/**
+ * Kinds of rules. A family whose number is in the first label is one rule, FAMILY; any other is compiled into its names,
+ * a MEMBER rule each.
+ */
+export const KIND = { EXACT: 0, MEMBER: 1, FAMILY: 2, STAR: 3, GLOBSTAR: 4 } as const;
 
 /** Rules as parallel arrays. */
 export interface Rules {
@@ -150,4 +153,17 @@ export interface LocalRedirect {
   /** The target's node where it is a local name too, else NO_NODE: then it is fetched. */
   readonly node: number;
   readonly private: PrivateGrant;
+}
+
+/**
+ * Which identity has an address, by longest prefix: the prefixes cut the address space into ranges that do not
+ * overlap, sorted by first address, so that one binary search answers. Values are identity indices, -1 for none.
+ */
+export interface AddressTable {
+  /** First address of each range, one word each. */
+  readonly start4: Uint32Array;
+  readonly owner4: Int32Array;
+  /** First address of each range, four words each. */
+  readonly start6: Uint32Array;
+  readonly owner6: Int32Array;
 }

@@ -1,6 +1,6 @@
 import { nameToText } from '../wire/name.ts';
-import { findAddress } from './identity.ts';
 import { explain } from './explain.ts';
+import { findAddress } from './identity.ts';
 import { KIND, type Snapshot } from './snapshot.ts';
 import { nameOfNode } from './tree.ts';
 
@@ -14,9 +14,10 @@ export function suggestName(snapshot: Snapshot): string | null {
     const { verdict } = explain(snapshot, identity, null, name, 1, 0);
     return verdict === 'allow' || verdict === 'local';
   };
-  for (const { name, redirect } of snapshot.locals.values()) if (redirect === null && allows(name)) return nameToText(name);
+  for (const { name, redirect } of snapshot.locals.values())
+    if (redirect === null && allows(name)) return nameToText(name);
   for (let rule = 0; rule < Math.min(snapshot.rules.count, 1000); rule++) {
-    if (snapshot.rules.kind[rule] !== KIND.EXACT) continue;
+    if (snapshot.rules.kind[rule]! > KIND.MEMBER) continue;
     const name = nameOfNode(snapshot.tree, snapshot.rules.node[rule]!);
     if (allows(name)) return nameToText(name);
   }

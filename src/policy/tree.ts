@@ -1,3 +1,5 @@
+import { resized } from './growing.ts';
+
 /**
  * The name tree: every name that a policy writes out, with its ancestors, as flat arrays. A node is an integer,
  * the root is 0. Children are found by one hash table over (parent, label), salted, so that a lookup costs the
@@ -116,12 +118,13 @@ export class TreeBuilder {
     return this.#parents[node]!;
   }
 
+  /** The tree. Nothing can be added afterwards. */
   done(): Tree {
     return {
       salt: this.#salt,
-      parents: this.#parents.slice(0, this.count),
-      labelAt: this.#labelAt.slice(0, this.count),
-      labels: this.#labels.slice(0, this.#labelEnd),
+      parents: resized(this.#parents, this.count),
+      labelAt: resized(this.#labelAt, this.count),
+      labels: new Uint8Array(this.#labels.buffer.transfer(this.#labelEnd)),
       slots: this.#slots,
     };
   }
@@ -141,18 +144,18 @@ export class TreeBuilder {
 
   #reserve(size: number): void {
     if (this.count + 1 > this.#parents.length) {
-      this.#parents = grown(this.#parents);
-      this.#labelAt = grown(this.#labelAt);
+      this.#parents = resized(this.#parents, this.#parents.length * 2);
+      this.#labelAt = resized(this.#labelAt, this.#labelAt.length * 2);
       this.#current = null;
     }
     if (this.#labelEnd + 1 + size > this.#labels.length) {
-      const labels = new Uint8Array(this.#labels.length * 2);
-      labels.set(this.#labels);
-      this.#labels = labels;
+      this.#labels = new Uint8Array(this.#labels.buffer.transfer(this.#labels.length * 2));
       this.#current = null;
     }
     if ((this.count + 1) * 2 > this.#slots.length) {
-      this.#slots = new Uint32Array(this.#slots.length * 2);
+      const slots = this.#slots.length * 2;
+      resized(this.#slots, 0);
+      this.#slots = new Uint32Array(slots);
       this.#current = null;
       for (let node = 1; node < this.count; node++) this.#place(node);
     }
@@ -171,9 +174,3 @@ export class TreeBuilder {
 }
 
 const starts = new Uint8Array(128);
-
-function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(array.length * 2);
-  larger.set(array);
-  return larger;
-}

@@ -1,7 +1,7 @@
-import { typeToText } from '../wire/iana.ts';
-import { nameToText } from '../wire/name.ts';
 import { EXITS } from '../resolve/exit.ts';
 import type { Finding, Observer } from '../resolve/ports.ts';
+import { typeToText } from '../wire/iana.ts';
+import { nameToText } from '../wire/name.ts';
 import type { Log } from './log.ts';
 
 /** Findings that are remembered so as to be told once. */

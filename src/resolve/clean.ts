@@ -11,6 +11,7 @@ import {
   rdataName,
   rrsigCovers,
   rrsigLabels,
+  rrsigSigner,
   substitute,
   targetOf,
 } from '../wire/rdata.ts';
@@ -19,6 +20,8 @@ import { type CleanRecord, writeSections } from './sections.ts';
 
 /** Links that a chain may have. */
 const MAX_CHAIN = 16;
+/** NSEC and NSEC3 records that a denial at the end of such a chain needs at most, with some to spare (RFC 5155 §7.2). */
+const MAX_PROOFS = 32;
 /** Seconds that a negative answer is believed at most (RFC 2308 §5 leaves the bound to the resolver). */
 export const MAX_NEGATIVE_TTL = 300;
 
@@ -39,7 +42,7 @@ export function clean(octets: Buffer, name: Uint8Array, type: number, verified: 
   if (positive.length > 0) {
     if (rcode !== RCODE.NOERROR) return null;
     kept.take(positive, 'answer');
-    if (kept.expanded) kept.takeProofs();
+    kept.takeProofs();
   } else if (!takeNegative(kept, end, rcode)) {
     return null;
   }
@@ -84,7 +87,8 @@ function followDname(kept: Kept, current: Uint8Array): Uint8Array | 'broken' | n
   const target = rdataName(kept.message.octets, dname.start, dname.end);
   const next = target === null ? null : substitute(current, dname.owner, target);
   if (next === null) return 'broken';
-  kept.take([dname], 'answer');
+  if (!kept.links.has(dname)) kept.take([dname], 'answer');
+  kept.links.add(dname);
   kept.add({ owner: current, type: TYPE.CNAME, ttl: dname.ttl, rdata: next, linked: true }, 'answer');
   return next;
 }
@@ -102,9 +106,12 @@ function takeNegative(kept: Kept, end: Uint8Array, rcode: number): boolean {
   if (soa === undefined) {
     const refers = records.some((record) => record.section === AUTHORITY && record.type === TYPE.NS);
     kept.unsupported = rcode === RCODE.NXDOMAIN || kept.chain.length === 0;
+    // Stubs and small forwarders leave the SOA out behind a CNAME. That is kept, but no longer than another negative.
+    kept.ttl = Math.min(kept.ttl, MAX_NEGATIVE_TTL);
     return !(refers && rcode === RCODE.NOERROR && kept.chain.length === 0);
   }
   kept.take([soa], 'authority');
+  kept.zones.push(soa.owner);
   kept.takeProofs();
   return true;
 }
@@ -147,8 +154,10 @@ class Kept {
   readonly restricted: Uint8Array[] = [];
   readonly targets: Uint8Array[] = [];
   ttl = 0x7fff_ffff;
-  /** Some RRSIG says that its RRset was made from a wildcard. */
-  expanded = false;
+  /** DNAMEs that the chain has passed; it may pass one twice. */
+  readonly links = new Set<WireRecord>();
+  /** Whose proofs are needed: the zone of the SOA, and those whose RRSIG says that an RRset was made from a wildcard. */
+  readonly zones: Uint8Array[] = [];
   /** Negative, and no SOA says for how long. */
   unsupported = false;
   /** Some RDATA is not what its type allows. */
@@ -188,7 +197,9 @@ class Kept {
       const rdata = this.#rdata(signature);
       if (rdata === null) return;
       this.full[section].push({ owner: signature.owner, type: TYPE.RRSIG, ttl, rdata, linked: false });
-      if (rrsigLabels(this.message.octets, signature.start) < countLabels(first.owner)) this.expanded = true;
+      if (rrsigLabels(this.message.octets, signature.start) >= countLabels(first.owner)) continue;
+      const signer = rrsigSigner(rdata);
+      if (signer !== null && isAtOrUnder(first.owner, signer)) this.zones.push(signer);
     }
   }
 
@@ -199,15 +210,20 @@ class Kept {
     this.ttl = Math.min(this.ttl, record.ttl);
   }
 
-  /** NSEC and NSEC3 with their signatures, for clients that asked for DNSSEC (RFC 4035 §3.1.3, RFC 5155 §7.2). */
+  /** NSEC and NSEC3 of `zones` with their signatures, for clients that asked for DNSSEC (RFC 4035 §3.1.3, RFC 5155 §7.2). */
   takeProofs(): void {
     const done = new Set<string>();
+    if (this.zones.length === 0) return;
     for (const record of this.message.records) {
       if (record.section !== AUTHORITY || record.class !== CLASS.IN) continue;
       if (record.type !== TYPE.NSEC && record.type !== TYPE.NSEC3) continue;
       const key = `${record.type} ${record.owner.join()}`;
-      if (done.has(key)) continue;
+      if (done.has(key) || !this.zones.some((zone) => isAtOrUnder(record.owner, zone))) continue;
       done.add(key);
+      if (done.size > MAX_PROOFS) {
+        this.broken = true;
+        return;
+      }
       const plain = this.plain.authority.length;
       this.take(this.rrset(AUTHORITY, record.owner, record.type), 'authority');
       this.plain.authority.length = plain;

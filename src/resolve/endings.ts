@@ -75,16 +75,32 @@ export class Endings {
     return this.#end(exit, rcode, NO_EDE, '', limit, NO_EDE);
   }
 
-  /** An exception is a bug: it is told, and this one query gets a bare SERVFAIL, whatever state the turn is in. */
+  /**
+   * An exception is a bug: it is told, and this one query gets a bare SERVFAIL, whatever state the turn is in. Never throws,
+   * not even where the observer is what is broken.
+   */
   bug(error: unknown, message: Uint8Array, out: Buffer): number {
-    this.#observer.bug(error);
-    this.#observer.exit(EXIT.servfail);
+    this.tell(error);
+    try {
+      this.#observer.exit(EXIT.servfail);
+    } catch {
+      // The observer is what is broken, and has been told.
+    }
     out.fill(0, 0, HEADER_SIZE);
     out[0] = message[0]!;
     out[1] = message[1]!;
     out[2] = 0x80 | (message[2]! & 0x79);
     out[3] = 0x80 | RCODE.SERVFAIL;
     return HEADER_SIZE;
+  }
+
+  /** Tells of a bug where no reply hangs on it. Never throws. */
+  tell(error: unknown): void {
+    try {
+      this.#observer.bug(error);
+    } catch {
+      // There is nobody else to tell.
+    }
   }
 
   finding(kind: Finding['kind']): void {

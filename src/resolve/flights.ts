@@ -57,7 +57,13 @@ export class Flights {
 
   /** A renewed answer is given until the next has come, which is due by then. */
   isFresh(entry: Entry, now: number): boolean {
-    return now < entry.freshUntil + (entry.renewed ? RENEWAL_GRACE : 0);
+    const grace = entry.renewed && entry.failure === null ? RENEWAL_GRACE : 0;
+    return entry.answer !== null && now < entry.freshUntil + grace;
+  }
+
+  /** Nobody is asked again yet. */
+  isFailing(entry: Entry, now: number): boolean {
+    return entry.failure !== null && now < entry.failure.until + (entry.renewed ? RENEWAL_GRACE : 0);
   }
 
   /** Whether an entry's answer may be given although it is no longer fresh (RFC 8767). */
@@ -89,7 +95,6 @@ export class Flights {
 
   #start(key: string, question: UpstreamQuestion, renew: boolean): Flight {
     const flight: Flight = { waiters: [], slow: false, renew };
-    this.#flights.set(key, flight);
     let cleaned: Answer | null = null;
     this.#forwarder.ask(question, {
       accept: (message, verified) => {
@@ -99,6 +104,8 @@ export class Flights {
       slow: () => this.#slow(key, flight),
       done: (outcome) => this.#land(key, flight, outcome, cleaned),
     });
+    // Only now: where asking throws, nobody may join.
+    this.#flights.set(key, flight);
     return flight;
   }
 
@@ -113,12 +120,15 @@ export class Flights {
     this.#flights.delete(key);
     const now = this.#clock.monotonic();
     const old = this.lookup(key);
+    const renew = flight.renew || this.#renewed.has(key);
     const entry =
       outcome.kind === 'reply' && cleaned !== null
-        ? this.#success(cleaned, flight.renew, now)
-        : this.#failed(old, outcome.kind === 'failure' ? outcome.reason : 'refused', flight.renew, now);
-    if (flight.renew) this.#renewed.set(key, entry);
+        ? this.#success(cleaned, renew, now)
+        : this.#failed(old, outcome.kind === 'failure' ? outcome.reason : 'refused', renew, now);
+    if (renew) this.#renewed.set(key, entry);
     else if (entry.failure !== null || entry.freshUntil > now) this.#store.set(key, entry);
+    // What may not be kept ends what was: an older answer, or a row of failures.
+    else if (old !== undefined) this.#store.set(key, { ...entry, answer: null });
     const stale = entry.failure !== null && this.mayServeStale(entry, now);
     for (const waiter of flight.waiters) waiter.settle(key, entry, stale);
   }

@@ -1,9 +1,8 @@
 import { grants } from '../policy/address.ts';
-import { approvesName, isWrittenBelow } from '../policy/decide.ts';
+import { approvesName, isNonTerminal } from '../policy/decide.ts';
 import { REASON } from '../policy/explain.ts';
 import type { PrivateGrant } from '../policy/input.ts';
 import type { Snapshot, View } from '../policy/snapshot.ts';
-import { NO_NODE } from '../policy/tree.ts';
 import { FLAG, readUint32, writeUint32 } from '../wire/header.ts';
 import { EDE, RCODE } from '../wire/iana.ts';
 import { labelOffsets } from '../wire/name.ts';
@@ -40,7 +39,7 @@ const scratch = new Uint8Array(128);
 
 /**
  * Writes a kept answer as the reply: the form that the client asked for, TTLs counted down and within `cap`, stale data
- * marked. Returns the reply's length, or -1 where a redirect's answer does not fit a message.
+ * marked. Returns the reply's length, or -1 where a redirect's answer does not fit a message or leads back to it.
  */
 export function giveAnswer(
   turn: Turn,
@@ -55,7 +54,7 @@ export function giveAnswer(
   const answer = entry.answer!;
   const denied = answer.rcode === RCODE.NXDOMAIN && redirect === null && answer.chain.length === 0;
   // RFC 8020: NXDOMAIN would take with it what the view has below this name.
-  const softened = denied && isAboveApproved(turn, snapshot);
+  const softened = denied && isNonTerminal(snapshot, turn.standing.identity.view, turn.decision);
   const asked = query.dnssecOk || (query.flags & FLAG.AD) !== 0;
   let flags = answer.authentic && asked && !softened && redirect === null ? FLAG.AD : 0;
   let form: Form | null = query.dnssecOk && !softened ? answer.full : answer.plain;
@@ -67,13 +66,9 @@ export function giveAnswer(
   writer.begin(query, out, flags, limit);
   const at = writer.sections(form.octets, form.answers, form.authority);
   if (at >= 0) writeTtls(out, at, form, entry, turn.now, stale, cap);
-  const ede = !stale ? NO_EDE : answer.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN : EDE.STALE_ANSWER;
-  return writer.finish(softened ? RCODE.NOERROR : answer.rcode, ede, null, limit);
-}
-
-function isAboveApproved(turn: Turn, snapshot: Snapshot): boolean {
-  const { decision, standing, epoch } = turn;
-  return decision.node !== NO_NODE && isWrittenBelow(snapshot, standing.identity.view, decision.node, epoch);
+  const rcode = softened ? RCODE.NOERROR : answer.rcode;
+  const ede = !stale ? NO_EDE : rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN : EDE.STALE_ANSWER;
+  return writer.finish(rcode, ede, null, limit);
 }
 
 function writeTtls(

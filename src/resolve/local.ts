@@ -6,6 +6,7 @@ import { WireError } from '../wire/error.ts';
 import { HEADER_SIZE, writeUint16 } from '../wire/header.ts';
 import { TYPE } from '../wire/iana.ts';
 import { ANSWER, readMessage } from '../wire/message.ts';
+import { sameName } from '../wire/name.ts';
 import { expandRdata } from '../wire/rdata.ts';
 import { QUESTION, type ReplyWriter } from '../wire/reply.ts';
 import type { Answer, Form } from './answer.ts';
@@ -102,7 +103,8 @@ const UNAGED = 0x7fff_ffff;
 
 /**
  * The sections of a redirect's reply: its CNAMEs and what was fetched for the last of `links`, moved from behind that
- * question to behind `question`. Null where it does not fit.
+ * question to behind `question`. Null where it does not fit, and where what was fetched leads back into the redirects: that
+ * loop is one that no compiler sees.
  */
 export function redirectedForm(
   question: Uint8Array,
@@ -111,6 +113,9 @@ export function redirectedForm(
   answer: Answer,
 ): Form | null {
   const target = links.at(-1)!;
+  const leadsBack = (name: Uint8Array): boolean =>
+    sameName(name, question) || links.some((link) => sameName(name, link));
+  if (answer.chain.some(leadsBack)) return null;
   const message = messageOf(target, type, answer.plain);
   if (message instanceof WireError) return null;
   const cnames: CleanRecord[] = links.map((link, i) => ({

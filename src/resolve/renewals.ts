@@ -31,25 +31,35 @@ export class Renewals {
     for (const { name, types } of names) {
       scratch.set(name);
       const group = inForce.groupOf(name, name.length);
-      for (const type of types) {
+      for (const [type, until] of types) {
         const key = keyOf(scratch, name.length, type, inForce.groupIds[group]!, false, 0);
         wanted.add(key);
         const known = this.#due.get(key);
-        if (known === undefined) this.#due.set(key, { name, type, group, at: 0, waiting: false });
-        else known.group = group;
+        if (known === undefined) this.#due.set(key, { name, type, group, until, at: 0, waiting: false });
+        else {
+          known.group = group;
+          known.until = until;
+        }
       }
     }
     for (const key of this.#due.keys()) if (!wanted.has(key)) this.#due.delete(key);
     this.#flights.forgetRenewed((key) => wanted.has(key));
   }
 
-  /** Sends what is due at `now`, monotonic milliseconds. To be called a few times a second. */
-  tick(now: number): void {
+  /**
+   * Sends what is due at `now`, monotonic milliseconds; `epoch` is seconds since 1970: a name is let go at the second at
+   * which its rule ends. To be called a few times a second.
+   */
+  tick(now: number, epoch: number): void {
     let sent = 0;
     for (const [key, renewal] of this.#due) {
+      if (renewal.until <= epoch) {
+        this.#due.delete(key);
+        this.#flights.forgetRenewed((other) => other !== key);
+        continue;
+      }
       if (renewal.waiting || now < renewal.at) continue;
       if (++sent > PER_TICK) return;
-      renewal.waiting = true;
       const { name, type, group } = renewal;
       this.#flights.renew(key, { group, name, type, checkingDisabled: false }, (until) => {
         renewal.waiting = false;
@@ -57,6 +67,7 @@ export class Renewals {
         if (this.#due.get(key) !== renewal) this.#flights.forgetRenewed((other) => other !== key);
         renewal.at = until - LEAD;
       });
+      renewal.waiting = true;
     }
   }
 }
@@ -65,6 +76,8 @@ interface Renewal {
   readonly name: Uint8Array;
   readonly type: number;
   group: number;
+  /** Seconds since 1970 at which nothing approves it any more, or FOREVER. */
+  until: number;
   /** Monotonic milliseconds at which it is asked for again. */
   at: number;
   waiting: boolean;

@@ -3,8 +3,10 @@ import { REASON } from '../policy/explain.ts';
 import { findAddress } from '../policy/identity.ts';
 import type { PrivateGrant } from '../policy/input.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
+import { OWN_ZONE } from '../policy/special.ts';
 import { FLAG, HEADER_SIZE, messageFlags, opcodeOf } from '../wire/header.ts';
 import { CLASS, EDE, OPCODE, RCODE, TYPE } from '../wire/iana.ts';
+import { isAtOrUnder } from '../wire/name.ts';
 import { readQuery } from '../wire/question.ts';
 import { NO_EDE, ReplyWriter, UDP_PAYLOAD } from '../wire/reply.ts';
 import type { AnswerStore, Entry } from './answer.ts';
@@ -78,11 +80,12 @@ export class Resolver implements Answerer {
 
   answer(message: Buffer, length: number, client: Client, reply: Buffer): number {
     // Replies are never answered (RFC 5358 §4); what has no header cannot be.
-    if (length < HEADER_SIZE || (messageFlags(message) & FLAG.QR) !== 0) return this.#endings.drop();
+    const answerable = length >= HEADER_SIZE && (messageFlags(message) & FLAG.QR) === 0;
     try {
-      return this.#story(message, length, client, reply, null);
+      return answerable ? this.#story(message, length, client, reply, null) : this.#endings.drop();
     } catch (error) {
-      return this.#endings.bug(error, message, reply);
+      const size = this.#endings.bug(error, message, reply);
+      return answerable ? size : DROPPED;
     }
   }
 
@@ -118,11 +121,10 @@ export class Resolver implements Answerer {
         return this.#local(snapshot);
       case VERDICT.ALLOW:
         return query.type === TYPE.ANY ? this.#any() : this.#forward(query.name, query.nameLength, null);
-      case VERDICT.EMPTY:
-        return this.#auditing() ? this.#audited() : this.#endings.empty();
       default:
         if (dnssec && this.#isTrustQuestion()) return this.#forward(query.name, query.nameLength, null);
-        return this.#auditing() && !decision.privateReverse ? this.#audited() : this.#endings.deny();
+        if (this.#auditing()) return this.#audited();
+        return decision.verdict === VERDICT.EMPTY ? this.#endings.empty() : this.#endings.deny();
     }
   }
 
@@ -160,7 +162,7 @@ export class Resolver implements Answerer {
       writer.begin(query, out, FLAG.AA, limit);
       writeLocal(writer, HEADER_SIZE, local, query.type, cap);
     }
-    return writer.answers === 0 ? this.#endings.empty(EXIT.local) : this.#endings.written(EXIT.local);
+    return writer.isEmpty ? this.#endings.empty(EXIT.local) : this.#endings.written(EXIT.local);
   }
 
   #redirect(snapshot: Snapshot, first: NonNullable<Parameters<typeof followRedirects>[1]>): number {
@@ -193,11 +195,12 @@ export class Resolver implements Answerer {
     return this.#endings.written(EXIT.local);
   }
 
+  /** Whether a denial is only recorded. Special names, our own zone and private reverse zones are as in enforce mode. */
   #auditing(): boolean {
-    return (
-      this.#turn.standing.identity.auditUntil > this.#turn.epoch &&
-      this.#turn.decision.ground !== GROUND.SPECIAL
-    );
+    const { standing, decision, query, epoch } = this.#turn;
+    if (standing.identity.auditUntil <= epoch) return false;
+    if (decision.ground === GROUND.SPECIAL || decision.privateReverse) return false;
+    return !isAtOrUnder(query.name.subarray(0, query.nameLength), OWN_ZONE);
   }
 
   /** What an audited identity may not resolve is resolved, and recorded once: when it goes out, or is there already. */
@@ -225,14 +228,14 @@ export class Resolver implements Answerer {
     const waited = fetched !== null && fetched.key === key;
     const entry = waited ? fetched.entry : this.flights.lookup(key);
     if (entry !== undefined) {
-      const failing = entry.failure !== null && (waited || now < entry.failure.until);
+      const failing = waited ? entry.failure !== null : this.flights.isFailing(entry, now);
+      const fresh = waited ? !failing && !fetched.stale : this.flights.isFresh(entry, now);
+      if (fresh && entry.answer !== null)
+        return this.#give(entry, false, waited ? EXIT.forwarded : EXIT.hit, redirect);
       const stale = waited ? fetched.stale : failing || this.flights.isSlow(key);
       if (stale && this.flights.mayServeStale(entry, now))
         return this.#give(entry, true, EXIT.stale, redirect);
       if (failing) return this.#failed(entry, waited);
-      if (entry.answer !== null && (waited || this.flights.isFresh(entry, now))) {
-        return this.#give(entry, false, waited ? EXIT.forwarded : EXIT.hit, redirect);
-      }
     }
     return this.#defer(key, name, nameLength, group, cd);
   }
@@ -249,15 +252,20 @@ export class Resolver implements Answerer {
   ): number {
     const turn = this.#turn;
     const { snapshot } = this.#inForce;
+    const { query, standing, decision } = turn;
     const answer = entry.answer!;
     const grant = this.#grant(redirect?.last.private);
-    const withheld = withheldBecause(answer, snapshot, turn.standing.identity.view, grant, turn.epoch);
-    if (withheld !== null) {
+    const withheld = withheldBecause(answer, snapshot, standing.identity.view, grant, turn.epoch);
+    if (withheld === REASON.TARGET && this.#auditing()) {
+      // The target would be denied; the name that led here has been recorded if it would be too.
+      if (decision.verdict === VERDICT.ALLOW || decision.verdict === VERDICT.LOCAL)
+        this.#endings.finding('would_deny');
+    } else if (withheld !== null) {
       this.#endings.finding(withheld === REASON.PRIVATE_ADDRESS ? 'private-address' : 'unapproved-target');
       return this.#endings.negative(RCODE.NOERROR, withheld, EXIT.withheld);
     }
-    const validating = turn.query.dnssecOk || (turn.query.flags & FLAG.CD) !== 0;
-    if (validating && answer.chain.length > 0) this.#trust.remember(turn.standing.id, answer.chain, turn.now);
+    const validating = query.dnssecOk || (query.flags & FLAG.CD) !== 0;
+    if (validating && answer.chain.length > 0) this.#trust.remember(turn, answer.chain);
     const length = giveAnswer(turn, snapshot, this.#writer, entry, stale, this.#cap(), redirect);
     if (length < 0) return this.#endings.servfail(EXIT.servfail, EDE.OTHER, '');
     this.#ports.observer.exit(exit);
@@ -281,9 +289,11 @@ export class Resolver implements Answerer {
   }
 
   #isTrustQuestion(): boolean {
-    const { query, standing, now } = this.#turn;
+    const { query, decision } = this.#turn;
     if (query.type !== TYPE.DS && query.type !== TYPE.DNSKEY) return false;
-    return this.#trust.allows(standing.id, query.name, query.nameLength, now);
+    // A special name stays one, and so does a name with local data.
+    const free = decision.ground === GROUND.NOTHING || decision.ground === GROUND.ABOVE;
+    return free && this.#trust.allows(this.#turn);
   }
 
   #defer(key: string, name: Buffer, nameLength: number, group: number, checkingDisabled: boolean): number {
@@ -301,11 +311,11 @@ export class Resolver implements Answerer {
       type: turn.query.type,
       checkingDisabled,
     };
-    this.#waiting++;
-    standing.inFlight++;
     this.flights.join(key, question, {
       settle: (settled, entry, stale) => this.#resume(pending, { key: settled, entry, stale }),
     });
+    this.#waiting++;
+    standing.inFlight++;
     return LATER;
   }
 
@@ -320,8 +330,13 @@ export class Resolver implements Answerer {
     } catch (error) {
       length = this.#endings.bug(error, pending.query, reply);
     }
-    if (length > 0) pending.defer().send(reply, length);
-    else if (length === DROPPED) pending.defer().drop();
+    try {
+      if (length > 0) pending.defer().send(reply, length);
+      else if (length === DROPPED) pending.defer().drop();
+    } catch (error) {
+      // This reply is lost; others wait for the same answer.
+      this.#endings.tell(error);
+    }
   }
 
   #failed(entry: Entry, waited: boolean): number {

@@ -14,8 +14,8 @@ export interface CleanRecord {
   readonly linked: boolean;
 }
 
-/** Octets that a form may have: a message, less header, question and OPT. */
-const MAX_FORM = 0xffff - HEADER_SIZE - 260 - 64;
+/** Where a form must end in its message: behind it is room for OPT with our options, 29 octets at most. */
+const MAX_END = 0xffff - 32;
 
 /**
  * Writes records as the sections of a message whose question is `question` (a wire name; 4 octets of type and class
@@ -33,8 +33,6 @@ export function writeSections(
   let at = base;
   for (const section of [answers, authority]) {
     for (const record of section) {
-      // The owner, the fixed part, and the RDATA at their longest.
-      if (at - base + 255 + 10 + record.rdata.length > MAX_FORM) return null;
       at = writeName(record.owner, at);
       writeUint16(scratch, at, record.type);
       writeUint16(scratch, at + 2, CLASS.IN);
@@ -48,6 +46,7 @@ export function writeSections(
         at = start + record.rdata.length;
       }
       writeUint16(scratch, start - 2, at - start);
+      if (at > MAX_END) return null;
     }
   }
   places.clear();
@@ -59,7 +58,8 @@ export function writeSections(
   };
 }
 
-const scratch = new Uint8Array(0x1_0000 + 512);
+/** One record more than a message holds. */
+const scratch = new Uint8Array(0x2_0000 + 1024);
 
 /** Where names stand, by their octets in lower case; with each of their suffixes. */
 const places = new Map<string, number>();

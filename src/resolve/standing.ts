@@ -7,6 +7,8 @@ export class Standing {
   identity: Identity;
   /** Small and unique for the process: part of a cache key where identities do not share. */
   readonly id: number;
+  /** Unique for the process, and another one as soon as the identity may resolve other names than before. */
+  trust = 0;
   /** Questions of this identity that wait for an upstream. */
   inFlight = 0;
   /** How many may. */
@@ -40,6 +42,7 @@ export class Standings {
   #byIndex: readonly Standing[] = [];
   readonly #byName = new Map<string, Standing>();
   #ids = 0;
+  #trusts = 0;
 
   /** Takes the identities of a snapshot; an identity's share is its own limit, else an eighth of `inFlight`. */
   update(snapshot: Snapshot, inFlight: number): void {
@@ -51,6 +54,7 @@ export class Standings {
         standing = new Standing(identity, ++this.#ids);
         this.#byName.set(identity.name, standing);
       }
+      if (standing.trust === 0 || grantsOther(standing.identity, identity)) standing.trust = ++this.#trusts;
       standing.update(identity, identity.limits.inFlight || Math.max(1, Math.floor(inFlight / 8)));
       return standing;
     });
@@ -61,4 +65,8 @@ export class Standings {
   at(index: number): Standing {
     return index < 0 ? this.unknown : this.#byIndex[index]!;
   }
+}
+
+function grantsOther(before: Identity, after: Identity): boolean {
+  return before.view.id !== after.view.id || before.auditUntil !== after.auditUntil;
 }

@@ -1,4 +1,6 @@
+import { VERDICT } from '../policy/decide.ts';
 import { keyOf } from './key.ts';
+import type { Turn } from './turn.ts';
 
 /** Names kept in all; the oldest goes first. */
 const MAX_NAMES = 4096;
@@ -7,19 +9,24 @@ const LIFE = 300_000;
 
 /**
  * Targets of chains that an identity was just given, with their ancestors: a validator below us needs their DS and DNSKEY
- * (DESIGN §2). Zones of approved names choose these names, and nobody's free label is among them.
+ * (DESIGN §2). Zones of approved names choose these names, and nobody's free label is among them. What a reload takes from
+ * an identity, its view or its audit, it takes from here too: `Standing.trust` is another number then.
  */
 export class TrustTargets {
   readonly #until = new Map<string, number>();
   readonly #scratch = Buffer.alloc(264);
 
-  /** `identity` is Standing.id. */
-  remember(identity: number, chain: readonly Uint8Array[], now: number): void {
+  /** Remembers for whoever has the turn, and no longer than what approved the answer lasts. */
+  remember({ standing, decision, now, epoch }: Turn, chain: readonly Uint8Array[]): void {
+    const approved = decision.verdict === VERDICT.ALLOW || decision.verdict === VERDICT.LOCAL;
+    const left = (approved ? decision.until : standing.identity.auditUntil) - epoch;
+    if (left <= 0) return;
+    const until = now + Math.min(LIFE, left * 1000);
     for (const name of chain) {
       for (let at = 0; name[at] !== 0; at += 1 + name[at]!) {
-        const key = this.#key(identity, name.subarray(at), name.length - at);
+        const key = this.#key(standing.trust, name.subarray(at), name.length - at);
         this.#until.delete(key);
-        this.#until.set(key, now + LIFE);
+        this.#until.set(key, until);
       }
     }
     for (const key of this.#until.keys()) {
@@ -28,12 +35,12 @@ export class TrustTargets {
     }
   }
 
-  allows(identity: number, name: Uint8Array, nameLength: number, now: number): boolean {
-    return (this.#until.get(this.#key(identity, name, nameLength)) ?? 0) > now;
+  allows({ standing, query, now }: Turn): boolean {
+    return (this.#until.get(this.#key(standing.trust, query.name, query.nameLength)) ?? 0) > now;
   }
 
-  #key(identity: number, name: Uint8Array, nameLength: number): string {
+  #key(trust: number, name: Uint8Array, nameLength: number): string {
     this.#scratch.set(name.subarray(0, nameLength));
-    return keyOf(this.#scratch, nameLength, 0, 0, false, identity);
+    return keyOf(this.#scratch, nameLength, 0, 0, false, trust);
   }
 }

@@ -53,6 +53,11 @@ export class Upstreams implements Forwarder {
     return this.#sockets.open;
   }
 
+  /** Questions without an outcome, and probes. */
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
   /**
    * Puts new groups in force. Groups of the same name and servers of the same settings keep their health and streams;
    * the streams of the others end with the questions that they have. Returns a forwarder that stays with these groups,

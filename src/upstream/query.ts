@@ -13,7 +13,7 @@ import { CLASS, TYPE } from '../wire/iana.ts';
 import { lowerOctet, skipName } from '../wire/name.ts';
 import { randomOctet, randomUint16 } from './random.ts';
 
-/** Octets of a UDP reply that we take (DNS flag day 2020; RFC 9715 §3.1). */
+/** Octets of a UDP reply that we take (DNS flag day 2020). */
 const UDP_SIZE = 1232;
 const OPT_SIZE = 11;
 const OPT_DO = 0x8000;

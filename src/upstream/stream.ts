@@ -10,7 +10,7 @@ import type { Sockets } from './sockets.ts';
 export interface StreamUser {
   /**
    * The reply to the question; `same` is false where the case of letters differs. The message is the user's.
-   * `rtt` in milliseconds, or -1 where it would hold the handshake.
+   * `rtt`: milliseconds since the question was written, so without the handshake.
    */
   streamReply(message: Buffer, same: boolean, rtt: number): void;
   /**

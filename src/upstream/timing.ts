@@ -29,7 +29,7 @@ export interface Timing {
 
 export const TIMING: Timing = {
   // On the wire within 400 ms, with what a timer may be late.
-  firstRetry: 380,
+  firstRetry: 350,
   minRetry: 200,
   retries: [1000, 1800, 2800],
   slow: 1800,

@@ -6,10 +6,9 @@ export type WireErrorCode =
   | 'pointer-depth' // more pointers than a name of 255 octets can need
   | 'name-length' // more than 255 octets (RFC 1035 §2.3.4)
   | 'question-count' // QDCOUNT is not 1 (RFC 9619)
-  | 'section' // records where a query has none, or OPT outside the additional section
+  | 'section' // records where a query has none, OPT outside the additional section among them
   | 'opt' // two OPTs, an owner that is not the root, or options that do not fit (RFC 6891 §6.1.1)
   | 'trailing' // octets after the last record
-  | 'rdata' // RDATA that its type does not allow
   | 'text'; // a presentation name that is empty, too long or badly escaped
 
 /** A refusal of input, as a value. `offset` is the octet (or character, for `text`) where reading stopped. */

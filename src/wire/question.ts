@@ -58,10 +58,16 @@ export function readQuery(message: Uint8Array, length: number, query: Query): Wi
   query.keepalive = false;
   if (sectionCount(message, 0) !== 1) return new WireError('question-count', 4);
   const fault = readQuestion(message, length, query);
-  if (fault !== null) return fault;
-  if (sectionCount(message, 1) !== 0 || sectionCount(message, 2) !== 0) return new WireError('section', 6);
+  if (fault !== null) {
+    query.name[0] = 0;
+    return fault;
+  }
+  const authority = sectionCount(message, 2);
+  // An IXFR question brings the SOA that its client has (RFC 1995 §3): it is refused, not malformed.
+  const unexpected = authority !== 0 && query.type !== TYPE.IXFR;
+  if (sectionCount(message, 1) !== 0 || unexpected) return new WireError('section', 6);
   let at = query.questionEnd;
-  for (let left = sectionCount(message, 3); left > 0; left--) {
+  for (let left = authority + sectionCount(message, 3); left > 0; left--) {
     const next = readAdditional(message, length, at, query);
     if (next instanceof WireError) return next;
     at = next;
@@ -115,13 +121,15 @@ function readAdditional(
     if (size >= 0xc0) {
       if (at + 2 > length) return new WireError('short', at);
       const target = readUint16(message, at) & 0x3fff;
-      if (target >= at || target < HEADER_SIZE) return new WireError('pointer', at);
+      // As in `readName`. Where it leads is of no interest here: the record is passed over, or an OPT with no such owner.
+      if (target >= start || target < HEADER_SIZE) return new WireError('pointer', at);
       at += 2;
       break;
     }
     if (size > MAX_LABEL) return new WireError('label-type', at);
+    if (at + 1 + size > length) return new WireError('short', at);
+    if (at + 1 + size - start > MAX_NAME - 1) return new WireError('name-length', at);
     at += 1 + size;
-    if (at - start > MAX_NAME - 1) return new WireError('name-length', at);
   }
   if (at + 10 > length) return new WireError('short', at);
   const end = at + 10 + readUint16(message, at + 8);
@@ -133,6 +141,8 @@ function readAdditional(
   query.udpSize = Math.max(512, readUint16(message, at + 2));
   query.ednsVersion = message[at + 5]!;
   query.dnssecOk = (message[at + 6]! & 0x80) !== 0;
+  // What another version has in RDATA is not known; it gets BADVERS (RFC 6891 §6.1.3).
+  if (query.ednsVersion !== 0) return end;
   for (let option = at + 10; option < end; ) {
     if (option + 4 > end) return new WireError('opt', option);
     const size = readUint16(message, option + 2);

@@ -111,8 +111,10 @@ export function everyAddress(
   if (type === TYPE.A) return rdata.length === 4 && visit(0, 4);
   if (type === TYPE.AAAA) return rdata.length === 16 && visit(0, 16);
   if (type !== TYPE.SVCB && type !== TYPE.HTTPS) return true;
-  let at = rdata.length > 2 ? skipName(rdata, rdata.length, 2) : -1;
-  if (at < 0) return false;
+  // RFC 9460 §2.2: TargetName is not compressed. No pointer at offset 2 leads backward, so one is a fault here.
+  const target = readName(rdata, rdata.length, 2, targetName, 0);
+  if (target < 0) return false;
+  let at = 2 + target;
   while (at < rdata.length) {
     if (at + 4 > rdata.length) return false;
     const key = readUint16(rdata, at);
@@ -128,9 +130,18 @@ export function everyAddress(
   return true;
 }
 
+const targetName = new Uint8Array(MAX_NAME);
+
 /** RRSIG: the type covered and the label count of the signed owner (RFC 4034 §3.1). */
 export function rrsigCovers(message: Uint8Array, start: number): number {
   return readUint16(message, start);
+}
+
+/** The zone that signed, in lower case, or null where it is malformed. RDATA is expanded. */
+export function rrsigSigner(rdata: Uint8Array): Uint8Array | null {
+  const out = new Uint8Array(MAX_NAME);
+  const length = readName(rdata, rdata.length, 18, out, 0);
+  return length < 0 ? null : out.slice(0, length);
 }
 
 export function rrsigLabels(message: Uint8Array, start: number): number {

@@ -30,6 +30,11 @@ export class ReplyWriter {
   /** Something did not fit: the reply will be truncated. */
   #over = false;
 
+  /** Nothing has been written behind the question, and nothing was too long to be. */
+  get isEmpty(): boolean {
+    return this.answers === 0 && this.authority === 0 && !this.#over;
+  }
+
   /**
    * Starts a reply to `query`: its question is echoed in the case that was sent, or left out if it could not be read.
    * `flags` are FLAG bits of ours (AA, AD). `limit` is the most octets that the reply may have.
@@ -109,7 +114,7 @@ export class ReplyWriter {
    */
   finish(rcode: number, ede: number, text: Uint8Array | null, room: number, second: number = NO_EDE): number {
     const query = this.#query;
-    const optSize = query.edns ? 11 : 0;
+    const optSize = query.edns ? (this.keepalive > 0 && query.keepalive ? 17 : 11) : 0;
     let flags = this.#flags;
     if (this.#over || this.at + optSize > this.#limit) {
       flags = (flags | FLAG.TC) & ~FLAG.AD;

@@ -50,6 +50,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'ipaddr.js': ['config', 'listen'],
   pino: ['report/log.ts'],
   'lru-cache': ['cache'],
+  koffi: ['listen'],
   dns2: ['cli', 'config/records.ts'],
   commander: ['cli'],
 };
@@ -79,7 +80,6 @@ const IMPURE_GLOBALS = new Set([
   'MessageChannel',
   'localStorage',
   'sessionStorage',
-  'require',
   'eval',
 ]);
 

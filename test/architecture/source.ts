@@ -17,8 +17,8 @@ export interface Dependency {
 }
 
 /**
- * Every module that the file names: `import`, `import type`, `export … from`, `import()` and `import('x').T`.
- * `import.meta` names none.
+ * Every module that the file names: `import`, `import type`, `export … from`, `import()`, `import('x').T`,
+ * `require('x')` and `createRequire(…)('x')`. `import.meta` names none.
  */
 export function dependenciesOf(tokens: readonly Token[]): Dependency[] {
   const found: Dependency[] = [];
@@ -33,9 +33,24 @@ export function dependenciesOf(tokens: readonly Token[]): Dependency[] {
       found.push({ specifier: next.text, line });
     } else if (text === 'from' && next?.kind === 'string') {
       found.push({ specifier: next.text, line });
+    } else if (text === 'require' || text === 'createRequire') {
+      const call = text === 'require' ? at + 1 : closing(tokens, at + 1) + 1;
+      const name = tokens[call + 1];
+      if (tokens[call]?.text === '(')
+        found.push({ specifier: name?.kind === 'string' ? name.text : '', line });
     }
   }
   return found;
+}
+
+/** Index of the bracket that closes the one at `open`. */
+function closing(tokens: readonly Token[], open: number): number {
+  let depth = 0;
+  for (let at = open; at < tokens.length; at++) {
+    if (tokens[at]?.text === '(') depth++;
+    if (tokens[at]?.text === ')' && --depth === 0) return at;
+  }
+  return tokens.length;
 }
 
 const WORD = /[\p{ID_Start}$_#][\p{ID_Continue}$]*/uy;

@@ -14,7 +14,9 @@ function read(text: string): { data: unknown; problems: string[]; fixes: string[
 }
 
 function plain(data: unknown): unknown {
-  return JSON.parse(JSON.stringify(data, (_key, value) => (typeof value === 'symbol' ? String(value) : value)));
+  return JSON.parse(
+    JSON.stringify(data, (_key, value) => (typeof value === 'symbol' ? String(value) : value)),
+  );
 }
 
 t.test('each trap is refused where it stands', async (t) => {
@@ -53,7 +55,8 @@ t.test('each trap is refused where it stands', async (t) => {
   for (const [text, problems, fix] of cases) {
     const result = read(text);
     t.same(result.problems, problems, JSON.stringify(text));
-    if (fix !== undefined) t.ok(result.fixes.includes(fix), `${JSON.stringify(text)}: ${result.fixes.join(' | ')}`);
+    if (fix !== undefined)
+      t.ok(result.fixes.includes(fix), `${JSON.stringify(text)}: ${result.fixes.join(' | ')}`);
   }
 });
 
@@ -135,7 +138,12 @@ t.test('many small tokens are refused, too', async (t) => {
 });
 
 t.test('depth is bounded, in every style', async (t) => {
-  for (const text of ['['.repeat(100_000), '- '.repeat(100_000), '{a: '.repeat(100_000), '? '.repeat(10_000)]) {
+  for (const text of [
+    '['.repeat(100_000),
+    '- '.repeat(100_000),
+    '{a: '.repeat(100_000),
+    '? '.repeat(10_000),
+  ]) {
     t.match(read(text).problems, [/^1:\d+ yaml-depth$/], text.slice(0, 8));
   }
   const stairs = Array.from({ length: 2_000 }, (_, i) => `${' '.repeat(i)}a:\n`).join('');
@@ -158,7 +166,10 @@ t.test('a map with many keys is read in linear time', async (t) => {
 t.test('UTF-8 is decoded strictly', async (t) => {
   t.equal(decodeUtf8(Buffer.from('\ufeffa: ü\n')), 'a: ü\n', 'without its byte order mark');
   t.same(decodeUtf8(Buffer.from([0x61, 0x0a, 0x62, 0xff, 0x63])), { line: 2, column: 2 });
-  t.same(decodeUtf8(Buffer.concat([Buffer.from('ok \ufffd ü '), Buffer.from([0xc3])])), { line: 1, column: 8 });
+  t.same(decodeUtf8(Buffer.concat([Buffer.from('ok \ufffd ü '), Buffer.from([0xc3])])), {
+    line: 1,
+    column: 8,
+  });
   t.same(decodeUtf8(Buffer.from([0xff, 0xfe, 0x61, 0x00])), { line: 1, column: 1 });
   t.same(decodeUtf8(Buffer.from([0xed, 0xa0, 0x80])), { line: 1, column: 1 }, 'surrogates are not UTF-8');
 });

@@ -42,7 +42,9 @@ t.test('what dig and kdig can ask', { skip: missing('nsd', 'ldns-signzone', 'dig
       t.strictSame(data(await ask('www.example A'), 'A'), addresses);
       t.strictSame(data(await ask('www.example A +tcp'), 'A'), addresses);
       t.strictSame(data(await ask('WwW.eXaMpLe A'), 'A'), addresses);
-      t.match((await ask('WwW.eXaMpLe A')).text, /WwW\.eXaMpLe\./, 'the question keeps its case');
+      // kdig asks in lower case, whatever it is told.
+      if (name === 'dig')
+        t.match((await ask('WwW.eXaMpLe A')).text, /;WwW\.eXaMpLe\./, 'the question keeps its case');
       t.strictSame(data(await ask('local.example A'), 'A'), ['192.0.2.200']);
       t.ok((await ask('local.example A')).flags.includes('aa'));
       t.strictSame(data(await ask('localhost A'), 'A'), ['127.0.0.1']);
@@ -74,7 +76,9 @@ t.test('what dig and kdig can ask', { skip: missing('nsd', 'ldns-signzone', 'dig
         /^;+ *(?:NSID|CLIENT-SUBNET|COOKIE|OPT=65001|Unknown)/im,
         'options are not answered',
       );
-      t.match((await ask('www.example A +edns=1 +noednsneg')).status, 'BADVERS');
+      // dig would go back to version 0 by itself.
+      const newer = name === 'dig' ? '+edns=1 +noednsnegotiation' : '+edns=1';
+      t.equal((await ask(`www.example A ${newer}`)).status, 'BADVERS');
     });
 
     await t.test(`${name}: sizes`, async (t) => {
@@ -92,7 +96,8 @@ t.test('what dig and kdig can ask', { skip: missing('nsd', 'ldns-signzone', 'dig
       t.strictSame(data(any, 'HINFO'), ['"RFC8482" ""']);
       t.equal((await ask('version.bind TXT CH')).status, 'REFUSED');
       t.match((await ask('www.example AXFR')).text, /REFUSED|Transfer failed/i);
-      t.match((await ask('www.example IXFR=1')).text, /REFUSED|Transfer failed/i);
+      // Its question has an authority section.
+      t.match((await ask('www.example IXFR=1')).text, name === 'dig' ? /Transfer failed/ : /'REFUSED'/);
     });
   }
 

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -36,6 +37,8 @@ const OWN = /(^|[\s"'=])(\/(?:opt|etc\/namegate|var)(?=[/\s"']|$))/g;
 
 t.test('the Dockerfile, as a script', { skip }, async (t) => {
   const work = mkdtempSync(join(tmpdir(), 'namegate-image-'));
+  // The image's user reads it too.
+  chmodSync(work, 0o755);
   t.teardown(() => rmSync(work, { recursive: true, force: true }));
   const stages = stagesOf(readFileSync(join(root, 'Dockerfile'), 'utf8'));
   const folderOf = (name: string) => join(work, name);
@@ -138,9 +141,9 @@ t.test('the Dockerfile, as a script', { skip }, async (t) => {
     });
     await until(() => probe(server), running.log);
     t.strictSame(data(await dig(server, 'localhost A'), 'A'), ['127.0.0.1']);
-    const healthy = await run([...asUser, ...check]);
-    t.equal(healthy.code, 0, healthy.stderr);
-    t.equal(await running.stop(), 0);
+    t.equal((await run([...asUser, ...check])).code, 0, 'healthy while it does');
+    t.equal(await running.stop(), 0, 'SIGTERM ends it well');
+    t.equal((await run([...asUser, ...check])).code, 1, 'and not after');
   });
 
   function inside(text: string, target: string): string {

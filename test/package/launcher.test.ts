@@ -185,7 +185,8 @@ t.test('on a terminal', { skip: script }, async (t) => {
   const launcher = install(t, process.execPath);
   const onTerminal = (verb: string) => {
     const command = [...parent.node, launcher, verb].map((word) => `'${word}'`).join(' ');
-    return new Running(['script', '--quiet', '--return', '--command', command, '/dev/null']);
+    // The shell between would take ^C for itself.
+    return new Running(['script', '--quiet', '--return', '--command', `exec ${command}`, '/dev/null']);
   };
 
   t.test('the program sees it', async (t) => {

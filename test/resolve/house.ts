@@ -1,57 +1,32 @@
 import { loadPolicyOnly } from '../../src/config/load.ts';
-import { parseRdata } from '../../src/config/records.ts';
 import { renewable } from '../../src/policy/renewable.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import type { AnswerStore, Entry } from '../../src/resolve/answer.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
 import { groupRouter, type InForce } from '../../src/resolve/in-force.ts';
 import {
+  ANSWER_IT,
   type Client,
   type Finding,
   type ForwardListener,
   LATER,
   type Outcome,
+  type ReplyLater,
   type UpstreamQuestion,
 } from '../../src/resolve/ports.ts';
 import { Renewals } from '../../src/resolve/renewals.ts';
 import { Resolver } from '../../src/resolve/resolve.ts';
 import type { UpstreamGroup } from '../../src/resolve/settings.ts';
-import { WireError } from '../../src/wire/error.ts';
-import { FLAG, messageFlags, writeUint16, writeUint32 } from '../../src/wire/header.ts';
+import { FLAG, writeUint16 } from '../../src/wire/header.ts';
 import { TYPE, typeFromText, typeToText } from '../../src/wire/iana.ts';
-import { readMessage, type WireRecord } from '../../src/wire/message.ts';
-import { nameFromText, nameToText } from '../../src/wire/name.ts';
-import { expandRdata } from '../../src/wire/rdata.ts';
-
-/** `owner ttl type rdata`, as in a zone file; the owner ends with or without a dot. */
-type RecordText = string;
-
-/** What a scripted upstream says. */
-export interface Script {
-  readonly rcode?: number;
-  readonly answer?: readonly RecordText[];
-  readonly authority?: readonly RecordText[];
-  readonly additional?: readonly RecordText[];
-  readonly flags?: number;
-  readonly verified?: boolean;
-  /** Instead of a reply. */
-  readonly failure?: 'silent' | 'network' | 'refused';
-}
+import { nameToText } from '../../src/wire/name.ts';
+import { replyOctets, type Script, wireName } from './records.ts';
+import { NO_REPLY, type Reply, readReply } from './reply.ts';
 
 export interface Asked extends UpstreamQuestion {
+  /** `name TYPE`, with ` CD` behind it where checking is disabled. */
   readonly text: string;
   readonly listener: ForwardListener;
-}
-
-export interface Reply {
-  readonly octets: Buffer;
-  readonly rcode: number;
-  readonly flags: number;
-  /** `owner ttl type rdata` of each section. */
-  readonly answer: readonly string[];
-  readonly authority: readonly string[];
-  readonly edns: boolean;
-  readonly ede: readonly { readonly code: number; readonly text: string }[];
 }
 
 export interface QueryOptions {
@@ -59,15 +34,24 @@ export interface QueryOptions {
   readonly transport?: 'udp' | 'tcp';
   readonly edns?: boolean;
   readonly udpSize?: number;
+  readonly version?: number;
+  /** EDNS options as octets. */
+  readonly options?: Buffer;
   readonly do?: boolean;
   readonly cd?: boolean;
   readonly ad?: boolean;
+  readonly rd?: boolean;
   readonly id?: number;
+  readonly class?: number;
+  readonly opcode?: number;
 }
+
+type Settings = Partial<Omit<InForce, 'snapshot'>> & { groups?: readonly UpstreamGroup[] };
+type Dir = (content: Record<string, string>) => string;
 
 /**
  * The whole story without sockets: a policy as YAML text, a scripted upstream, and a clock that tests turn. Upstream
- * questions wait in `asked` until `settle` answers them, unless `auto` does at once.
+ * questions wait in `asked` until `settle` answers them.
  */
 export class House {
   /** Monotonic milliseconds, and seconds since 1970. */
@@ -81,36 +65,41 @@ export class House {
   readonly resolver: Resolver;
   readonly renewals: Renewals;
   identityAllowed = true;
-  unknownVerdict: 0 | 1 | 2 = 0;
+  unknownVerdict: 0 | 1 | 2 = ANSWER_IT;
+  /** Called where a port is used; a test makes them throw. */
+  onAsk: (asked: Asked) => void = () => {};
+  onExit: () => void = () => {};
+  onBug: () => void = () => {};
+  onSend: () => void = () => {};
   snapshot!: Snapshot;
   inForce: InForce;
-  readonly #dir: (content: Record<string, string>) => string;
-  readonly #settings: Partial<Omit<InForce, 'snapshot'>> & { groups?: readonly UpstreamGroup[] };
+  readonly #dir: Dir;
+  #settings: Settings;
 
-  constructor(
-    dir: (content: Record<string, string>) => string,
-    policy: string,
-    settings: Partial<Omit<InForce, 'snapshot'>> & { groups?: readonly UpstreamGroup[] } = {},
-  ) {
+  constructor(dir: Dir, policy: string, settings: Settings = {}) {
     this.#dir = dir;
     this.#settings = settings;
     this.inForce = this.#load(policy);
-    const store: AnswerStore = { get: (key) => this.store.get(key), set: (key, entry) => this.store.set(key, entry) };
+    const store: AnswerStore = {
+      get: (key) => this.store.get(key),
+      set: (key, entry) => this.store.set(key, entry),
+    };
     this.resolver = new Resolver(
       {
         store,
-        forwarder: {
-          ask: (question, listener) => {
-            const text = `${nameToText(question.name)} ${typeToText(question.type)}`;
-            this.asked.push({ ...question, text, listener });
-          },
-        },
+        forwarder: { ask: (question, listener) => this.#ask(question, listener) },
         clock: { monotonic: () => this.now, epoch: () => this.epoch },
         limits: { identity: () => this.identityAllowed, unknown: () => this.unknownVerdict },
         observer: {
-          exit: (exit) => this.exits.push(EXITS[exit]!),
+          exit: (exit) => {
+            this.exits.push(EXITS[exit]!);
+            this.onExit();
+          },
           finding: (finding) => this.findings.push({ ...finding, name: nameToText(finding.name) }),
-          bug: (error) => this.bugs.push(error),
+          bug: (error) => {
+            this.bugs.push(error);
+            this.onBug();
+          },
         },
       },
       this.inForce,
@@ -118,14 +107,29 @@ export class House {
     this.renewals = new Renewals(this.resolver.flights);
   }
 
-  /** Puts another policy in force. */
-  reload(policy: string): void {
+  /** Upstream questions as text, in order. */
+  get questions(): string[] {
+    return this.asked.map(({ text }) => text);
+  }
+
+  /** Those that no test has ended. */
+  get open(): Asked[] {
+    return this.asked.filter((one) => !settled.has(one));
+  }
+
+  /** Puts another policy in force, and other settings where they are given. */
+  reload(policy: string, settings: Settings = {}): void {
+    this.#settings = { ...this.#settings, ...settings };
     this.inForce = this.#load(policy);
     this.resolver.swap(this.inForce);
   }
 
   renew(destinations: 'all' | string[], max = 1000): void {
     this.renewals.configure(renewable(this.snapshot, destinations, max, this.epoch), this.inForce);
+  }
+
+  tick(): void {
+    this.renewals.tick(this.now, this.epoch);
   }
 
   pass(seconds: number): void {
@@ -139,50 +143,75 @@ export class House {
   }
 
   send(octets: Buffer, options: QueryOptions = {}): Promise<Reply> {
-    const { promise, resolve } = Promise.withResolvers<Reply>();
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    const settle = (reply: Buffer): void => {
+      try {
+        resolve(readReply(reply));
+      } catch (error) {
+        reject(error);
+      }
+    };
     const out = Buffer.alloc(0x1_0000);
-    const client = clientAt(options, (reply) => resolve(readReply(reply)));
-    const length = this.resolver.answer(octets, octets.length, client, out);
-    if (length > 0) resolve(readReply(Buffer.from(out.subarray(0, length))));
-    else if (length !== LATER) resolve(DROPPED_REPLY);
+    const later: ReplyLater = {
+      send: (reply, length) => {
+        settle(Buffer.from(reply.subarray(0, length)));
+        this.onSend();
+      },
+      drop: () => resolve(NO_REPLY),
+    };
+    const length = this.resolver.answer(octets, octets.length, clientAt(options, later), out);
+    if (length > 0) settle(Buffer.from(out.subarray(0, length)));
+    else if (length !== LATER) resolve(NO_REPLY);
     return promise;
   }
 
-  /** Asks, lets the upstream answer with `script`, and gives the reply. */
-  ask(name: string, type = 'A', options: QueryOptions = {}, script: Script = { failure: 'network' }): Promise<Reply> {
+  /** Asks, lets the upstream answer all that is open with `script`, and gives the reply. */
+  ask(name: string, type = 'A', options: QueryOptions = {}, script: Script = {}): Promise<Reply> {
     const reply = this.query(name, type, options);
     this.settleAll(script);
     return reply;
   }
 
   settleAll(script: Script): void {
-    for (const asked of this.asked.filter((one) => !settled.has(one))) this.settle(asked, script);
+    for (const asked of this.open) this.settle(asked, script);
   }
 
   /** Lets one upstream question end. Returns whether the reply was usable. */
   settle(asked: Asked, script: Script): boolean {
     settled.add(asked);
     const { listener } = asked;
+    const verified = script.verified ?? false;
     let outcome: Outcome = { kind: 'failure', reason: script.failure ?? 'refused' };
     let usable = false;
     if (script.failure === undefined) {
       const message = replyOctets(asked, script);
-      usable = listener.accept(message, script.verified ?? false);
-      if (usable) outcome = { kind: 'reply', message, verified: script.verified ?? false };
+      usable = listener.accept(message, verified);
+      if (usable) outcome = { kind: 'reply', message, verified };
     }
     listener.done(outcome);
     return usable;
   }
 
+  #ask(question: UpstreamQuestion, listener: ForwardListener): void {
+    const cd = question.checkingDisabled ? ' CD' : '';
+    const asked = {
+      ...question,
+      text: `${nameToText(question.name)} ${typeToText(question.type)}${cd}`,
+      listener,
+    };
+    this.onAsk(asked);
+    this.asked.push(asked);
+  }
+
   #load(policy: string): InForce {
-    const { snapshot, problems } = loadPolicyOnly(this.#dir({ 'policy.yaml': policy }) + '/policy.yaml', {
+    const { snapshot, problems } = loadPolicyOnly(`${this.#dir({ 'policy.yaml': policy })}/policy.yaml`, {
       env: {},
       now: this.epoch,
       salt: 7,
     });
     if (snapshot === null) throw new Error(`the test's policy has problems: ${JSON.stringify(problems)}`);
     this.snapshot = snapshot;
-    const groups = this.#settings.groups ?? [{ name: 'default', servers: 'system', zones: [] }];
+    const { groups = [{ name: 'default', servers: 'system', zones: [] }], ...settings } = this.#settings;
     return {
       snapshot,
       replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true },
@@ -191,24 +220,14 @@ export class House {
       keepalive: 100,
       groupOf: groupRouter(groups),
       groupIds: groups.map((_, index) => index),
-      ...this.#settings,
+      ...settings,
     };
   }
 }
 
 const settled = new WeakSet<Asked>();
 
-const DROPPED_REPLY: Reply = {
-  octets: Buffer.alloc(0),
-  rcode: -1,
-  flags: 0,
-  answer: [],
-  authority: [],
-  edns: false,
-  ede: [],
-};
-
-function clientAt(options: QueryOptions, send: (reply: Buffer) => void): Client {
+function clientAt(options: QueryOptions, later: ReplyLater): Client {
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = addressWords(options.from ?? '127.0.0.1');
   return {
     transport: options.transport ?? 'udp',
@@ -217,10 +236,7 @@ function clientAt(options: QueryOptions, send: (reply: Buffer) => void): Client 
     w1,
     w2,
     w3,
-    defer: () => ({
-      send: (reply, length) => send(Buffer.from(reply.subarray(0, length))),
-      drop: () => {},
-    }),
+    defer: () => later,
   };
 }
 
@@ -230,145 +246,33 @@ function addressWords(text: string): number[] {
   const left = head === '' ? [] : head.split(':');
   const right = tail === '' ? [] : tail.split(':');
   const groups = [...left, ...Array.from({ length: 8 - left.length - right.length }, () => '0'), ...right];
-  return [0, 2, 4, 6].map((i) => (Number.parseInt(groups[i]!, 16) << 16) >>> 0 | Number.parseInt(groups[i + 1]!, 16)).map((word) => word >>> 0);
+  return [0, 2, 4, 6].map(
+    (i) => Number.parseInt(groups[i]!, 16) * 65_536 + Number.parseInt(groups[i + 1]!, 16),
+  );
 }
 
-export function wireName(text: string): Uint8Array {
-  const name = nameFromText(text);
-  if (name instanceof WireError) throw new Error(`bad name ${text}`);
-  return name;
-}
-
+/** One query. The name keeps its case; UDP size, version and options need EDNS, which is there unless `edns` is false. */
 export function queryOctets(name: string, type: string, options: QueryOptions = {}): Buffer {
   const wire = wireName(name);
   const edns = options.edns ?? true;
+  const extra = edns ? (options.options ?? Buffer.alloc(0)) : Buffer.alloc(0);
   const out = Buffer.alloc(12 + wire.length + 4 + (edns ? 11 : 0));
-  const flags = FLAG.RD | (options.cd ? FLAG.CD : 0) | (options.ad ? FLAG.AD : 0);
+  const flags =
+    (options.rd === false ? 0 : FLAG.RD) | (options.cd ? FLAG.CD : 0) | (options.ad ? FLAG.AD : 0);
   writeUint16(out, 0, options.id ?? 0x1234);
-  writeUint16(out, 2, flags);
+  writeUint16(out, 2, flags | ((options.opcode ?? 0) << 11));
   writeUint16(out, 4, 1);
   writeUint16(out, 10, edns ? 1 : 0);
   out.set(wire, 12);
   writeUint16(out, 12 + wire.length, typeFromText(type)!);
-  writeUint16(out, 14 + wire.length, 1);
+  writeUint16(out, 14 + wire.length, options.class ?? 1);
   if (edns) {
     const at = 16 + wire.length;
     writeUint16(out, at + 1, TYPE.OPT);
     writeUint16(out, at + 3, options.udpSize ?? 1232);
+    out[at + 6] = options.version ?? 0;
     out[at + 7] = options.do ? 0x80 : 0;
+    writeUint16(out, at + 9, extra.length);
   }
-  return out;
-}
-
-/** A whole upstream message, uncompressed. */
-export function replyOctets(question: { name: Uint8Array; type: number }, script: Script): Buffer {
-  const sections = [script.answer ?? [], script.authority ?? [], script.additional ?? []];
-  const head = Buffer.alloc(12 + question.name.length + 4);
-  writeUint16(head, 2, FLAG.QR | FLAG.RD | FLAG.RA | (script.flags ?? 0) | (script.rcode ?? 0));
-  writeUint16(head, 4, 1);
-  sections.forEach((records, i) => {
-    writeUint16(head, 6 + 2 * i, records.length);
-  });
-  head.set(question.name, 12);
-  writeUint16(head, 12 + question.name.length, question.type);
-  writeUint16(head, 14 + question.name.length, 1);
-  return Buffer.concat([head, ...sections.flat().map(recordOctets)]);
-}
-
-export function recordOctets(text: RecordText): Buffer {
-  const [owner = '', ttl = '', mnemonic = '', ...rest] = text.split(' ');
-  const type = typeFromText(mnemonic)!;
-  const rdata = rdataOctets(type, rest.join(' '));
-  const name = wireName(owner);
-  const out = Buffer.alloc(name.length + 10 + rdata.length);
-  out.set(name);
-  writeUint16(out, name.length, type);
-  writeUint16(out, name.length + 2, 1);
-  writeUint32(out, name.length + 4, Number(ttl));
-  writeUint16(out, name.length + 8, rdata.length);
-  out.set(rdata, name.length + 10);
-  return out;
-}
-
-/** SOA as `mname rname serial refresh retry expire minimum`, RRSIG as `covered labels signer`, the rest as in policies. */
-function rdataOctets(type: number, text: string): Uint8Array {
-  const parts = text.split(' ');
-  if (type === TYPE.SOA) {
-    const times = Buffer.alloc(20);
-    parts.slice(2).forEach((value, i) => {
-      writeUint32(times, 4 * i, Number(value));
-    });
-    return Buffer.concat([wireName(parts[0]!), wireName(parts[1]!), times]);
-  }
-  if (type === TYPE.RRSIG) {
-    const fixed = Buffer.alloc(18);
-    writeUint16(fixed, 0, typeFromText(parts[0]!)!);
-    fixed[3] = Number(parts[1]);
-    return Buffer.concat([fixed, wireName(parts[2]!), Buffer.alloc(16, 7)]);
-  }
-  if (type === TYPE.CNAME || type === TYPE.DNAME || type === TYPE.NS) return wireName(text);
-  if (type === TYPE.NSEC) return Buffer.concat([wireName(text), Buffer.from([0, 1, 0x40])]);
-  const rdata = parseRdata(type, text);
-  if ('message' in rdata) throw new Error(`${text}: ${rdata.message}`);
-  return rdata;
-}
-
-export function readReply(octets: Buffer): Reply {
-  const message = readMessage(octets);
-  // A reply to what could not be read has no question.
-  if (message instanceof WireError) {
-    return { ...DROPPED_REPLY, octets, rcode: octets[3]! & 15, flags: messageFlags(octets) };
-  }
-  const opt = message.records.find(({ type }) => type === TYPE.OPT);
-  const text = (section: number): string[] =>
-    message.records.filter((record) => record.section === section && record !== opt).map((record) => recordText(octets, record));
-  const extended = opt === undefined ? 0 : (opt.ttl >>> 24) << 4;
-  return {
-    octets,
-    rcode: (message.flags & 15) | extended,
-    flags: message.flags,
-    answer: text(1),
-    authority: text(2),
-    edns: opt !== undefined,
-    ede: opt === undefined ? [] : readEde(octets, opt),
-  };
-}
-
-function readEde(octets: Buffer, opt: WireRecord): { code: number; text: string }[] {
-  const found: { code: number; text: string }[] = [];
-  for (let at = opt.start; at < opt.end; ) {
-    const size = octets.readUInt16BE(at + 2);
-    if (octets.readUInt16BE(at) === 15) {
-      found.push({ code: octets.readUInt16BE(at + 4), text: octets.toString('utf8', at + 6, at + 4 + size) });
-    }
-    at += 4 + size;
-  }
-  return found;
-}
-
-function recordText(octets: Buffer, record: WireRecord): string {
-  const out = new Uint8Array(0x1_0000);
-  const size = expandRdata(octets, record.type, record.start, record.end, out, 0);
-  const rdata = Buffer.from(out.subarray(0, size));
-  return `${nameToText(record.owner)} ${record.ttl} ${typeToText(record.type)} ${rdataText(record.type, rdata)}`;
-}
-
-function rdataText(type: number, rdata: Buffer): string {
-  switch (type) {
-    case TYPE.A:
-      return rdata.join('.');
-    case TYPE.CNAME:
-    case TYPE.NS:
-    case TYPE.DNAME:
-      return nameToText(rdata);
-    case TYPE.SOA:
-      return `minimum ${rdata.readUInt32BE(rdata.length - 4)}`;
-    case TYPE.TXT:
-    case TYPE.HINFO:
-      return rdata.toString('latin1').replace(/[^ -~]/g, '|');
-    case TYPE.RRSIG:
-      return typeToText(rdata.readUInt16BE(0));
-    default:
-      return rdata.toString('hex');
-  }
+  return Buffer.concat([out, extra]);
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ask, bothUpstream, pause, reply, udpUpstream, upstreams, won } from './scripted.ts';
+import { ask, bothUpstream, PATIENT, pause, reply, udpUpstream, upstreams, won } from './scripted.ts';
 
 t.test('a truncated reply is asked again over TCP, from the same server', async (t) => {
   const { udp, tcp, server } = await bothUpstream(
@@ -30,10 +30,10 @@ t.test('truncated in the middle of a record', async (t) => {
 t.test('truncated, and TCP is closed: the next server at once', async (t) => {
   const first = await udpUpstream(t, (seen, send) => send(reply(seen, { truncated: true, address: null })));
   const second = await udpUpstream(t, (seen, send) => send(reply(seen, { address: 2 })));
-  const { forwarder } = upstreams(t, [first.server, second.server]);
+  const { forwarder } = upstreams(t, [first.server, second.server], { timing: PATIENT });
   const { outcome, elapsed } = await ask(forwarder, 'www.example.com');
   t.equal(won(outcome), 2);
-  t.ok(elapsed < 150, `${elapsed} ms`);
+  t.ok(elapsed < 1500, `${elapsed} ms`);
 });
 
 t.test('truncated over TCP too: unusable', async (t) => {
@@ -97,10 +97,10 @@ t.test('the right UDP reply may still come while TCP is asked', async (t) => {
 t.test('the wrong case, and TCP is closed: the next server, and the reply is not used', async (t) => {
   const first = await udpUpstream(t, (seen, send) => send(reply(seen, { fold: true, address: 66 })));
   const second = await udpUpstream(t, (seen, send) => send(reply(seen, { address: 2 })));
-  const { forwarder, events } = upstreams(t, [first.server, second.server]);
+  const { forwarder, events } = upstreams(t, [first.server, second.server], { timing: PATIENT });
   const { outcome, elapsed } = await ask(forwarder, 'a-name-of-many-letters.example.com');
   t.equal(won(outcome), 2);
-  t.ok(elapsed < 150, `${elapsed} ms`);
+  t.ok(elapsed < 1500, `${elapsed} ms`);
   t.same(
     events.filter((event) => event.kind === 'case-folding'),
     [],
@@ -117,7 +117,7 @@ t.test('the wrong case, and TCP is silent: the next server in time', async (t) =
   const { forwarder } = upstreams(t, [server, second.server]);
   const { outcome, elapsed } = await ask(forwarder, 'a-name-of-many-letters.example.com');
   t.equal(won(outcome), 2);
-  t.ok(elapsed < 450, `${elapsed} ms`);
+  t.ok(elapsed < 900, `${elapsed} ms`);
 });
 
 t.test('a forger who knows all but the case gets nowhere, while the server is silent', async (t) => {

@@ -98,5 +98,6 @@ t.test('servers that do anything: each question ends once, with its own answer o
   t.equal(wrong, 0);
   t.ok((outcomes.get('reply') ?? 0) > 1000, JSON.stringify([...outcomes]));
   t.ok(await until(() => forwarder.openSockets === 0), 'every socket is closed in the end');
+  t.equal(forwarder.inFlight, 0);
   t.comment(JSON.stringify({ ...Object.fromEntries(outcomes), ...forwarder.counters }));
 });

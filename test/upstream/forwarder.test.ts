@@ -99,12 +99,12 @@ t.test('a group that is gone still ends its stale questions, and leaves no strea
 t.test('health outlives a reload', async (t) => {
   const silent = await udpUpstream(t, mute);
   const second = await udpUpstream(t, good(2));
-  const { forwarder } = upstreams(t, [silent.server, second.server]);
+  const { forwarder } = upstreams(t, [silent.server, second.server], { timing: { backoff: 5000 } });
   await ask(forwarder, 'example.com');
+  const asked = silent.seen.length;
   forwarder.configure([group([{ ...silent.server }, { ...second.server }])]);
-  const { outcome, elapsed } = await ask(forwarder, 'example.com');
-  t.equal(won(outcome), 2);
-  t.ok(elapsed < 100, `${elapsed} ms`);
+  t.equal(won((await ask(forwarder, 'example.com')).outcome), 2);
+  t.equal(silent.seen.length, asked, 'the one that failed is not asked first again');
 });
 
 t.test('a server written twice is one', async (t) => {
@@ -132,7 +132,7 @@ t.test('sockets are bounded', async (t) => {
   clearInterval(watch);
   t.ok(most <= 20, `${most}`);
   t.equal(ended.filter(({ outcome }) => won(outcome) === 'network').length, 30);
-  for (const { outcome, elapsed } of ended) if (won(outcome) === 'network') t.ok(elapsed < 90);
+  for (const { outcome, elapsed } of ended) if (won(outcome) === 'network') t.ok(elapsed < 400);
   t.equal(
     ended.filter(({ outcome }) => won(outcome) === 'silent').length,
     20,
@@ -253,14 +253,15 @@ function run(t: { testdir(content: Record<string, string>): string }, script: st
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
+  let errors = '';
   child.stdout.on('data', (chunk) => {
     text += chunk;
   });
   child.stderr.on('data', (chunk) => {
-    text += chunk;
+    errors += chunk;
   });
-  return new Promise<{ text: string; code: number | null; elapsed: number }>((resolve) => {
-    child.on('close', (code) => resolve({ text, code, elapsed: performance.now() - start }));
+  return new Promise<{ text: string; errors: string; code: number | null; elapsed: number }>((resolve) => {
+    child.on('close', (code) => resolve({ text, errors, code, elapsed: performance.now() - start }));
   });
 }
 
@@ -275,16 +276,34 @@ t.test('an idle stream keeps no process alive, and a question in flight does', a
     { ...tls.server, protocol: 'tls', name: 'dns.example', ca: ca.pem },
     udp.server,
   ];
-  const { text, code, elapsed } = await run(
+  const { text, errors, code, elapsed } = await run(
     t,
     `for (const server of ${JSON.stringify(servers)}) {
        const forwarder = new Upstreams({ groups: [{ name: 'default', servers: [server], zones: [] }], isOurs: () => false });
        ask(forwarder, 'aaaa').then((outcome) => console.log(outcome.kind));
      }`,
   );
-  t.equal(code, 0, text);
+  t.equal(code, 0, errors);
   t.same(text.trim().split('\n'), ['reply', 'reply', 'reply']);
   t.ok(elapsed < 5000, `${elapsed} ms`);
+});
+
+t.test('a probe keeps no process alive', async (t) => {
+  const silent = await udpUpstream(t, mute);
+  const second = await udpUpstream(t, good(2));
+  const { text, errors, code, elapsed } = await run(
+    t,
+    `const servers = ${JSON.stringify([silent.server, second.server])};
+     const forwarder = new Upstreams({ groups: [{ name: 'default', servers, zones: [] }], isOurs: () => false,
+       timing: { firstRetry: 50, backoff: 50, probe: 20_000 } });
+     await ask(forwarder, 'aaaa');
+     await new Promise((resolve) => setTimeout(resolve, 100));
+     await ask(forwarder, 'bbbb');
+     console.log(forwarder.counters.probes, forwarder.openSockets);`,
+  );
+  t.equal(code, 0, errors);
+  t.equal(text.trim(), '1 1');
+  t.ok(elapsed < 10_000, `${elapsed} ms`);
 });
 
 t.test('no file descriptors left: questions fail, the process lives, and it works again', async (t) => {
@@ -292,7 +311,7 @@ t.test('no file descriptors left: questions fail, the process lives, and it work
     if (seen.name.toLowerCase().startsWith('good')) send(reply(seen));
   });
   const tcp = await tcpUpstream(t, good(1));
-  const { text, code } = await run(
+  const { text, errors, code } = await run(
     t,
     `const events = [];
      const make = (server) => new Upstreams({ groups: [{ name: 'default', servers: [server], zones: [] }], isOurs: () => false,
@@ -309,7 +328,7 @@ t.test('no file descriptors left: questions fail, the process lives, and it work
        later: later.kind, laterStream: laterStream.kind, events, open: udp.openSockets }));`,
     'ulimit -n 60; ',
   );
-  t.equal(code, 0, text);
+  t.equal(code, 0, errors);
   const seen = JSON.parse(text);
   t.ok(seen.silent > 0 && seen.network > 100, text);
   t.equal(seen.silent + seen.network, 200);

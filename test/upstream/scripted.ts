@@ -261,6 +261,9 @@ export function upstreams(
   return { forwarder, events };
 }
 
+/** For tests of what happens at once: the retry that would happen anyway is far away. */
+export const PATIENT = { firstRetry: 2500, minRetry: 2500, retries: [3000] };
+
 export interface Asked {
   readonly outcome: Outcome;
   /** Milliseconds. */

@@ -4,6 +4,7 @@ import {
   ask,
   closedPort,
   frame,
+  PATIENT,
   pause,
   reply,
   type Seen,
@@ -86,29 +87,29 @@ t.test('a connection that the server resets just when it is used again', async (
     if (connection === 1 && server.seen.length > 1) socket.resetAndDestroy();
     else send(reply(seen, { address: connection }));
   });
-  const { forwarder } = upstreams(t, [server.server]);
+  const { forwarder } = upstreams(t, [server.server], { timing: PATIENT });
   t.equal(won((await ask(forwarder, 'a.example.com')).outcome), 1);
   const { outcome, elapsed } = await ask(forwarder, 'b.example.com');
   t.equal(won(outcome), 2, 'asked again on a new one');
-  t.ok(elapsed < 150);
+  t.ok(elapsed < 1500);
 });
 
 t.test('a server that closes without an answer', async (t) => {
   const server = await tcpUpstream(t, (_seen, _send, socket) => socket.destroy());
-  const { forwarder } = upstreams(t, [server.server]);
+  const { forwarder } = upstreams(t, [server.server], { timing: PATIENT });
   const { outcome, elapsed } = await ask(forwarder, 'a.example.com');
   t.equal(won(outcome), 'network');
-  t.ok(elapsed < 150);
+  t.ok(elapsed < 1500);
   t.equal(forwarder.openSockets, 0);
 });
 
 t.test('nobody listens: the next server at once', async (t) => {
   const port = await closedPort(t);
   const server = await tcpUpstream(t, good(2));
-  const { forwarder } = upstreams(t, [{ ...server.server, port }, server.server]);
+  const { forwarder } = upstreams(t, [{ ...server.server, port }, server.server], { timing: PATIENT });
   const { outcome, elapsed } = await ask(forwarder, 'a.example.com');
   t.equal(won(outcome), 2);
-  t.ok(elapsed < 150);
+  t.ok(elapsed < 1500);
 });
 
 t.test('swapped IDs end the connection, and nobody gets the other answer', async (t) => {
@@ -120,11 +121,11 @@ t.test('swapped IDs end the connection, and nobody gets the other answer', async
     send(reply(held[1]!, { id: held[0]!.id, address: 66 }));
   });
   const second = await tcpUpstream(t, good(2));
-  const { forwarder } = upstreams(t, [swapping.server, second.server]);
+  const { forwarder } = upstreams(t, [swapping.server, second.server], { timing: PATIENT });
   const asked = await Promise.all([ask(forwarder, 'a.example.com'), ask(forwarder, 'b.example.com')]);
   for (const { outcome, elapsed } of asked) {
     t.equal(won(outcome), 2);
-    t.ok(elapsed < 150);
+    t.ok(elapsed < 1500);
   }
   t.ok(await until(() => swapping.sockets.size === 0), 'the connection is closed');
 });
@@ -144,12 +145,12 @@ for (const [what, answer] of Object.entries(broken)) {
   t.test(`the protocol is broken: ${what}`, async (t) => {
     const first = await tcpUpstream(t, (seen, _send, socket) => answer(seen, socket));
     const second = await tcpUpstream(t, good(2));
-    const { forwarder } = upstreams(t, [first.server, second.server]);
+    const { forwarder } = upstreams(t, [first.server, second.server], { timing: PATIENT });
     const { outcome, elapsed, accepted } = await ask(forwarder, 'www.example.com');
     t.equal(won(outcome), 2);
     t.equal(accepted, 1);
-    t.ok(elapsed < 150, `${elapsed} ms`);
-    const alone = upstreams(t, [first.server]);
+    t.ok(elapsed < 1500, `${elapsed} ms`);
+    const alone = upstreams(t, [first.server], { timing: PATIENT });
     t.equal(won((await ask(alone.forwarder, 'www.example.com')).outcome), 'refused');
     t.equal(alone.forwarder.openSockets, 0);
   });
@@ -182,19 +183,43 @@ t.test('a late reply is not taken for the answer to another question', async (t)
     else send(reply(seen, { address: 1 }));
   });
   const { forwarder } = upstreams(t, [server.server], {
-    timing: { firstRetry: 1000, minRetry: 1000, retries: [], end: 50 },
+    timing: { firstRetry: 5000, minRetry: 5000, retries: [], end: 500 },
+    streams: { inFlight: 20_000 },
   });
+  // So many that a new question would get one of their IDs if they were free again.
+  const many = 8000;
   const slow = await Promise.all(
-    Array.from({ length: 20 }, (_, i) => ask(forwarder, `slow${i}.example.com`)),
+    Array.from({ length: many }, (_, i) => ask(forwarder, `slow${i}.example.com`)),
   );
-  for (const { outcome } of slow) t.equal(won(outcome), 'silent');
+  t.ok(slow.every(({ outcome }) => won(outcome) === 'silent'));
+  t.ok(await until(() => held.length === many, 5000));
   const taken = new Set(server.seen.map((seen) => seen.id));
-  const next = Array.from({ length: 20 }, (_, i) => ask(forwarder, `n${i}.example.com`));
+  const next = Array.from({ length: 100 }, (_, i) => ask(forwarder, `n${i}.example.com`));
   for (const late of held) late();
   for (const { outcome } of await Promise.all(next)) t.equal(won(outcome), 1);
-  for (const seen of server.seen.slice(20))
-    t.notOk(taken.has(seen.id), 'an ID that is awaited is not given again');
+  t.equal(taken.size, many);
+  t.notOk(
+    server.seen.slice(many).some((seen) => taken.has(seen.id)),
+    'an ID whose reply may still come is not given again',
+  );
   t.equal(server.connections(), 1, 'the connection is still good');
+});
+
+t.test('a question that ends each connection is not asked for ever', async (t) => {
+  const server = await tcpUpstream(t, (seen, send, socket) => {
+    if (seen.name.startsWith('deadly')) setTimeout(() => socket.destroy(), 5);
+    else send(reply(seen, { address: 1 }));
+  });
+  const { forwarder } = upstreams(t, [server.server]);
+  let done = false;
+  const deadly = ask(forwarder, 'deadly.example.com');
+  deadly.then(() => {
+    done = true;
+  });
+  while (!done) await ask(forwarder, 'harmless.example.com');
+  t.equal(won((await deadly).outcome), 'network');
+  const times = server.seen.filter((seen) => seen.name.startsWith('deadly')).length;
+  t.ok(times > 1 && times <= 20, `${times} times`);
 });
 
 t.test('a connection that went dead is replaced by the retry', async (t) => {
@@ -205,10 +230,9 @@ t.test('a connection that went dead is replaced by the retry', async (t) => {
   t.equal(won((await ask(forwarder, 'a.example.com')).outcome), 1);
   const { outcome, elapsed } = await ask(forwarder, 'b.example.com');
   t.equal(won(outcome), 2, 'a new connection');
-  t.ok(elapsed < 450, `${elapsed} ms`);
+  t.ok(elapsed < 900, `${elapsed} ms`);
   const next = await ask(forwarder, 'c.example.com');
   t.equal(won(next.outcome), 2);
-  t.ok(next.elapsed < 100);
   t.ok(await until(() => server.sockets.size === 1), 'the dead one is closed');
 });
 
@@ -236,18 +260,21 @@ t.test('a peer that never reads: bounded buffers and connections, and every ques
   const server = await tcpUpstream(t, () => {});
   const { forwarder } = upstreams(t, [server.server], {
     timing: { end: 700, retries: [], firstRetry: 300, minRetry: 300 },
-    streams: { connections: 2, inFlight: 60_000, buffered: 20_000 },
+    streams: { connections: 1, inFlight: 60_000, buffered: 20_000 },
   });
   const first = ask(forwarder, 'a.example.com');
-  await until(() => server.sockets.size === 1);
+  t.ok(await until(() => server.seen.length === 1));
   for (const socket of server.sockets) socket.pause();
   const name = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.example.com`;
-  const asked: Promise<{ outcome: { kind: string } }>[] = [first];
-  for (let i = 0; i < 20_000; i++) asked.push(ask(forwarder, name));
+  const asked = [first];
+  // More than the kernel takes in, on both sides.
+  for (let i = 0; i < 50_000; i++) asked.push(ask(forwarder, name));
   const ended = await Promise.all(asked);
-  t.ok(ended.every(({ outcome }) => outcome.kind === 'failure'));
-  t.ok(server.connections() <= 2);
-  t.equal(forwarder.openSockets, 0, 'dead connections are closed');
+  const ends = (reason: string): number => ended.filter(({ outcome }) => won(outcome) === reason).length;
+  t.equal(ends('silent') + ends('network'), 50_001);
+  t.ok(ends('network') > 1000, `${ends('network')} found no room`);
+  t.equal(server.connections(), 1);
+  t.equal(forwarder.openSockets, 0, 'the dead connection is closed');
 });
 
 t.test('questions on one connection are bounded; more open another, up to the bound', async (t) => {

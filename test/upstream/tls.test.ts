@@ -7,6 +7,7 @@ import { authority, type Identity } from './certificates.ts';
 import {
   ask,
   type Ending,
+  PATIENT,
   pause,
   reply,
   type TcpScript,
@@ -137,13 +138,13 @@ for (const [what, make] of Object.entries(untrusted)) {
     });
     const { outcome, elapsed } = await ask(forwarder, 'www.example.com');
     t.equal(won(outcome), 8);
-    t.ok(elapsed < 370, `${elapsed} ms`);
+    t.ok(elapsed < 1500, `${elapsed} ms`);
     // A probe beside the second question fails as well; then the log is told why.
     await ask(forwarder, 'www.example.com');
     await pause(50);
     t.match(events, [{ kind: 'server-down', detail }]);
     t.equal(bad.seen.length, 0, 'nothing was asked of it');
-    const alone = upstreams(t, [{ ...bad.tls, ...server }]);
+    const alone = upstreams(t, [{ ...bad.tls, ...server }], { timing: PATIENT });
     t.equal(won((await ask(alone.forwarder, 'www.example.com')).outcome), 'network');
     t.equal(alone.forwarder.openSockets, 0);
     t.equal(bad.seen.length, 0);
@@ -215,11 +216,11 @@ t.test('a handshake that never ends', async (t) => {
   const { forwarder } = upstreams(t, [server, second.tls]);
   const { outcome, elapsed } = await ask(forwarder, 'www.example.com');
   t.equal(won(outcome), 8);
-  t.ok(elapsed < 450, `${elapsed} ms`);
+  t.ok(elapsed < 900, `${elapsed} ms`);
   const alone = upstreams(t, [server], { timing: { connect: 200 } });
   const failed = await ask(alone.forwarder, 'www.example.com');
   t.equal(won(failed.outcome), 'network');
-  t.ok(failed.elapsed < 400);
+  t.ok(failed.elapsed < 1500);
   t.equal(alone.forwarder.openSockets, 0);
 });
 
@@ -234,10 +235,12 @@ t.test('a server that speaks plain TCP, and one that resets in the handshake', a
   for (const listener of [talking, resetting]) {
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     t.teardown(() => listener.close());
-    const { forwarder } = upstreams(t, [{ ...server, port: (listener.address() as AddressInfo).port }]);
+    const { forwarder } = upstreams(t, [{ ...server, port: (listener.address() as AddressInfo).port }], {
+      timing: PATIENT,
+    });
     const { outcome, elapsed } = await ask(forwarder, 'www.example.com');
     t.equal(won(outcome), 'network');
-    t.ok(elapsed < 300);
+    t.ok(elapsed < 1500);
     t.equal(forwarder.openSockets, 0);
   }
 });

@@ -4,6 +4,7 @@ import { lowerName } from '../../src/wire/name.ts';
 import {
   ask,
   closedPort,
+  PATIENT,
   pause,
   question,
   reply,
@@ -16,11 +17,11 @@ import {
 
 t.test('a question and its reply', async (t) => {
   const server = await udpUpstream(t, (seen, send) => send(reply(seen, { address: 7 })));
-  const { forwarder } = upstreams(t, [server.server]);
+  const { forwarder } = upstreams(t, [server.server], { timing: PATIENT });
   const { outcome, elapsed, slow, accepted } = await ask(forwarder, question('www.example.com', 28));
   t.equal(won(outcome), 7);
   t.match(outcome, { kind: 'reply', verified: false });
-  t.ok(elapsed < 300);
+  t.ok(elapsed < 1500);
   t.equal(slow, null);
   t.equal(accepted, 1);
   t.equal(server.seen.length, 1);
@@ -177,10 +178,12 @@ t.test('a reply that comes late goes nowhere', async (t) => {
 
 t.test('nobody listens: ICMP ends the attempt at once', async (t) => {
   const port = await closedPort(t);
-  const { forwarder } = upstreams(t, [{ protocol: 'udp', host: '127.0.0.1', port, name: null, ca: null }]);
+  const { forwarder } = upstreams(t, [{ protocol: 'udp', host: '127.0.0.1', port, name: null, ca: null }], {
+    timing: PATIENT,
+  });
   const { outcome, elapsed } = await ask(forwarder, 'www.example.com');
   t.equal(won(outcome), 'network');
-  t.ok(elapsed < 300, `${elapsed} ms`);
+  t.ok(elapsed < 1500, `${elapsed} ms`);
   t.equal(forwarder.openSockets, 0);
 });
 
@@ -188,7 +191,6 @@ t.test('addresses that cannot be sent to', async (t) => {
   for (const [host, port] of [
     ['255.255.255.255', 53],
     ['fe80::1%nosuchdevice', 53],
-    ['dns.example', 53],
     ['127.0.0.1', 0],
     ['127.0.0.1', 70_000],
   ] as const) {
@@ -204,6 +206,20 @@ t.test('addresses that cannot be sent to', async (t) => {
   }
 });
 
+t.test('a server that is no address is not looked up', async (t) => {
+  for (const protocol of ['udp', 'tcp', 'tls'] as const) {
+    const { forwarder, events } = upstreams(
+      t,
+      [{ protocol, host: 'localhost', port: 53, name: null, ca: null }],
+      {
+        timing: { backoff: 0, maxBackoff: 0 },
+      },
+    );
+    for (let i = 0; i < 2; i++) t.equal(won((await ask(forwarder, 'www.example.com')).outcome), 'network');
+    t.match(events, [{ kind: 'server-down', detail: 'EINVAL' }], protocol);
+  }
+});
+
 t.test('many at once', async (t) => {
   const server = await udpUpstream(t, (seen, send) => send(reply(seen, { address: seen.octets[13]! & 0xf })));
   const { forwarder } = upstreams(t, [server.server]);
@@ -215,4 +231,5 @@ t.test('many at once', async (t) => {
     t.same(name, wire(`n${i}.example.com`), 'each its own');
   }
   t.equal(forwarder.openSockets, 0);
+  t.equal(forwarder.inFlight, 0);
 });

@@ -74,7 +74,7 @@ t.test('RFC 1035 §2.3.4: labels of 63 octets, names of 255', async (t) => {
 t.test('RFC 1035 §2.3.4: 255 octets by way of a pointer, and 256', async (t) => {
   const base = longName(254);
   // One label of one octet in front would be 256.
-  t.equal(read(Buffer.concat([base, Buffer.from([1, 0x62]), pointer(12)]), 12 + 254), 'name-length at 205');
+  t.equal(read(Buffer.concat([base, Buffer.from([1, 0x62]), pointer(12)]), 12 + 254), 'name-length at 204');
   const shorter = longName(253);
   const read255 = read(Buffer.concat([shorter, Buffer.from([1, 0x62]), pointer(12)]), 12 + 253);
   t.equal(read255, `0162${hex(shorter)}`);

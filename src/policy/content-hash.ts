@@ -1,0 +1,38 @@
+/** Two independent 32-bit hashes of a sequence. Operators' text alone goes in, so nobody gains from a collision. */
+export class ContentHash {
+  a = 0x811c9dc5;
+  b = 0x2545f491;
+
+  octets(octets: Uint8Array): void {
+    const size = octets.length;
+    let at = 0;
+    for (; at + 4 <= size; at += 4) {
+      this.#word(octets[at]! | (octets[at + 1]! << 8) | (octets[at + 2]! << 16) | (octets[at + 3]! << 24));
+    }
+    for (; at < size; at++) this.#word(octets[at]!);
+    this.#word(size);
+  }
+
+  text(text: string): void {
+    for (let i = 0; i < text.length; i++) this.#word(text.charCodeAt(i));
+    this.#word(text.length);
+  }
+
+  #word(word: number): void {
+    this.a = Math.imul(this.a ^ word, 0x01000193);
+    this.a ^= this.a >>> 15;
+    this.b = Math.imul(((this.b << 5) | (this.b >>> 27)) ^ word, 0x9e3779b1);
+  }
+}
+
+/** 16 hexadecimal digits for the content of a view: its sets' sums, dynamic ones weighed apart. */
+export function viewId(hashes: readonly [number, number][], sets: Uint32Array, dynamic: Uint8Array): string {
+  let a = 0;
+  let b = 0;
+  sets.forEach((set, i) => {
+    const factor = dynamic[i] === 1 ? 0x9e3779b1 : 1;
+    a = (a + Math.imul(hashes[set]![0], factor)) >>> 0;
+    b = (b + Math.imul(hashes[set]![1], factor)) >>> 0;
+  });
+  return a.toString(16).padStart(8, '0') + b.toString(16).padStart(8, '0');
+}

@@ -1,0 +1,110 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { parseDocument } from 'yaml';
+import { load } from '../../src/config/load.ts';
+import { jsonSchema } from '../../src/config/schema.ts';
+import { findAddress } from '../../src/policy/identity.ts';
+import { nameToText } from '../../src/wire/name.ts';
+import { NOW } from './harness.ts';
+
+const HOUSE = fileURLToPath(new URL('../../', import.meta.url));
+const CONFIG = join(HOUSE, 'config');
+const result = load(join(CONFIG, 'namegate.yaml'), { env: {}, now: NOW, salt: 7 });
+
+t.test('the default config is good; its warnings are those that cannot be avoided', async (t) => {
+  t.same(result.problems.map(({ code, severity }) => `${code} ${severity}`).sort(), [
+    'certificate-unused warning',
+    'shared-zone warning',
+    'stage-unreachable warning',
+  ]);
+  t.ok(result.snapshot);
+});
+
+t.test('it is good for years', async (t) => {
+  const later = load(join(CONFIG, 'namegate.yaml'), { env: {}, now: Date.UTC(2090, 0, 1) / 1000, salt: 7 });
+  t.equal(later.problems.length, 3);
+});
+
+t.test('it listens where the documentation says, and asks the system', async (t) => {
+  const { listen, upstreams, metrics, policy } = result.settings!;
+  t.same(listen, [
+    { protocol: 'udp', host: '127.0.0.1', port: 5300 },
+    { protocol: 'tcp', host: '127.0.0.1', port: 5300 },
+  ]);
+  t.same(upstreams, [{ name: 'default', servers: 'system', zones: [] }]);
+  t.same(metrics, { host: '127.0.0.1', port: 9153 });
+  t.equal(policy, join(CONFIG, 'policy'));
+});
+
+t.test('loopback has an identity, and a local name to try', async (t) => {
+  const { addresses, identities, locals } = result.snapshot!;
+  const four = findAddress(addresses, 4, 0x7f00_0001, 0, 0, 0);
+  t.equal(identities[four]?.name, 'this-machine');
+  t.equal(findAddress(addresses, 6, 0, 0, 0, 1), four);
+  t.equal(findAddress(addresses, 4, 0x0808_0808, 0, 0, 0), -1);
+  const local = [...locals.values()].find(({ name }) => nameToText(name) === 'hello.namegate.example');
+  t.match(local?.rrsets[0], { type: 1, rdata: [Uint8Array.of(192, 0, 2, 1)] });
+});
+
+t.test('every key of the language stands in it', async (t) => {
+  const written = new Set<string>();
+  const collect = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(collect);
+    else if (typeof value === 'object' && value !== null) {
+      for (const [key, inner] of Object.entries(value)) {
+        written.add(key);
+        collect(inner);
+      }
+    }
+  };
+  const files = readdirSync(join(CONFIG, 'policy')).filter((name) => name.endsWith('.yaml'));
+  let text = '';
+  for (const file of files) {
+    const source = readFileSync(join(CONFIG, 'policy', file), 'utf8');
+    text += source;
+    collect(parseDocument(source).toJS());
+  }
+  const known = new Set<string>();
+  const walk = (node: Record<string, unknown>): void => {
+    for (const [key, child] of Object.entries(
+      (node['properties'] ?? {}) as Record<string, Record<string, unknown>>,
+    )) {
+      known.add(key);
+      walk(child);
+    }
+    for (const child of [
+      node['items'],
+      node['additionalProperties'],
+      ...((node['anyOf'] ?? []) as unknown[]),
+    ]) {
+      if (typeof child === 'object' && child !== null) walk(child as Record<string, unknown>);
+    }
+  };
+  walk(jsonSchema('policy') as Record<string, unknown>);
+  // An audit would be a warning of its own: it is shown in a comment.
+  t.same(
+    [...known].filter((key) => !written.has(key)),
+    ['audit_until'],
+  );
+  t.match(text, /# .*`mode: audit` with `audit_until: /);
+  const kinds = new Set(result.snapshot!.rules.kind);
+  t.equal(kinds.size, 4, 'exact, family, star, globstar');
+});
+
+t.test('editors find the schemas', async (t) => {
+  const files = [
+    'namegate.yaml',
+    ...readdirSync(join(CONFIG, 'policy'))
+      .filter((name) => name.endsWith('.yaml'))
+      .map((name) => join('policy', name)),
+  ];
+  for (const file of files) {
+    const [, schema] = /^# yaml-language-server: \$schema=(\S+)$/m.exec(
+      readFileSync(join(CONFIG, file), 'utf8'),
+    )!;
+    const kind = file === 'namegate.yaml' ? 'server' : 'policy';
+    t.equal(relative(CONFIG, join(CONFIG, dirname(file), schema!)), `schemas/${kind}.schema.json`, file);
+  }
+});

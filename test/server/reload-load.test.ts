@@ -1,0 +1,120 @@
+import t from 'tap';
+import { ask, Client } from './client.ts';
+import { namegate, pause, until } from './namegate.ts';
+import { type Script, upstream } from './upstream.ts';
+
+/** Changes of policy while questions are under way. */
+
+const policyOf = (...names: string[]): string => `
+identities:
+  - name: job
+    owner: team
+    review_by: 2099-01-01
+    from: { addresses: [127.0.0.1] }
+    allow: [${names.map((name) => `{ name: "${name}", reason: test }`).join(', ')}]
+records:
+  - { name: local.example, type: A, data: 192.0.2.1 }
+`;
+
+const slow =
+  (ms: number): Script =>
+  ({ name }, to) =>
+    void setTimeout(() => to.reply({ answer: [`${name} 0 A 198.51.100.1`] }), ms);
+
+t.test('a question in flight whose approval goes: no answer; where it stays: the answer', async (t) => {
+  const up = await upstream(t, slow(900));
+  const server = await namegate(t, {
+    policy: policyOf('stays.example', 'goes.example', 'turns.example', 'local.example'),
+    servers: `["${up.url}"]`,
+  });
+  const asked = Promise.all([
+    ask(server, 'stays.example'),
+    ask(server, 'goes.example'),
+    ask(server, 'goes.example', { over: 'tcp' }),
+    ask(server, 'turns.example'),
+  ]);
+  await until(() => up.seen.length === 3);
+  server.write(
+    'policy/test.yaml',
+    `${policyOf('stays.example', 'turns.example', 'local.example')}  - { name: turns.example, type: A, data: 192.0.2.7 }\n`,
+  );
+  await server.logged('policy-loaded');
+  const [stays, goes, overTcp, turns] = await asked;
+  t.match(stays, { rcode: 'NOERROR', answer: [{ data: '198.51.100.1' }] });
+  for (const reply of [goes, overTcp]) {
+    t.equal(reply.rcode, 'NXDOMAIN');
+    t.same(reply.answer, []);
+    t.match(reply.opt?.ede, [{ code: 15 }]);
+  }
+  t.match(turns, { rcode: 'NOERROR', answer: [{ data: '192.0.2.7' }] }, 'as the new policy has it');
+  await server.stop(t);
+});
+
+t.test('an identity that goes while its question is in flight, and comes back', async (t) => {
+  const up = await upstream(t, slow(700));
+  const policy = policyOf('a.example', 'local.example');
+  const server = await namegate(t, { policy, servers: `["${up.url}"]` });
+  const first = ask(server, 'a.example');
+  await until(() => up.seen.length === 1);
+  server.write('policy/test.yaml', policy.replace('127.0.0.1', '127.0.0.9'));
+  await server.logged('policy-loaded');
+  const reply = await first;
+  t.equal(reply.rcode, 'NXDOMAIN');
+  t.match(reply.opt?.ede, [{ code: 15, text: '' }], 'it is unknown now');
+  server.write('policy/test.yaml', policy);
+  await server.logged('policy-loaded', 2);
+  t.equal((await ask(server, 'a.example')).rcode, 'NOERROR');
+  await server.stop(t);
+});
+
+t.test('20 reloads under load: no question is lost, fails, or is answered by half a policy', async (t) => {
+  const up = await upstream(t, slow(15));
+  const always = ['local.example', '*.forward.example', 'cached.example'];
+  const server = await namegate(t, { policy: policyOf(...always), servers: `["${up.url}"]` });
+  const clients = await Promise.all([
+    Client.open(server, 'udp'),
+    Client.open(server, 'udp'),
+    Client.open(server, 'tcp'),
+  ]);
+  let running = true;
+  let asked = 0;
+  let slowest = 0;
+  const wrong: string[] = [];
+  const worker = async (client: Client, number: number): Promise<void> => {
+    for (let i = 0; running; i++) {
+      const name = ['local.example', `n${number}-${i}.forward.example`, 'cached.example', 'denied.example'][
+        i % 4
+      ]!;
+      const from = performance.now();
+      try {
+        const reply = await client.ask(name, {}, 3000);
+        const wanted = name === 'denied.example' ? 'NXDOMAIN' : 'NOERROR';
+        if (reply.rcode !== wanted || (wanted === 'NOERROR' && reply.answer.length !== 1))
+          wrong.push(`${name}: ${reply.rcode}`);
+      } catch (error) {
+        wrong.push(String(error));
+      }
+      asked++;
+      slowest = Math.max(slowest, performance.now() - from);
+    }
+  };
+  const workers = clients.flatMap((client, i) =>
+    Array.from({ length: 6 }, (_, j) => worker(client, 10 * i + j)),
+  );
+  for (let i = 1; i <= 20; i++) {
+    // A policy that takes some time to compile.
+    const more = Array.from({ length: 400 }, (_, j) => `n${i}-${j}.more.example`);
+    if (i % 5 === 0) server.write('policy/test.yaml', 'identities: [');
+    else server.replace('policy/test.yaml', policyOf(...always, ...more));
+    if (i % 4 === 0) server.kill('SIGHUP');
+    await pause(150);
+  }
+  running = false;
+  await Promise.all(workers);
+  for (const client of clients) client.close();
+  t.same(wrong.slice(0, 10), []);
+  t.ok(asked > 2000, `${asked} questions`);
+  t.ok(server.events('policy-loaded').length >= 10, `${server.events('policy-loaded').length} policies`);
+  t.ok(slowest < 1000, 'nobody waits long', { slowest });
+  await server.stop(t);
+});
