@@ -169,7 +169,10 @@ export const dnsdist: Contestant = {
   },
 };
 
-export function dnsdistConfig({ port, upstream }: Omit<Setup, 'folder'>, approved: readonly string[]): string {
+export function dnsdistConfig(
+  { port, upstream }: Omit<Setup, 'folder'>,
+  approved: readonly string[],
+): string {
   const tls =
     upstream.ca === null
       ? ''
@@ -206,7 +209,10 @@ export const dnsmasq: Contestant = {
   },
 };
 
-export function dnsmasqConfig({ port, upstream }: Omit<Setup, 'folder'>, approved: readonly string[]): string {
+export function dnsmasqConfig(
+  { port, upstream }: Omit<Setup, 'folder'>,
+  approved: readonly string[],
+): string {
   return `listen-address=127.0.0.1
 port=${port}
 bind-interfaces

@@ -41,7 +41,18 @@ export async function burst(options: Burst, output: string): Promise<BurstResult
 
 function command({ port, transport, questions, seconds, once, edns }: Burst): string[] {
   const more = ['-v', ...(once ? ['-n', '1'] : []), ...(edns ? ['-e'] : [])];
-  const where = ['-s', '127.0.0.1', '-p', String(port), '-m', transport, '-d', questions, '-l', String(seconds)];
+  const where = [
+    '-s',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '-m',
+    transport,
+    '-d',
+    questions,
+    '-l',
+    String(seconds),
+  ];
   return ['dnsperf', ...where, ...SHAPE, ...more];
 }
 

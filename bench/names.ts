@@ -22,8 +22,11 @@ export function wildcardZone(): string {
 }
 
 function soa(zone: string): string[] {
-  return ['$TTL 3600', `${zone}. SOA ns.${zone}. host.${zone}. 1 3600 600 86400 300`, `${zone}. NS ns.${zone}.`]
-    .concat(`ns.${zone}. A 192.0.2.53`);
+  return [
+    '$TTL 3600',
+    `${zone}. SOA ns.${zone}. host.${zone}. 1 3600 600 86400 300`,
+    `${zone}. NS ns.${zone}.`,
+  ].concat(`ns.${zone}. A 192.0.2.53`);
 }
 
 /** Deterministic pseudo-random numbers (xorshift32): the loads of two runs are the same. */

@@ -61,7 +61,8 @@ export function start(command: readonly string[], options: StartOptions = {}): D
     child.kill('SIGKILL');
   };
   process.once('exit', kill);
-  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+  const ended = (): boolean =>
+    child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
   return {
     pid: child.pid ?? 0,
     log: () => log,

@@ -50,7 +50,7 @@ zone:
 `;
 }
 
-/** Unbound as a server over TLS. It answers the wildcard zone from its own configuration. */
+/** Unbound as a server over TLS. It answers the wildcard zone from its own configuration, and asks nobody. */
 export async function startTlsUpstream(folder: string, core: number): Promise<Upstream> {
   const at = join(folder, 'tls-upstream');
   mkdirSync(at);
@@ -87,6 +87,7 @@ export function tlsUpstreamConfig(
   incoming-num-tcp: 100
   module-config: "iterator"
   access-control: 127.0.0.0/8 allow
+  local-zone: "." refuse
   local-zone: "${WILDCARD_ZONE}." redirect
   local-data: "${WILDCARD_ZONE}. 3600 A 192.0.2.1"
 remote-control:

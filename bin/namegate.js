@@ -56,29 +56,33 @@ function findProgram() {
 /** Path of a Node that can run the program, or null after saying what to do. */
 function findRuntime() {
   const name = PACKAGES[`${process.platform}-${process.arch}`];
-  let why = `there is no packaged Node for ${process.platform} ${process.arch}`;
+  let why = `there is no packaged Node for ${process.platform} ${process.arch}.`;
   if (name !== undefined) {
-    try {
-      const binary = join(
-        dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)),
-        'bin',
-        'node',
-      );
-      const trial = spawnSync(binary, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-      if (trial.status === 0) return binary;
-      why = `${binary} does not start: ${(trial.stderr || trial.error?.message || trial.signal || '').trim()}`;
-      if (why.includes('libatomic')) why += '\nOn Debian and Ubuntu, `apt-get install libatomic1` brings it.';
-    } catch {
-      why = `the optional package ${name} is not installed (was npm told to omit optional packages?)`;
-    }
+    const binary = findBinary(name);
+    const trial = binary === null ? null : spawnSync(binary, ['--version'], { encoding: 'utf8' });
+    if (trial?.status === 0) return binary;
+    const said = trial === null ? '' : (trial.stderr || trial.error?.message || `${trial.signal}`).trim();
+    why =
+      trial === null
+        ? `the optional package ${name} is not installed: run \`npm ci\` or \`npm install\` without --omit=optional.`
+        : `the packaged Node does not start: ${said}`;
+    if (said.includes('libatomic')) why += '\nOn Debian and Ubuntu, `apt-get install libatomic1` brings it.';
   }
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return process.execPath;
   refuse(
-    `${why}\nThe Node that runs this command is ${process.version}; namegate needs ${OLDEST.join('.')} or newer.\n` +
-      'Install again with optional packages (`npm ci`, `npm install`), or run this command with a newer Node.',
+    `${why}\nOr run this command with Node ${OLDEST.join('.')} or newer; this one is ${process.versions.node}.`,
   );
   return null;
+}
+
+/** Path of the binary in a platform package, or null where that is not installed. */
+function findBinary(name) {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), 'bin', 'node');
+  } catch {
+    return null;
+  }
 }
 
 function refuse(text) {

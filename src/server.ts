@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult, load } from './config/load.ts';
+import { isOurs, machineAddresses } from './config/ourselves.ts';
 import { type Loading, loadInThread } from './config/thread.ts';
 import { FileWatch } from './config/watch.ts';
 import { RateLimits } from './listen/limits.ts';
@@ -14,7 +15,9 @@ import { renewable } from './policy/renewable.ts';
 import type { Snapshot } from './policy/snapshot.ts';
 import type { Log } from './report/log.ts';
 import { StoryObserver } from './report/observer.ts';
+import { tellProblems } from './report/problems.ts';
 import { Readiness } from './report/readiness.ts';
+import { RestartNeeds } from './report/restart.ts';
 import { StatusServer } from './report/status.ts';
 import { groupRouter, type InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
@@ -35,8 +38,6 @@ export interface ServerOptions {
   readonly log: Log;
   /** 32 random bits for hash tables, the same for every load. */
   readonly salt: number;
-  /** Called with every load that found problems, warnings included. */
-  readonly onProblems: (result: LoadResult) => void;
 }
 
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
@@ -54,7 +55,7 @@ export class Server {
   readonly #listeners: Listener[];
   readonly #status: StatusServer | null;
   readonly #groupIds = new Map<string, number>();
-  #settings: Settings;
+  readonly #restart: RestartNeeds;
   #snapshot: Snapshot;
   #loading: Loading | null = null;
   /** Why another load is wanted when this one is done. */
@@ -70,7 +71,7 @@ export class Server {
     const { settings } = first;
     this.#options = options;
     this.#log = options.log;
-    this.#settings = settings;
+    this.#restart = new RestartNeeds(settings);
     this.#snapshot = first.snapshot;
     this.#hash = first.hash;
     this.#files = first.files;
@@ -78,7 +79,7 @@ export class Server {
     this.#upstreams = new Upstreams({
       groups: settings.upstreams,
       maxSockets: Math.max(4096, settings.limits.inFlight),
-      isOurs: (host, port) => settings.listen.some((own) => isSame(own, host, port)),
+      isOurs: (host, port) => isOurs(settings.listen, host, port, machineAddresses()),
       onEvent: (event) => this.#tellUpstream(event),
     });
     const inForce = this.#inForce(first);
@@ -136,7 +137,10 @@ export class Server {
       onError: (error) =>
         this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
     });
-    this.#renewTimer = setInterval(() => this.#renewals.tick(performance.now(), CLOCK.epoch()), RENEWAL_TICK_MS);
+    this.#renewTimer = setInterval(
+      () => this.#renewals.tick(performance.now(), CLOCK.epoch()),
+      RENEWAL_TICK_MS,
+    );
     this.#renewTimer.unref();
     this.#giveBackMemory();
     this.readiness.clear('starting');
@@ -181,19 +185,19 @@ export class Server {
     this.#files = result.files;
     if (result.hash === this.#hash) return;
     this.#hash = result.hash;
-    if (result.problems.length > 0) this.#options.onProblems(result);
+    tellProblems(this.#log, result.problems);
     if (!isLoaded(result)) {
       const errors = result.problems.filter(({ severity }) => severity === 'error');
       this.readiness.reloadFailed(CLOCK.epoch(), errors);
       this.#log.error('reload-failed', 'the change is not in force: the last good policy stays', {
         why,
         problems: errors.length,
-        first: errors[0],
       });
       return;
     }
-    this.#tellRestart(result.settings);
-    this.#settings = { ...result.settings, ...fixedUntilRestart(this.#settings) };
+    for (const key of this.#restart.changed(result.settings)) {
+      this.#log.warn('restart-needed', `the change of ${key} needs a restart; the old value stays`, { key });
+    }
     this.#upstreams.configure(result.settings.upstreams);
     const inForce = this.#inForce(result);
     this.#resolver.swap(inForce);
@@ -265,9 +269,7 @@ export class Server {
     const names = renew === null ? [] : renewable(snapshot, renew.names, renew.max, now).slice(0, renew.max);
     this.#renewals.configure(names, inForce);
     this.readiness.setAudit(
-      snapshot.identities
-        .filter(({ auditUntil }) => auditUntil > now)
-        .map(({ name, auditUntil }) => ({ identity: name, until: auditUntil })),
+      snapshot.identities.map(({ name, auditUntil }) => ({ identity: name, until: auditUntil })),
     );
   }
 
@@ -318,35 +320,9 @@ export class Server {
     const grave = kind === 'server-down' || kind === 'sockets-exhausted';
     this.#log[grave ? 'warn' : 'info'](event_, `upstream: ${kind}`, { kind, ...fields });
   }
-
-  #tellRestart(next: Settings): void {
-    const now = fixedUntilRestart(this.#settings);
-    for (const [key, value] of Object.entries(fixedUntilRestart(next))) {
-      if (JSON.stringify(value) === JSON.stringify(now[key as keyof typeof now])) continue;
-      this.#log.warn('restart-needed', `the change of ${key} needs a restart; the old value stays`, { key });
-    }
-  }
-}
-
-/** What sockets and memory were made from at the start. */
-function fixedUntilRestart({
-  listen,
-  metrics,
-  state,
-  log,
-}: Settings): Pick<Settings, 'listen' | 'metrics' | 'state' | 'log'> {
-  return { listen, metrics, state, log };
 }
 
 const CLOCK: Clock = {
   monotonic: () => performance.now(),
   epoch: () => Date.now() / 1000,
 };
-
-/** Whether asking that address and port would ask ourselves. */
-function isSame(own: ListenSetting, host: string, port: number): boolean {
-  if (own.port !== port) return false;
-  if (own.host === host) return true;
-  const loopback = host === '::1' || host.startsWith('127.');
-  return (own.host === '0.0.0.0' || own.host === '::') && loopback;
-}

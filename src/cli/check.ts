@@ -72,7 +72,7 @@ function text(terminal: Terminal, { problems, sources, snapshot }: LoadResult, n
   const warnings = problems.length - errors;
   if (snapshot !== null) {
     if (lines.length > 0) lines.push('');
-    lines.push(...patternLines(terminal, snapshot), '');
+    lines.push(patternLines(terminal, snapshot).join('\n'), '');
     const { identities, rules, views } = snapshot;
     const audited = identities.filter(({ auditUntil }) => auditUntil > now);
     for (const { name, auditUntil } of audited) {

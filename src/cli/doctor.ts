@@ -5,7 +5,7 @@ import { isError } from '../policy/problem.ts';
 import type { ListenSetting } from '../resolve/settings.ts';
 import { bad, type Finding } from './finding.ts';
 import { identify } from './identify.ts';
-import { listenerTarget } from './listener-target.ts';
+import { isHere, listenerTarget } from './listener-target.ts';
 import { askNameservers, isNamegate, nameserverFindings } from './nameservers.ts';
 import { complainProblems } from './problems.ts';
 import { readStubConfig } from './resolv-conf.ts';
@@ -108,7 +108,7 @@ export async function examine(around: Surroundings): Promise<Finding[]> {
   const listener = listenerTarget(around.listen, 'udp');
   const [servers, own, probed] = await Promise.all([
     askNameservers(hosts, around.port, PATIENCE),
-    listener === null ? null : identify(listener, 'udp', PATIENCE),
+    listener === null || !isHere(listener.host) ? null : identify(listener, 'udp', PATIENCE),
     probeFindings(around.probes, PATIENCE),
   ]);
   const findings: Finding[] = [];

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import type { ListenSetting } from '../resolve/settings.ts';
 import type { Transport } from './exchange.ts';
 import type { Target } from './target.ts';
@@ -15,3 +16,10 @@ const UNSPECIFIED = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
 ]);
+
+/** Whether an address is one of this machine's own: asking there leaves nothing. */
+export function isHere(host: string): boolean {
+  if (host === '::1' || /^127\./.test(host)) return true;
+  const interfaces = Object.values(networkInterfaces());
+  return interfaces.some((list) => list?.some(({ address }) => address === host));
+}

@@ -43,7 +43,7 @@ function blastLine({ rule, matches, bits }: Blast): string {
 }
 
 function restLine(snapshot: Snapshot, rules: readonly number[]): string {
-  const most = Math.max(...rules.map((rule) => blastRadius(snapshot, rule).bits));
+  const most = rules.reduce((bits, rule) => Math.max(bits, blastRadius(snapshot, rule).bits), 0);
   return `  ${count(rules.length, 'more pattern')}; a question can carry up to ${most} bits`;
 }
 

@@ -3,6 +3,7 @@ import { isLoaded, load } from '../config/load.ts';
 import { TextFault } from '../config/problems.ts';
 import { parseDuration } from '../config/units.ts';
 import { isError } from '../policy/problem.ts';
+import { FLAG, messageFlags } from '../wire/header.ts';
 import { typeFromText, typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
 import { type Exchanged, exchange, type Transport } from './exchange.ts';
@@ -119,25 +120,25 @@ interface Result extends Asked {
 }
 
 async function ask(message: Buffer, server: Target, transport: Transport, timeout: number): Promise<Asked> {
-  const first = asked(await exchange(message, server, transport, timeout), transport);
-  if (transport === 'tcp' || typeof first.reply === 'string' || !isCut(first.reply, first.size, message)) {
-    return first;
-  }
+  const got = await exchange(message, server, transport, timeout);
+  const first = asked(got, transport);
+  if (transport === 'tcp' || got.kind === 'failure') return first;
+  const truncated = (messageFlags(got.octets) & FLAG.TC) !== 0;
+  if (!truncated && !isReasonCut(first.reply, got.octets, message)) return first;
   const second = asked(await exchange(message, server, 'tcp', timeout), 'tcp');
-  const keepFirst = typeof second.reply === 'string' && !first.reply.flags.includes('tc');
-  return keepFirst ? first : { ...second, truncated: true };
+  // Half a reason is better than none; what was truncated is no answer.
+  return typeof second.reply === 'string' && !truncated ? first : { ...second, truncated: true };
 }
 
-/** TC, or a reason that namegate may have cut: over UDP its denials stay within three times the question. */
-function isCut({ flags, ede }: Reply, size: number, message: Buffer): boolean {
+/** namegate keeps its denials over UDP within three times the question: a reason that fills this may have been cut. */
+function isReasonCut(reply: Reply | string, octets: Buffer, message: Buffer): boolean {
   // The cut leaves up to three octets free, so as not to split a UTF-8 sequence.
-  return flags.includes('tc') || (ede.length > 0 && size + 3 >= 3 * message.length);
+  return typeof reply !== 'string' && reply.ede.length > 0 && octets.length + 3 >= 3 * message.length;
 }
 
-function asked(got: Exchanged, transport: Transport): Asked & { readonly size: number } {
-  if (got.kind === 'failure') return { transport, truncated: false, reply: got.reason, elapsed: 0, size: 0 };
-  const { octets, elapsed } = got;
-  return { transport, truncated: false, reply: readReply(octets), elapsed, size: octets.length };
+function asked(got: Exchanged, transport: Transport): Asked {
+  if (got.kind === 'failure') return { transport, truncated: false, reply: got.reason, elapsed: 0 };
+  return { transport, truncated: false, reply: readReply(got.octets), elapsed: got.elapsed };
 }
 
 function report({ server, transport, truncated, reply, elapsed, name, type }: Result): object {

@@ -51,16 +51,7 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   }
   const took = Math.round(performance.now() - started);
   const log = createLog(result.settings.log.level);
-  server = new Server(
-    {
-      serverFile: file,
-      env: process.env,
-      log,
-      salt,
-      onProblems: ({ problems, sources }) => complainProblems(terminal, problems, sources),
-    },
-    result,
-  );
+  server = new Server({ serverFile: file, env: process.env, log, salt }, result);
   try {
     await server.start();
   } catch (error) {
@@ -75,10 +66,13 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   return EXIT_GOOD;
 }
 
-/** Resolves with the first signal to end. One that comes while the server starts still drains. */
+/**
+ * Resolves with the first signal to end. One that comes while the server starts still drains; later ones change nothing,
+ * for the drain has an end.
+ */
 function untilSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
   });
 }
 

@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { compile } from '../policy/compile.ts';
 import type { PolicyInput } from '../policy/input.ts';
@@ -8,6 +7,7 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import type { Settings } from '../resolve/settings.ts';
 import { FileReader, reportUnread } from './files.ts';
 import { Lists } from './lists.ts';
+import { machineAddresses } from './ourselves.ts';
 import { readPolicyFile } from './policy-file.ts';
 import { policySchema } from './policy-schema.ts';
 import { MAX_PROBLEMS, Problems, sortProblems } from './problems.ts';
@@ -254,12 +254,6 @@ function capped(problems: readonly Problem[]): Problem[] {
     const message = `more than ${MAX_PROBLEMS} problems in this file; the rest is not shown`;
     return [{ ...problem, code: 'problems-more', message, fix: 'mend the first ones' }];
   });
-}
-
-function machineAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map(({ address }) => address.split('%', 1)[0]!),
-  );
 }
 
 /** Deeply; what is in typed arrays cannot be frozen, and is not written to. */

@@ -14,7 +14,7 @@ export function reachOf(octets: Uint8Array, at: number, size: 4 | 16): number {
   const w1 = wordAt(octets, at + 4);
   const w2 = wordAt(octets, at + 8);
   const w3 = wordAt(octets, at + 12);
-  if (w0 === 0 && w1 === 0 && w2 === 0 && w3 <= 1) return REACH.SPECIAL;
+  if (isOwn(w0, w1, w2, w3)) return REACH.SPECIAL;
   const inside = carried(w0, w1, w2, w3);
   if (inside >= 0) return reachOf4(inside);
   if (w0 === 0xfd00_0ec2 && w1 === 0 && w2 === 0 && w3 === 0x254) return REACH.SPECIAL;
@@ -29,10 +29,16 @@ export function reachOf(octets: Uint8Array, at: number, size: 4 | 16): number {
  * NAT64's well-known prefix (RFC 6052 §2.1) and its local-use one (RFC 8215) with the address in the last 32 bits.
  */
 function carried(w0: number, w1: number, w2: number, w3: number): number {
+  if (isOwn(w0, w1, w2, w3)) return -1;
   if (w0 === 0 && w1 === 0 && (w2 === 0xffff || w2 === 0)) return w3;
   if (w0 >>> 16 === 0x2002) return ((w0 << 16) | (w1 >>> 16)) >>> 0;
   if (w0 === 0x0064_ff9b && ((w1 === 0 && w2 === 0) || w1 >>> 16 === 1)) return w3;
   return -1;
+}
+
+/** `::` and `::1` look like compatible addresses, and carry none (RFC 4291 §2.5.2 and §2.5.3). */
+function isOwn(w0: number, w1: number, w2: number, w3: number): boolean {
+  return w0 === 0 && w1 === 0 && w2 === 0 && w3 <= 1;
 }
 
 function reachOf4(w: number): number {

@@ -66,9 +66,10 @@ function wildcardBits(room: number, labels: number, length: number): number {
   for (let count = 1; count <= Math.min(labels, room >> 1); count++) {
     const next = new Float64Array(room + 1);
     const top = Math.min(room, count * (length + 1));
-    let sum = 0;
     for (let n = 2; n <= top; n++) {
-      sum += ways[n - 2]! - (ways[n - 2 - length] ?? 0);
+      // Added up anew each time: a running sum would lose the small numbers at the far end, which weigh most.
+      let sum = 0;
+      for (let used = Math.max(0, n - 1 - length); used <= n - 2; used++) sum += ways[used]!;
       next[n] = sum / OCTETS;
       all[n]! += next[n]!;
     }

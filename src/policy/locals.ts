@@ -30,7 +30,8 @@ export function compileLocals(
   }
   const redirects = new Map<number, RedirectInput>();
   for (const redirect of input.redirects) {
-    if (!checkSpecial(redirect, problems)) continue;
+    if (!checkSpecial(redirect, problems) || !checkSpecial({ ...redirect, name: redirect.to }, problems))
+      continue;
     const node = book.tree.insert(redirect.name);
     const text = nameToText(redirect.name);
     const taken = redirects.get(node);

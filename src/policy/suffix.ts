@@ -27,15 +27,17 @@ export const SUFFIX = {
  * else `own`.
  */
 export function zoneKind(base: Uint8Array, table: SuffixTable): 'public' | 'shared' | 'own' {
-  const labels = nameToText(base).split('.');
-  let shared = ((table.get(labels.join('.')) ?? 0) & SUFFIX.ABOVE_PRIVATE) !== 0;
-  for (let i = 0; i < labels.length; i++) {
-    const flags = table.get(labels.slice(i).join('.')) ?? 0;
-    const parent = table.get(labels.slice(i + 1).join('.')) ?? 0;
+  /** The base and its ancestors, the root not among them. */
+  const names: string[] = [];
+  for (let at = 0; base[at] !== 0; at += 1 + base[at]!) names.push(nameToText(base.subarray(at)));
+  let shared = ((table.get(names[0]!) ?? 0) & SUFFIX.ABOVE_PRIVATE) !== 0;
+  for (let i = 0; i < names.length; i++) {
+    const flags = table.get(names[i]!) ?? 0;
+    const parent = table.get(names[i + 1] ?? '') ?? 0;
     if ((flags & SUFFIX.EXCEPTION) !== 0) break;
     const listed = (flags & SUFFIX.ICANN) !== 0 || (parent & SUFFIX.ICANN_BELOW) !== 0;
     // A name of one label that the list does not know is a suffix by its default rule `*`.
-    if (i === 0 && (listed || labels.length === 1)) return 'public';
+    if (i === 0 && (listed || names.length === 1)) return 'public';
     // `*.ck` makes every name under ck a suffix, and ck, a rule's parent, too.
     if (i === 0 && (flags & SUFFIX.ICANN_BELOW) !== 0) return 'public';
     if ((flags & (SUFFIX.PRIVATE | SUFFIX.PRIVATE_BELOW)) !== 0) shared = true;

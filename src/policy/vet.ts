@@ -88,7 +88,7 @@ export function checkUnapproved(
   for (const { to } of input.redirects) told.add(nameToText(to));
   const check = (code: string, name: Uint8Array, at: Position): void => {
     const text = nameToText(name);
-    if (told.has(text)) return;
+    if (told.has(text) || specialAt(name) !== null) return;
     told.add(text);
     const subject = { name, labels, labelCount: labelOffsets(name, labels) };
     if (snapshot.views.some((view) => approvesName(snapshot, view, subject, now))) return;

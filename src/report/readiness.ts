@@ -33,8 +33,14 @@ export interface ReadinessReport {
 /** Whether clients should be sent here, and what an operator should know. Begins not ready, for the reason `starting`. */
 export class Readiness {
   readonly #reasons = new Map<string, string>([['starting', 'the server is starting']]);
-  #audit: ReadinessReport['audit'] = [];
+  readonly #now: () => number;
+  #audit: readonly AuditIdentity[] = [];
   #reload: ReadinessReport['reload'] = null;
+
+  /** `now`: seconds since 1970. */
+  constructor(now: () => number = () => Date.now() / 1000) {
+    this.#now = now;
+  }
 
   get ready(): boolean {
     return this.#reasons.size === 0;
@@ -49,8 +55,9 @@ export class Readiness {
     this.#reasons.delete(code);
   }
 
+  /** All that the policy in force says; those that have ended are left out by themselves. */
   setAudit(identities: readonly AuditIdentity[]): void {
-    this.#audit = identities.map(({ identity, until }) => ({ identity, until: isoSeconds(until) }));
+    this.#audit = identities;
   }
 
   /** A change was refused at `at` (seconds since 1970); the last good policy stays in force. */
@@ -63,10 +70,14 @@ export class Readiness {
   }
 
   report(): ReadinessReport {
+    const now = this.#now();
     return {
       ready: this.ready,
       reasons: Array.from(this.#reasons, ([code, text]) => ({ code, text })),
-      audit: this.#audit,
+      // Audit ends by itself, without a reload.
+      audit: this.#audit
+        .filter(({ until }) => until > now)
+        .map(({ identity, until }) => ({ identity, until: isoSeconds(until) })),
       reload: this.#reload,
     };
   }

@@ -35,6 +35,8 @@ export function clean(octets: Buffer, name: Uint8Array, type: number, verified: 
   const message = readMessage(octets);
   if (message instanceof WireError) return null;
   const rcode = message.flags & RCODE_MASK;
+  // No other code is an answer, and none may reach a client.
+  if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return null;
   const kept = new Kept(message);
   const end = followChain(kept, name, type);
   if (end === null) return null;

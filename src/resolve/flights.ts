@@ -1,6 +1,6 @@
 import type { Answer, AnswerStore, Entry } from './answer.ts';
 import { clean } from './clean.ts';
-import type { Clock, Forwarder, Outcome, UpstreamQuestion } from './ports.ts';
+import type { Clock, Forwarder, Observer, Outcome, UpstreamQuestion } from './ports.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;
@@ -25,16 +25,18 @@ export class Flights {
   readonly #forwarder: Forwarder;
   readonly #store: AnswerStore;
   readonly #clock: Clock;
+  readonly #observer: Pick<Observer, 'bug'>;
   readonly #flights = new Map<string, Flight>();
   /** Entries that we renew; they are not the store's to evict. */
   readonly #renewed = new Map<string, Entry>();
   #maxTtl = 86_400;
   #serveStale = 3600;
 
-  constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock) {
+  constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock, observer: Pick<Observer, 'bug'>) {
     this.#forwarder = forwarder;
     this.#store = store;
     this.#clock = clock;
+    this.#observer = observer;
   }
 
   /** Seconds that an answer is fresh at most, and stale at most. */
@@ -98,7 +100,7 @@ export class Flights {
     let cleaned: Answer | null = null;
     this.#forwarder.ask(question, {
       accept: (message, verified) => {
-        cleaned = clean(message, question.name, question.type, verified);
+        cleaned = this.#clean(message, question, verified);
         return cleaned !== null;
       },
       slow: () => this.#slow(key, flight),
@@ -107,6 +109,16 @@ export class Flights {
     // Only now: where asking throws, nobody may join.
     this.#flights.set(key, flight);
     return flight;
+  }
+
+  /** It is called from within sockets: an exception there would end the process, and an upstream's octets led to it. */
+  #clean(message: Buffer, { name, type }: UpstreamQuestion, verified: boolean): Answer | null {
+    try {
+      return clean(message, name, type, verified);
+    } catch (error) {
+      this.#observer.bug(error);
+      return null;
+    }
   }
 
   #slow(key: string, flight: Flight): void {

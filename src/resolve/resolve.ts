@@ -59,7 +59,7 @@ export class Resolver implements Answerer {
 
   constructor(ports: Ports, inForce: InForce) {
     this.#ports = ports;
-    this.flights = new Flights(ports.forwarder, ports.store, ports.clock);
+    this.flights = new Flights(ports.forwarder, ports.store, ports.clock, ports.observer);
     this.#inForce = inForce;
     this.#endings = new Endings(inForce, this.#turn, this.#writer, ports.observer);
     this.swap(inForce);

@@ -1,3 +1,4 @@
+import { HEADER_SIZE } from '../wire/header.ts';
 import { RCODE } from '../wire/iana.ts';
 import { isTruncated, mixedCopy, type Query, replyCode } from './query.ts';
 import type { Server } from './server.ts';
@@ -124,6 +125,9 @@ export class Attempt implements UdpListener, StreamUser {
       this.#fail('refused', codeText(code));
       return;
     }
+    // Names may point into the question: the case that we mixed into it is nobody else's business.
+    const { octets, questionEnd } = this.#query;
+    octets.copy(message, HEADER_SIZE, HEADER_SIZE, questionEnd);
     if (!this.#owner.isUsable(message, this.server.verified)) {
       this.#fail('refused', 'unusable reply');
       return;

@@ -97,7 +97,7 @@ t.test('a question that was lost is sent again', async (t) => {
   const server = await responder(t, (got, _, count) => (count === 1 ? [] : [replyTo(got)]));
   const got = await exchange(query, server, 'udp', 5000);
   t.equal(got.kind, 'reply');
-  t.equal(server.seen.length, 2);
+  t.ok(server.seen.length >= 2);
   t.same(server.seen[0]!.query, server.seen[1]!.query);
 });
 

@@ -3,7 +3,7 @@ import { namegate, say } from './command.ts';
 import { record, replyTo, responder, txt } from './responder.ts';
 
 const ADDRESS = record(1, Buffer.from([192, 0, 2, 1]), 60);
-const LONG_REASON = 'build: name not approved; ask team-with-a-name-that-does-not-fit-into-a-small-datagram';
+const LONG_REASON = `build: name not approved; ask ${'someone-with-a-long-name-'.repeat(4)}`;
 
 t.test('what is printed, and the exit codes', async (t) => {
   const server = await responder(t, (query, transport) => {
@@ -17,13 +17,16 @@ t.test('what is printed, and the exit codes', async (t) => {
         return [
           transport === 'udp' ? replyTo(query, { flags: 0x8380 }) : replyTo(query, { answers: [ADDRESS] }),
         ];
-      case 'denied':
-        return [
-          replyTo(query, {
-            rcode: 3,
-            ede: { code: 15, text: transport === 'udp' ? 'build: name not appro' : LONG_REASON },
-          }),
-        ];
+      case 'denied': {
+        const bare = replyTo(query, { rcode: 3, ede: { code: 15, text: '' } });
+        const room = transport === 'udp' ? 3 * query.length - bare.length : LONG_REASON.length;
+        return [replyTo(query, { rcode: 3, ede: { code: 15, text: LONG_REASON.slice(0, room) } })];
+      }
+      case 'torn': {
+        // TC, and cut within a record.
+        const whole = replyTo(query, { flags: 0x8380, answers: [ADDRESS] });
+        return transport === 'udp' ? [whole.subarray(0, -3)] : [replyTo(query, { answers: [ADDRESS] })];
+      }
       case 'garbage':
         return [Buffer.concat([replyTo(query), Buffer.alloc(5)])];
       default:
@@ -32,10 +35,11 @@ t.test('what is printed, and the exit codes', async (t) => {
   });
   const at = `127.0.0.1:${server.port}`;
   const ask = (...args: string[]) => say(['query', ...args, '--server', at]);
-  const [good, empty, large, json, denied, silent, garbage, refused] = await Promise.all([
+  const [good, empty, large, torn, json, denied, silent, garbage, refused] = await Promise.all([
     ask('good.example'),
     ask('empty.example', 'AAAA'),
     ask('large.example'),
+    ask('torn.example'),
     ask('good.example', '--tcp', '--json'),
     ask('denied.example'),
     ask('silent.example', '--timeout', '300ms', '--json'),
@@ -62,6 +66,9 @@ t.test('what is printed, and the exit codes', async (t) => {
   t.equal(large.code, 0);
   t.match(large.stdout, /over tcp \(truncated over udp\);.*\nlarge\.example\t60\tIN\tA\t192\.0\.2\.1\n$/);
 
+  t.equal(torn.code, 0);
+  t.match(torn.stdout, /over tcp \(truncated over udp\);.*\ntorn\.example\t60\tIN\tA\t192\.0\.2\.1\n$/);
+
   t.equal(json.code, 0);
   const { ms, ...rest } = JSON.parse(json.stdout) as Record<string, unknown>;
   t.type(ms, 'number');
@@ -83,6 +90,7 @@ t.test('what is printed, and the exit codes', async (t) => {
   });
 
   t.equal(denied.code, 1);
+  t.match(denied.stdout, /over tcp \(truncated over udp\)/);
   t.match(
     denied.stdout,
     `; EDE 15 (Blocked): ${LONG_REASON}\n`,

@@ -1,5 +1,6 @@
+import { networkInterfaces } from 'node:os';
 import t from 'tap';
-import { listenerTarget } from '../../src/cli/listener-target.ts';
+import { isHere, listenerTarget } from '../../src/cli/listener-target.ts';
 import { parseTarget, targetText } from '../../src/cli/target.ts';
 
 t.test('addresses with and without a port', async (t) => {
@@ -49,4 +50,12 @@ t.test('the listener that is asked from this machine', async (t) => {
   t.same(listenerTarget(listen, 'udp'), { host: '::1', port: 5300 }, 'port 0 is known to nobody');
   t.same(listenerTarget(listen, 'tcp'), { host: '127.0.0.1', port: 5301 });
   t.equal(listenerTarget(listen.slice(0, 2), 'udp'), null);
+});
+
+t.test('addresses of this machine', async (t) => {
+  const own = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ address }) => address),
+  );
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', ...own]) t.ok(isHere(host), host);
+  for (const host of ['192.0.2.1', '2001:db8::1', '12.7.0.1']) t.notOk(isHere(host), host);
 });

@@ -35,6 +35,9 @@ const skip =
 /** Paths that belong to the image; programs and libraries are the machine's. */
 const OWN = /(^|[\s"'=])(\/(?:opt|etc\/namegate|var)(?=[/\s"']|$))/g;
 
+// npm installs and prunes here, by the network where its cache is cold.
+t.setTimeout(400_000);
+
 t.test('the Dockerfile, as a script', { skip }, async (t) => {
   const work = mkdtempSync(join(tmpdir(), 'namegate-image-'));
   // The image's user reads it too.

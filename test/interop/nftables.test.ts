@@ -30,7 +30,7 @@ for (const [host, port] of at) {
 
 t.test(
   'the nftables snippet',
-  { skip: missingForRoot('ip', 'nft', 'dig', 'nsd', 'dnsmasq', 'setpriv') },
+  { skip: missingForRoot('ip', 'nft', 'dig', 'nsd', 'dnsmasq', 'setpriv', 'sysctl') },
   async (t) => {
     const job = await namespace(t, 'job');
     const host = await namespace(t, 'host');

@@ -154,7 +154,7 @@ for (const { name, node, becomes, recent } of launchers) {
         t.equal(code, 1);
         t.equal(stdout, '');
         t.match(stderr, `the optional package ${platformPackage} is not installed`);
-        t.match(stderr, /needs 24\.12 or newer/);
+        t.match(stderr, /Node 24\.12 or newer/);
       }
     });
 

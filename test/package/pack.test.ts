@@ -136,7 +136,10 @@ async function tryOut(t: Test, command: readonly string[], cwd: string): Promise
   t.notOk(await answersLocalhost(port), 'and nobody serves any more');
 }
 
-t.test('the package', { skip, timeout: 110_000 }, async (t) => {
+// npm installs here, by the network where its cache is cold.
+t.setTimeout(240_000);
+
+t.test('the package', { skip, timeout: 180_000 }, async (t) => {
   // Packed from a copy, so that a build of the developer's stays as it is.
   const copy = folderFor(t, 'pack');
   const parts = ['bin', 'src', 'config', 'packaging', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];

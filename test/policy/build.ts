@@ -99,7 +99,12 @@ export function stage(name: string, kind: 'allow' | 'only', ...each: (string | R
   return { name, kind, entries: entries(...each), at: at(1) };
 }
 
+let identities = 0;
+
+/** An identity in enforce mode, with an address range of its own. */
 export function identity(name: string, some: Partial<IdentityInput> = {}): IdentityInput {
+  identities++;
+  const range = `10.${identities >> 8}.${identities & 0xff}.0/24`;
   return {
     name,
     owner: `${name}-owner`,
@@ -109,7 +114,7 @@ export function identity(name: string, some: Partial<IdentityInput> = {}): Ident
     auditUntil: 0,
     limits: { qps: 0, burst: 0, inFlight: 0 },
     search: [],
-    addresses: [{ prefix: prefix(`${name.length}.0.0.0/8`), text: `${name.length}.0.0.0/8`, at: at(1) }],
+    addresses: [{ prefix: prefix(range), text: range, at: at(1) }],
     certificates: [],
     allow: [],
     stages: [],

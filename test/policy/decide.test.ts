@@ -54,7 +54,8 @@ t.test('DESIGN §3: the table of patterns', async (t) => {
 
 t.test('patterns match wire labels, never dotted strings', async (t) => {
   const snapshot = single(['github.com', '*.a.example', '**.b.example', 'x\\.y.c.example']);
-  const one = (...labels: string[]): Buffer => labelled(...labels.map((label) => Buffer.from(label, 'latin1')));
+  const one = (...labels: string[]): Buffer =>
+    labelled(...labels.map((label) => Buffer.from(label, 'latin1')));
   t.equal(verdict(snapshot, one('github.com')), 'deny');
   t.equal(verdict(snapshot, one('github', 'com')), 'allow');
   t.equal(verdict(snapshot, one('x.a', 'example')), 'deny');
@@ -64,11 +65,21 @@ t.test('patterns match wire labels, never dotted strings', async (t) => {
   t.equal(verdict(snapshot, one('x', 'y', 'c', 'example')), 'deny');
   t.equal(verdict(snapshot, one('x.y', 'c', 'example')), 'allow');
   t.equal(verdict(snapshot, one('\0', 'a', 'example')), 'allow');
-  t.equal(verdict(snapshot, one('*', 'a', 'example')), 'allow', 'a star in a question is an octet like others');
+  t.equal(
+    verdict(snapshot, one('*', 'a', 'example')),
+    'allow',
+    'a star in a question is an octet like others',
+  );
 });
 
 t.test('DESIGN §2: the root and names above approved ones are empty non-terminals (RFC 8020)', async (t) => {
-  const snapshot = single(['x.y.a.example', '*.p.b.example', '**.q.c.example', 'n{0..3}.r.d.example', 'k.m{1..2}.s.e.example']);
+  const snapshot = single([
+    'x.y.a.example',
+    '*.p.b.example',
+    '**.q.c.example',
+    'n{0..3}.r.d.example',
+    'k.m{1..2}.s.e.example',
+  ]);
   for (const name of [
     ...['.', 'example', 'a.example', 'y.a.example'],
     ...['b.example', 'p.b.example', 'c.example', 'q.c.example'],
@@ -76,7 +87,8 @@ t.test('DESIGN §2: the root and names above approved ones are empty non-termina
   ]) {
     const asked = ask(snapshot, snapshot.identities[0]!.view, name);
     t.match(asked, { verdict: 'empty', ground: 'ABOVE', pattern: null }, name);
-    for (const type of ['TXT', 'ANY', 'NS']) t.equal(verdict(snapshot, name, type), 'empty', `${name} ${type}`);
+    for (const type of ['TXT', 'ANY', 'NS'])
+      t.equal(verdict(snapshot, name, type), 'empty', `${name} ${type}`);
   }
   for (const name of ['z.a.example', 'm3.s.e.example', 'm.s.e.example', 'k.m3.s.e.example']) {
     t.equal(verdict(snapshot, name), 'deny', name);
@@ -86,7 +98,11 @@ t.test('DESIGN §2: the root and names above approved ones are empty non-termina
 t.test('DESIGN §2: local names make ancestors too, where a wildcard approves them', async (t) => {
   const records = [aRecord('x.y.z.a.example'), aRecord('p.q.b.example'), aRecord('r.c.example')];
   const snapshot = single(
-    [rule('**.a.example', { maxLabelLength: 1 }), '*.b.example', rule('**.c.example', { types: types('TXT') })],
+    [
+      rule('**.a.example', { maxLabelLength: 1 }),
+      '*.b.example',
+      rule('**.c.example', { types: types('TXT') }),
+    ],
     { records },
   );
   t.equal(verdict(snapshot, 'x.y.z.a.example'), 'local');
@@ -98,18 +114,23 @@ t.test('DESIGN §2: local names make ancestors too, where a wildcard approves th
   t.equal(verdict(snapshot, 'r.c.example', 'A'), 'empty');
 });
 
-t.test('a local name under a wildcard with bounds: what lies between exists, though nothing approves it', async (t) => {
-  const snapshot = compiled({
-    identities: [
-      identity('one', { allow: entries(rule('**.a.example', { maxLabels: 2 }), rule('**.b.example', { maxLabelLength: 3 })) }),
-    ],
-    records: [aRecord('x.y.a.example'), aRecord('x.long.b.example')],
-  });
-  t.equal(verdict(snapshot, 'x.y.a.example'), 'local');
-  t.equal(verdict(snapshot, 'y.a.example'), 'allow');
-  t.equal(verdict(snapshot, 'x.long.b.example'), 'deny');
-  t.equal(verdict(snapshot, 'long.b.example'), 'deny', 'above a local name that is not approved');
-});
+t.test(
+  'a local name under a wildcard with bounds: what lies between exists, though nothing approves it',
+  async (t) => {
+    const snapshot = compiled({
+      identities: [
+        identity('one', {
+          allow: entries(rule('**.a.example', { maxLabels: 2 }), rule('**.b.example', { maxLabelLength: 3 })),
+        }),
+      ],
+      records: [aRecord('x.y.a.example'), aRecord('x.long.b.example')],
+    });
+    t.equal(verdict(snapshot, 'x.y.a.example'), 'local');
+    t.equal(verdict(snapshot, 'y.a.example'), 'allow');
+    t.equal(verdict(snapshot, 'x.long.b.example'), 'deny');
+    t.equal(verdict(snapshot, 'long.b.example'), 'deny', 'above a local name that is not approved');
+  },
+);
 
 t.test('DESIGN §3, several rules on one name: any of them approves', async (t) => {
   const snapshot = single([
@@ -140,22 +161,29 @@ t.test('DESIGN §3, several rules on one name: exact, family, `*.`, the longest 
   }
 });
 
-t.test('DESIGN §3, several rules on one name: a family with labels in front is a family, not an exact name', async (t) => {
-  const exact = rule('x.n1.a.example', { until: NOW + 100, reason: 'exact' });
-  const family = rule('x.n{0..3}.a.example', { reason: 'family' });
-  for (const rules of [
-    [exact, family],
-    [family, exact],
-  ]) {
-    const snapshot = single(rules);
-    const { view } = snapshot.identities[0]!;
-    t.equal(ask(snapshot, view, 'x.n1.a.example').reason, 'exact', 'although the family ends later');
-    t.equal(ask(snapshot, view, 'x.n2.a.example').reason, 'family');
-    t.equal(ask(snapshot, view, 'x.n1.a.example', 'A', { now: NOW + 100 }).reason, 'family', 'when it has ended');
-    t.equal(ask(snapshot, view, 'x.n1.a.example').pattern, 'x.n1.a.example');
-    t.equal(ask(snapshot, view, 'x.n2.a.example').pattern, 'x.n{0..3}.a.example');
-  }
-});
+t.test(
+  'DESIGN §3, several rules on one name: a family with labels in front is a family, not an exact name',
+  async (t) => {
+    const exact = rule('x.n1.a.example', { until: NOW + 100, reason: 'exact' });
+    const family = rule('x.n{0..3}.a.example', { reason: 'family' });
+    for (const rules of [
+      [exact, family],
+      [family, exact],
+    ]) {
+      const snapshot = single(rules);
+      const { view } = snapshot.identities[0]!;
+      t.equal(ask(snapshot, view, 'x.n1.a.example').reason, 'exact', 'although the family ends later');
+      t.equal(ask(snapshot, view, 'x.n2.a.example').reason, 'family');
+      t.equal(
+        ask(snapshot, view, 'x.n1.a.example', 'A', { now: NOW + 100 }).reason,
+        'family',
+        'when it has ended',
+      );
+      t.equal(ask(snapshot, view, 'x.n1.a.example').pattern, 'x.n1.a.example');
+      t.equal(ask(snapshot, view, 'x.n2.a.example').pattern, 'x.n{0..3}.a.example');
+    }
+  },
+);
 
 t.test('DESIGN §3, several rules on one name: among equals the later expiry decides', async (t) => {
   const cases: [string, string, string][] = [
@@ -202,7 +230,13 @@ t.test('equal rules of several destinations: the later expiry decides across the
 });
 
 t.test('DESIGN §3: default types', async (t) => {
-  const snapshot = single(['a.example', 'n{0..1}.b.example', 'x.n{0..1}.c.example', '*.d.example', '**.e.example']);
+  const snapshot = single([
+    'a.example',
+    'n{0..1}.b.example',
+    'x.n{0..1}.c.example',
+    '*.d.example',
+    '**.e.example',
+  ]);
   for (const [name, https] of [
     ['a.example', 'allow'],
     ['n1.b.example', 'allow'],
@@ -210,9 +244,23 @@ t.test('DESIGN §3: default types', async (t) => {
     ['x.d.example', 'empty'],
     ['x.e.example', 'empty'],
   ] as const) {
-    for (const type of ['A', 'AAAA', 'CNAME', 'ANY']) t.equal(verdict(snapshot, name, type), 'allow', `${name} ${type}`);
+    for (const type of ['A', 'AAAA', 'CNAME', 'ANY'])
+      t.equal(verdict(snapshot, name, type), 'allow', `${name} ${type}`);
     t.equal(verdict(snapshot, name, 'HTTPS'), https, `${name} HTTPS`);
-    for (const type of ['TXT', 'MX', 'SRV', 'SVCB', 'NS', 'SOA', 'DS', 'CAA', 'TYPE0', 'TYPE128', 'TYPE65535', 'OPT']) {
+    for (const type of [
+      'TXT',
+      'MX',
+      'SRV',
+      'SVCB',
+      'NS',
+      'SOA',
+      'DS',
+      'CAA',
+      'TYPE0',
+      'TYPE128',
+      'TYPE65535',
+      'OPT',
+    ]) {
       const asked = ask(snapshot, snapshot.identities[0]!.view, name, type);
       t.equal(asked.verdict, 'empty', `${name} ${type}`);
       t.equal(asked.ground, 'RULE');
@@ -222,7 +270,9 @@ t.test('DESIGN §3: default types', async (t) => {
 });
 
 t.test('explicit types replace the defaults, whatever their number is', async (t) => {
-  const snapshot = single([rule('a.example', { types: [0, 16, 31, 32, 63, 64, 254, 256, 257, 32_768, 65_535] })]);
+  const snapshot = single([
+    rule('a.example', { types: [0, 16, 31, 32, 63, 64, 254, 256, 257, 32_768, 65_535] }),
+  ]);
   for (let type = 0; type <= 300; type++) {
     const expected = [0, 16, 31, 32, 63, 64, 254, 255, 256, 257].includes(type) ? 'allow' : 'empty';
     if (verdict(snapshot, 'a.example', type) !== expected) t.fail(`type ${type} is not ${expected}`);
@@ -269,7 +319,10 @@ t.test('max_labels and max_label_length', async (t) => {
 });
 
 t.test('a bounded wildcard does not hide one with a shorter base', async (t) => {
-  const snapshot = single([rule('**.a.z.example', { maxLabels: 1, reason: 'near' }), rule('**.z.example', { reason: 'far' })]);
+  const snapshot = single([
+    rule('**.a.z.example', { maxLabels: 1, reason: 'near' }),
+    rule('**.z.example', { reason: 'far' }),
+  ]);
   const { view } = snapshot.identities[0]!;
   t.equal(ask(snapshot, view, 'x.a.z.example').reason, 'near');
   t.equal(ask(snapshot, view, 'x.y.a.z.example').reason, 'far');
@@ -278,7 +331,13 @@ t.test('a bounded wildcard does not hide one with a shorter base', async (t) => 
 
 t.test('a rule stops approving at its second, and its ancestors go with it', async (t) => {
   const until = NOW + 10;
-  for (const text of ['x.a.example', '*.a.example', '**.a.example', 'x{0..1}.a.example', 'y.x{0..1}.a.example']) {
+  for (const text of [
+    'x.a.example',
+    '*.a.example',
+    '**.a.example',
+    'x{0..1}.a.example',
+    'y.x{0..1}.a.example',
+  ]) {
     const snapshot = single([rule(text, { until })]);
     const name = text.replace('{0..1}', '1').replace(/^\*+/, 'x');
     for (const [now, expected, above] of [
@@ -309,12 +368,15 @@ t.test('an ancestor lives as long as the last of what is below it', async (t) =>
   t.equal(at('a.example', 30), 'deny');
 });
 
-t.test('a name that is approved, and an ancestor of another: the approval decides, then the ancestry', async (t) => {
-  const snapshot = single([rule('a.example', { until: NOW + 10 }), 'x.a.example']);
-  t.equal(verdict(snapshot, 'a.example'), 'allow');
-  t.equal(verdict(snapshot, 'a.example', 'TXT'), 'empty');
-  t.equal(verdict(snapshot, 'a.example', 'A', { now: NOW + 10 }), 'empty');
-});
+t.test(
+  'a name that is approved, and an ancestor of another: the approval decides, then the ancestry',
+  async (t) => {
+    const snapshot = single([rule('a.example', { until: NOW + 10 }), 'x.a.example']);
+    t.equal(verdict(snapshot, 'a.example'), 'allow');
+    t.equal(verdict(snapshot, 'a.example', 'TXT'), 'empty');
+    t.equal(verdict(snapshot, 'a.example', 'A', { now: NOW + 10 }), 'empty');
+  },
+);
 
 t.test('until of the deciding rule is given, FOREVER where it does not end', async (t) => {
   const snapshot = single([rule('a.example', { until: NOW + 10 }), 'b.example']);
@@ -327,7 +389,9 @@ t.test('until of the deciding rule is given, FOREVER where it does not end', asy
 t.test('records and redirects are local for every type, where the name is approved', async (t) => {
   const snapshot = compiled({
     identities: [
-      identity('one', { allow: entries('a.example', rule('b.example', { types: types('TXT') }), '*.c.example') }),
+      identity('one', {
+        allow: entries('a.example', rule('b.example', { types: types('TXT') }), '*.c.example'),
+      }),
       identity('other', {}),
     ],
     records: [aRecord('a.example'), aRecord('b.example'), aRecord('z.example')],
@@ -343,15 +407,31 @@ t.test('records and redirects are local for every type, where the name is approv
   t.equal(verdict(snapshot, 'z.example'), 'deny', 'a record approves nothing');
   t.equal(verdict(snapshot, 'mirror.test'), 'deny', 'nor does a redirect');
   const { view } = snapshot.identities[1]!;
-  for (const name of ['a.example', 'b.example', 'x.c.example', 'example']) t.equal(ask(snapshot, view, name).verdict, 'deny', name);
+  for (const name of ['a.example', 'b.example', 'x.c.example', 'example'])
+    t.equal(ask(snapshot, view, name).verdict, 'deny', name);
 });
 
 t.test('DESIGN §2: DS and DNSKEY of approved names and their ancestors, for a validator alone', async (t) => {
-  const snapshot = single(['x.a.example', '*.b.example', 'n{0..3}.c.example', 'l.example'], { records: [aRecord('l.example')] });
+  const snapshot = single(['x.a.example', '*.b.example', 'n{0..3}.c.example', 'l.example'], {
+    records: [aRecord('l.example')],
+  });
   const { view } = snapshot.identities[0]!;
-  for (const name of ['x.a.example', 'a.example', 'example', '.', 'y.b.example', 'b.example', 'n1.c.example', 'c.example']) {
+  for (const name of [
+    'x.a.example',
+    'a.example',
+    'example',
+    '.',
+    'y.b.example',
+    'b.example',
+    'n1.c.example',
+    'c.example',
+  ]) {
     for (const type of ['DS', 'DNSKEY']) {
-      t.match(ask(snapshot, view, name, type, { dnssec: true }), { verdict: 'allow', ground: 'CHAIN_OF_TRUST' }, `${name} ${type}`);
+      t.match(
+        ask(snapshot, view, name, type, { dnssec: true }),
+        { verdict: 'allow', ground: 'CHAIN_OF_TRUST' },
+        `${name} ${type}`,
+      );
       t.equal(ask(snapshot, view, name, type).verdict, 'empty', `${name} ${type} without DO`);
     }
     for (const type of ['TXT', 'NSEC', 'RRSIG', 'CDS', 'ANY']) {
@@ -361,20 +441,36 @@ t.test('DESIGN §2: DS and DNSKEY of approved names and their ancestors, for a v
   for (const name of ['z.a.example', 'z.y.b.example', 'n4.c.example', 'com', 'evil.test']) {
     t.equal(ask(snapshot, view, name, 'DS', { dnssec: true }).verdict, 'deny', name);
   }
-  t.match(ask(snapshot, view, 'l.example', 'DS', { dnssec: true }), { verdict: 'empty' }, 'local data is local for every type');
-  t.match(ask(snapshot, snapshot.views[0]!, '.', 'DNSKEY', { dnssec: true }), { verdict: 'empty' }, 'unknown asks nobody');
+  t.match(
+    ask(snapshot, view, 'l.example', 'DS', { dnssec: true }),
+    { verdict: 'empty' },
+    'local data is local for every type',
+  );
+  t.match(
+    ask(snapshot, snapshot.views[0]!, '.', 'DNSKEY', { dnssec: true }),
+    { verdict: 'empty' },
+    'unknown asks nobody',
+  );
   t.match(ask(snapshot, snapshot.views[0]!, 'arpa', 'DS', { dnssec: true }), { verdict: 'empty' });
 });
 
 t.test('approved DS is approved, with DO or without', async (t) => {
   const snapshot = single([rule('a.example', { types: types('DS') })]);
   for (const dnssec of [false, true]) {
-    t.match(ask(snapshot, snapshot.identities[0]!.view, 'a.example', 'DS', { dnssec }), { verdict: 'allow', ground: 'RULE' });
+    t.match(ask(snapshot, snapshot.identities[0]!.view, 'a.example', 'DS', { dnssec }), {
+      verdict: 'allow',
+      ground: 'RULE',
+    });
   }
 });
 
 t.test('the closest ancestor of a question in the view', async (t) => {
-  const snapshot = single(['x.a.example', '*.b.example', rule('**.c.example', { maxLabels: 2 }), 'n{0..3}.d.example']);
+  const snapshot = single([
+    'x.a.example',
+    '*.b.example',
+    rule('**.c.example', { maxLabels: 2 }),
+    'n{0..3}.d.example',
+  ]);
   const { view } = snapshot.identities[0]!;
   const cases: [string, number, number][] = [
     // Without and with the question itself: labels of the ancestor.
@@ -404,7 +500,8 @@ t.test('the closest ancestor of a question in the view', async (t) => {
     ['x.use-application-dns.net', 0, 0],
     ['use-application-dns.net', 0, 0],
   ];
-  for (const [name, above, atOrAbove] of cases) t.match(ask(snapshot, view, name), { above, atOrAbove }, name);
+  for (const [name, above, atOrAbove] of cases)
+    t.match(ask(snapshot, view, name), { above, atOrAbove }, name);
 });
 
 t.test('the closest ancestor dies with its rule', async (t) => {
@@ -419,8 +516,14 @@ t.test('the longest names are decided', async (t) => {
   const snapshot = single(['**.a.b.c', rule('**.b.c', { maxLabels: 3 })]);
   t.equal(verdict(snapshot, deep), 'allow');
   const view = snapshot.identities[0]!.view;
-  t.match(ask(snapshot, view, Buffer.concat([Buffer.from('\x01x'.repeat(124)), wire('b.c')])), { verdict: 'deny', above: 5 });
-  t.match(ask(snapshot, view, Buffer.concat([Buffer.from('\x01x'.repeat(127)), Buffer.from([0])])), { verdict: 'deny', above: 0 });
+  t.match(ask(snapshot, view, Buffer.concat([Buffer.from('\x01x'.repeat(124)), wire('b.c')])), {
+    verdict: 'deny',
+    above: 5,
+  });
+  t.match(ask(snapshot, view, Buffer.concat([Buffer.from('\x01x'.repeat(127)), Buffer.from([0])])), {
+    verdict: 'deny',
+    above: 0,
+  });
 });
 
 t.equal(Object.keys(VERDICT).length, 4);

@@ -10,7 +10,14 @@ import { decideSlowly, NEVER_ENDS, type ReferenceRule, type ReferenceView } from
 const LABELS = ['a', 'b', 'n1', 'n2', 'n10', 'n01', '12', 'n1x', 'n1x2'];
 /** Few, so that rules meet. */
 const ZONES = ['a', 'b.a', 'n1.a', 'n1.b.a', 'a.b'];
-const ODD_ZONES = ['net', 'internal', 'namegate.internal', 'localhost', 'use-application-dns.net', 'resolver.arpa'];
+const ODD_ZONES = [
+  'net',
+  'internal',
+  'namegate.internal',
+  'localhost',
+  'use-application-dns.net',
+  'resolver.arpa',
+];
 const FAMILIES = [
   'n{0..12}',
   'n{1..2}',
@@ -34,11 +41,19 @@ const tail = fc.oneof(
 );
 
 const patternText = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(fc.array(label, { maxLength: 2 }), tail).map(([front, back]) => [...front, back].join('.')) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(fc.array(label, { maxLength: 2 }), tail)
+      .map(([front, back]) => [...front, back].join('.')),
+  },
   { weight: 2, arbitrary: tail.map((base) => `*.${base}`) },
   { weight: 2, arbitrary: tail.map((base) => `**.${base}`) },
   { weight: 3, arbitrary: fc.tuple(fc.constantFrom(...FAMILIES), tail).map((parts) => parts.join('.')) },
-  { weight: 1, arbitrary: fc.tuple(label, fc.constantFrom(...FAMILIES), tail).map((parts) => parts.join('.')) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(label, fc.constantFrom(...FAMILIES), tail).map((parts) => parts.join('.')),
+  },
   { weight: 1, arbitrary: fc.constantFrom(...FAMILIES) },
 );
 
@@ -90,11 +105,19 @@ const policies: fc.Arbitrary<Case> = fc.record({
     fc.array(written, { maxLength: 3 }),
   ),
   own: entriesOf(4),
-  stages: fc.array(fc.record({ kind: fc.constantFrom('allow', 'only'), entries: entriesOf(2) }), { maxLength: 2 }),
+  stages: fc.array(fc.record({ kind: fc.constantFrom('allow', 'only'), entries: entriesOf(2) }), {
+    maxLength: 2,
+  }),
   exceptions: fc.array(written, { maxLength: 2 }),
   other: entriesOf(2),
-  records: fc.array(fc.tuple(label, tail).map((parts) => parts.join('.')), { maxLength: 3 }),
-  redirects: fc.array(fc.tuple(label, label, tail).map((parts) => parts.join('.')), { maxLength: 1 }),
+  records: fc.array(
+    fc.tuple(label, tail).map((parts) => parts.join('.')),
+    { maxLength: 3 },
+  ),
+  redirects: fc.array(
+    fc.tuple(label, label, tail).map((parts) => parts.join('.')),
+    { maxLength: 1 },
+  ),
 });
 
 /** One policy in both forms: for `compile`, and as what each view holds. */
@@ -103,7 +126,11 @@ function bothForms(each: Case): { input: PolicyInput; views: ReferenceView[] } {
   const ruleInput = (rule: Written, id: string): RuleInput => {
     known.set(rule, { ...rule, dynamic: false, id });
     const ruleTypes = rule.types === null ? null : types(...rule.types);
-    return { pattern: pattern(rule.pattern), terms: terms({ ...rule, types: ruleTypes, reason: id }), at: at(1) };
+    return {
+      pattern: pattern(rule.pattern),
+      terms: terms({ ...rule, types: ruleTypes, reason: id }),
+      at: at(1),
+    };
   };
   const entryInputs = ({ destinations, spot }: Entries, id: string): EntryInput[] => [
     ...destinations.map((index) => ({ destination: `d${index}`, at: at(1) })),
@@ -111,7 +138,10 @@ function bothForms(each: Case): { input: PolicyInput; views: ReferenceView[] } {
   ];
   const input = policy({
     destinations: each.destinations.map((rules, d) =>
-      destination(`d${d}`, rules.map((rule, i) => ruleInput(rule, `d${d}.${i}`))),
+      destination(
+        `d${d}`,
+        rules.map((rule, i) => ruleInput(rule, `d${d}.${i}`)),
+      ),
     ),
     identities: [
       identity('other', { allow: entryInputs(each.other, 'other') }),
@@ -128,8 +158,19 @@ function bothForms(each: Case): { input: PolicyInput; views: ReferenceView[] } {
         exceptions: each.exceptions.map((rule, i) => ruleInput(rule, `x.${i}`)),
       }),
     ],
-    records: each.records.map((name) => ({ name: wire(name), type: 16, ttl: 1, rdata: Uint8Array.of(0), at: at(1) })),
-    redirects: each.redirects.map((name) => ({ name: wire(name), to: wire('elsewhere.test'), private: false, at: at(1) })),
+    records: each.records.map((name) => ({
+      name: wire(name),
+      type: 16,
+      ttl: 1,
+      rdata: Uint8Array.of(0),
+      at: at(1),
+    })),
+    redirects: each.redirects.map((name) => ({
+      name: wire(name),
+      to: wire('elsewhere.test'),
+      private: false,
+      at: at(1),
+    })),
   });
   const locals = [...each.records, ...each.redirects].filter(
     (name) => !/(^|\.)(localhost|namegate\.internal|use-application-dns\.net)$/.test(name),
@@ -142,7 +183,9 @@ function bothForms(each: Case): { input: PolicyInput; views: ReferenceView[] } {
     locals,
     rules: [
       ...fixed.map((rule) => known.get(rule)!),
-      ...dynamic.filter((rule) => !fixed.includes(rule)).map((rule) => ({ ...known.get(rule)!, dynamic: true })),
+      ...dynamic
+        .filter((rule) => !fixed.includes(rule))
+        .map((rule) => ({ ...known.get(rule)!, dynamic: true })),
     ],
   });
   const own = rulesOf(each.own);
@@ -188,9 +231,11 @@ const question = fc.record({
 function nameOf({ near, number, front, strip, any }: Wanted, { rules, locals }: ReferenceView): string {
   const written = [...rules.map((rule) => rule.pattern), ...locals];
   if (near === null || written.length === 0) return any;
-  const name = written[near % written.length]!
-    .replace(/^\*+\.(.*)$/, (_, base: string) => (front.length === 0 ? `a.${base}` : base))
-    .replace(/\{(\d+)\.\.\d+\}/, (_, low: string) => String(Number(low) + number).padStart(number % 2 ? low.length : 1, '0'));
+  const name = written[near % written.length]!.replace(/^\*+\.(.*)$/, (_, base: string) =>
+    front.length === 0 ? `a.${base}` : base,
+  ).replace(/\{(\d+)\.\.\d+\}/, (_, low: string) =>
+    String(Number(low) + number).padStart(number % 2 ? low.length : 1, '0'),
+  );
   return [...front, ...name.split('.')].slice(strip).join('.');
 }
 
@@ -200,38 +245,51 @@ t.test('property: compiled and slow policy say the same of ≥ 20,000 questions'
   let several = 0;
   let dynamic = 0;
   fc.assert(
-    fc.property(policies, fc.array(question, { minLength: 1, maxLength: 60, size: 'max' }), fc.integer(), (each, questions, salt) => {
-      const { input, views } = bothForms(each);
-      const { snapshot } = compile(input, NO_SUFFIXES, { now: 0, salt });
-      const [other, one] = snapshot.identities;
-      const compiledViews: View[] = [other!.view, one!.view, ...one!.stages.map(({ view }) => view), snapshot.views[0]!];
-      for (const { name: wanted, type, dnssec, now, view } of questions) {
-        const index = (view + 1) % views.length;
-        const name = nameOf(wanted, views[index]!);
-        const expected = decideSlowly(views[index]!, name, type, dnssec, now);
-        const got = ask(snapshot, compiledViews[index]!, name === '' ? '.' : name, type, { now, dnssec });
-        const count = (text: string): number => (text === '' ? 0 : text.split('.').length);
-        const decider = got.reason === null ? expected.deciders.length === 0 : expected.deciders.includes(got.reason);
-        const same =
-          got.verdict === expected.verdict &&
-          decider &&
-          got.dynamic === expected.dynamic &&
-          got.until === expected.until &&
-          got.above === count(expected.above) &&
-          got.atOrAbove === count(expected.atOrAbove);
-        if (!same) {
-          const what = `${name || '.'} ${type}${dnssec ? ' with DO' : ''} at ${now} in view ${index}`;
-          throw new Error(`${what}: got ${JSON.stringify(got)}, expected ${JSON.stringify(expected)}`);
+    fc.property(
+      policies,
+      fc.array(question, { minLength: 1, maxLength: 60, size: 'max' }),
+      fc.integer(),
+      (each, questions, salt) => {
+        const { input, views } = bothForms(each);
+        const { snapshot } = compile(input, NO_SUFFIXES, { now: 0, salt });
+        const [other, one] = snapshot.identities;
+        const compiledViews: View[] = [
+          other!.view,
+          one!.view,
+          ...one!.stages.map(({ view }) => view),
+          snapshot.views[0]!,
+        ];
+        for (const { name: wanted, type, dnssec, now, view } of questions) {
+          const index = (view + 1) % views.length;
+          const name = nameOf(wanted, views[index]!);
+          const expected = decideSlowly(views[index]!, name, type, dnssec, now);
+          const got = ask(snapshot, compiledViews[index]!, name === '' ? '.' : name, type, { now, dnssec });
+          const count = (text: string): number => (text === '' ? 0 : text.split('.').length);
+          const decider =
+            got.reason === null ? expected.deciders.length === 0 : expected.deciders.includes(got.reason);
+          const same =
+            got.verdict === expected.verdict &&
+            decider &&
+            got.dynamic === expected.dynamic &&
+            got.until === expected.until &&
+            got.above === count(expected.above) &&
+            got.atOrAbove === count(expected.atOrAbove);
+          if (!same) {
+            const what = `${name || '.'} ${type}${dnssec ? ' with DO' : ''} at ${now} in view ${index}`;
+            throw new Error(`${what}: got ${JSON.stringify(got)}, expected ${JSON.stringify(expected)}`);
+          }
+          decisions++;
+          seen[got.verdict]++;
+          if (expected.deciders.length > 1) several++;
+          if (got.dynamic) dynamic++;
         }
-        decisions++;
-        seen[got.verdict]++;
-        if (expected.deciders.length > 1) several++;
-        if (got.dynamic) dynamic++;
-      }
-    }),
+      },
+    ),
     { seed: 30, numRuns: 2500 },
   );
-  t.comment(`${decisions} decisions: ${JSON.stringify(seen)}; ${several} with several deciders, ${dynamic} dynamic`);
+  t.comment(
+    `${decisions} decisions: ${JSON.stringify(seen)}; ${several} with several deciders, ${dynamic} dynamic`,
+  );
   t.ok(decisions >= 20_000, `${decisions} decisions`);
   for (const [verdict, count] of Object.entries(seen)) t.ok(count > 1000, `${count} × ${verdict}`);
   t.ok(several > 100 && dynamic > 1000);

@@ -10,8 +10,11 @@ interface Got {
   readonly body: string;
 }
 
+/** Seconds since 1970, for all of the tests. */
+let now = Date.UTC(2026, 10, 20) / 1000;
+
 async function rig(t: Test) {
-  const readiness = new Readiness();
+  const readiness = new Readiness(() => now);
   const server = new StatusServer({ host: '127.0.0.1', port: 0, readiness, notice: t.fail });
   t.teardown(() => server.close());
   await server.start();
@@ -105,6 +108,8 @@ t.test('/ready names audit identities and what is wrong with the last change', a
     reload: { at: '2026-11-20T12:00:00Z', count: 50, problems: [problem] },
   });
   t.equal(body.reload.problems.length, 20, 'a few say what is wrong');
+  now = Date.UTC(2027, 0, 31) / 1000;
+  t.same(JSON.parse((await ask('/ready')).body).audit, [], 'audit ends by itself');
   readiness.setAudit([]);
   readiness.reloadDone();
   t.match(JSON.parse((await ask('/ready')).body), { audit: [], reload: null });

@@ -9,10 +9,9 @@ import { questionOf } from './reply.ts';
 /** DESIGN §2: "On UDP an answer to a denied name stays within three times its question: first the text is cut, then the EDE." */
 
 const OWNER = 'o'.repeat(200);
-const LONG = policy({ alice: { allow: ['www.site.example', rule('typed.site.example', 'types: [TXT]')] } }).replace(
-  'owner: team-a',
-  `owner: ${OWNER}`,
-);
+const LONG = policy({
+  alice: { allow: ['www.site.example', rule('typed.site.example', 'types: [TXT]')] },
+}).replace('owner: team-a', `owner: ${OWNER}`);
 const FULL = `alice: name not approved; ask ${OWNER}`;
 
 /** A name of exactly `octets` octets that nothing approves; null where there is none. */
@@ -39,7 +38,8 @@ t.test('the bound holds for every name length, with and without EDNS', async (t)
     for (const edns of [true, false]) {
       const query = queryOctets(name, 'A', { edns });
       const reply = await house.query(name, 'A', { edns });
-      if (reply.octets.length > 3 * query.length) t.fail(`${octets} octets: ${reply.octets.length} of ${query.length}`);
+      if (reply.octets.length > 3 * query.length)
+        t.fail(`${octets} octets: ${reply.octets.length} of ${query.length}`);
       if (reply.rcode !== (octets === 1 ? 0 : 3) || reply.authority.length !== 1 || reply.flags & FLAG.TC)
         t.fail(`${octets} octets: not a whole answer`);
       t.equal(reply.ede.length, edns && octets > 1 ? 1 : 0);
@@ -129,7 +129,15 @@ t.test('the SOA of our own negative answers, octet by octet', async (t) => {
   t.equal(
     soa.toString('hex'),
     // A pointer to `SITE.example` in the question (12 + 2), SOA, IN, TTL 30, 22 octets: `.`, `.`, SERIAL 1 … MINIMUM 30.
-    'c00e' + '0006' + '0001' + '0000001e' + '0016' + '00' + '00' + '0000000100000e100000025800015180' + '0000001e',
+    'c00e' +
+      '0006' +
+      '0001' +
+      '0000001e' +
+      '0016' +
+      '00' +
+      '00' +
+      '0000000100000e100000025800015180' +
+      '0000001e',
   );
   t.equal(NEGATIVE_TTL, 30);
 });
@@ -137,7 +145,9 @@ t.test('the SOA of our own negative answers, octet by octet', async (t) => {
 t.test('the SOA’s owner is the closest ancestor in this view', async (t) => {
   const text = policy(
     {
-      alice: { allow: ['a.b.c.example', '*.star.example', '**.glob.example', 'n{1..3}.fam.example', 'x.rec.example'] },
+      alice: {
+        allow: ['a.b.c.example', '*.star.example', '**.glob.example', 'n{1..3}.fam.example', 'x.rec.example'],
+      },
       bob: { allow: ['b.c.example'] },
     },
     { records: ['{ name: x.rec.example, type: A, data: 192.0.2.1 }'] },
@@ -169,7 +179,13 @@ t.test('the SOA’s owner is the closest ancestor in this view', async (t) => {
 
 t.test('on NXDOMAIN never the question itself: dnsmasq then answers NOERROR the second time', async (t) => {
   const house = new House(t.testdir.bind(t), policy({ alice: { allow: ['www.site.example'] } }));
-  for (const name of ['evil.example', 'evil', 'use-application-dns.net', 'x.use-application-dns.net', 'a.www.site.example']) {
+  for (const name of [
+    'evil.example',
+    'evil',
+    'use-application-dns.net',
+    'x.use-application-dns.net',
+    'a.www.site.example',
+  ]) {
     const reply = await house.query(name);
     t.equal(reply.rcode, 3);
     t.not(reply.authority[0]?.split(' ')[0], name);

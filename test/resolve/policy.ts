@@ -23,6 +23,11 @@ export function rule(pattern: string, keys = ''): string {
   return `{ name: "${pattern}", owner: net-team, reason: test${terms} }`;
 }
 
+/** An entry of a destination's names, which has its owner and reason from there. */
+export function entry(pattern: string, keys: string): string {
+  return `{ name: "${pattern}", ${keys} }`;
+}
+
 export function exception(pattern: string, until: string, keys = ''): string {
   const terms = keys === '' ? '' : `, ${keys}`;
   return `{ name: "${pattern}", until: ${until}, reason: test, approved_by: oncall${terms} }`;
@@ -44,8 +49,8 @@ export function policy(identities: Readonly<Record<string, Who>>, rest: Rest = {
     lines.push(`    from: { addresses: [${from.map((address) => `"${address}"`).join(', ')}] }`);
     lines.push('    allow:');
     const known = destinations.map(([destination]) => destination);
-    for (const entry of who.allow ?? []) {
-      const spot = entry.startsWith('{') || known.includes(entry) ? entry : rule(entry);
+    for (const allowed of who.allow ?? []) {
+      const spot = allowed.startsWith('{') || known.includes(allowed) ? allowed : rule(allowed);
       lines.push(`      - ${spot}`);
     }
     if ((who.allow ?? []).length === 0) lines[lines.length - 1] += ' []';
@@ -55,7 +60,7 @@ export function policy(identities: Readonly<Record<string, Who>>, rest: Rest = {
   });
   for (const key of ['records', 'redirects'] as const) {
     const entries = rest[key] ?? [];
-    if (entries.length > 0) lines.push(`${key}:`, ...entries.map((entry) => `  - ${entry}`));
+    if (entries.length > 0) lines.push(`${key}:`, ...entries.map((line) => `  - ${line}`));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -118,7 +118,9 @@ t.test('a non-terminal exists for the identity that has something below it, and 
 });
 
 t.test('this also turns an upstream’s NXDOMAIN for such a name into no data', async (t) => {
-  const both = policy({ alice: { allow: ['parent.example', 'child.parent.example', '**.glob.example', 'x.y.glob.example'] } });
+  const both = policy({
+    alice: { allow: ['parent.example', 'child.parent.example', '**.glob.example', 'x.y.glob.example'] },
+  });
   const script = { rcode: 3, authority: [soa('example')] };
   const house = new House(t.testdir.bind(t), both);
   const soft = await house.ask('parent.example', 'A', {}, script);
@@ -180,24 +182,30 @@ t.test('a client that no identity matches: the same; it is `unknown`, whose tree
 });
 
 t.test('IPv4-mapped sources are IPv4', async (t) => {
-  const house = new House(t.testdir.bind(t), policy({ six: { from: ['127.0.0.0/8'], allow: ['www.example'] } }));
+  const house = new House(
+    t.testdir.bind(t),
+    policy({ six: { from: ['127.0.0.0/8'], allow: ['www.example'] } }),
+  );
   const mapped = { from: '::ffff:7f00:1' };
   const reply = await house.ask('www.example', 'A', mapped, { answer: ['www.example 5 A 192.0.2.1'] });
   t.same(reply.answer, ['www.example 5 A 192.0.2.1']);
 });
 
-t.test('in enforce mode a denied name never leaves the machine: the verdict comes before the cache', async (t) => {
-  const house = new House(t.testdir.bind(t), POLICY);
-  await house.ask('www.site.example', 'A', { from: '127.0.0.1' }, { answer: [A] });
-  t.equal(house.store.size, 1);
-  for (const transport of ['udp', 'tcp'] as const) {
-    const reply = await house.query('www.site.example', 'A', { from: '127.0.0.2', transport });
-    negative(t, reply, 3, 'example');
-    t.same(reply.ede, [{ code: 15, text: 'bob: name not approved; ask team-a' }]);
-  }
-  t.same((await house.query('www.site.example', 'A', { from: '127.0.0.1' })).answer, [A]);
-  t.equal(house.asked.length, 1);
-});
+t.test(
+  'in enforce mode a denied name never leaves the machine: the verdict comes before the cache',
+  async (t) => {
+    const house = new House(t.testdir.bind(t), POLICY);
+    await house.ask('www.site.example', 'A', { from: '127.0.0.1' }, { answer: [A] });
+    t.equal(house.store.size, 1);
+    for (const transport of ['udp', 'tcp'] as const) {
+      const reply = await house.query('www.site.example', 'A', { from: '127.0.0.2', transport });
+      negative(t, reply, 3, 'example');
+      t.same(reply.ede, [{ code: 15, text: 'bob: name not approved; ask team-a' }]);
+    }
+    t.same((await house.query('www.site.example', 'A', { from: '127.0.0.1' })).answer, [A]);
+    t.equal(house.asked.length, 1);
+  },
+);
 
 t.test('a flood of denied names changes no cache and asks nobody', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);

@@ -21,7 +21,10 @@ const label = fc.oneof(
 export const anyName: fc.Arbitrary<Buffer> = fc
   .oneof(
     { weight: 5, arbitrary: fc.array(label, { maxLength: 8 }) },
-    { weight: 1, arbitrary: fc.array(fc.uint8Array({ minLength: 1, maxLength: 1 }), { minLength: 120, maxLength: 127 }) },
+    {
+      weight: 1,
+      arbitrary: fc.array(fc.uint8Array({ minLength: 1, maxLength: 1 }), { minLength: 120, maxLength: 127 }),
+    },
   )
   .map((labels) => {
     const kept: Uint8Array[] = [];
@@ -38,7 +41,10 @@ export const anyName: fc.Arbitrary<Buffer> = fc
 const relatedName: fc.Arbitrary<Buffer> = fc.oneof(
   anyName,
   fc
-    .tuple(fc.array(label, { maxLength: 2 }), fc.constantFrom(['example'], ['a', 'example'], ['NET'], ['c.d', 'NET']))
+    .tuple(
+      fc.array(label, { maxLength: 2 }),
+      fc.constantFrom(['example'], ['a', 'example'], ['NET'], ['c.d', 'NET']),
+    )
     .map(([labels, tail]) => labelled(...labels, ...tail.map((each) => Buffer.from(each)))),
 );
 
@@ -230,9 +236,12 @@ export const anyQuery: fc.Arbitrary<MessageShape> = fc
         size: fc.integer({ min: 0, max: 0xffff }),
         version: fc.constantFrom(0, 0, 0, 1, 255),
         dnssecOk: fc.boolean(),
-        options: fc.array(fc.tuple(fc.constantFrom(3, 8, 10, 11, 12, 15, 65001), fc.uint8Array({ maxLength: 20 })), {
-          maxLength: 4,
-        }),
+        options: fc.array(
+          fc.tuple(fc.constantFrom(3, 8, 10, 11, 12, 15, 65001), fc.uint8Array({ maxLength: 20 })),
+          {
+            maxLength: 4,
+          },
+        ),
       }),
     ),
     other: fc.boolean(),

@@ -8,7 +8,10 @@ export function wire(dotted: string): Buffer {
 
 /** A wire name of labels that may hold any octets. */
 export function labelled(...labels: Uint8Array[]): Buffer {
-  return Buffer.concat([...labels.flatMap((label) => [Buffer.from([label.length]), label]), Buffer.from([0])]);
+  return Buffer.concat([
+    ...labels.flatMap((label) => [Buffer.from([label.length]), label]),
+    Buffer.from([0]),
+  ]);
 }
 
 export function u16(...values: number[]): Buffer {
@@ -37,7 +40,13 @@ export interface RecordShape {
 }
 
 /** A record; its owner is a pointer to the question unless it is given. */
-export function record({ owner = pointer(12), type = 1, ttl = 60, rdata, ...rest }: RecordShape = {}): Buffer {
+export function record({
+  owner = pointer(12),
+  type = 1,
+  ttl = 60,
+  rdata,
+  ...rest
+}: RecordShape = {}): Buffer {
   const data = rdata ?? Buffer.from([192, 0, 2, 1]);
   return Buffer.concat([
     typeof owner === 'string' ? wire(owner) : owner,

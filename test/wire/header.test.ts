@@ -26,14 +26,20 @@ t.test('RFC 1035 §4.1.1: ID, flags and counts', async (t) => {
   t.equal(HEADER_SIZE, 12);
   t.equal(messageId(octets), 0xfedc);
   t.equal(messageFlags(octets), 0x9583);
-  t.same([0, 1, 2, 3].map((section) => sectionCount(octets, section as 0 | 1 | 2 | 3)), [1, 2, 3, 1]);
+  t.same(
+    [0, 1, 2, 3].map((section) => sectionCount(octets, section as 0 | 1 | 2 | 3)),
+    [1, 2, 3, 1],
+  );
 });
 
 t.test('RFC 1035 §4.1.1, RFC 4035 §3.2: the flags word has a name for each bit of its own', async (t) => {
   const bits = Object.values(FLAG);
   t.equal(new Set(bits).size, bits.length);
   // All but Z (RFC 1035 §4.1.1: must be zero).
-  t.equal(bits.reduce((sum, bit) => sum | bit, OPCODE_MASK | RCODE_MASK), 0xffff & ~0x0040);
+  t.equal(
+    bits.reduce((sum, bit) => sum | bit, OPCODE_MASK | RCODE_MASK),
+    0xffff & ~0x0040,
+  );
 });
 
 t.test('RFC 1035 §4.1.1: all sixteen opcodes', async (t) => {

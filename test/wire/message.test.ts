@@ -52,7 +52,10 @@ t.test('RFC 1035 §4.1: question and records, section by section', async (t) => 
 t.test('RFC 2181 §8: a TTL with the top bit set is 0; OPT keeps its raw 32 bits', async (t) => {
   const ttls = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
   const got = read(
-    message({ answers: ttls.map((ttl) => record({ ttl })), additional: [record({ owner: '', type: 41, ttl: 0xff00_8000 })] }),
+    message({
+      answers: ttls.map((ttl) => record({ ttl })),
+      additional: [record({ owner: '', type: 41, ttl: 0xff00_8000 })],
+    }),
   );
   t.same(
     got.records.map(({ ttl }) => ttl),
@@ -62,7 +65,9 @@ t.test('RFC 2181 §8: a TTL with the top bit set is 0; OPT keeps its raw 32 bits
 
 t.test('RFC 3597 §3: RDATA of any type is where it is, of any length', async (t) => {
   const rdata = Buffer.from([0xc0, 0x0c, 0xff, 0]);
-  const octets = message({ answers: [record({ type: 65_280, rdata }), record({ type: 1, rdata: Buffer.alloc(0) })] });
+  const octets = message({
+    answers: [record({ type: 65_280, rdata }), record({ type: 1, rdata: Buffer.alloc(0) })],
+  });
   const [unknown, empty] = read(octets).records;
   t.same(octets.subarray(unknown!.start, unknown!.end), rdata);
   t.equal(empty!.end - empty!.start, 0);
@@ -76,7 +81,9 @@ t.test('RFC 1035 §4.1.1: QDCOUNT other than 1', async (t) => {
 t.test('RFC 1035 §4.1: a message that is cut anywhere is short, and never behind its end', async (t) => {
   const octets = message({
     answers: [record({ type: 5, rdata: wire('b.example') }), record({ owner: 'b.example' })],
-    authority: [record({ owner: 'example', type: 6, rdata: Buffer.concat([wire(''), wire(''), Buffer.alloc(20)]) })],
+    authority: [
+      record({ owner: 'example', type: 6, rdata: Buffer.concat([wire(''), wire(''), Buffer.alloc(20)]) }),
+    ],
     additional: [opt()],
   });
   t.not(fault(octets), 'short');
@@ -96,7 +103,11 @@ t.test('RFC 1035 §4.1.4: pointers that do not go backward', async (t) => {
   const at = 29;
   t.equal(fault(message({ answers: [record({ owner: pointer(at) })] })), `pointer at ${at}`, 'to itself');
   t.equal(fault(message({ answers: [record({ owner: pointer(at + 12) })] })), `pointer at ${at}`, 'forward');
-  t.equal(fault(message({ answers: [record({ owner: pointer(2) })] })), `pointer at ${at}`, 'into the header');
+  t.equal(
+    fault(message({ answers: [record({ owner: pointer(2) })] })),
+    `pointer at ${at}`,
+    'into the header',
+  );
   t.equal(fault(message({ questions: [question(pointer(12))] })), 'pointer at 12');
   const looping = Buffer.concat([Buffer.from('\x01a'), pointer(at)]);
   t.equal(fault(message({ answers: [record({ owner: looping })] })), `pointer at ${at + 2}`);
@@ -182,7 +193,11 @@ t.test('65,535 octets with the most that every owner may cost are read without a
 t.test('65,535 octets of empty records at the root are read', async (t) => {
   const count = Math.floor((65_535 - 19) / 11);
   const one = Buffer.concat([wire(''), u16(65_280, 1), u32(0), u16(0)]);
-  const octets = Buffer.concat([u16(1, 0x8180, 1, count, 0, 0), question('a'), ...Array.from({ length: count }, () => one)]);
+  const octets = Buffer.concat([
+    u16(1, 0x8180, 1, count, 0, 0),
+    question('a'),
+    ...Array.from({ length: count }, () => one),
+  ]);
   t.equal(read(octets).records.length, count);
   const took = milliseconds(() => readMessage(octets));
   t.ok(took < 100, `took ${took.toFixed(2)} ms`);

@@ -62,7 +62,10 @@ t.test('a name is read as it was sent', async (t) => {
 t.test('RFC 1035 §2.3.4: labels of 63 octets, names of 255', async (t) => {
   const label = Buffer.alloc(63, 'a');
   t.equal(read(labelled(label)), hex(labelled(label)));
-  t.equal(read(Buffer.concat([Buffer.from([64]), Buffer.alloc(64, 'a'), Buffer.from([0])])), 'label-type at 12');
+  t.equal(
+    read(Buffer.concat([Buffer.from([64]), Buffer.alloc(64, 'a'), Buffer.from([0])])),
+    'label-type at 12',
+  );
   t.equal(read(longName(255)), hex(longName(255)));
   t.equal(read(longName(256)), `name-length at ${12 + 64 * 3}`);
   const deep = labelled(...Array.from({ length: 127 }, () => Buffer.from('a')));
@@ -88,8 +91,12 @@ t.test('RFC 1035 §4.1.4: pointers go backward', async (t) => {
   t.equal(read(Buffer.concat([Buffer.from('\x03www'), pointer(12)])), 'pointer at 16', 'to its own start');
   t.equal(read(Buffer.concat([Buffer.from('\x03www'), pointer(14)])), 'pointer at 16', 'into its own label');
   t.equal(read(pointer(0)), 'pointer at 12', 'into the header');
-  t.equal(read(pointer(11)), 'pointer at 12', 'to the header\'s last octet');
-  t.equal(read(Buffer.concat([pointer(14), pointer(12)]), 14), 'pointer at 12', 'a pair that points at each other');
+  t.equal(read(pointer(11)), 'pointer at 12', "to the header's last octet");
+  t.equal(
+    read(Buffer.concat([pointer(14), pointer(12)]), 14),
+    'pointer at 12',
+    'a pair that points at each other',
+  );
 });
 
 t.test('RFC 1035 §4.1.4: a pointer to a pointer is followed, 127 of them at most', async (t) => {
@@ -240,7 +247,8 @@ t.test('property: any text gives a name or an error inside the text', async () =
     fc.property(fc.array(alphabet, { maxLength: 300 }), (characters) => {
       const text = characters.join('');
       const name = nameFromText(text);
-      if (name instanceof WireError) return name.code === 'text' && name.offset >= 0 && name.offset <= text.length;
+      if (name instanceof WireError)
+        return name.code === 'text' && name.offset >= 0 && name.offset <= text.length;
       return name.length <= MAX_NAME && name.at(-1) === 0 && skipName(name, name.length, 0) === name.length;
     }),
     { seed: 3, numRuns: 3000 },

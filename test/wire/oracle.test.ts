@@ -100,7 +100,14 @@ t.test('dns2 writes a compressed response, we read it', async (t) => {
       { name: 'a.example.com', type: TYPE.AAAA, address: '2001:db8::1' },
       { name: 'example.com', type: TYPE.MX, priority: 10, exchange: 'mail.example.com' },
       { name: 'example.com', type: TYPE.TXT, data: ['one', 'two'] },
-      { name: '_x._tcp.example.com', type: TYPE.SRV, priority: 1, weight: 2, port: 3, target: 'a.example.com' },
+      {
+        name: '_x._tcp.example.com',
+        type: TYPE.SRV,
+        priority: 1,
+        weight: 2,
+        port: 3,
+        target: 'a.example.com',
+      },
       { name: 'example.com', type: TYPE.CAA, flags: 0, tag: 'issue', value: 'ca.example' },
     ],
     authorities: [
@@ -122,7 +129,13 @@ t.test('dns2 writes a compressed response, we read it', async (t) => {
   const got = ours(octets);
   const hex = (...parts: Buffer[]): string => Buffer.concat(parts).toString('hex');
   t.same(
-    got.records.map(({ section, owner, type, ttl }, i) => [section, nameToText(owner), type, ttl, rdata(got, i)]),
+    got.records.map(({ section, owner, type, ttl }, i) => [
+      section,
+      nameToText(owner),
+      type,
+      ttl,
+      rdata(got, i),
+    ]),
     [
       [1, 'www.example.com', 5, 300, hex(wire('a.example.com'))],
       [1, 'a.example.com', 1, 60, 'c0000201'],
@@ -132,7 +145,13 @@ t.test('dns2 writes a compressed response, we read it', async (t) => {
       [1, '_x._tcp.example.com', 33, 60, hex(u16(1, 2, 3), wire('a.example.com'))],
       [1, 'example.com', 257, 60, hex(Buffer.from('\0\x05issueca.example'))],
       [2, 'example.com', 2, 60, hex(wire('ns.example.com'))],
-      [2, 'example.com', 6, 60, hex(wire('ns.example.com'), wire('admin.example.com'), u32(1), u32(2), u32(3), u32(4), u32(5))],
+      [
+        2,
+        'example.com',
+        6,
+        60,
+        hex(wire('ns.example.com'), wire('admin.example.com'), u32(1), u32(2), u32(3), u32(4), u32(5)),
+      ],
     ],
   );
 });
@@ -205,7 +224,10 @@ t.test('RFC 2181 §11: dns2 takes one label `github.com` for two; we do not', as
 });
 
 t.test('RFC 1035 §4.1.4: dns2 follows a pointer forward; we refuse it', async (t) => {
-  const octets = message({ answers: [record({ owner: pointer(41), type: 5, rdata: wire('a.example') })], flags: 0x8180 });
+  const octets = message({
+    answers: [record({ owner: pointer(41), type: 5, rdata: wire('a.example') })],
+    flags: 0x8180,
+  });
   const packet = Packet.parse(octets);
   t.same(packet.errors, []);
   t.equal(packet.answers[0]!.name, 'a.example');
@@ -214,7 +236,8 @@ t.test('RFC 1035 §4.1.4: dns2 follows a pointer forward; we refuse it', async (
 
 t.test('dns2 follows any chain of pointers; we stop at what a name can need', async (t) => {
   const owners: Buffer[] = [];
-  for (let i = 0; i < 130; i++) owners.push(record({ owner: pointer(i === 0 ? 12 : 17 + 12 * i), type: 65_280, rdata: Buffer.alloc(0) }));
+  for (let i = 0; i < 130; i++)
+    owners.push(record({ owner: pointer(i === 0 ? 12 : 17 + 12 * i), type: 65_280, rdata: Buffer.alloc(0) }));
   const octets = message({ answers: owners, flags: 0x8180 });
   t.equal(Packet.parse(octets).answers.length, 130);
   t.match(readMessage(octets), { code: 'pointer-depth' });

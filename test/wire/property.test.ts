@@ -42,7 +42,9 @@ function equalOctets(a: Uint8Array, b: Uint8Array): boolean {
 
 /** What was read, as it was known before it was written: RDATA whole, names in the case that was sent. */
 function same(got: Message, known: KnownMessage): boolean {
-  const records = known.sections.flatMap((section, index) => section.map((record) => ({ record, section: index + 1 })));
+  const records = known.sections.flatMap((section, index) =>
+    section.map((record) => ({ record, section: index + 1 })),
+  );
   return (
     got.flags === known.flags &&
     equalOctets(got.question.name, lowerName(known.name)) &&
@@ -220,15 +222,18 @@ const sources: [string, fc.Arbitrary<Buffer>, number][] = [
 ];
 
 for (const [index, [what, octets, numRuns]] of sources.entries()) {
-  t.test(`property: ${what} give a value or a WireError inside the message, never an exception`, async (t) => {
-    const before = Object.values(reached).reduce((sum, count) => sum + count, 0);
-    fc.assert(
-      fc.property(octets, (each) => attack(each)),
-      { seed: 100 + index, numRuns },
-    );
-    const faults = Object.values(reached).reduce((sum, count) => sum + count, 0) - before;
-    t.ok(faults > numRuns / 4, `${faults} faults in ${numRuns} runs`);
-  });
+  t.test(
+    `property: ${what} give a value or a WireError inside the message, never an exception`,
+    async (t) => {
+      const before = Object.values(reached).reduce((sum, count) => sum + count, 0);
+      fc.assert(
+        fc.property(octets, (each) => attack(each)),
+        { seed: 100 + index, numRuns },
+      );
+      const faults = Object.values(reached).reduce((sum, count) => sum + count, 0) - before;
+      t.ok(faults > numRuns / 4, `${faults} faults in ${numRuns} runs`);
+    },
+  );
 }
 
 t.test('every WireErrorCode was reached', async (t) => {

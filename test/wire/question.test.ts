@@ -1,17 +1,6 @@
 import t from 'tap';
 import { Query, readQuery } from '../../src/wire/question.ts';
-import {
-  labelled,
-  longName,
-  message,
-  opt,
-  option,
-  pointer,
-  question,
-  record,
-  u16,
-  wire,
-} from './build.ts';
+import { labelled, longName, message, opt, option, pointer, question, record, u16, wire } from './build.ts';
 
 /** Reads a message as a query; the fault as text, or null. */
 function read(octets: Buffer, query = new Query(), length = octets.length): string | null {
@@ -80,7 +69,10 @@ t.test('RFC 9619: QDCOUNT is 1', async (t) => {
 
 t.test('RFC 1035 §4.1.4: the question has no pointer, for nothing stands in front of it', async (t) => {
   t.equal(read(message({ questions: [question(pointer(12))] })), 'pointer at 12');
-  t.equal(read(message({ questions: [question(Buffer.concat([Buffer.from('\x01a'), pointer(12)]))] })), 'pointer at 14');
+  t.equal(
+    read(message({ questions: [question(Buffer.concat([Buffer.from('\x01a'), pointer(12)]))] })),
+    'pointer at 14',
+  );
   t.equal(read(message({ questions: [question(pointer(0))] })), 'pointer at 12');
   t.equal(read(message({ questions: [question(Buffer.from([0x40, 0]))] })), 'label-type at 12');
 });
@@ -147,7 +139,9 @@ t.test('RFC 6891 §6.1.3: of another version only the version is read, so that i
   const query = good(message({ additional: [opt({ version: 1 })] }));
   t.match(query, { edns: true, ednsVersion: 1 });
   // What version 1 puts into RDATA is unknown here: it need not be options.
-  t.match(good(message({ additional: [opt({ version: 1, options: Buffer.from([7]) })] })), { ednsVersion: 1 });
+  t.match(good(message({ additional: [opt({ version: 1, options: Buffer.from([7]) })] })), {
+    ednsVersion: 1,
+  });
 });
 
 t.test('RFC 1035 §4.1.4: owners of additional records', async (t) => {

@@ -28,39 +28,53 @@ const whole = wire(QNAME);
 const bytes = (...values: number[]): Buffer => Buffer.from(values);
 const join = (...parts: Buffer[]): Buffer => Buffer.concat(parts);
 
-t.test('RFC 3597 §4: names are expanded in the types of RFC 1035 and those that it lists, in the case that was sent', async (t) => {
-  const two = bytes(0, 10);
-  const text = bytes(1, 0x75);
-  const cases: [number, Buffer, Buffer][] = [
-    ...[TYPE.NS, TYPE.MD, TYPE.MF, TYPE.CNAME, TYPE.MB, TYPE.MG, TYPE.MR, TYPE.PTR, TYPE.DNAME].map(
-      (type): [number, Buffer, Buffer] => [type, P, whole],
-    ),
-    [TYPE.SOA, join(P, P, Buffer.alloc(20, 7)), join(whole, whole, Buffer.alloc(20, 7))],
-    [TYPE.MINFO, join(P, P), join(whole, whole)],
-    [TYPE.RP, join(P, P), join(whole, whole)],
-    [TYPE.MX, join(two, P), join(two, whole)],
-    [TYPE.AFSDB, join(two, P), join(two, whole)],
-    [TYPE.RT, join(two, P), join(two, whole)],
-    [TYPE.KX, join(two, P), join(two, whole)],
-    [TYPE.PX, join(two, P, P), join(two, whole, whole)],
-    [TYPE.SRV, join(two, two, two, P), join(two, two, two, whole)],
-    [TYPE.NAPTR, join(two, two, text, text, text, P), join(two, two, text, text, text, whole)],
-    [TYPE.NXT, join(P, bytes(1, 2, 3)), join(whole, bytes(1, 2, 3))],
-    [TYPE.NSEC, join(P, bytes(0, 1, 64)), join(whole, bytes(0, 1, 64))],
-    [TYPE.SIG, join(Buffer.alloc(18, 3), P, bytes(9, 9)), join(Buffer.alloc(18, 3), whole, bytes(9, 9))],
-    [TYPE.RRSIG, join(Buffer.alloc(18, 3), P, bytes(9, 9)), join(Buffer.alloc(18, 3), whole, bytes(9, 9))],
-  ];
-  for (const [type, compressed, expanded] of cases) {
-    t.same(expand(type, compressed), expanded, `type ${type}`);
-    t.same(expand(type, expanded), expanded, `type ${type}, nothing to expand`);
-    const cut = compressed.subarray(0, compressed.lastIndexOf(P) + 1);
-    t.equal(expand(type, cut), null, `type ${type}, cut in its last name`);
-    t.equal(expand(type, Buffer.alloc(0)), null, `type ${type}, empty`);
-  }
-});
+t.test(
+  'RFC 3597 §4: names are expanded in the types of RFC 1035 and those that it lists, in the case that was sent',
+  async (t) => {
+    const two = bytes(0, 10);
+    const text = bytes(1, 0x75);
+    const cases: [number, Buffer, Buffer][] = [
+      ...[TYPE.NS, TYPE.MD, TYPE.MF, TYPE.CNAME, TYPE.MB, TYPE.MG, TYPE.MR, TYPE.PTR, TYPE.DNAME].map(
+        (type): [number, Buffer, Buffer] => [type, P, whole],
+      ),
+      [TYPE.SOA, join(P, P, Buffer.alloc(20, 7)), join(whole, whole, Buffer.alloc(20, 7))],
+      [TYPE.MINFO, join(P, P), join(whole, whole)],
+      [TYPE.RP, join(P, P), join(whole, whole)],
+      [TYPE.MX, join(two, P), join(two, whole)],
+      [TYPE.AFSDB, join(two, P), join(two, whole)],
+      [TYPE.RT, join(two, P), join(two, whole)],
+      [TYPE.KX, join(two, P), join(two, whole)],
+      [TYPE.PX, join(two, P, P), join(two, whole, whole)],
+      [TYPE.SRV, join(two, two, two, P), join(two, two, two, whole)],
+      [TYPE.NAPTR, join(two, two, text, text, text, P), join(two, two, text, text, text, whole)],
+      [TYPE.NXT, join(P, bytes(1, 2, 3)), join(whole, bytes(1, 2, 3))],
+      [TYPE.NSEC, join(P, bytes(0, 1, 64)), join(whole, bytes(0, 1, 64))],
+      [TYPE.SIG, join(Buffer.alloc(18, 3), P, bytes(9, 9)), join(Buffer.alloc(18, 3), whole, bytes(9, 9))],
+      [TYPE.RRSIG, join(Buffer.alloc(18, 3), P, bytes(9, 9)), join(Buffer.alloc(18, 3), whole, bytes(9, 9))],
+    ];
+    for (const [type, compressed, expanded] of cases) {
+      t.same(expand(type, compressed), expanded, `type ${type}`);
+      t.same(expand(type, expanded), expanded, `type ${type}, nothing to expand`);
+      const cut = compressed.subarray(0, compressed.lastIndexOf(P) + 1);
+      t.equal(expand(type, cut), null, `type ${type}, cut in its last name`);
+      t.equal(expand(type, Buffer.alloc(0)), null, `type ${type}, empty`);
+    }
+  },
+);
 
 t.test('RFC 3597 §3: every other type passes octet by octet, pointers in it included', async (t) => {
-  for (const type of [TYPE.TXT, TYPE.CAA, TYPE.DS, TYPE.DNSKEY, TYPE.TLSA, TYPE.SVCB, TYPE.HTTPS, 0, 128, 65_280]) {
+  for (const type of [
+    TYPE.TXT,
+    TYPE.CAA,
+    TYPE.DS,
+    TYPE.DNSKEY,
+    TYPE.TLSA,
+    TYPE.SVCB,
+    TYPE.HTTPS,
+    0,
+    128,
+    65_280,
+  ]) {
     t.same(expand(type, join(P, bytes(0xff))), join(P, bytes(0xff)), `type ${type}`);
     t.same(expand(type, Buffer.alloc(0)), Buffer.alloc(0));
   }
@@ -171,11 +185,13 @@ t.test('RFC 9460 §7.3: every address of A, AAAA and the hints of SVCB and HTTPS
   t.same(addresses(TYPE.TXT, bytes(3, 1, 2, 3)), []);
   for (const type of [TYPE.SVCB, TYPE.HTTPS]) {
     t.same(addresses(type, svcb(wire(''))), []);
-    t.same(addresses(type, svcb(wire('a.example'), [1, Buffer.from('\x02h2')], [4, bytes(10, 0, 0, 1, 10, 0, 0, 2)], [6, six])), [
-      '0a000001',
-      '0a000002',
-      six.toString('hex'),
-    ]);
+    t.same(
+      addresses(
+        type,
+        svcb(wire('a.example'), [1, Buffer.from('\x02h2')], [4, bytes(10, 0, 0, 1, 10, 0, 0, 2)], [6, six]),
+      ),
+      ['0a000001', '0a000002', six.toString('hex')],
+    );
   }
 });
 

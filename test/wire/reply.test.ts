@@ -48,13 +48,20 @@ function optOf(reply: Buffer, from: number): Buffer {
 
 const ADDRESS = Buffer.from([192, 0, 2, 7]);
 
-t.test('RFC 1035 §4.1.1: a reply has the ID, opcode and RD of its query, and its question as it was sent', async (t) => {
-  const query = ask({ id: 0xbeef, flags: 0x0100, questions: [question('WwW.Example', 28)] });
-  const reply = finished(query, RCODE.NXDOMAIN);
-  t.same(reply, message({ id: 0xbeef, flags: 0x8183, questions: [question('WwW.Example', 28)] }));
-  t.equal(finished(ask({ flags: 0x0000 })).readUInt16BE(2), FLAG.QR | FLAG.RA, 'RD only where it was asked');
-  t.equal(finished(ask({ flags: 0x2900 })).readUInt16BE(2), 0xa980, 'the opcode comes back');
-});
+t.test(
+  'RFC 1035 §4.1.1: a reply has the ID, opcode and RD of its query, and its question as it was sent',
+  async (t) => {
+    const query = ask({ id: 0xbeef, flags: 0x0100, questions: [question('WwW.Example', 28)] });
+    const reply = finished(query, RCODE.NXDOMAIN);
+    t.same(reply, message({ id: 0xbeef, flags: 0x8183, questions: [question('WwW.Example', 28)] }));
+    t.equal(
+      finished(ask({ flags: 0x0000 })).readUInt16BE(2),
+      FLAG.QR | FLAG.RA,
+      'RD only where it was asked',
+    );
+    t.equal(finished(ask({ flags: 0x2900 })).readUInt16BE(2), 0xa980, 'the opcode comes back');
+  },
+);
 
 t.test('RFC 4035 §3.2.2: CD comes back; AD, TC, AA and Z of the query do not', async (t) => {
   t.equal(finished(ask({ flags: 0x0110 })).readUInt16BE(2), 0x8190);
@@ -73,7 +80,7 @@ t.test('RFC 1035 §4.1.2: a question that could not be read is left out', async 
   t.same(finished(query, RCODE.FORMERR), message({ id: 7, flags: 0x8181, questions: [] }));
 });
 
-t.test('RFC 1035 §4.1.3: records point at the question, or at a CNAME\'s target', async (t) => {
+t.test("RFC 1035 §4.1.3: records point at the question, or at a CNAME's target", async (t) => {
   const query = ask({ questions: [question('www.example')] });
   writer.begin(query, out, FLAG.AA, 512);
   const target = writer.record(QUESTION, TYPE.CNAME, 300, wire('a.example'));
@@ -95,34 +102,37 @@ t.test('RFC 1035 §4.1.3: records point at the question, or at a CNAME\'s target
   );
 });
 
-t.test('RFC 2308 §5: the SOA of a negative answer belongs to an ancestor, its TTL is its MINIMUM', async (t) => {
-  const query = ask({ questions: [question('www.a.Example')] });
-  const soa = (skip: number): Buffer => {
-    writer.begin(query, out, FLAG.AA, 512);
-    writer.negativeSoa(skip);
-    t.equal(writer.authority, 1);
-    return written(writer.finish(RCODE.NXDOMAIN, NO_EDE, null, 512));
-  };
-  const expected = (owner: Buffer): Buffer =>
-    message({
-      flags: 0x8583,
-      questions: [question('www.a.Example')],
-      authority: [
-        record({
-          owner,
-          type: 6,
-          ttl: 30,
-          rdata: Buffer.concat([wire(''), wire(''), u32(1), u32(3600), u32(600), u32(86_400), u32(30)]),
-        }),
-      ],
-    });
-  t.equal(NEGATIVE_TTL, 30);
-  t.same(soa(0), expected(pointer(12)), 'the question itself');
-  t.same(soa(4), expected(pointer(16)));
-  t.same(soa(6), expected(pointer(18)));
-  t.same(soa(14), expected(wire('')), 'the root');
-  t.same(soa(99), expected(wire('')), 'the root');
-});
+t.test(
+  'RFC 2308 §5: the SOA of a negative answer belongs to an ancestor, its TTL is its MINIMUM',
+  async (t) => {
+    const query = ask({ questions: [question('www.a.Example')] });
+    const soa = (skip: number): Buffer => {
+      writer.begin(query, out, FLAG.AA, 512);
+      writer.negativeSoa(skip);
+      t.equal(writer.authority, 1);
+      return written(writer.finish(RCODE.NXDOMAIN, NO_EDE, null, 512));
+    };
+    const expected = (owner: Buffer): Buffer =>
+      message({
+        flags: 0x8583,
+        questions: [question('www.a.Example')],
+        authority: [
+          record({
+            owner,
+            type: 6,
+            ttl: 30,
+            rdata: Buffer.concat([wire(''), wire(''), u32(1), u32(3600), u32(600), u32(86_400), u32(30)]),
+          }),
+        ],
+      });
+    t.equal(NEGATIVE_TTL, 30);
+    t.same(soa(0), expected(pointer(12)), 'the question itself');
+    t.same(soa(4), expected(pointer(16)));
+    t.same(soa(6), expected(pointer(18)));
+    t.same(soa(14), expected(wire('')), 'the root');
+    t.same(soa(99), expected(wire('')), 'the root');
+  },
+);
 
 t.test('the SOA of the root, asked for the root', async (t) => {
   const query = ask({ questions: [question('', 1)] });
@@ -140,7 +150,10 @@ t.test('octets that stand ready go in whole, with their counts', async (t) => {
   t.equal(writer.sections(ready, 1, 1), 29);
   const reply = written(writer.finish(0, NO_EDE, null, 512));
   t.same(reply.subarray(29, 29 + ready.length), ready);
-  t.same([4, 6, 8, 10].map((at) => reply.readUInt16BE(at)), [1, 1, 1, 1]);
+  t.same(
+    [4, 6, 8, 10].map((at) => reply.readUInt16BE(at)),
+    [1, 1, 1, 1],
+  );
 });
 
 t.test('RFC 6891 §6.1.1: OPT only where the query had one', async (t) => {
@@ -180,14 +193,20 @@ t.test('RFC 8914 §2: a second EDE', async (t) => {
   const reply = written(
     writer.finish(RCODE.SERVFAIL, EDE.NO_REACHABLE_AUTHORITY, Buffer.from('x'), 512, EDE.CACHED_ERROR),
   );
-  t.same(optOf(reply, 29), Buffer.concat([option(15, Buffer.concat([u16(22), Buffer.from('x')])), option(15, u16(13))]));
+  t.same(
+    optOf(reply, 29),
+    Buffer.concat([option(15, Buffer.concat([u16(22), Buffer.from('x')])), option(15, u16(13))]),
+  );
 });
 
 t.test('room: the text is cut first, then the EDE goes', async (t) => {
   const query = ask({ additional: [opt()] });
   const bare = 29 + 11;
   const text = 'abcdef';
-  const options = (room: number): string => optOf(finished(query, 3, 15, text, room), 29).subarray(6).toString();
+  const options = (room: number): string =>
+    optOf(finished(query, 3, 15, text, room), 29)
+      .subarray(6)
+      .toString();
   t.equal(options(bare + 6 + 6), 'abcdef');
   t.equal(options(bare + 6 + 4), 'abcd');
   t.equal(options(bare + 6), '');
@@ -224,7 +243,11 @@ t.test('RFC 2181 §9: what does not fit becomes an empty reply with TC', async (
   for (const limit of [whole - 1, whole - 11, whole - 12, 300, 64]) {
     const cut = fill(limit);
     t.equal(cut.readUInt16BE(2), 0x8780, `AA, TC and no AD in ${limit} octets`);
-    t.same([4, 6, 8, 10].map((at) => cut.readUInt16BE(at)), [1, 0, 0, 1], 'no partial RRset');
+    t.same(
+      [4, 6, 8, 10].map((at) => cut.readUInt16BE(at)),
+      [1, 0, 0, 1],
+      'no partial RRset',
+    );
     t.equal(cut.length, 29 + 11 + 6);
     t.ok(cut.length <= limit);
   }
@@ -250,18 +273,21 @@ t.test('the buffer is a limit too', async (t) => {
   t.equal(small.readUInt16BE(2) & FLAG.TC, FLAG.TC);
 });
 
-t.test('RFC 7828 §3.1: edns-tcp-keepalive where the query had it and the transport set a timeout', async (t) => {
-  const asked = ask({ additional: [opt({ options: option(11) })] });
-  writer.keepalive = 300;
-  t.same(optOf(finished(asked), 29), option(11, u16(300)));
-  t.same(optOf(finished(ask({ additional: [opt()] })), 29), Buffer.alloc(0));
-  t.same(
-    optOf(finished(asked, 3, EDE.BLOCKED), 29),
-    Buffer.concat([option(11, u16(300)), option(15, u16(15))]),
-  );
-  writer.keepalive = 0;
-  t.same(optOf(finished(asked), 29), Buffer.alloc(0));
-});
+t.test(
+  'RFC 7828 §3.1: edns-tcp-keepalive where the query had it and the transport set a timeout',
+  async (t) => {
+    const asked = ask({ additional: [opt({ options: option(11) })] });
+    writer.keepalive = 300;
+    t.same(optOf(finished(asked), 29), option(11, u16(300)));
+    t.same(optOf(finished(ask({ additional: [opt()] })), 29), Buffer.alloc(0));
+    t.same(
+      optOf(finished(asked, 3, EDE.BLOCKED), 29),
+      Buffer.concat([option(11, u16(300)), option(15, u16(15))]),
+    );
+    writer.keepalive = 0;
+    t.same(optOf(finished(asked), 29), Buffer.alloc(0));
+  },
+);
 
 t.test('RFC 1035 §4.2.2: no reply is longer than its limit, edns-tcp-keepalive counted', async (t) => {
   const asked = ask({ additional: [opt({ options: option(11) })] });

@@ -1,0 +1,224 @@
+/**
+ * namegate beside Unbound, dnsdist and dnsmasq: each on one thread, without a query log, over the same upstream, measured
+ * in turns within one run, so that what disturbs the machine disturbs all of them. Linux, with dnsperf and NSD installed; a
+ * peer that is not installed is left out by name.
+ *
+ *     npm run bench -- [--rounds N] [--seconds S] [--only LOAD]… [--json FILE]
+ *
+ * Traffic stays on loopback. It ends by itself, within six minutes where nothing else is asked for.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CONTESTANTS, type Contestant, launch, namegate, type Running } from './contestants.ts';
+import { cpuBetween, cpuOf } from './cpu.ts';
+import { burst } from './dnsperf.ts';
+import { quantile } from './figures.ts';
+import { LOAD_NAMES, LOADS, type Load, type LoadName, writeApproved, writeQuestions } from './loads.ts';
+import { APPROVED } from './names.ts';
+import { find, run } from './processes.ts';
+import { type Measurement, reportLoad } from './report.ts';
+import { startNsd, startTlsUpstream, type Upstream } from './upstreams.ts';
+
+export interface Settings {
+  readonly rounds: number;
+  /** Seconds of one measurement. */
+  readonly seconds: number;
+  readonly loads: readonly Load[];
+  /** Path for the figures as JSON, or null. */
+  readonly json: string | null;
+}
+
+/** The server has a core of its own; who asks it and whom it asks share the other. */
+const SERVER_CORE = 0;
+const OTHER_CORE = 1;
+/** Milliseconds after which no further round begins. */
+const PATIENCE = 330_000;
+/** Seconds of load before the first measurement of each kind: code gets compiled, caches fill. */
+const WARM_SECONDS = 1;
+
+async function main(settings: Settings): Promise<void> {
+  for (const program of ['dnsperf', 'nsd']) {
+    if (find(program) === null) throw new Error(`${program} is not installed`);
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'namegate-bench-'));
+  const started = performance.now();
+  const found: Measurement[] = [];
+  print(
+    `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Linux ${release()}, Node `,
+  );
+  print(`${process.version}; load average ${loadavg()[0]!.toFixed(1)} at the start\n`);
+  try {
+    for (const kind of ['plain', 'dot'] as const) {
+      const loads = settings.loads.filter(({ upstream }) => upstream === kind);
+      if (loads.length > 0) await compete(kind, loads, settings, folder, started, found);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  if (settings.json !== null) {
+    writeFileSync(settings.json, `${JSON.stringify({ settings, measurements: found }, null, 1)}\n`);
+  }
+}
+
+/** All loads over one kind of upstream. */
+async function compete(
+  kind: Load['upstream'],
+  loads: readonly Load[],
+  settings: Settings,
+  folder: string,
+  started: number,
+  found: Measurement[],
+): Promise<void> {
+  const present = CONTESTANTS.filter((contestant) => takesPart(contestant, kind));
+  const at = mkdtempSync(join(folder, `${kind}-`));
+  const cores =
+    availableParallelism() > 1 ? { server: SERVER_CORE, other: OTHER_CORE } : { server: 0, other: 0 };
+  const upstream: Upstream =
+    kind === 'plain' ? await startNsd(at, cores.other) : await startTlsUpstream(at, cores.other);
+  const running: Running[] = [];
+  try {
+    for (const contestant of present) running.push(await launch(contestant, at, upstream, cores.server));
+    if (kind === 'plain') for (const { contestant, shown } of running) showConfig(contestant, shown);
+    const measure = new Measure(at, cores.other, settings.seconds);
+    for (const load of loads) for (const one of running) await measure.warm(load, one);
+    for (let round = 1; round <= settings.rounds; round++) {
+      if (performance.now() - started > PATIENCE) {
+        print(`Time is up: ${round - 1} of ${settings.rounds} rounds were made.\n`);
+        break;
+      }
+      for (const load of loads) {
+        // Who comes first changes with the round.
+        for (let i = 0; i < running.length; i++) {
+          found.push(await measure.take(load, running[(i + round) % running.length]!, round));
+        }
+      }
+    }
+    for (const load of loads) {
+      print(
+        reportLoad(
+          load,
+          found.filter((one) => one.load === load.name),
+        ),
+      );
+    }
+  } finally {
+    await Promise.all(running.map(({ daemon }) => daemon.stop()));
+    await upstream.daemon.stop();
+  }
+}
+
+function takesPart({ name, program, upstreams }: Contestant, kind: Load['upstream']): boolean {
+  if (!upstreams.includes(kind)) {
+    print(`${name} has no upstreams over TLS and takes no part there\n`);
+    return false;
+  }
+  if (name === namegate.name || find(program) !== null) return true;
+  print(`${name} is not installed and takes no part\n`);
+  return false;
+}
+
+function showConfig({ name }: Contestant, shown: string): void {
+  const lines = shown.split('\n').filter((line) => line !== '');
+  print(`\n${name} (one of ${APPROVED.length.toLocaleString('en')} approved names is shown)\n`);
+  print(`${lines.map((line) => `  | ${line}`).join('\n')}\n`);
+}
+
+/** Takes measurements; holds where questions and answers are written. */
+class Measure {
+  readonly #folder: string;
+  readonly #core: number;
+  readonly #seconds: number;
+  readonly #approved: string;
+  readonly #answers: string;
+
+  constructor(folder: string, core: number, seconds: number) {
+    this.#folder = folder;
+    this.#core = core;
+    this.#seconds = seconds;
+    this.#approved = writeApproved(folder);
+    this.#answers = join(folder, 'answers.txt');
+  }
+
+  /** Round 0 of a load, unmeasured. */
+  async warm(load: Load, running: Running): Promise<void> {
+    await this.#fill(load, running);
+    await this.#ask(load, running, 0, WARM_SECONDS);
+  }
+
+  async take(load: Load, running: Running, round: number): Promise<Measurement> {
+    await this.#fill(load, running);
+    const before = cpuOf(running.daemon.pid);
+    const { latencies, ...rest } = await this.#ask(load, running, round, this.#seconds);
+    const used = cpuBetween(before, cpuOf(running.daemon.pid));
+    if (running.daemon.ended()) throw new Error(`${running.contestant.name} ended:\n${running.daemon.log()}`);
+    return {
+      load: load.name,
+      server: running.contestant.name,
+      round,
+      user: used.user / rest.completed,
+      system: used.system / rest.completed,
+      p50: quantile(latencies, 0.5),
+      p99: quantile(latencies, 0.99),
+      ...rest,
+    };
+  }
+
+  /** Every approved name into the cache. */
+  async #fill(load: Load, { port }: Running): Promise<void> {
+    if (load.unique) return;
+    const questions = { questions: this.#approved, seconds: 2, once: true };
+    await burst({ port, transport: 'udp', edns: true, core: this.#core, ...questions }, this.#answers);
+  }
+
+  async #ask(load: Load, { port }: Running, round: number, seconds: number): ReturnType<typeof burst> {
+    if (load.name === 'one') return await this.#askOne(port, seconds);
+    const questions = writeQuestions(this.#folder, load, round, seconds);
+    const { transport, unique } = load;
+    const options = { port, transport, questions, seconds, once: unique, edns: true, core: this.#core };
+    return await burst(options, this.#answers);
+  }
+
+  async #askOne(port: number, seconds: number): ReturnType<typeof burst> {
+    const prober = fileURLToPath(new URL('./prober.ts', import.meta.url));
+    const command = [process.execPath, prober, String(port), String(seconds), APPROVED[0]!];
+    const patience = (seconds + 10) * 1000;
+    const { latencies } = JSON.parse(await run(command, { core: this.#core, patience })) as {
+      latencies: number[];
+    };
+    const completed = latencies.length;
+    const answered = { completed, lost: 0, codes: { NOERROR: completed } };
+    return { ...answered, qps: completed / seconds, latencies: Float64Array.from(latencies) };
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+/** Reads the flags. Throws with what is wrong. */
+export function settingsOf(args: readonly string[]): Settings {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '2' },
+      only: { type: 'string', multiple: true, default: [] },
+      json: { type: 'string' },
+    },
+  });
+  const rounds = Number(values.rounds);
+  const seconds = Number(values.seconds);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error('--rounds takes 1 to 100');
+  if (!(seconds >= 0.1 && seconds <= 30)) throw new Error('--seconds takes 0.1 to 30');
+  for (const name of values.only) {
+    if (!LOAD_NAMES.includes(name as LoadName))
+      throw new Error(`--only takes one of ${LOAD_NAMES.join(', ')}`);
+  }
+  const loads = LOADS.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
+  return { rounds, seconds, loads, json: values.json ?? null };
+}
+
+if (import.meta.main) await main(settingsOf(process.argv.slice(2)));

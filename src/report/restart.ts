@@ -1,0 +1,42 @@
+import type { Settings } from '../resolve/settings.ts';
+
+/** Settings that sockets and memory are made from at the start, so that a change of them needs a restart. */
+export class RestartNeeds {
+  /** Values by their key in the server file: as they run, and as they were read last. */
+  readonly #running: ReadonlyMap<string, string>;
+  #read: ReadonlyMap<string, string>;
+
+  /** `running`: what the server started with. */
+  constructor(running: Settings) {
+    this.#running = fixedUntilRestart(running);
+    this.#read = this.#running;
+  }
+
+  /** Keys whose values in `next` are neither the running ones nor those of the last call: each change is told once. */
+  changed(next: Settings): string[] {
+    const before = this.#read;
+    this.#read = fixedUntilRestart(next);
+    return [...this.#read]
+      .filter(([key, value]) => value !== this.#running.get(key) && value !== before.get(key))
+      .map(([key]) => key);
+  }
+}
+
+function fixedUntilRestart({
+  listen,
+  metrics,
+  state,
+  log,
+  cache,
+  limits,
+}: Settings): ReadonlyMap<string, string> {
+  const fixed = {
+    listen,
+    metrics,
+    state,
+    log,
+    'cache.size': cache.size,
+    'limits.tcp_clients': limits.tcpClients,
+  };
+  return new Map(Object.entries(fixed).map(([key, value]) => [key, JSON.stringify(value)]));
+}

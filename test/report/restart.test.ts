@@ -1,0 +1,73 @@
+import t from 'tap';
+import type { LogEvent, LogFields } from '../../src/report/log.ts';
+import { tellProblems } from '../../src/report/problems.ts';
+import { RestartNeeds } from '../../src/report/restart.ts';
+import type { Settings } from '../../src/resolve/settings.ts';
+
+const settings: Settings = {
+  listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53 }],
+  upstreams: [],
+  policy: '/policy',
+  cache: { size: 1000, maxTtl: 1, serveStale: 1, share: 'all' },
+  replies: { maxTtl: 1, dynamicMaxTtl: 1, edeText: true },
+  limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
+  renew: null,
+  state: '/state',
+  metrics: null,
+  log: { level: 'info' },
+};
+
+t.test('what needs a restart is told once for each change, and not when it is taken back', async (t) => {
+  const needs = new RestartNeeds(settings);
+  t.same(needs.changed(settings), []);
+  t.same(needs.changed({ ...settings, policy: '/other', replies: { ...settings.replies, maxTtl: 2 } }), []);
+  const next: Settings = {
+    ...settings,
+    listen: [],
+    metrics: { host: '127.0.0.1', port: 1 },
+    state: '/other',
+    log: { level: 'warn' },
+    cache: { ...settings.cache, size: 2000 },
+    limits: { ...settings.limits, tcpClients: 2 },
+  };
+  t.same(needs.changed(next).sort(), [
+    'cache.size',
+    'limits.tcp_clients',
+    'listen',
+    'log',
+    'metrics',
+    'state',
+  ]);
+  t.same(needs.changed(next), [], 'once');
+  t.same(needs.changed({ ...next, state: '/third' }), ['state'], 'changed again');
+  t.same(needs.changed(settings), [], 'as it runs');
+  t.same(needs.changed({ ...settings, state: '/third' }), ['state'], 'and changed again');
+});
+
+t.test('problems of a reload: a line each, the first 20', async (t) => {
+  const lines: { level: string; event: LogEvent; text: string; fields: LogFields | undefined }[] = [];
+  const tell =
+    (level: string) =>
+    (event: LogEvent, text: string, fields?: LogFields): void =>
+      void lines.push({ level, event, text, fields });
+  const log = { debug: tell('debug'), info: tell('info'), warn: tell('warn'), error: tell('error') };
+  const problem = {
+    code: 'key-unknown',
+    severity: 'error',
+    at: { file: 'a.yaml', line: 3, column: 5 },
+    message: 'foo is no key',
+    fix: 'remove it',
+  } as const;
+  const told = { ...log, dropped: 0, flush: () => {}, close: () => {} };
+  tellProblems(told, []);
+  t.same(lines, []);
+  tellProblems(told, [problem, { ...problem, severity: 'warning' }]);
+  const fields = { code: 'key-unknown', file: 'a.yaml', line: 3, column: 5, fix: 'remove it' };
+  t.same(lines.splice(0), [
+    { level: 'error', event: 'policy-problem', text: 'foo is no key', fields },
+    { level: 'warn', event: 'policy-problem', text: 'foo is no key', fields },
+  ]);
+  tellProblems(told, Array(25).fill(problem));
+  t.equal(lines.length, 21);
+  t.match(lines.at(-1), { level: 'warn', text: /^and 5 more/, fields: { more: 5 } });
+});

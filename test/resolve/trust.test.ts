@@ -1,0 +1,188 @@
+import t, { type Test } from 'tap';
+import { House, type QueryOptions } from './house.ts';
+import { policy, rule } from './policy.ts';
+import { type Script, soa } from './records.ts';
+
+/**
+ * DESIGN §2: "DNSSEC passes through: with DO or CD, DS and DNSKEY of an approved name, of its ancestors and of the targets of
+ * chains just given are forwarded."
+ */
+
+const POLICY = policy(
+  {
+    alice: { allow: ['www.site.example', '*.star.example', 'local.example', 're.example'] },
+    bob: { allow: ['www.site.example'] },
+    carol: { allow: ['other.example'] },
+  },
+  {
+    records: ['{ name: local.example, type: A, data: 192.0.2.1 }'],
+    redirects: ['{ name: re.example, to: mirror.example }'],
+  },
+);
+const BOB = { from: '127.0.0.2' };
+const CAROL = { from: '127.0.0.3' };
+const UNKNOWN = { from: '192.0.2.9' };
+
+/** Whether a question goes out. */
+async function isForwarded(
+  house: House,
+  name: string,
+  type: string,
+  options: QueryOptions,
+): Promise<boolean> {
+  const before = house.asked.length;
+  await house.ask(name, type, options, { answer: [], authority: [soa('.', 1, 1)] });
+  house.pass(2);
+  return house.asked.length > before;
+}
+
+t.test('with DO or CD, DS and DNSKEY of an approved name and of its ancestors are forwarded', async (t) => {
+  const approved = ['www.site.example', 'site.example', 'example', '.', 'a.star.example', 'star.example'];
+  for (const type of ['DS', 'DNSKEY']) {
+    for (const name of approved) {
+      for (const options of [{ do: true }, { cd: true }, { do: true, cd: true }]) {
+        const house = new House(t.testdir.bind(t), POLICY);
+        t.ok(await isForwarded(house, name, type, options), `${name} ${type}`);
+      }
+      const house = new House(t.testdir.bind(t), POLICY);
+      t.notOk(await isForwarded(house, name, type, {}), `${name} ${type} without DO or CD`);
+      t.notOk(await isForwarded(house, name, type, { ad: true }), 'AD alone is none of the two');
+    }
+    for (const name of ['evil.example', 'sub.www.site.example', 'a.b.star.example', 'com']) {
+      const house = new House(t.testdir.bind(t), POLICY);
+      t.notOk(await isForwarded(house, name, type, { do: true, cd: true }), `${name} ${type}`);
+    }
+  }
+});
+
+t.test('other types of ancestors are not', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  for (const type of ['A', 'NS', 'SOA', 'RRSIG', 'NSEC', 'NSEC3PARAM', 'CDS', 'CDNSKEY', 'TXT'])
+    t.notOk(await isForwarded(house, 'site.example', type, { do: true, cd: true }), type);
+});
+
+t.test('what other identities have approved is theirs; `unknown` never', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  for (const name of ['www.site.example', 'site.example'])
+    t.notOk(await isForwarded(house, name, 'DS', { ...CAROL, do: true }), name);
+  t.ok(await isForwarded(house, 'example', 'DS', { ...CAROL, do: true }));
+  for (const name of ['www.site.example', 'example', '.', 'arpa', 'internal'])
+    t.notOk(await isForwarded(house, name, 'DNSKEY', { ...UNKNOWN, do: true, cd: true }), name);
+});
+
+t.test('local data is local for every type: nothing is asked about its keys', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  for (const name of [
+    'local.example',
+    're.example',
+    'localhost',
+    'resolver.arpa',
+    '_why.namegate.internal',
+  ]) {
+    t.notOk(await isForwarded(house, name, 'DS', { do: true }), name);
+    t.equal((await house.query(name, 'DS', { do: true })).rcode, 0);
+  }
+});
+
+const CHAIN: Script = {
+  answer: [
+    'www.site.example 60 CNAME edge.cdn.net',
+    'edge.cdn.net 60 CNAME pop.far.org',
+    'pop.far.org 60 A 192.0.2.1',
+  ],
+};
+
+async function chained(t: Test, options: QueryOptions): Promise<House> {
+  const house = new House(t.testdir.bind(t), POLICY);
+  await house.ask('www.site.example', 'A', options, CHAIN);
+  return house;
+}
+
+t.test('…and of the targets of chains just given, with their ancestors', async (t) => {
+  for (const options of [{ do: true }, { cd: true }]) {
+    const house = await chained(t, options);
+    for (const name of ['edge.cdn.net', 'cdn.net', 'net', 'pop.far.org', 'far.org', 'org']) {
+      for (const type of ['DS', 'DNSKEY'])
+        t.ok(await isForwarded(house, name, type, options), `${name} ${type}`);
+      t.notOk(await isForwarded(house, name, 'A', options), `${name} A`);
+      t.notOk(await isForwarded(house, name, 'DS', {}), `${name} without DO or CD`);
+    }
+    for (const name of ['x.cdn.net', 'far.net', 'com'])
+      t.notOk(await isForwarded(house, name, 'DS', options), name);
+  }
+});
+
+t.test('only where the chain was given with DO or CD', async (t) => {
+  const house = await chained(t, {});
+  t.notOk(await isForwarded(house, 'cdn.net', 'DS', { do: true }));
+  await house.query('www.site.example', 'A', { do: true });
+  t.ok(await isForwarded(house, 'cdn.net', 'DS', { do: true }), 'a hit gives it as well');
+});
+
+t.test('only for the identity that was given the chain', async (t) => {
+  const house = await chained(t, { do: true });
+  for (const who of [BOB, CAROL, UNKNOWN])
+    t.notOk(await isForwarded(house, 'cdn.net', 'DS', { ...who, do: true }));
+  await house.query('www.site.example', 'A', { ...BOB, do: true });
+  t.ok(await isForwarded(house, 'cdn.net', 'DS', { ...BOB, do: true }));
+});
+
+t.test('just given: 300 s, and no longer than the rule or the policy that gave it', async (t) => {
+  const house = await chained(t, { do: true });
+  house.pass(299);
+  t.ok(await isForwarded(house, 'cdn.net', 'DS', { do: true }));
+  house.pass(1);
+  t.notOk(await isForwarded(house, 'cdn.net', 'DS', { do: true }));
+
+  const ending = policy({ alice: { allow: [rule('www.site.example', 'until: 2026-11-20T00:00:20Z')] } });
+  const short = new House(t.testdir.bind(t), ending);
+  await short.ask('www.site.example', 'A', { do: true }, CHAIN);
+  t.ok(await isForwarded(short, 'cdn.net', 'DS', { do: true }));
+  short.pass(20);
+  t.notOk(await isForwarded(short, 'cdn.net', 'DS', { do: true }), 'the rule has ended');
+
+  const reloaded = await chained(t, { do: true });
+  reloaded.reload(POLICY);
+  t.ok(await isForwarded(reloaded, 'cdn.net', 'DS', { do: true }), 'an equal view is the same view');
+  reloaded.reload(policy({ alice: { allow: ['else.example'] } }));
+  t.notOk(
+    await isForwarded(reloaded, 'cdn.net', 'DS', { do: true }),
+    'the name that led here is approved no more',
+  );
+});
+
+t.test('a target under `arpa` (RFC 2317): its ancestors are validated too', async (t) => {
+  const text = policy({ alice: { allow: [rule('1.2.0.192.in-addr.arpa', 'types: [PTR]')] } });
+  const house = new House(t.testdir.bind(t), text);
+  const answer = [
+    '1.2.0.192.in-addr.arpa 60 CNAME 1.0-25.3.0.192.in-addr.arpa',
+    '1.0-25.3.0.192.in-addr.arpa 60 PTR h.example',
+  ];
+  await house.ask('1.2.0.192.in-addr.arpa', 'PTR', { do: true }, { answer });
+  for (const name of ['0-25.3.0.192.in-addr.arpa', '3.0.192.in-addr.arpa', 'arpa'])
+    t.ok(await isForwarded(house, name, 'DS', { do: true }), name);
+});
+
+t.test('a chain that leads to a special name opens nothing there', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  const answer = ['www.site.example 60 CNAME x.localhost', 'x.localhost 60 A 192.0.2.1'];
+  await house.ask('www.site.example', 'A', { do: true }, { answer });
+  for (const name of ['x.localhost', 'localhost'])
+    t.notOk(await isForwarded(house, name, 'DS', { do: true }), name);
+});
+
+t.test('a flood of chains grows nothing: the oldest targets go', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  await house.ask('www.site.example', 'A', { do: true }, { answer: ['www.site.example 1 CNAME first.net'] });
+  house.pass(1);
+  for (let i = 0; i < 320; i++) {
+    const chain = Array.from({ length: 15 }, (_, link) => `n${i}-${link}.net`);
+    const names = ['www.site.example', ...chain];
+    const answer = chain.map((name, link) => `${names[link]} 1 CNAME ${name}`);
+    await house.ask('www.site.example', 'A', { do: true }, { answer });
+    house.pass(0.1);
+    house.store.clear();
+  }
+  t.notOk(await isForwarded(house, 'first.net', 'DS', { do: true }));
+  t.ok(await isForwarded(house, 'n319-14.net', 'DS', { do: true }));
+});
