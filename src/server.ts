@@ -304,6 +304,9 @@ export class Server {
     if (kind === 'refused') {
       const { cap, client } = notice;
       this.#log.warn('listener-refused', 'connections were refused at a cap', { url, cap, client, count });
+    } else if (kind === 'evicted') {
+      const { cap } = notice;
+      this.#log.warn('listener-refused', 'silent connections made room at a cap', { url, cap, count });
     } else {
       this.#log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, {
         url,

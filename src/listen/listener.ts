@@ -72,7 +72,9 @@ export type ListenNotice =
       readonly cap: 'client' | 'total';
       readonly client: string;
       readonly count: number;
-    };
+    }
+  /** At the listener's cap the connections that had been silent longest made room for new ones. */
+  | { readonly kind: 'evicted'; readonly cap: 'total'; readonly count: number };
 
 /** DNS's fixed header (RFC 1035 §4.1.1): no message is shorter. */
 export const HEADER_OCTETS = 12;

@@ -59,7 +59,7 @@ class TcpListener implements Listener, StreamHost {
   readonly #connections = new Map<Connection, string>();
   readonly #held = new Map<string, number>();
   readonly #scratch: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
-  readonly #paces = { fault: new Pace(), socket: new Pace(), client: new Pace(), total: new Pace() };
+  readonly #paces = { fault: new Pace(), socket: new Pace(), client: new Pace(), total: new Pace(), evicted: new Pace() };
   readonly #checkMs: number;
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
@@ -178,6 +178,8 @@ class TcpListener implements Listener, StreamHost {
       if (!connection.resting) continue;
       this.counters.evicted++;
       connection.evict();
+      const count = this.#paces.evicted.due(this.now());
+      if (count > 0) this.#notice({ kind: 'evicted', cap: 'total', count });
       return true;
     }
     return false;

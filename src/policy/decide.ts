@@ -61,8 +61,6 @@ export class Decision {
   readonly path = new Int32Array(128);
   /** The most specific rule that matches the name but not the type, or -1. */
   refused = -1;
-  /** A stage or exception holds that one. */
-  refusedDynamic = false;
 }
 
 /**
@@ -100,7 +98,7 @@ export function decide(
     if (dnssec && outside && (type === TYPE_DS || type === TYPE_DNSKEY)) {
       out.ground = GROUND.CHAIN_OF_TRUST;
       out.verdict = VERDICT.ALLOW;
-      if (out.refused >= 0) takeTerms(snapshot, out);
+      if (out.refused >= 0) approveWhatever(snapshot, view, out);
     } else if (out.refused >= 0) {
       out.ground = GROUND.RULE;
       out.verdict = VERDICT.EMPTY;
@@ -114,10 +112,12 @@ export function decide(
 const TYPE_DS = 43;
 const TYPE_DNSKEY = 48;
 
-/** The refused rule approves its name's DS and DNSKEY: as long as it does, and as shortly. */
-function takeTerms({ rules }: Snapshot, out: Decision): void {
-  out.until = rules.terms[rules.term[out.refused]!]!.until;
-  out.dynamic = out.refusedDynamic;
+/** A name's DS and DNSKEY are approved by the rule that decides for the name, and for as long. */
+function approveWhatever(snapshot: Snapshot, view: View, out: Decision): void {
+  const { type } = out;
+  out.type = TYPE_ANY;
+  approve(snapshot, view, out);
+  out.type = type;
 }
 
 /** Whether operator-written data stands at the walked name. */
@@ -210,10 +210,7 @@ function bestAt(
       if (terms.until <= out.now) continue;
       if (kind === KIND.FAMILY ? !inFamily(snapshot, rule, extra, out) : !fits(terms, extra, out)) continue;
       if (!approvesType(terms, kind, out.type)) {
-        if (out.refused < 0) {
-          out.refused = rule;
-          out.refusedDynamic = dynamic;
-        }
+        if (out.refused < 0) out.refused = rule;
         continue;
       }
       // Of two that end together, the one that the identity always has: its answers may live longer.

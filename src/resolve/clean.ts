@@ -184,7 +184,8 @@ class Kept {
     const first = records[0];
     if (first === undefined) return;
     let ttl = Math.min(...records.map((record) => record.ttl));
-    if (first.type === TYPE.SOA) ttl = Math.min(ttl, this.#minimum(first), MAX_NEGATIVE_TTL);
+    if (first.type === TYPE.SOA && section === 'authority')
+      ttl = Math.min(ttl, this.#minimum(first), MAX_NEGATIVE_TTL);
     for (const record of records) {
       const rdata = this.#rdata(record);
       if (rdata === null) return;

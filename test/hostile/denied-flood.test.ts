@@ -34,7 +34,7 @@ identities:
     });
     const pid = server.child.pid!;
     prefer(server);
-    const names = deniedNames(t, 200_000, 1);
+    const names = deniedNames(server.folder, 200_000, 1);
     const attack = () => flood(t, { place: server, from: '127.0.0.2', names, seconds: FLOOD_SECONDS, inFlight: 100 });
     const samplers = {
       cached: await Sampler.open(server, { from: '127.0.0.1', name: (n) => `n${n % 50}.good.example`, gap: 1 }),

@@ -7,12 +7,12 @@ import { Random } from '../server/random.ts';
 
 /** Load that a test process could not make itself, and what a server's process uses under it. */
 
-/** A file of questions for dnsperf: names of three random labels that no policy approves. */
-export function deniedNames(t: Test, count: number, seed: number): string {
+/** Writes a file of questions for dnsperf: random names that no policy approves. Returns its path. */
+export function deniedNames(folder: string, count: number, seed: number): string {
   const random = new Random(seed);
   const label = (): string => random.next().toString(36) + random.next().toString(36);
   const lines = Array.from({ length: count }, () => `${label()}.${label()}.evil.test A`);
-  const file = join(t.testdir(), `denied-${seed}`);
+  const file = join(folder, `denied-${seed}`);
   writeFileSync(file, `${lines.join('\n')}\n`);
   return file;
 }
@@ -33,11 +33,14 @@ export interface FloodOptions {
   readonly inFlight: number;
 }
 
+/** Added to this process's own priority, which `prefer` raises. */
+const NICE = 15;
+
 /** dnsperf, as fast as the server answers. It gives way to the server and to the process that takes the times. */
 export function flood(t: Test, { place, from, names, seconds, inFlight }: FloodOptions): Flood {
   const where = ['-s', place.host, '-p', String(place.udp), '-a', from, '-d', names];
   const shape = ['-l', String(seconds), '-c', '8', '-q', String(inFlight), '-T', '1'];
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', 'nice', '-n', '15', 'dnsperf', ...where, ...shape], {
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', 'nice', '-n', String(NICE), 'dnsperf', ...where, ...shape], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

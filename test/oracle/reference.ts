@@ -148,28 +148,23 @@ export function staysInside(name: Name): boolean {
 
 /** Whether the name lies in a reverse zone of private, loopback or link-local space (RFC 6303 §4, RFC 7793). */
 export function isPrivateReverse(name: Name): boolean {
-  const labels = labelsOf(name).reverse();
-  if (labels[0] !== 'arpa') return false;
-  const [first, second] = [labels[2] ?? '', Number(labels[3] ?? Number.NaN)];
-  const plain = labels[3] === String(second);
-  if (labels[1] === 'in-addr') {
+  const [top, family, ...rest] = labelsOf(name).reverse();
+  if (top !== 'arpa') return false;
+  const [first = '', second = ''] = rest;
+  if (family === 'in-addr') {
+    const from = (low: number, high: number): boolean =>
+      String(Number(second)) === second && Number(second) >= low && Number(second) <= high;
     if (['0', '10', '127'].includes(first)) return true;
-    if (!plain) return false;
-    return (
-      (first === '169' && second === 254) ||
-      (first === '192' && second === 168) ||
-      (first === '172' && second >= 16 && second <= 31) ||
-      (first === '100' && second >= 64 && second <= 127)
-    );
+    if (first === '169') return from(254, 254);
+    if (first === '192') return from(168, 168);
+    if (first === '172') return from(16, 31);
+    return first === '100' && from(64, 127);
   }
-  if (labels[1] !== 'ip6') return false;
-  const nibbles = labels.slice(2).join('');
-  const zeros = '0'.repeat(31);
-  return (
-    // ULA fc00::/7, link-local fe80::/10, `::` and `::1`; each label is one nibble.
-    labels.slice(2).every((label, i) => i > 31 || label.length === 1) &&
-    (/^f[cd]/.test(nibbles) || /^fe[89ab]/.test(nibbles) || nibbles.startsWith(`${zeros}0`) || nibbles.startsWith(`${zeros}1`))
-  );
+  if (family !== 'ip6') return false;
+  // ULA fc00::/7, link-local fe80::/10, `::` and `::1`.
+  if (first === 'f' && (second === 'c' || second === 'd')) return true;
+  if (first === 'f' && second === 'e' && ['8', '9', 'a', 'b'].includes(rest[2]!)) return true;
+  return rest.length >= 32 && rest.slice(0, 31).every((label) => label === '0') && ['0', '1'].includes(rest[31]!);
 }
 
 function existsAbove(view: View, name: Name, live: readonly RuleInForce[]): boolean {
@@ -224,20 +219,26 @@ export function decideSlowly(view: View, name: Name, type: string, dnssec: boole
   if (isAtOrUnder(name, CANARY)) return { verdict: 'deny', ...nothing };
   if (isSpecial(name)) return { verdict: 'local', ...nothing };
   if (approving.length > 0) {
-    const best = mostSpecific(approving);
-    const until = Math.max(...best.map((rule) => rule.until));
-    const last = best.filter((rule) => rule.until === until);
-    // Of two that end together, the one that the identity always has.
-    const fixed = last.filter((rule) => !rule.dynamic);
-    const deciders = fixed.length > 0 ? fixed : last;
-    return { verdict: view.locals.includes(name) ? 'local' : 'allow', deciders, bound: true, ...ancestors };
+    const verdict = view.locals.includes(name) ? 'local' : 'allow';
+    return { verdict, deciders: decidersOf(approving), bound: true, ...ancestors };
   }
-  const deciders = matching.length === 0 ? [] : mostSpecific(matching);
   const chain = dnssec && (type === 'DS' || type === 'DNSKEY');
-  // Records make a name local for every type: nothing about it is asked outside.
-  const outside = matching.length > 0 ? !view.locals.includes(name) : isAboveApproved(view, name, live);
-  // What approves the name approves its DS and DNSKEY for a validator: for as long, and as shortly.
-  if (chain && outside) return { verdict: 'allow', ...nothing, deciders, bound: matching.length > 0 };
-  if (matching.length > 0 || existsAbove(view, name, live)) return { verdict: 'empty', ...nothing, deciders };
-  return { verdict: 'deny', ...nothing };
+  if (matching.length > 0) {
+    // Records make a name local for every type: nothing about it is asked outside. Else, what decides for the name
+    // approves its DS and DNSKEY for a validator.
+    if (chain && !view.locals.includes(name))
+      return { verdict: 'allow', deciders: decidersOf(matching), bound: true, ...ancestors };
+    return { verdict: 'empty', ...nothing, deciders: mostSpecific(matching) };
+  }
+  if (chain && isAboveApproved(view, name, live)) return { verdict: 'allow', ...nothing };
+  return { verdict: existsAbove(view, name, live) ? 'empty' : 'deny', ...nothing };
+}
+
+/** The most specific that end last; of those that end together, what the identity always has. */
+function decidersOf(rules: readonly RuleInForce[]): RuleInForce[] {
+  const best = mostSpecific(rules);
+  const until = Math.max(...best.map((rule) => rule.until));
+  const last = best.filter((rule) => rule.until === until);
+  const fixed = last.filter((rule) => !rule.dynamic);
+  return fixed.length > 0 ? fixed : last;
 }

@@ -454,6 +454,35 @@ t.test('DESIGN §2: DS and DNSKEY of approved names and their ancestors, for a v
   t.match(ask(snapshot, snapshot.views[0]!, 'arpa', 'DS', { dnssec: true }), { verdict: 'empty' });
 });
 
+t.test(
+  'DS of an approved name is approved by the rule that decides for the name, and ends with it',
+  async (t) => {
+    const snapshot = compiled({
+      identities: [
+        identity('one', {
+          allow: entries(
+            rule('a.z.example', { until: NOW + 10, reason: 'short' }),
+            rule('a.z.example', { until: NOW + 20, reason: 'long', types: types('TXT') }),
+            rule('*.z.example', { until: NOW + 30, reason: 'star' }),
+          ),
+          exceptions: [rule('b.z.example', { until: NOW + 5, reason: 'exception' })],
+        }),
+      ],
+    });
+    const { view } = snapshot.identities[0]!;
+    const ds = (name: string, now = NOW) => ask(snapshot, view, name, 'DS', { dnssec: true, now });
+    t.match(ds('a.z.example'), { ground: 'CHAIN_OF_TRUST', reason: 'long', until: NOW + 20, dynamic: false });
+    t.match(ds('a.z.example', NOW + 20), { ground: 'CHAIN_OF_TRUST', reason: 'star', until: NOW + 30 });
+    t.match(ds('b.z.example'), {
+      ground: 'CHAIN_OF_TRUST',
+      reason: 'exception',
+      until: NOW + 5,
+      dynamic: true,
+    });
+    t.match(ds('a.z.example', NOW + 30), { verdict: 'deny' });
+  },
+);
+
 t.test('approved DS is approved, with DO or without', async (t) => {
   const snapshot = single([rule('a.example', { types: types('DS') })]);
   for (const dnssec of [false, true]) {

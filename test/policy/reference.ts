@@ -92,6 +92,19 @@ function mostSpecific(rules: readonly ReferenceRule[]): ReferenceRule[] {
   return rules.filter((rule) => rank(rule) === best);
 }
 
+/** The most specific; then the later expiry; then what the identity has for good. */
+function decidedBy(rules: readonly ReferenceRule[]): { deciders: string[]; dynamic: boolean; until: number } {
+  const best = mostSpecific(rules);
+  const until = Math.max(...best.map((rule) => rule.until));
+  const last = best.filter((rule) => rule.until === until);
+  const fixed = last.filter((rule) => !rule.dynamic);
+  return {
+    deciders: (fixed.length > 0 ? fixed : last).map(({ id }) => id),
+    dynamic: fixed.length === 0,
+    until,
+  };
+}
+
 const ALWAYS_LOCAL = ['localhost', 'resolver.arpa', '_why.namegate.internal'];
 const CANARY = 'use-application-dns.net';
 
@@ -151,19 +164,17 @@ export function decideSlowly(
   if (name === CANARY || isUnder(name, CANARY)) return { verdict: 'deny', ...nothing };
   if (isSpecial(name)) return { verdict: 'local', ...nothing };
   if (approving.length > 0) {
-    const best = mostSpecific(approving);
-    const until = Math.max(...best.map((rule) => rule.until));
-    const last = best.filter((rule) => rule.until === until);
-    const fixed = last.filter((rule) => !rule.dynamic);
-    const deciders = (fixed.length > 0 ? fixed : last).map(({ id }) => id);
     const verdict = view.locals.includes(name) ? 'local' : 'allow';
-    return { verdict, deciders, dynamic: fixed.length === 0, until, ...ancestors };
+    return { verdict, ...decidedBy(approving), ...ancestors };
   }
-  const deciders = matching.length === 0 ? [] : mostSpecific(matching).map(({ id }) => id);
   const chain = dnssec && (type === 'DS' || type === 'DNSKEY');
   // Records make a name local for every type: nothing about it is asked outside.
   const outside = matching.length > 0 ? !view.locals.includes(name) : isAboveApproved(view, name, live);
-  if (chain && outside) return { verdict: 'allow', ...nothing, deciders };
+  // They are approved with the name, by the rule that decides for it.
+  if (chain && outside) {
+    return { verdict: 'allow', ...nothing, ...(matching.length === 0 ? {} : decidedBy(matching)) };
+  }
+  const deciders = matching.length === 0 ? [] : mostSpecific(matching).map(({ id }) => id);
   if (matching.length > 0 || isAbove(view, name, live)) return { verdict: 'empty', ...nothing, deciders };
   return { verdict: 'deny', ...nothing };
 }

@@ -8,6 +8,9 @@ import { type Upstream, upstream } from './upstream.ts';
 
 /** Settings that change while the server runs, and a ConfigMap's way to change files. */
 
+// They wait more than they work.
+t.jobs = 3;
+
 t.test('what needs a restart is said, each key, and what does not is in force', async (t) => {
   const server = await namegate(t, {
     policy: policyOf('a.example'),

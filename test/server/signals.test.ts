@@ -28,6 +28,9 @@ async function started(
   return { server, up, dead };
 }
 
+// They wait more than they work.
+t.jobs = 3;
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   t.test(
     `${signal}: questions in flight are answered, over UDP and TCP; idle connections do not hold it up`,

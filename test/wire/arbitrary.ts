@@ -158,7 +158,10 @@ export function writeKnown(known: KnownMessage): Buffer {
       // In the case that was written, so that what is read as sent is what was meant.
       const key = name.subarray(from).toString('latin1');
       const target = seen.get(key);
-      if (target !== undefined) return put(pointer(target));
+      if (target !== undefined) {
+        put(pointer(target));
+        return;
+      }
       if (at < 0x4000) seen.set(key, at);
       put(name.subarray(from, from + 1 + name[from]!));
     }

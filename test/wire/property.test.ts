@@ -164,7 +164,10 @@ function attack(octets: Buffer): void {
     if (query.questionEnd > octets.length) throw new Error('the question ends behind the message');
   }
   const got = readMessage(octets);
-  if (got instanceof WireError) return check(got, octets);
+  if (got instanceof WireError) {
+    check(got, octets);
+    return;
+  }
   for (const record of got.records) {
     if (record.start > record.end || record.end > octets.length) throw new Error('RDATA behind the message');
     const size = expandRdata(octets, record.type, record.start, record.end, room, 0);

@@ -1,0 +1,282 @@
+/**
+ * Two identities whose policies overlap and change all the time ask about everything, while their upstream lies: the whole
+ * story in one process, so that the policy of each moment is known exactly.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Asked as Upstream, House, queryOctets } from '../resolve/house.ts';
+import { readMessage } from '../server/message.ts';
+import { Random } from '../server/random.ts';
+import { typeToText } from '../../src/wire/iana.ts';
+import { nameToText } from '../../src/wire/name.ts';
+import { layOut, POLICY_FILE } from './layout.ts';
+import { type Asked, Judge } from './leak-judge.ts';
+import { ASKERS, type Event, randomVictim, stretch } from './leak-story.ts';
+import { upstreamScript } from './leak-world.ts';
+import { nameOf, toText } from './names.ts';
+import type { Policy } from './policy.ts';
+import { shrink } from './shrink.ts';
+
+/** Milliseconds after which a forwarder says that it is slow, and at which it ends. */
+const SLOW_MS = 1800;
+const END_MS = 3800;
+
+interface Open {
+  readonly asked: Upstream;
+  readonly at: number;
+  slow: boolean;
+}
+
+export interface LeakCounts {
+  asked: number;
+  answered: number;
+  upstream: number;
+  reloads: number;
+  /** Replies under another policy than that of their question. */
+  later: number;
+  renewed: number;
+}
+
+/** One house, to which events happen. */
+export class LeakRun {
+  readonly counts: LeakCounts = { asked: 0, answered: 0, upstream: 0, reloads: 0, later: 0, renewed: 0 };
+  readonly #judge = new Judge();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'namegate-leak-'));
+  #files: Readonly<Record<string, string>> = {};
+  #house: House | null = null;
+  #open: Open[] = [];
+  #waiting = new Set<Asked>();
+  #ticking = false;
+  #fault: string | null = null;
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  /** Lets one event happen; returns what is wrong then, or null. The first event is a reload. */
+  async happen(event: Event): Promise<string | null> {
+    switch (event.kind) {
+      case 'reload':
+        this.#reload(event.policy, event.share, event.renew);
+        break;
+      case 'ask':
+        this.#ask(event);
+        break;
+      case 'settle': {
+        const [one] = this.#open.splice(event.pick % Math.max(1, this.#open.length), 1);
+        if (one !== undefined) this.#settle(one, event.seed);
+        break;
+      }
+      case 'pass':
+        this.#pass(event.milliseconds);
+        break;
+      case 'tick':
+        this.#ticking = true;
+        this.#house!.tick();
+        this.#ticking = false;
+    }
+    // Replies are promises: they are all there after two turns of the microtasks' queue.
+    await null;
+    await null;
+    const [bug] = this.#house!.bugs;
+    if (bug !== undefined) this.#fault ??= `a bug: ${bug instanceof Error ? bug.stack : String(bug)}`;
+    return this.#fault;
+  }
+
+  #reload(policy: Policy, share: 'all' | 'identity', renew: boolean): void {
+    this.#files = layOut(policy).files;
+    const yaml = this.#files[POLICY_FILE]!;
+    const groups = [
+      { name: 'default', servers: 'system' as const, zones: [] },
+      { name: 'pool', servers: 'system' as const, zones: [Buffer.from('\x04pool\x07example\0', 'latin1')] },
+    ];
+    const cache = { size: 2 ** 20, maxTtl: 86_400, serveStale: 3600, share };
+    if (this.#house === null) {
+      this.#house = new House(() => this.#write(), yaml, { groups, cache });
+      this.#house.onAsk = (asked) => this.#asked(asked);
+    } else this.#house.reload(yaml, { groups, cache });
+    const house = this.#house;
+    if (renew) house.renew('all', 40);
+    else house.renewals.configure([], house.inForce);
+    this.counts.reloads++;
+    this.#judge.policy = policy;
+    this.#tellTime();
+  }
+
+  #write(): string {
+    for (const [file, text] of Object.entries(this.#files)) writeFileSync(join(this.#folder, file), text);
+    return this.#folder;
+  }
+
+  #tellTime(): void {
+    this.#judge.now = this.#house!.now;
+    this.#judge.epoch = this.#house!.epoch;
+  }
+
+  #pass(milliseconds: number): void {
+    const house = this.#house!;
+    for (let left = milliseconds; left > 0; ) {
+      // No further than to the next moment at which a question upstream is slow, or ends.
+      const due = this.#open.map(({ at, slow }) => at + (slow ? END_MS : SLOW_MS) - house.now);
+      const step = Math.max(1, Math.min(left, ...due));
+      left -= step;
+      house.pass(step / 1000);
+      this.#tellTime();
+      for (const one of [...this.#open]) {
+        if (!one.slow && house.now - one.at >= SLOW_MS) {
+          one.slow = true;
+          one.asked.listener.slow();
+        }
+        if (house.now - one.at < END_MS) continue;
+        this.#open.splice(this.#open.indexOf(one), 1);
+        house.settle(one.asked, { failure: 'silent' });
+      }
+    }
+  }
+
+  #ask(event: Event & { kind: 'ask' }): void {
+    const { asker, name, type, edns, dnssecOk, checkingDisabled, transport } = event;
+    const asked = { asker, name: nameOf(name), type, edns, dnssecOk, checkingDisabled };
+    const options = { from: ASKERS[asker]!.from, transport, edns, do: dnssecOk, cd: checkingDisabled };
+    const reloads = this.counts.reloads;
+    this.counts.asked++;
+    this.#waiting.add(asked);
+    this.#house!.send(queryOctets(name === '' ? '.' : name, type, options), options).then(
+      ({ octets }) => {
+        this.#waiting.delete(asked);
+        if (reloads !== this.counts.reloads) this.counts.later++;
+        if (octets.length === 0) this.#fail(`no reply to ${askedText(asked)}`);
+        else this.#judgeReply(asked, octets);
+      },
+      (error: unknown) => this.#fail(`a reply that cannot be read: ${String(error)}`),
+    );
+  }
+
+  #judgeReply(asked: Asked, octets: Buffer): void {
+    const reply = readMessage(octets);
+    if (reply.answer.length > 0) this.counts.answered++;
+    const fault = this.#judge.judge(asked, reply);
+    if (fault === null) return;
+    const records = [...reply.answer, ...reply.authority].map(({ owner, ttl, type, data }) => `  ${owner} ${ttl} ${type} ${data}`);
+    this.#fail([`${askedText(asked)} -> ${reply.rcode}: ${fault}`, ...records].join('\n'));
+  }
+
+  #settle({ asked }: Open, seed: number): void {
+    const random = new Random(seed);
+    const name = nameOf(nameToText(asked.name) === '.' ? '' : nameToText(asked.name));
+    const type = typeToText(asked.type);
+    this.#house!.settle(asked, upstreamScript(name, type, randomVictim(random), random));
+  }
+
+  /** A question goes upstream: for whom? */
+  #asked(asked: Upstream): void {
+    const house = this.#house!;
+    // The house keeps them for tests that look back.
+    house.asked.length = 0;
+    house.exits.length = 0;
+    this.counts.upstream++;
+    this.#open.push({ asked, at: house.now, slow: false });
+    const text = nameToText(asked.name);
+    const name = nameOf(text === '.' ? '' : text);
+    const type = typeToText(asked.type);
+    const group = text === 'pool.example' || text.endsWith('.pool.example') ? 1 : 0;
+    if (asked.group !== group) this.#fail(`${asked.text} goes to group ${asked.group}`);
+    if (this.#ticking) {
+      this.counts.renewed++;
+      if (!this.#judge.mayRenew(name, type)) this.#fail(`${asked.text} is renewed, and nobody may ask it`);
+      return;
+    }
+    const forSomebody = [...this.#waiting].some(
+      (one) =>
+        one.type === type && one.checkingDisabled === asked.checkingDisabled && this.#judge.upstreamOf(one) === name,
+    );
+    if (!forSomebody) this.#fail(`${asked.text} goes upstream, and no policy approves it for who asked`);
+  }
+
+  #fail(fault: string): void {
+    this.#fault ??= fault;
+  }
+}
+
+function askedText({ asker, name, type, dnssecOk, checkingDisabled, edns }: Asked): string {
+  const marks = [edns ? '' : ' without OPT', dnssecOk ? ' with DO' : '', checkingDisabled ? ' with CD' : ''].join('');
+  return `${ASKERS[asker]!.name}: ${toText(name)} ${type}${marks}`;
+}
+
+export interface LeakOptions {
+  readonly questions: number;
+  readonly reloads: number;
+  readonly seed: number;
+  readonly progress?: (asked: number) => void;
+}
+
+export interface LeakResult {
+  readonly counts: LeakCounts;
+  /** The first fault with the shortest course of events that shows it, or null. */
+  readonly failure: string | null;
+}
+
+export async function watchForLeaks({ questions, reloads, seed, progress }: LeakOptions): Promise<LeakResult> {
+  const run = new LeakRun();
+  const course: Event[] = [];
+  let epoch = Date.UTC(2026, 10, 20) / 1000;
+  try {
+    for (let at = 0; at < reloads; at++) {
+      const share = Math.floor((questions * (at + 1)) / reloads) - Math.floor((questions * at) / reloads);
+      for (const event of stretch(new Random(seed + Math.imul(at, 0x9e3779b1)), share, epoch)) {
+        if (event.kind === 'pass') epoch += event.milliseconds / 1000;
+        course.push(event);
+        const fault = await run.happen(event);
+        if (fault !== null)
+          return { counts: run.counts, failure: `seed ${seed}, reload ${at}: ${fault}\n${await shortest(course)}` };
+      }
+      progress?.(run.counts.asked);
+    }
+    return { counts: run.counts, failure: null };
+  } finally {
+    run.close();
+  }
+}
+
+async function fails(course: readonly Event[]): Promise<boolean> {
+  const run = new LeakRun();
+  try {
+    for (const event of course) if ((await run.happen(event)) !== null) return true;
+    return false;
+  } catch {
+    return false;
+  } finally {
+    run.close();
+  }
+}
+
+/** Cuts a course that ends in a fault: first what lies long back, then event by event. As text. */
+async function shortest(course: readonly Event[]): Promise<string> {
+  const starts = course.flatMap(({ kind }, at) => (kind === 'reload' ? [at] : [])).reverse();
+  let best = [...course];
+  for (const count of [1, 2, 3, 5, 10, 30, 100]) {
+    const from = starts[count - 1];
+    if (from === undefined) break;
+    const recent = course.slice(from);
+    if (!(await fails(recent))) continue;
+    best = recent;
+    break;
+  }
+  for (let size = best.length >> 1; size >= 1 && best.length < 5000; size >>= 1) {
+    for (let at = 1; at < best.length - 1; ) {
+      const fewer = best.toSpliced(at, Math.min(size, best.length - 1 - at));
+      if (await fails(fewer)) best = fewer;
+      else at += size;
+    }
+  }
+  for (const [at, event] of best.entries()) {
+    if (event.kind !== 'reload' || best.length >= 5000) continue;
+    const policy = await shrink(event.policy, (smaller) => fails(best.with(at, { ...event, policy: smaller })), 300);
+    best = best.with(at, { ...event, policy });
+  }
+  return best
+    .slice(-40)
+    .map((event) => (event.kind === 'reload' ? `reload\n${Object.values(layOut(event.policy).files).join('---\n')}` : JSON.stringify(event)))
+    .join('\n');
+}
