@@ -4,6 +4,7 @@ import { FrameReader } from '../wire/framing.ts';
 import type { AddressWords } from './address.ts';
 import { HEADER_OCTETS } from './listener.ts';
 import { PREFIX, type ReplyBatch } from './reply-batch.ts';
+import { ReplyOnce } from './reply-once.ts';
 import type { StreamCounters, StreamLimits } from './stream-limits.ts';
 
 /** Messages of one connection that are answered before others get their turn. */
@@ -30,7 +31,7 @@ export class Connection implements Client, AddressWords {
   #turnScheduled = false;
   #reading = true;
   #inFlight = 0;
-  #later: StreamReply | null = null;
+  #later: ReplyLater | null = null;
   #lastActive: number;
   /** When the partial message began, while it is read. */
   #begunAt = 0;
@@ -70,11 +71,11 @@ export class Connection implements Client, AddressWords {
 
   defer(): ReplyLater {
     this.#inFlight++;
-    this.#later = new StreamReply(this);
+    this.#later = new ReplyOnce(this, null);
     return this.#later;
   }
 
-  /** For StreamReply: the answer that a question waited for, or null for none. */
+  /** For ReplyOnce: the answer that a question waited for, or null for none. */
   complete(reply: Buffer | null, length: number): void {
     this.#inFlight--;
     if (reply === null || length === DROPPED || this.#gone) {
@@ -185,7 +186,7 @@ export class Connection implements Client, AddressWords {
       this.#host.fault(error);
     }
     if (length !== LATER) {
-      if (this.#later !== null) (this.#later as StreamReply).drop();
+      if (this.#later !== null) (this.#later as ReplyLater).drop();
       else if (length === DROPPED) counters.dropped++;
     }
     if (++this.#turn >= TURN || this.#inFlight >= limits.inFlight || batch.used >= limits.unsent)
@@ -287,24 +288,4 @@ export interface StreamHost {
   active(connection: Connection): void;
   /** Once a connection: it is over, whatever the reason. */
   gone(connection: Connection): void;
-}
-
-class StreamReply implements ReplyLater {
-  #connection: Connection | null;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  send(reply: Buffer, length: number): void {
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.complete(reply, length);
-  }
-
-  drop(): void {
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.complete(null, 0);
-  }
 }

@@ -59,7 +59,13 @@ class TcpListener implements Listener, StreamHost {
   readonly #connections = new Map<Connection, string>();
   readonly #held = new Map<string, number>();
   readonly #scratch: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
-  readonly #paces = { fault: new Pace(), socket: new Pace(), client: new Pace(), total: new Pace(), evicted: new Pace() };
+  readonly #paces = {
+    fault: new Pace(),
+    socket: new Pace(),
+    client: new Pace(),
+    total: new Pace(),
+    evicted: new Pace(),
+  };
   readonly #checkMs: number;
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;

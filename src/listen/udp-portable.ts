@@ -10,6 +10,7 @@ import {
   Pace,
   type UdpOptions,
 } from './listener.ts';
+import { ReplyOnce } from './reply-once.ts';
 
 /** What the Answerer contract promises for UDP. */
 const REPLY_OCTETS = 4096;
@@ -139,13 +140,13 @@ class PortableUdp implements Listener {
     else if (length === DROPPED) counters.dropped++;
   }
 
-  /** For DatagramReply: a query is out. */
+  /** For ReplyOnce: a query is out. */
   wait(): void {
     this.#waiting++;
   }
 
-  /** For DatagramReply: the answer that a query waited for, or null for none. */
-  complete(reply: Buffer | null, length: number, port: number, address: string): void {
+  /** For ReplyOnce: the answer that a query waited for, or null for none. */
+  complete(reply: Buffer | null, length: number, { port, address }: WayBack): void {
     this.#waiting--;
     if (reply !== null && length > 0 && this.#state !== 'closed') this.#send(reply, length, port, address);
     else this.counters.dropped++;
@@ -181,6 +182,11 @@ class PortableUdp implements Listener {
   }
 }
 
+interface WayBack {
+  readonly port: number;
+  readonly address: string;
+}
+
 /** Who sent the datagram at hand. One object a socket, filled again for each. */
 class DatagramClient implements Client, AddressWords {
   readonly transport = 'udp';
@@ -190,7 +196,7 @@ class DatagramClient implements Client, AddressWords {
   w2 = 0;
   w3 = 0;
   /** What `defer` gave for the datagram at hand. */
-  later: DatagramReply | null = null;
+  later: ReplyLater | null = null;
   readonly #listener: PortableUdp;
   #address = '';
   #port = 0;
@@ -208,31 +214,7 @@ class DatagramClient implements Client, AddressWords {
 
   defer(): ReplyLater {
     this.#listener.wait();
-    this.later = new DatagramReply(this.#listener, this.#address, this.#port);
+    this.later = new ReplyOnce(this.#listener, { port: this.#port, address: this.#address });
     return this.later;
-  }
-}
-
-class DatagramReply implements ReplyLater {
-  #listener: PortableUdp | null;
-  readonly #address: string;
-  readonly #port: number;
-
-  constructor(listener: PortableUdp, address: string, port: number) {
-    this.#listener = listener;
-    this.#address = address;
-    this.#port = port;
-  }
-
-  send(reply: Buffer, length: number): void {
-    const listener = this.#listener;
-    this.#listener = null;
-    listener?.complete(reply, length, this.#port, this.#address);
-  }
-
-  drop(): void {
-    const listener = this.#listener;
-    this.#listener = null;
-    listener?.complete(null, 0, 0, '');
   }
 }

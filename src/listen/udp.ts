@@ -9,6 +9,7 @@ import {
 } from './listener.ts';
 import { ADDRESS_SIZE, type Native, type Poll, type UdpSocket } from './native.ts';
 import { BATCH, DatagramBatch, EAGAIN, EINTR, Outbox, SLOT } from './outbox.ts';
+import { ReplyOnce } from './reply-once.ts';
 
 /** Octets asked of the kernel for what waits to be read. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
@@ -177,12 +178,12 @@ class BatchedUdp implements Listener {
     }
   }
 
-  /** For SlotReply: a query is out. */
+  /** For ReplyOnce: a query is out. */
   wait(): void {
     this.#waiting++;
   }
 
-  /** For SlotReply: the answer that a query waited for, or null for none. */
+  /** For ReplyOnce: the answer that a query waited for, or null for none. */
   complete(reply: Buffer | null, length: number, wayBack: Buffer): void {
     this.#waiting--;
     if (reply === null || length <= 0 || this.#socket === null) {
@@ -229,7 +230,7 @@ class SlotClient implements Client {
   w1 = 0;
   w2 = 0;
   w3 = 0;
-  later: SlotReply | null = null;
+  later: ReplyLater | null = null;
   readonly #listener: BatchedUdp;
   readonly #inbox: DatagramBatch;
   #slot = 0;
@@ -263,33 +264,11 @@ class SlotClient implements Client {
 
   defer(): ReplyLater {
     this.#listener.wait();
-    this.later = new SlotReply(this.#listener, this.#inbox.wayBack(this.#slot));
+    this.later = new ReplyOnce(this.#listener, this.#inbox.wayBack(this.#slot));
     return this.later;
   }
 }
 
 function wordAt(octets: Buffer, at: number): number {
   return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0;
-}
-
-class SlotReply implements ReplyLater {
-  #listener: BatchedUdp | null;
-  readonly #wayBack: Buffer;
-
-  constructor(listener: BatchedUdp, wayBack: Buffer) {
-    this.#listener = listener;
-    this.#wayBack = wayBack;
-  }
-
-  send(reply: Buffer, length: number): void {
-    const listener = this.#listener;
-    this.#listener = null;
-    listener?.complete(reply, length, this.#wayBack);
-  }
-
-  drop(): void {
-    const listener = this.#listener;
-    this.#listener = null;
-    listener?.complete(null, 0, this.#wayBack);
-  }
 }
