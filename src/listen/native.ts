@@ -15,6 +15,8 @@ export interface Native {
   /** Calls `wake` on each turn of the event loop on which the socket can be read. `wake` must not throw. */
   poll(fd: number, wake: () => void): Poll;
   address(buffer: Buffer): bigint;
+  /** Stops this thread for so many microseconds, and for what the system's timer slack adds (50 by default). */
+  pause(microseconds: number): void;
   /** Gives freed memory back to the system, in a thread of libuv's: glibc keeps it where it was freed (malloc_trim(3)). */
   giveBackMemory(): void;
 }
@@ -86,6 +88,7 @@ class LinuxNative implements Native {
   readonly #setsockopt: Call;
   readonly #getsockopt: Call;
   readonly #close: Call;
+  readonly #usleep: Call;
   readonly #recvmmsg: Call;
   readonly #sendmmsg: Call;
   readonly #uv: { readonly size: number } & Readonly<
@@ -105,6 +108,7 @@ class LinuxNative implements Native {
     this.#setsockopt = func('int setsockopt(int, int, int, void *, uint32_t)');
     this.#getsockopt = func('int getsockopt(int, int, int, void *, void *)');
     this.#close = func('int close(int)');
+    this.#usleep = func('int usleep(uint32_t)');
     this.#recvmmsg = func('int recvmmsg(int, void *, uint32_t, int, void *)');
     this.#sendmmsg = func('int sendmmsg(int, void *, uint32_t, int)');
     this.#trim = optional(() => func('int malloc_trim(size_t)'));
@@ -194,6 +198,10 @@ class LinuxNative implements Native {
         return closing;
       },
     };
+  }
+
+  pause(microseconds: number): void {
+    this.#usleep(microseconds);
   }
 
   address(buffer: Buffer): bigint {

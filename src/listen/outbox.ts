@@ -1,122 +1,17 @@
-import { ADDRESS_SIZE, type Native } from './native.ts';
+import { BATCH, DatagramBatch, HEADER_SIZE } from './datagrams.ts';
+import type { Native } from './native.ts';
+import { Segments } from './segments.ts';
 
-/** Datagrams that one system call takes. */
-export const BATCH = 64;
-/** Room for one datagram: more than any reply over UDP, and than any query that makes sense. */
-export const SLOT = 4096;
-/** Room for one message's control data: a packet-info message of IPv6 takes 40 octets. */
-export const CONTROL_SIZE = 64;
-/** struct mmsghdr, and within it the fields of struct msghdr. */
-export const HEADER_SIZE = 64;
-const NAME = 0;
-const NAME_LENGTH = 8;
-const VECTOR = 16;
-const VECTOR_COUNT = 24;
-const CONTROL = 32;
-const CONTROL_LENGTH = 40;
-export const MESSAGE_FLAGS = 48;
-export const MESSAGE_LENGTH = 56;
-
-/** BATCH datagrams with their addresses and control data, laid out for recvmmsg and sendmmsg. */
-export class DatagramBatch {
-  /** What the system call is given. */
-  readonly headers = Buffer.alloc(BATCH * HEADER_SIZE);
-  readonly slots: readonly Buffer[];
-  /** Addresses, ADDRESS_SIZE octets each; control data, CONTROL_SIZE each. */
-  readonly addresses = Buffer.alloc(BATCH * ADDRESS_SIZE);
-  readonly controls = Buffer.alloc(BATCH * CONTROL_SIZE);
-  /** `headers` as 32-bit words: 16 a datagram. */
-  readonly words: Uint32Array;
-  readonly #data = Buffer.alloc(BATCH * SLOT);
-  readonly #vectors = Buffer.alloc(BATCH * 16);
-  readonly #vectorWords: Uint32Array;
-
-  constructor(native: Native) {
-    this.words = new Uint32Array(this.headers.buffer, this.headers.byteOffset, this.headers.length / 4);
-    this.#vectorWords = new Uint32Array(
-      this.#vectors.buffer,
-      this.#vectors.byteOffset,
-      this.#vectors.length / 4,
-    );
-    const data = native.address(this.#data);
-    const vectors = native.address(this.#vectors);
-    const addresses = native.address(this.addresses);
-    const controls = native.address(this.controls);
-    const slots: Buffer[] = [];
-    for (let i = 0; i < BATCH; i++) {
-      slots.push(this.#data.subarray(i * SLOT, (i + 1) * SLOT));
-      this.#vectors.writeBigUInt64LE(data + BigInt(i * SLOT), i * 16);
-      this.#vectors.writeBigUInt64LE(BigInt(SLOT), i * 16 + 8);
-      const at = i * HEADER_SIZE;
-      this.headers.writeBigUInt64LE(addresses + BigInt(i * ADDRESS_SIZE), at + NAME);
-      this.headers.writeBigUInt64LE(vectors + BigInt(i * 16), at + VECTOR);
-      this.headers.writeBigUInt64LE(1n, at + VECTOR_COUNT);
-      this.headers.writeBigUInt64LE(controls + BigInt(i * CONTROL_SIZE), at + CONTROL);
-    }
-    this.slots = slots;
-  }
-
-  /** Makes the first `count` slots ready to receive into. */
-  ready(count: number, wildcard: boolean): void {
-    const words = this.words;
-    for (let i = 0, at = 0; i < count; i++, at += HEADER_SIZE / 4) {
-      words[at + NAME_LENGTH / 4] = ADDRESS_SIZE;
-      words[at + CONTROL_LENGTH / 4] = wildcard ? CONTROL_SIZE : 0;
-    }
-  }
-
-  /** Octets in slot `i` after receiving. */
-  lengthOf(i: number): number {
-    return this.words[(i * HEADER_SIZE + MESSAGE_LENGTH) / 4]!;
-  }
-
-  /** Sets what slot `i` sends: its length, and where from and to, copied from slot `j` of the batch it answers. */
-  answer(i: number, length: number, asked: DatagramBatch, j: number): void {
-    const from = (j * HEADER_SIZE) / 4;
-    const nameLength = asked.words[from + NAME_LENGTH / 4]!;
-    const controlLength = Math.min(asked.words[from + CONTROL_LENGTH / 4]!, CONTROL_SIZE);
-    copy(asked.addresses, j * ADDRESS_SIZE, this.addresses, i * ADDRESS_SIZE, nameLength);
-    copy(asked.controls, j * CONTROL_SIZE, this.controls, i * CONTROL_SIZE, controlLength);
-    this.#set(i, length, nameLength, controlLength);
-  }
-
-  /** The way back to who sent slot `i`, as octets for `answerTo`. */
-  wayBack(i: number): Buffer {
-    const at = (i * HEADER_SIZE) / 4;
-    const nameLength = this.words[at + NAME_LENGTH / 4]!;
-    const controlLength = Math.min(this.words[at + CONTROL_LENGTH / 4]!, CONTROL_SIZE);
-    const out = Buffer.allocUnsafe(1 + nameLength + controlLength);
-    out[0] = nameLength;
-    copy(this.addresses, i * ADDRESS_SIZE, out, 1, nameLength);
-    copy(this.controls, i * CONTROL_SIZE, out, 1 + nameLength, controlLength);
-    return out;
-  }
-
-  answerTo(i: number, length: number, wayBack: Buffer): void {
-    const nameLength = wayBack[0]!;
-    const controlLength = wayBack.length - 1 - nameLength;
-    copy(wayBack, 1, this.addresses, i * ADDRESS_SIZE, nameLength);
-    copy(wayBack, 1 + nameLength, this.controls, i * CONTROL_SIZE, controlLength);
-    this.#set(i, length, nameLength, controlLength);
-  }
-
-  #set(i: number, length: number, nameLength: number, controlLength: number): void {
-    const at = (i * HEADER_SIZE) / 4;
-    this.words[at + NAME_LENGTH / 4] = nameLength;
-    this.words[at + CONTROL_LENGTH / 4] = controlLength;
-    this.#vectorWords[i * 4 + 2] = length;
-  }
-}
-
-/** Loops beat Buffer.copy below some hundred octets. */
-function copy(from: Buffer, at: number, to: Buffer, out: number, length: number): void {
-  for (let i = 0; i < length; i++) to[out + i] = from[at + i]!;
-}
+/** Groups in a row that the kernel may refuse before no more are made. */
+const MAX_REFUSED = 64;
 
 /** Replies that wait for one sendmmsg. */
 export class Outbox {
   readonly batch: DatagramBatch;
   #count = 0;
+  readonly #segments: Segments;
+  /** Groups that the kernel refused since it took one. */
+  #refused = 0;
   readonly #native: Native;
   readonly #fd: number;
   readonly #lost: (replies: number) => void;
@@ -124,6 +19,7 @@ export class Outbox {
   /** `lost` is told how many replies the kernel did not take. */
   constructor(native: Native, fd: number, lost: (replies: number) => void) {
     this.batch = new DatagramBatch(native);
+    this.#segments = new Segments(this.batch, (buffer) => native.address(buffer));
     this.#native = native;
     this.#fd = fd;
     this.#lost = lost;
@@ -157,21 +53,58 @@ export class Outbox {
 
   /** Sends what waits. A datagram that the kernel refuses is lost, as on a network; the others go. */
   flush(): void {
-    let at = 0;
+    const count = this.#count;
+    this.#count = 0;
+    if (count === 1 || this.#refused >= MAX_REFUSED) this.#send(0, count);
+    else this.#sendGroups(this.#segments.lay(count));
+  }
+
+  /** Sends slots `from` to `to` - 1, each for itself. */
+  #send(from: number, to: number): void {
+    let at = from;
     const { headers } = this.batch;
-    while (at < this.#count) {
-      const sent = this.#native.send(this.#fd, headers.subarray(at * HEADER_SIZE), this.#count - at);
+    while (at < to) {
+      const rest = at === 0 ? headers : headers.subarray(at * HEADER_SIZE);
+      const sent = this.#native.send(this.#fd, rest, to - at);
       if (sent > 0) {
         at += sent;
         continue;
       }
       if (sent === -EINTR) continue;
       // A full send queue refuses the rest too; any other refusal is of the first alone.
-      const refused = sent === -EAGAIN ? this.#count - at : 1;
+      const refused = sent === -EAGAIN ? to - at : 1;
       this.#lost(refused);
       at += refused;
     }
-    this.#count = 0;
+  }
+
+  #sendGroups(groups: number): void {
+    const { headers, start, order } = this.#segments;
+    let at = 0;
+    while (at < groups) {
+      const rest = at === 0 ? headers : headers.subarray(at * HEADER_SIZE);
+      const sent = this.#native.send(this.#fd, rest, groups - at);
+      if (sent > 0) {
+        // Fewer groups than datagrams: one at least was taken.
+        if (start[at + sent]! - start[at]! > sent) this.#refused = 0;
+        at += sent;
+        continue;
+      }
+      if (sent === -EINTR) continue;
+      if (sent === -EAGAIN) {
+        this.#lost(start[groups]! - start[at]!);
+        return;
+      }
+      // Not every device and path takes a group: its datagrams one by one, then.
+      const end = start[at + 1]!;
+      if (end - start[at]! === 1) {
+        this.#lost(1);
+      } else {
+        this.#refused++;
+        for (let i = start[at]!; i < end; i++) this.#send(order[i]!, order[i]! + 1);
+      }
+      at++;
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
+import { BATCH, DatagramBatch, SLOT } from './datagrams.ts';
 import {
   type Endpoint,
   type ListenCounters,
@@ -8,13 +9,20 @@ import {
   type UdpOptions,
 } from './listener.ts';
 import { ADDRESS_SIZE, type Native, type Poll, type UdpSocket } from './native.ts';
-import { BATCH, DatagramBatch, EAGAIN, EINTR, Outbox, SLOT } from './outbox.ts';
+import { EAGAIN, EINTR, Outbox } from './outbox.ts';
 import { ReplyOnce } from './reply-once.ts';
 
 /** Octets asked of the kernel for what waits to be read. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
 /** Batches that one wake reads at most, so that timers and other sockets have their turn under load. */
 const ROUNDS = 4;
+/**
+ * A read that took so many datagrams, and all that there were, says that they come faster than they are worth a turn each.
+ * The next read waits these microseconds (in fact some 100) for more to come, as network cards do: a queue that is
+ * never empty is not waited for, nor is a client that asks one question at a time.
+ */
+const BUSY = 8;
+const PAUSE = 50;
 /** Milliseconds between looks at whether the socket has fallen silent with data waiting. */
 const WATCH_MS = 1000;
 const AF_INET6 = 10;
@@ -46,6 +54,8 @@ class BatchedUdp implements Listener {
   #watch: NodeJS.Timeout | null = null;
   /** Wakes since the last look. */
   #wakes = 0;
+  /** The last read found much, and left nothing. */
+  #busy = false;
   #started = false;
   #draining = false;
   #waiting = 0;
@@ -133,8 +143,10 @@ class BatchedUdp implements Listener {
     const inbox = this.#inbox;
     const waiting = this.#waiting;
     for (let round = 0; round < ROUNDS; round++) {
+      if (this.#busy) this.#native.pause(PAUSE);
       inbox.ready(BATCH, socket.wildcard);
       const count = this.#native.receive(socket.fd, inbox.headers, BATCH);
+      this.#busy = count >= BUSY && count < BATCH;
       if (count < 0) {
         if (count !== -EAGAIN && count !== -EINTR) this.#trouble(new Error(`recvmmsg: errno ${-count}`));
         break;

@@ -1,0 +1,142 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import t, { type Test } from 'tap';
+import { loadNative, type Native } from '../../src/listen/native.ts';
+import { batchedUdp } from '../../src/listen/udp.ts';
+import { Echo, until } from './echo.ts';
+
+const native = loadNative();
+const skip = typeof native === 'string' && !process.env['CI'] ? `not to be had here: ${native}` : false;
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
+
+/** A query of `length` octets, whose octets after the header follow from `id`. */
+function question(id: number, length: number): Buffer {
+  const message = Buffer.alloc(length);
+  message.writeUInt16BE(id, 0);
+  for (let i = 13; i < length; i++) message[i] = id * 7 + i;
+  return message;
+}
+
+interface Heard {
+  readonly reply: Buffer;
+  readonly from: string;
+}
+
+function listenOn(socket: Socket): Heard[] {
+  const heard: Heard[] = [];
+  socket.on('message', (reply, { address }) => heard.push({ reply, from: address }));
+  return heard;
+}
+
+/** `ask`: the address that query number i goes to. Sends all in one go, so that they are answered in few batches. */
+async function exchange(
+  t: Test,
+  calls: Native,
+  host: string,
+  ask: (i: number) => string,
+  lengthOf: (i: number) => number,
+): Promise<{ counters: Readonly<Record<string, number>> }> {
+  const listener = batchedUdp(calls, { host, port: 0, answerer: new Echo(), notice: () => {} });
+  t.teardown(() => listener.close(0));
+  await listener.start();
+  const clients = await Promise.all(
+    Array.from({ length: 3 }, async () => {
+      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      t.teardown(() => socket.close());
+      socket.bind(0, host.includes(':') ? '::1' : '127.0.0.1');
+      await once(socket, 'listening');
+      return { socket, heard: listenOn(socket) };
+    }),
+  );
+  const total = 240;
+  for (let i = 0; i < total; i++) {
+    clients[i % 3]!.socket.send(question(i, lengthOf(i)), listener.address.port, ask(i));
+  }
+  await until(() => clients.reduce((sum, { heard }) => sum + heard.length, 0) === total);
+  clients.forEach(({ heard }, client) => {
+    t.equal(heard.length, total / 3);
+    for (const { reply, from } of heard) {
+      const id = reply.readUInt16BE(0);
+      const wanted = question(id, lengthOf(id));
+      wanted[2] = 0x80;
+      if (id % 3 !== client || !reply.equals(wanted) || from !== ask(id)) t.fail(`reply ${id} from ${from}`);
+    }
+  });
+  return { counters: { ...listener.counters } };
+}
+
+t.test('replies of one batch', { skip }, async (t) => {
+  const calls = native as Native;
+  const lengths: Record<string, (i: number) => number> = {
+    'of one length': () => 40,
+    'of few lengths': (i) => 40 + (i % 7),
+    'ever longer': (i) => 13 + i,
+    'as long as they get': (i) => (i % 2 === 0 ? 1232 : 1231),
+  };
+  for (const [name, lengthOf] of Object.entries(lengths)) {
+    t.test(name, async (t) => {
+      const { counters } = await exchange(t, calls, '127.0.0.1', () => '127.0.0.1', lengthOf);
+      t.match(counters, { received: 240, answered: 240, sendErrors: 0 });
+    });
+    t.test(`${name}, from two addresses of one wildcard socket`, async (t) => {
+      await exchange(t, calls, '0.0.0.0', (i) => (i % 4 < 2 ? '127.0.0.1' : '127.0.0.2'), lengthOf);
+    });
+    t.test(`${name}, over IPv6`, { skip: hasIpv6 ? false : '::1 is not there' }, async (t) => {
+      await exchange(t, calls, '::', () => '::1', lengthOf);
+    });
+  }
+
+  /** Calls that count what is sent, and refuse where `refuses` says so. */
+  function watched(refuses: (grouped: boolean) => boolean): { calls: Native; sent: number[] } {
+    const sent: number[] = [];
+    const watching: Native = Object.create(calls, {
+      send: {
+        value: (fd: number, headers: Buffer, count: number) => {
+          // msg_iovlen of the first: how many datagrams its group has.
+          if (refuses(headers.readUInt32LE(24) > 1)) return -22;
+          const took = calls.send(fd, headers, refuses(true) ? 1 : count);
+          for (let i = 0; i < took; i++) sent.push(headers.readUInt32LE(64 * i + 24));
+          return took;
+        },
+      },
+      receive: { value: (fd: number, headers: Buffer, count: number) => calls.receive(fd, headers, count) },
+      poll: { value: (fd: number, wake: () => void) => calls.poll(fd, wake) },
+      openUdp: { value: (host: string, port: number, size: number) => calls.openUdp(host, port, size) },
+      address: { value: (buffer: Buffer) => calls.address(buffer) },
+      pause: { value: (microseconds: number) => calls.pause(microseconds) },
+    });
+    return { calls: watching, sent };
+  }
+
+  t.test('to one client leave together', async (t) => {
+    const { calls: watching, sent } = watched(() => false);
+    await exchange(
+      t,
+      watching,
+      '127.0.0.1',
+      () => '127.0.0.1',
+      () => 40,
+    );
+    t.equal(
+      sent.reduce((sum, size) => sum + size, 0),
+      240,
+    );
+    t.ok(sent.length < 120, `${sent.length} messages`);
+  });
+
+  t.test('leave one by one where the kernel takes no groups', async (t) => {
+    const { calls: watching, sent } = watched((grouped) => grouped);
+    const { counters } = await exchange(
+      t,
+      watching,
+      '127.0.0.1',
+      () => '127.0.0.1',
+      (i) => 40 + (i % 7),
+    );
+    t.equal(sent.length, 240);
+    t.match(counters, { answered: 240, sendErrors: 0 });
+  });
+});
