@@ -4,6 +4,7 @@ import { isLoaded, type Loaded, type LoadResult, load } from './config/load.ts';
 import { isOurs, machineAddresses } from './config/ourselves.ts';
 import { type Loading, loadInThread } from './config/thread.ts';
 import { FileWatch } from './config/watch.ts';
+import { descriptorLimit, type SocketShares, shareDescriptors } from './listen/descriptors.ts';
 import { RateLimits } from './listen/limits.ts';
 import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from './listen/listener.ts';
 import { loadNative } from './listen/native.ts';
@@ -76,9 +77,10 @@ export class Server {
     this.#hash = first.hash;
     this.#files = first.files;
     this.#observer = new StoryObserver(options.log, () => performance.now());
+    const shares = this.#shareDescriptors(settings);
     this.#upstreams = new Upstreams({
       groups: settings.upstreams,
-      maxSockets: Math.max(4096, settings.limits.inFlight),
+      maxSockets: shares.upstreams,
       isOurs: (host, port) => isOurs(settings.listen, host, port, machineAddresses()),
       onEvent: (event) => this.#tellUpstream(event),
     });
@@ -95,7 +97,7 @@ export class Server {
     );
     this.#renewals = new Renewals(this.#resolver.flights);
     this.#udp = this.#chooseUdp();
-    this.#listeners = settings.listen.map((listen) => this.#listener(listen, settings));
+    this.#listeners = settings.listen.map((listen) => this.#listener(listen, shares.clients));
     this.#status =
       settings.metrics === null
         ? null
@@ -137,10 +139,7 @@ export class Server {
       onError: (error) =>
         this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
     });
-    this.#renewTimer = setInterval(
-      () => this.#renewals.tick(performance.now(), CLOCK.epoch()),
-      RENEWAL_TICK_MS,
-    );
+    this.#renewTimer = setInterval(() => this.#renew(), RENEWAL_TICK_MS);
     this.#renewTimer.unref();
     this.#giveBackMemory();
     this.readiness.clear('starting');
@@ -273,10 +272,30 @@ export class Server {
     );
   }
 
-  #listener({ protocol, host, port }: ListenSetting, { limits }: Settings): Listener {
+  #shareDescriptors({ listen, limits: { tcpClients, inFlight } }: Settings): SocketShares {
+    const listeners = listen.filter(({ protocol }) => protocol === 'tcp').length;
+    const limit = descriptorLimit();
+    const wanted = { listeners, clients: tcpClients, upstreams: Math.max(4096, inFlight) };
+    const shares = shareDescriptors(limit, wanted);
+    if (shares.scarce) {
+      const fields = { open_files: limit, tcp_clients: shares.clients, upstream_sockets: shares.upstreams };
+      this.#log.warn('descriptor-limit', 'the limit on open files is too low for the limits set', fields);
+    }
+    return shares;
+  }
+
+  #listener({ protocol, host, port }: ListenSetting, clients: number): Listener {
     const notice = (told: ListenNotice): void => this.#tellListener(`${protocol}://${host}:${port}`, told);
     const options = { host, port, answerer: this.#resolver, notice };
-    return protocol === 'udp' ? this.#udp(options) : tcp({ ...options, clients: limits.tcpClients });
+    return protocol === 'udp' ? this.#udp(options) : tcp({ ...options, clients });
+  }
+
+  #renew(): void {
+    try {
+      this.#renewals.tick(CLOCK.monotonic(), CLOCK.epoch());
+    } catch (error) {
+      this.#observer.bug(error);
+    }
   }
 
   /** What the loading thread used is free when the thread is gone; then the system may have it back. */

@@ -169,7 +169,12 @@ class Loading {
     const { max, names } = renew;
     if (renewable(this.#compiled.snapshot, names, max, this.#options.now).length <= max) return;
     const message = `more than ${max} names would be renewed`;
-    this.#problems.error('renew-many', at, message, 'raise renew.max, or name the destinations to be renewed');
+    this.#problems.error(
+      'renew-many',
+      at,
+      message,
+      'raise renew.max, or name the destinations to be renewed',
+    );
   }
 
   #policyFiles(path: string, at: Position): { readonly path: string; readonly at: Position }[] {

@@ -24,6 +24,7 @@ export type LogEvent =
   | 'restart-needed'
   | 'watch-trouble'
   | 'portable-udp'
+  | 'descriptor-limit'
   | 'finding'
   | 'fault'
   | 'stopping'

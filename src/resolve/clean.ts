@@ -38,10 +38,13 @@ export function clean(octets: Buffer, name: Uint8Array, type: number, verified: 
   // No other code is an answer, and none may reach a client.
   if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return null;
   const kept = new Kept(message);
-  const end = followChain(kept, name, type);
+  // Where a CNAME was asked for, one that a DNAME makes is the data, and the DNAME its proof (RFC 6672 §3.1).
+  const made = type === TYPE.CNAME ? followDname(kept, name) : null;
+  if (made === 'broken') return null;
+  const end = made === null ? followChain(kept, name, type) : name;
   if (end === null) return null;
-  const positive = kept.rrset(ANSWER, end, type);
-  if (positive.length > 0) {
+  const positive = made === null ? kept.rrset(ANSWER, end, type) : [];
+  if (made !== null || positive.length > 0) {
     if (rcode !== RCODE.NOERROR) return null;
     kept.take(positive, 'answer');
     kept.takeProofs();
@@ -194,16 +197,17 @@ class Kept {
       this.#note(record.type, rdata);
     }
     if (first.type === TYPE.RRSIG) return;
+    let zone: Uint8Array | null = null;
     for (const signature of this.rrset(first.section as 1 | 2, first.owner, TYPE.RRSIG)) {
       if (signature.end - signature.start < 18) continue;
       if (rrsigCovers(this.message.octets, signature.start) !== first.type) continue;
       const rdata = this.#rdata(signature);
       if (rdata === null) return;
       this.full[section].push({ owner: signature.owner, type: TYPE.RRSIG, ttl, rdata, linked: false });
-      if (rrsigLabels(this.message.octets, signature.start) >= countLabels(first.owner)) continue;
-      const signer = rrsigSigner(rdata);
-      if (signer !== null && isAtOrUnder(first.owner, signer)) this.zones.push(signer);
+      const expanded = rrsigLabels(this.message.octets, signature.start) < countLabels(first.owner);
+      if (expanded && section === 'answer') zone ??= rrsigSigner(rdata);
     }
+    if (zone !== null && isAtOrUnder(first.owner, zone)) this.zones.push(zone);
   }
 
   /** Adds a record to both forms. */
@@ -215,15 +219,14 @@ class Kept {
 
   /** NSEC and NSEC3 of `zones` with their signatures, for clients that asked for DNSSEC (RFC 4035 §3.1.3, RFC 5155 §7.2). */
   takeProofs(): void {
-    const done = new Set<string>();
+    const done: WireRecord[] = [];
     if (this.zones.length === 0) return;
     for (const record of this.message.records) {
       if (record.section !== AUTHORITY || record.class !== CLASS.IN) continue;
       if (record.type !== TYPE.NSEC && record.type !== TYPE.NSEC3) continue;
-      const key = `${record.type} ${record.owner.join()}`;
-      if (done.has(key) || !this.zones.some((zone) => isAtOrUnder(record.owner, zone))) continue;
-      done.add(key);
-      if (done.size > MAX_PROOFS) {
+      if (done.some(({ type, owner }) => type === record.type && sameName(owner, record.owner))) continue;
+      if (!this.zones.some((zone) => isAtOrUnder(record.owner, zone))) continue;
+      if (done.push(record) > MAX_PROOFS) {
         this.broken = true;
         return;
       }

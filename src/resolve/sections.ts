@@ -86,7 +86,8 @@ function writeName(name: Uint8Array, at: number): number {
     const known = places.get(text.slice(from));
     if (known !== undefined) {
       writeUint16(scratch, to, 0xc000 | known);
-      place(name, at);
+      // A name that is known whole has its suffixes known too.
+      if (from > 0) place(name, at);
       return to + 2;
     }
     const size = 1 + name[from]!;

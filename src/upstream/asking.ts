@@ -80,13 +80,22 @@ export class Asking implements AttemptOwner, Running {
     if (this.#over) return;
     if (reason === 'refused') this.#refused = true;
     if (!this.#open.some((other) => other.server === attempt.server)) this.#failed.add(attempt.server);
-    const next = this.#servers[this.#untried];
-    if (next !== undefined) {
-      this.#untried++;
-      this.#attempt(next, performance.now());
-    } else if (this.#open.length === 0) {
+    if (!this.#askNext() && this.#open.length === 0) {
       this.#finish({ kind: 'failure', reason: this.#refused ? 'refused' : 'network' });
     }
+  }
+
+  doubted(): void {
+    if (!this.#over) this.#askNext();
+  }
+
+  /** Asks a server that had no turn yet; false where there is none. */
+  #askNext(): boolean {
+    const next = this.#servers[this.#untried];
+    if (next === undefined) return false;
+    this.#untried++;
+    this.#attempt(next, performance.now());
+    return true;
   }
 
   #attempt(server: Server, now: number): void {

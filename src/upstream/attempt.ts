@@ -12,6 +12,8 @@ export interface AttemptOwner {
   isUsable(message: Buffer, verified: boolean): boolean;
   replied(attempt: Attempt, message: Buffer): void;
   failed(attempt: Attempt, reason: 'network' | 'refused'): void;
+  /** The attempt goes on, with little hope: a reply came that cannot be told from a forged one. Never from within `start`. */
+  doubted(): void;
 }
 
 /** New connections for one question, each after one that answered somebody else and ended. */
@@ -34,8 +36,9 @@ export class Attempt implements UdpListener, StreamUser {
   #udp: UdpExchange | null = null;
   #ticket: Ticket | null = null;
   #reconnects = 0;
-  /** TCP was asked because of the case of a UDP reply. */
+  /** A UDP reply was right in all but case, and TCP is asked, or was. */
   #caseInDoubt = false;
+  #tcpFailed = false;
   #over = false;
 
   constructor(server: Server, query: Query, owner: AttemptOwner, sockets: Sockets, background: boolean) {
@@ -100,8 +103,8 @@ export class Attempt implements UdpListener, StreamUser {
 
   udpFailed(code: string): void {
     this.#udp = null;
-    // TCP was asked beside it, and decides.
-    if (!this.#caseInDoubt) this.#fail('network', code);
+    // TCP is asked beside it, and decides.
+    if (!this.#caseInDoubt || this.#tcpFailed) this.#fail('network', code);
   }
 
   streamReply(message: Buffer, same: boolean, rtt: number): void {
@@ -117,7 +120,18 @@ export class Attempt implements UdpListener, StreamUser {
     this.#ticket = null;
     if (this.#over) return;
     if (again && this.#reconnects++ < MAX_RECONNECTS) this.#askStream(performance.now());
-    else this.#fail(broken ? 'refused' : 'network', code);
+    else this.#streamFailed(broken ? 'refused' : 'network', code);
+  }
+
+  /** Where TCP was to tell and cannot, the reply in the wrong case counts for nothing, or a forger could end the wait. */
+  #streamFailed(reason: 'network' | 'refused', code: string): void {
+    if (this.#over) return;
+    if (!this.#caseInDoubt || this.#udp === null) {
+      this.#fail(reason, code);
+    } else {
+      this.#tcpFailed = true;
+      this.#owner.doubted();
+    }
   }
 
   #judge(message: Buffer, code: number, now: number, rtt: number): void {
@@ -138,7 +152,7 @@ export class Attempt implements UdpListener, StreamUser {
   }
 
   #askTcp(now: number, forCase: boolean): void {
-    const asked = this.#caseInDoubt;
+    const asked = this.#caseInDoubt && !this.#tcpFailed;
     this.#caseInDoubt = forCase;
     if (asked) return;
     this.#sockets.counters.overTcp++;
@@ -147,7 +161,7 @@ export class Attempt implements UdpListener, StreamUser {
 
   #askStream(now: number): void {
     const ticket = this.server.streams.ask(this.#sent, this, this.#background, now);
-    if (typeof ticket === 'string') this.#failLater(ticket);
+    if (typeof ticket === 'string') process.nextTick(() => this.#streamFailed('network', ticket));
     else this.#ticket = ticket;
   }
 

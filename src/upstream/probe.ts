@@ -36,6 +36,10 @@ export class Probe implements AttemptOwner, Running {
     this.stop();
   }
 
+  doubted(): void {
+    this.stop();
+  }
+
   stop(): void {
     if (!this.#running.delete(this)) return;
     clearTimeout(this.#timer);

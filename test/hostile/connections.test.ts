@@ -46,34 +46,37 @@ const CASES = [
 ];
 
 for (const { what, addresses, kept, told } of CASES) {
-  t.test(`10,000 idle connections from ${what}: ${kept} are kept, the log says so, others come in`, async (t) => {
-    const { server, pid } = await rig(t);
-    const [memory, open] = [residentOctets(pid), descriptors(pid)];
-    const worker = new Worker(server, name, '127.0.0.1');
-    const idle = crowd(t, server, { count: 10_000, addresses, kind: 'idle' });
-    let most = 0;
-    await until(
-      () => {
-        most = Math.max(most, descriptors(pid));
-        return idle.ended >= 10_000 - kept;
-      },
-      () => `${idle.connected} connected, ${idle.ended} were ended`,
-      20_000,
-    );
-    await pause(300);
-    await worker.stop();
-    t.ok(idle.ended <= 10_001 - kept, `${idle.ended} were ended and no more`);
-    t.ok(most <= open + kept + 20, `at most ${most - open} more descriptors`);
-    t.same(worker.failed, [], 'nobody else was refused');
-    t.ok(worker.answered > 20, `${worker.answered} answers to others meanwhile`);
-    const grown = residentOctets(pid) - memory;
-    t.ok(grown < 64 * MIB, `memory grew by ${(grown / MIB).toFixed(0)} MiB`);
-    const lines = server.events('listener-refused');
-    t.match(lines[0], told, 'the cap is in the log');
-    t.ok(lines.length <= 3, `${lines.length} lines of it, not one a connection`);
-    await idle.leave();
-    await server.stop(t);
-  });
+  t.test(
+    `10,000 idle connections from ${what}: ${kept} are kept, the log says so, others come in`,
+    async (t) => {
+      const { server, pid } = await rig(t);
+      const [memory, open] = [residentOctets(pid), descriptors(pid)];
+      const worker = new Worker(server, name, '127.0.0.1');
+      const idle = crowd(t, server, { count: 10_000, addresses, kind: 'idle' });
+      let most = 0;
+      await until(
+        () => {
+          most = Math.max(most, descriptors(pid));
+          return idle.ended >= 10_000 - kept;
+        },
+        () => `${idle.connected} connected, ${idle.ended} were ended`,
+        20_000,
+      );
+      await pause(300);
+      await worker.stop();
+      t.ok(idle.ended <= 10_001 - kept, `${idle.ended} were ended and no more`);
+      t.ok(most <= open + kept + 20, `at most ${most - open} more descriptors`);
+      t.same(worker.failed, [], 'nobody else was refused');
+      t.ok(worker.answered > 20, `${worker.answered} answers to others meanwhile`);
+      const grown = residentOctets(pid) - memory;
+      t.ok(grown < 64 * MIB, `memory grew by ${(grown / MIB).toFixed(0)} MiB`);
+      const lines = server.events('listener-refused');
+      t.match(lines[0], told, 'the cap is in the log');
+      t.ok(lines.length <= 3, `${lines.length} lines of it, not one a connection`);
+      await idle.leave();
+      await server.stop(t);
+    },
+  );
 }
 
 t.test('where tcp_clients has room for 10,000 connections, memory is bounded too', async (t) => {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { type Namegate, pause } from '../server/namegate.ts';
 import { ask, type Transport } from '../server/client.ts';
+import { type Namegate, pause } from '../server/namegate.ts';
 
 /** Many TCP connections to a server, made by another process. */
 export interface Crowd {

@@ -35,9 +35,14 @@ identities:
     const pid = server.child.pid!;
     prefer(server);
     const names = deniedNames(server.folder, 200_000, 1);
-    const attack = () => flood(t, { place: server, from: '127.0.0.2', names, seconds: FLOOD_SECONDS, inFlight: 100 });
+    const attack = () =>
+      flood(t, { place: server, from: '127.0.0.2', names, seconds: FLOOD_SECONDS, inFlight: 100 });
     const samplers = {
-      cached: await Sampler.open(server, { from: '127.0.0.1', name: (n) => `n${n % 50}.good.example`, gap: 1 }),
+      cached: await Sampler.open(server, {
+        from: '127.0.0.1',
+        name: (n) => `n${n % 50}.good.example`,
+        gap: 1,
+      }),
       forwarded: await Sampler.open(server, { from: '127.0.0.1', name: (n) => `f${n}.good.example`, gap: 1 }),
     };
     for (const sampler of Object.values(samplers)) await sampler.many(300);
@@ -63,7 +68,9 @@ identities:
           rate += answered / seconds / ALTERNATIONS;
         }
         const ms = (values: number[]): string => values.map((value) => value.toFixed(2)).join(' ');
-        t.comment(`${what}: p99 idle ${ms(idle)} ms, flooded ${ms(flooded)} ms; ${rate.toFixed(0)} denied/s, the server busy ${(100 * busy).toFixed(0)} %`);
+        t.comment(
+          `${what}: p99 idle ${ms(idle)} ms, flooded ${ms(flooded)} ms; ${rate.toFixed(0)} denied/s, the server busy ${(100 * busy).toFixed(0)} %`,
+        );
         return median(flooded) / median(idle);
       });
       t.ok(ratio <= 3, `${what}: p99 under the flood is ${ratio.toFixed(2)} times the idle one`);
@@ -71,7 +78,10 @@ identities:
     const after = residentOctets(pid);
     t.ok(denied > 200_000, `${denied} denied names`);
     t.ok(after <= before * 1.1, `RSS ${before} before, ${after} after`);
-    t.ok(good.seen.every(({ name }) => name.endsWith('.good.example.')), 'none of them went upstream');
+    t.ok(
+      good.seen.every(({ name }) => name.endsWith('.good.example.')),
+      'none of them went upstream',
+    );
     for (const sampler of Object.values(samplers)) sampler.close();
     await server.stop(t);
   },

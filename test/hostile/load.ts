@@ -40,9 +40,13 @@ const NICE = 15;
 export function flood(t: Test, { place, from, names, seconds, inFlight }: FloodOptions): Flood {
   const where = ['-s', place.host, '-p', String(place.udp), '-a', from, '-d', names];
   const shape = ['-l', String(seconds), '-c', '8', '-q', String(inFlight), '-T', '1'];
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', 'nice', '-n', String(NICE), 'dnsperf', ...where, ...shape], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    'env',
+    ['-u', 'NODE_OPTIONS', 'nice', '-n', String(NICE), 'dnsperf', ...where, ...shape],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {

@@ -80,7 +80,9 @@ t.test("a silent upstream behind one identity's zone moves another's p99 by at m
     const ratio = await best(1.2, 5, async () => {
       const p99s = await alternate(pair);
       const ms = (values: readonly number[]): string => values.map((value) => value.toFixed(2)).join(' ');
-      t.comment(`${what}: p99 ${ms(p99s[0]!)} ms beside an upstream that answers, ${ms(p99s[1]!)} ms beside a silent one`);
+      t.comment(
+        `${what}: p99 ${ms(p99s[0]!)} ms beside an upstream that answers, ${ms(p99s[1]!)} ms beside a silent one`,
+      );
       return median(p99s[1]!) / median(p99s[0]!);
     });
     t.ok(ratio <= 1.2, `${what}: p99 is ${ratio.toFixed(2)} times that beside an upstream that answers`);
@@ -88,7 +90,10 @@ t.test("a silent upstream behind one identity's zone moves another's p99 by at m
   }
   t.comment(JSON.stringify(counts.map((count) => Object.fromEntries(count))));
   t.same([...counts[0]!.keys()], ['NOERROR'], 'behind one the zone is answered');
-  t.ok(counts[1]!.get('SERVFAIL')! > 0 && counts[1]!.size === 1, 'behind the other it fails, and nothing is lost');
+  t.ok(
+    counts[1]!.get('SERVFAIL')! > 0 && counts[1]!.size === 1,
+    'behind the other it fails, and nothing is lost',
+  );
   for (const server of servers) await server.stop(t);
 });
 

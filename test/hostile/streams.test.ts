@@ -40,7 +40,9 @@ const script: Script = ({ name, type, over }, to) => {
   }
 };
 
-async function rig(t: Test): Promise<{ readonly server: Namegate; readonly sampler: Sampler; readonly pid: number }> {
+async function rig(
+  t: Test,
+): Promise<{ readonly server: Namegate; readonly sampler: Sampler; readonly pid: number }> {
   const good = await upstream(t, script);
   const server = await namegate(t, { policy: POLICY, servers: `[${good.url}]` });
   prefer(server);
@@ -77,7 +79,11 @@ t.test('100,000 questions on one connection: all are answered, and others have t
   socket.on('data', (chunk: Buffer) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let at = 0;
-    for (; rest.length >= at + 2 && rest.length >= at + 2 + rest.readUInt16BE(at); at += 2 + rest.readUInt16BE(at)) {
+    for (
+      ;
+      rest.length >= at + 2 && rest.length >= at + 2 + rest.readUInt16BE(at);
+      at += 2 + rest.readUInt16BE(at)
+    ) {
       // The label `d` and its number tell which question it answers.
       const label = rest.toString('latin1', at + 15, at + 15 + rest[at + 14]!);
       const number = Number(label.slice(1));
@@ -101,7 +107,10 @@ t.test('100,000 questions on one connection: all are answered, and others have t
   t.equal(count, COUNT, `all are answered, in ${took.toFixed(0)} ms`);
   t.equal(wrong, 0, 'each once, under its ID');
   t.same(worker.failed, []);
-  t.ok(percentile(samples, 0.99) < 50, `others wait ${percentile(samples, 0.99).toFixed(1)} ms at most, of 100 samples 99`);
+  t.ok(
+    percentile(samples, 0.99) < 50,
+    `others wait ${percentile(samples, 0.99).toFixed(1)} ms at most, of 100 samples 99`,
+  );
   t.ok(most - memory < 64 * MIB, `memory grew by ${((most - memory) / MIB).toFixed(0)} MiB at most`);
   await server.stop(t);
 });
@@ -119,7 +128,9 @@ t.test('clients that never read: what waits for them is bounded, and they are re
   for (const socket of sockets) {
     socket.pause();
     socket.once('close', () => over++);
-    const questions = Array.from({ length: 500 }, (_, i) => framed(queryOctets('x.large.example', { type: 'TXT', id: i })));
+    const questions = Array.from({ length: 500 }, (_, i) =>
+      framed(queryOctets('x.large.example', { type: 'TXT', id: i })),
+    );
     socket.write(Buffer.concat(questions));
   }
   const worker = new Worker(server, name, '127.0.0.1');
@@ -132,7 +143,10 @@ t.test('clients that never read: what waits for them is bounded, and they are re
   }
   await worker.stop();
   t.same(worker.failed, [], 'others are served');
-  t.ok(percentile(samples, 0.99) < 50, `others wait ${percentile(samples, 0.99).toFixed(1)} ms at most, of 100 samples 99`);
+  t.ok(
+    percentile(samples, 0.99) < 50,
+    `others wait ${percentile(samples, 0.99).toFixed(1)} ms at most, of 100 samples 99`,
+  );
   t.ok(most - memory < READERS * MIB, `memory grew by ${((most - memory) / MIB).toFixed(0)} MiB at most`);
   // 10 s without a write that ends.
   await until(
@@ -217,7 +231,9 @@ async function halfClosed(t: Test, server: Namegate, number: number): Promise<st
   const socket = await dial(t, server);
   const denied = framed(queryOctets('denied.example'));
   const late = framed(queryOctets(`h${number}.late.example`));
-  const sent = [Buffer.alloc(0), denied.subarray(0, 7), denied, Buffer.concat([late, denied, denied])][number % 4]!;
+  const sent = [Buffer.alloc(0), denied.subarray(0, 7), denied, Buffer.concat([late, denied, denied])][
+    number % 4
+  ]!;
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   const ended = new Promise<void>((resolve) => socket.once('end', resolve).once('close', resolve));

@@ -1,10 +1,17 @@
 /** One question, decided by the compiled policy and by the reference. */
 import { compile } from '../../src/policy/compile.ts';
-import { approvesName as approves, closestAncestor, Decision, decide, isNonTerminal as isBelow, VERDICT } from '../../src/policy/decide.ts';
+import {
+  approvesName as approves,
+  closestAncestor,
+  Decision,
+  decide,
+  isNonTerminal as isBelow,
+  VERDICT,
+} from '../../src/policy/decide.ts';
 import { explainRule } from '../../src/policy/explain.ts';
 import { findAddress, UNKNOWN } from '../../src/policy/identity.ts';
 import type { PolicyInput } from '../../src/policy/input.ts';
-import type { Identity, Snapshot, View as CompiledView } from '../../src/policy/snapshot.ts';
+import type { View as CompiledView, Identity, Snapshot } from '../../src/policy/snapshot.ts';
 import type { SuffixTable } from '../../src/policy/suffix.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
 import { labelOffsets } from '../../src/wire/name.ts';
@@ -64,7 +71,9 @@ export class BothForms {
     const decider = expected.deciders.find(({ rule }) => this.#line(rule) === got.rule);
     if (expected.deciders.length === 0) same('rule', got.rule, null);
     else if (decider === undefined)
-      found.push(`rule: ${got.rule}, not ${expected.deciders.map(({ rule }) => this.#line(rule)).join(' or ')}`);
+      found.push(
+        `rule: ${got.rule}, not ${expected.deciders.map(({ rule }) => this.#line(rule)).join(' or ')}`,
+      );
     if (expected.bound && decider !== undefined) {
       same('until', got.until, decider.until);
       same('dynamic', got.dynamic, decider.dynamic);
@@ -92,7 +101,8 @@ export class BothForms {
     const index = findAddress(addresses, family, w0, w1, w2, w3);
     if (family === 4) {
       // A dual-stack socket shows the same client so.
-      if (findAddress(addresses, 6, 0, 0, 0xffff, w0) !== index) throw new Error('a mapped address is another client');
+      if (findAddress(addresses, 6, 0, 0, 0xffff, w0) !== index)
+        throw new Error('a mapped address is another client');
     }
     return identities[index] ?? UNKNOWN;
   }
@@ -154,11 +164,13 @@ const NO_SUFFIXES: SuffixTable = new Map();
 export function compileInput(input: PolicyInput, salt: number): Snapshot {
   const { snapshot, problems } = compile(input, NO_SUFFIXES, { now: START, salt });
   const error = problems.find(({ severity }) => severity === 'error');
-  if (error !== undefined) throw new Error(`${error.at.file}:${error.at.line}: ${error.code}: ${error.message}`);
+  if (error !== undefined)
+    throw new Error(`${error.at.file}:${error.at.line}: ${error.code}: ${error.message}`);
   return snapshot;
 }
 
-export const compileInPlace: Compiling = (policy, layout, salt) => compileInput(toInput(policy, layout), salt);
+export const compileInPlace: Compiling = (policy, layout, salt) =>
+  compileInput(toInput(policy, layout), salt);
 
 /** A question on one line, as people and `namegate explain` have it. */
 export function questionText({ name, type, dnssec, now }: Question, who: string): string {

@@ -113,7 +113,8 @@ function termTexts(terms: Terms): string[] {
 export function toInput(policy: Policy, { files, lines }: Layout): PolicyInput {
   const rule = (each: Rule, defaults: Terms, destination: string | null): RuleInput => {
     const pattern = parsePattern(each.pattern);
-    if (pattern instanceof PatternFault) throw new Error(`a bad pattern: ${each.pattern}: ${pattern.message}`);
+    if (pattern instanceof PatternFault)
+      throw new Error(`a bad pattern: ${each.pattern}: ${pattern.message}`);
     return { pattern, terms: termsInput(each, defaults, destination), at: position(lines.get(each)!) };
   };
   const entries = (list: readonly Entry[]): EntryInput[] =>

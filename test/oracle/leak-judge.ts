@@ -49,7 +49,9 @@ export class Judge {
   set policy(policy: Policy) {
     this.#policy = policy;
     this.#views = ASKERS.map((_, asker) => viewOf(policy, this.#identity(asker), null));
-    this.#rights = this.#views.map(({ rules }, asker) => JSON.stringify([rules, this.#identity(asker)?.auditUntil]));
+    this.#rights = this.#views.map(({ rules }, asker) =>
+      JSON.stringify([rules, this.#identity(asker)?.auditUntil]),
+    );
   }
 
   #identity(asker: number): Identity | null {
@@ -160,7 +162,8 @@ export class Judge {
     const { name, type } = asked;
     const negative = verdict === 'deny' || verdict === 'empty';
     if (negative && !(asked.type === 'ANY' && this.#audited(asked) && !staysInside(name))) {
-      if (reply.rcode !== (verdict === 'deny' ? 'NXDOMAIN' : 'NOERROR')) return `${verdict}, and ${reply.rcode}`;
+      if (reply.rcode !== (verdict === 'deny' ? 'NXDOMAIN' : 'NOERROR'))
+        return `${verdict}, and ${reply.rcode}`;
       if (reply.answer.length > 0) return `${verdict}, and records`;
       if ((reply.flags & 0x400) === 0) return `${verdict} without AA`;
       const [soa] = reply.authority;
@@ -179,10 +182,15 @@ export class Judge {
   /** Records of the policy, special names, `_why`. */
   #localFault({ asker, name, type }: Asked, answer: readonly Rec[]): string | null {
     if (isSpecial(name)) {
-      if (name === nameOf('localhost')) return answer.every(({ data }) => data === '127.0.0.1' || data === '0:0:0:0:0:0:0:1') ? null : 'another localhost';
+      if (name === nameOf('localhost'))
+        return answer.every(({ data }) => data === '127.0.0.1' || data === '0:0:0:0:0:0:0:1')
+          ? null
+          : 'another localhost';
       // `_why` speaks of the asker alone.
       const others = ASKERS.filter((_, other) => other !== asker).map((other) => other.name);
-      return answer.some(({ data }) => others.some((other) => data.includes(`${other}-owner`) || data.includes(`for ${other}`)))
+      return answer.some(({ data }) =>
+        others.some((other) => data.includes(`${other}-owner`) || data.includes(`for ${other}`)),
+      )
         ? 'another identity is told of'
         : null;
     }
@@ -191,12 +199,17 @@ export class Judge {
       if (nameOf(record.owner) !== owner) return `a record of ${record.owner}`;
       const redirect = this.#policy.redirects.find((one) => nameOf(one.name) === owner);
       if (redirect !== undefined) {
-        if (record.type !== 'CNAME' || nameOf(record.data) !== nameOf(redirect.to)) return 'not the redirect of the policy';
+        if (record.type !== 'CNAME' || nameOf(record.data) !== nameOf(redirect.to))
+          return 'not the redirect of the policy';
         owner = nameOf(redirect.to);
         continue;
       }
       const known = this.#policy.records.some(
-        (one) => nameOf(one.name) === owner && one.type === record.type && one.data === record.data && record.type === type,
+        (one) =>
+          nameOf(one.name) === owner &&
+          one.type === record.type &&
+          one.data === record.data &&
+          record.type === type,
       );
       if (!known) return `not the record of the policy: ${record.owner} ${record.type} ${record.data}`;
     }
@@ -207,35 +220,47 @@ export class Judge {
   #forwardedFault(asked: Asked, reply: Message, expected: Verdict, upstream: Name): string | null {
     const { asker, name, type } = asked;
     const view = this.#views[asker]!;
-    const redirected = expected.verdict === 'local';
+    /** The redirects of the policy come first, and lead to what was asked upstream. */
+    let redirecting = expected.verdict === 'local';
     const answer = reply.answer.filter((record) => record.type !== 'RRSIG');
     const records = truth(upstream, type);
+    const isKept = ({ target, owner }: True): boolean =>
+      target === null || target === owner || this.#audited(asked) || approvesName(view, target, this.epoch);
+    const ours = (reply.flags & 0x400) !== 0 && answer.length === 0 && reply.rcode === 'NOERROR';
+    if (ours && records.every((record) => this.#grants(expected, name, record, 'every') && isKept(record)))
+      return 'withheld without a reason';
     let owner = name;
     for (const record of answer) {
       if (record.ttl > this.#longest(expected)) return `a TTL of ${record.ttl} s`;
       const at = nameOf(record.owner);
-      if (redirected && owner !== upstream && at === owner && record.type === 'CNAME') {
+      if (redirecting && at === owner && record.type === 'CNAME') {
         const redirect = this.#policy.redirects.find((one) => nameOf(one.name) === at);
-        if (redirect === undefined || nameOf(record.data) !== nameOf(redirect.to)) return 'not the redirect of the policy';
+        if (redirect === undefined || nameOf(record.data) !== nameOf(redirect.to))
+          return 'not the redirect of the policy';
         owner = nameOf(redirect.to);
+        redirecting = owner !== upstream;
         continue;
       }
       // The DNAME that a CNAME is made from stands above its owner.
       if (record.type === 'DNAME' && at === nameOf('w0.example') && isUnder(owner, at)) continue;
       if (at !== owner) return `${record.owner} ${record.type} is not of the chain`;
-      const known = records.find((one) => one.owner === at && one.type === record.type && sameData(one, record));
+      const known = records.find(
+        (one) => one.owner === at && one.type === record.type && sameData(one, record),
+      );
       if (known === undefined) return `not true: ${record.owner} ${record.type} ${record.data}`;
       if (record.type === 'CNAME' && type !== 'CNAME') {
         owner = nameOf(record.data);
         continue;
       }
       if (record.type !== type) return `a record of type ${record.type}`;
-      if (!this.#grants(expected, name, known)) return `a restricted address: ${record.data}`;
-      if (known.target !== null && known.target !== at && !this.#audited(asked) && !approvesName(view, known.target, this.epoch))
-        return `it leads to ${toText(known.target)}`;
+      if (!this.#grants(expected, name, known, 'some')) return `a restricted address: ${record.data}`;
+      if (!isKept(known)) return `it leads to ${toText(known.target!)}`;
     }
     for (const signature of reply.answer) {
-      if (signature.type === 'RRSIG' && !answer.some((record) => nameOf(record.owner) === nameOf(signature.owner)))
+      if (
+        signature.type === 'RRSIG' &&
+        !answer.some((record) => nameOf(record.owner) === nameOf(signature.owner))
+      )
         return `a signature of ${signature.owner}`;
     }
     const chained = answer.some((record) => record.type === 'CNAME');
@@ -263,12 +288,18 @@ export class Judge {
     return Math.min(300, decider.dynamic ? 30 : 300, Math.floor(decider.until - this.epoch));
   }
 
-  /** Whether the rule, or the last redirect, grants the addresses of a record. */
-  #grants({ verdict, deciders, bound }: Verdict, name: Name, { reach }: True): boolean {
+  /** Whether the rule, or the last redirect, grants the addresses of a record; where rules are equals, `some` or `every` one. */
+  #grants(
+    { verdict, deciders, bound }: Verdict,
+    name: Name,
+    { reach }: True,
+    quantity: 'some' | 'every',
+  ): boolean {
     if (reach.kind === 'public') return true;
     const fits = (granted: boolean | readonly string[]): boolean =>
       granted === true ? reach.kind === 'private' : granted !== false && granted.includes(reach.prefix);
-    if (verdict !== 'local') return verdict === 'allow' && bound && deciders.some((rule) => fits(rule.private));
+    if (verdict !== 'local')
+      return verdict === 'allow' && bound && deciders[quantity]((rule) => fits(rule.private));
     let at = name;
     let last: boolean | readonly string[] = false;
     for (;;) {
@@ -288,6 +319,7 @@ function sameData({ type, data }: True, record: Rec): boolean {
   const [priority = '', target = '', hint] = data.split(' ');
   const labels = labelsOf(nameOf(target)).map((label) => Buffer.from([label.length, ...Buffer.from(label)]));
   const octets = Buffer.concat([Buffer.from([0, Number(priority)]), ...labels, Buffer.from([0])]);
-  const tail = hint === undefined ? '' : Buffer.from([0, 4, 0, 4, ...hint.split('.').map(Number)]).toString('hex');
+  const tail =
+    hint === undefined ? '' : Buffer.from([0, 4, 0, 4, ...hint.split('.').map(Number)]).toString('hex');
   return record.data === octets.toString('hex') + tail;
 }

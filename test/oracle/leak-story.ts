@@ -11,7 +11,12 @@ export const ASKERS = [
 ] as const;
 
 export type Event =
-  | { readonly kind: 'reload'; readonly policy: Policy; readonly share: 'all' | 'identity'; readonly renew: boolean }
+  | {
+      readonly kind: 'reload';
+      readonly policy: Policy;
+      readonly share: 'all' | 'identity';
+      readonly renew: boolean;
+    }
   | {
       readonly kind: 'ask';
       readonly asker: number;
@@ -61,7 +66,23 @@ const AROUND = [
   'resolver.arpa',
   '1.0.0.10.in-addr.arpa',
 ];
-const TYPES = ['A', 'A', 'A', 'A', 'AAAA', 'CNAME', 'MX', 'SRV', 'HTTPS', 'TXT', 'ANY', 'DS', 'DNSKEY', 'NS', 'TYPE65280'];
+const TYPES = [
+  'A',
+  'A',
+  'A',
+  'A',
+  'AAAA',
+  'CNAME',
+  'MX',
+  'SRV',
+  'HTTPS',
+  'TXT',
+  'ANY',
+  'DS',
+  'DNSKEY',
+  'NS',
+  'TYPE65280',
+];
 
 /** One policy and what happens while it is in force: a stretch of the story. `now`: seconds since 1970 at its start. */
 export function stretch(random: Random, questions: number, now: number): Event[] {
@@ -73,14 +94,15 @@ export function stretch(random: Random, questions: number, now: number): Event[]
     switch (random.below(12)) {
       case 0:
       case 1:
-      case 2:
-      case 3:
         events.push({ kind: 'settle', pick: random.next(), seed: random.next() });
         break;
-      case 4:
-        events.push({ kind: 'pass', milliseconds: random.once(40) ? random.below(400_000) : random.below(1500) });
+      case 2:
+        events.push({
+          kind: 'pass',
+          milliseconds: random.once(40) ? random.below(400_000) : random.below(1500),
+        });
         break;
-      case 5:
+      case 3:
         events.push({ kind: 'tick' });
         break;
       default:
@@ -114,7 +136,7 @@ function randomName(random: Random): string {
   const secret = `s${random.next().toString(36)}`;
   switch (random.below(14)) {
     case 0:
-      return `${secret}.evil.example`;
+      return `${secret}.outside.example`;
     case 1:
       return `${secret}.${name}`;
     case 2:
@@ -139,7 +161,9 @@ function leakPolicy(random: Random, now: number): Policy {
   const rule = (pattern: string): Rule => ({ pattern, ...leakTerms(random, now) });
   const rules = (once: number): Rule[] => [
     ...POOL.filter(() => random.once(once)).map(rule),
-    ...[0, 1, 2, 3].filter(() => random.once(once)).map((i) => rule(`${random.pick(['*', '**'])}.w${i}.example`)),
+    ...[0, 1, 2, 3]
+      .filter(() => random.once(once))
+      .map((i) => rule(`${random.pick(['*', '**'])}.w${i}.example`)),
     ...(random.once(once) ? [rule(`n{${random.below(4)}..${4 + random.below(7)}}.family.example`)] : []),
     ...(random.once(2 * once) ? [rule('**.pool.example')] : []),
     ...(random.once(3 * once) ? [rule(random.pick(AROUND.filter((name) => name.endsWith('.example'))))] : []),
@@ -151,7 +175,7 @@ function leakPolicy(random: Random, now: number): Policy {
     list: POOL.filter(() => random.once(12)).map((pattern) => ({ pattern })),
   };
   const identities = ASKERS.slice(0, 2).map(({ name, from }): Identity => {
-    const allow: Entry[] = [...(random.once(2) ? ['shared'] : []), ...rules(6)];
+    const allow: Entry[] = [...(random.once(2) ? ['shared'] : []), ...rules(4)];
     return {
       name,
       addresses: [from],
@@ -164,9 +188,20 @@ function leakPolicy(random: Random, now: number): Policy {
   const redirects: Redirect[] = [];
   for (let i = 0; i < 4; i++) {
     if (random.once(2)) continue;
-    const to = random.pick([`h${i}.pool.example`, `p${i}.pool.example`, `c${i}.pool.example`, `mirror${i}.behind.example`, 'r3.moved.example', 'l0.local.example']);
+    const to = random.pick([
+      `h${i}.pool.example`,
+      `p${i}.pool.example`,
+      `c${i}.pool.example`,
+      `mirror${i}.behind.example`,
+      'r3.moved.example',
+      'l0.local.example',
+    ]);
     if (i === 3 && to === 'r3.moved.example') continue;
-    redirects.push({ name: `r${i}.moved.example`, to, ...(random.once(3) ? { private: true as const } : {}) });
+    redirects.push({
+      name: `r${i}.moved.example`,
+      to,
+      ...(random.once(3) ? { private: true as const } : {}),
+    });
   }
   const records = [0, 1, 2, 3]
     .filter(() => random.once(2))
@@ -176,8 +211,14 @@ function leakPolicy(random: Random, now: number): Policy {
 
 function leakTerms(random: Random, now: number): Terms {
   return {
-    ...(random.once(3) ? { types: ['A', 'MX', 'SRV', 'TXT', 'HTTPS', 'TYPE65280'].filter(() => !random.once(3)).concat('AAAA') } : {}),
+    ...(random.once(3)
+      ? {
+          types: ['A', 'MX', 'SRV', 'TXT', 'HTTPS', 'TYPE65280'].filter(() => !random.once(3)).concat('AAAA'),
+        }
+      : {}),
     ...(random.once(5) ? { until: now + random.below(60) } : {}),
-    ...(random.once(3) ? { private: random.once(2) ? (true as const) : ['127.0.0.0/8', '10.0.0.0/8', 'fc00::/7'] } : {}),
+    ...(random.once(3)
+      ? { private: random.once(2) ? (true as const) : ['127.0.0.0/8', '10.0.0.0/8', 'fc00::/7'] }
+      : {}),
   };
 }

@@ -1,8 +1,8 @@
 /** What is true of the names that the leak oracle asks about, what its upstream says of them, and what it lies. */
 import type { Script } from '../resolve/records.ts';
-import { message, question } from '../wire/build.ts';
 import { recordOctets, typeNumber, wireName } from '../server/message.ts';
 import type { Random } from '../server/random.ts';
+import { message, question } from '../wire/build.ts';
 import { isUnder, type Name, nameOf, ROOT, toText } from './names.ts';
 
 /** One of these is in every lie; no true record holds any. */
@@ -10,7 +10,9 @@ export const LIE_ADDRESS = '203.0.113.66';
 export const LIE_ZONES = [nameOf('evil.example'), nameOf('evil.lies')];
 
 /** How far an address reaches, and the prefix that a rule's `private` list names it by. */
-export type Reach = { readonly kind: 'public' } | { readonly kind: 'private' | 'special'; readonly prefix: string };
+export type Reach =
+  | { readonly kind: 'public' }
+  | { readonly kind: 'private' | 'special'; readonly prefix: string };
 
 /** A record of the truth. */
 export interface True {
@@ -67,13 +69,21 @@ export function truth(name: Name, type: string): True[] {
     case 'A':
       return plain(restricted?.[0] ?? `198.51.100.${hash % 250}`, restricted?.[2]);
     case 'AAAA':
-      return plain(restricted?.[1] ?? `2001:db8:0:0:0:0:0:${(hash % 0xffff).toString(16)}`, aaaaReach(restricted));
+      return plain(
+        restricted?.[1] ?? `2001:db8:0:0:0:0:0:${(hash % 0xffff).toString(16)}`,
+        aaaaReach(restricted),
+      );
     case 'MX':
-      return letter === 'm' ? plain(`10 h${number}.pool.example.`, PUBLIC, nameOf(`h${number}.pool.example`)) : [];
+      return letter === 'm'
+        ? plain(`10 h${number}.pool.example.`, PUBLIC, nameOf(`h${number}.pool.example`))
+        : [];
     case 'SRV':
-      return letter === 's' ? plain(`0 0 443 h${number}.pool.example.`, PUBLIC, nameOf(`h${number}.pool.example`)) : [];
+      return letter === 's'
+        ? plain(`0 0 443 h${number}.pool.example.`, PUBLIC, nameOf(`h${number}.pool.example`))
+        : [];
     case 'HTTPS':
-      if (letter === 's') return plain(`1 h${number}.pool.example.`, PUBLIC, nameOf(`h${number}.pool.example`));
+      if (letter === 's')
+        return plain(`1 h${number}.pool.example.`, PUBLIC, nameOf(`h${number}.pool.example`));
       return letter === 'p' ? plain(`1 . ${restricted![0]}`, restricted![2]) : plain('1 .');
     case 'TXT':
       return plain(`of-${hash}`);
@@ -94,7 +104,8 @@ function aaaaReach(restricted: (typeof RESTRICTED)[number] | null): Reach {
 
 /** `c`: a chain of one link, of two, or into the names with private addresses. */
 function chainTarget(name: Name, letter: string, number: string): Name | null {
-  if (letter === 'c') return nameOf(Number(number) % 3 === 1 ? `p${number}.pool.example` : `t${number}.target.example`);
+  if (letter === 'c')
+    return nameOf(Number(number) % 3 === 1 ? `p${number}.pool.example` : `t${number}.target.example`);
   if (letter === 't' && Number(number) % 3 === 0) return nameOf(`u${number}.deep.test`);
   // A DNAME stands at w0.example.
   const zone = nameOf('w0.example');
@@ -127,12 +138,17 @@ function whole(name: Name, type: string, victim: Name, random: Random): Buffer {
   const end = last?.type === 'CNAME' && type !== 'CNAME' ? nameOf(last.data) : name;
   const zone = ['example', 'test'].find((one) => isUnder(end, nameOf(one))) ?? '';
   const negative = last === undefined || (last.type === 'CNAME' && type !== 'CNAME');
-  const answer = records.map((record) => `${dotted(record.owner)} ${record.ttl} ${record.type} ${record.data}`);
+  const answer = records.map(
+    (record) => `${dotted(record.owner)} ${record.ttl} ${record.type} ${record.data}`,
+  );
   if (isUnder(name, nameOf('w0.example'))) answer.unshift('w0.example. 60 DNAME w0.target.example.');
   for (const record of records) {
     if (random.once(2)) answer.push(`${dotted(record.owner)} ${record.ttl} RRSIG ${record.type} 3 example.`);
   }
-  const lies = [`evil.example. 3600 A ${LIE_ADDRESS}`, `sub.${owner === '.' ? '' : owner} 3600 A ${LIE_ADDRESS}`];
+  const lies = [
+    `evil.example. 3600 A ${LIE_ADDRESS}`,
+    `sub.${owner === '.' ? '' : owner} 3600 A ${LIE_ADDRESS}`,
+  ];
   // Of the victim, and of the question itself, where no chain or question takes them for the truth.
   if (victim !== name && !records.some((record) => nameOf(record.data) === victim || record.owner === victim))
     lies.push(`${dotted(victim)} 3600 A ${LIE_ADDRESS}`, `${dotted(victim)} 3600 CNAME evil.example.`);
@@ -142,7 +158,9 @@ function whole(name: Name, type: string, victim: Name, random: Random): Buffer {
   return response(name, type, isAbsent(name, type) ? 3 : 0, [
     shown,
     [
-      ...(negative && !random.once(6) ? [`${zone}. ${random.pick([1, 60])} SOA a.example. b.example. 1 2 3 4 60`] : []),
+      ...(negative && !random.once(6)
+        ? [`${zone}. ${random.pick([1, 60])} SOA a.example. b.example. 1 2 3 4 60`]
+        : []),
       ...(random.once(3) ? ['a.example. 60 NSEC z.example.', 'a.example. 60 RRSIG NSEC 2 example.'] : []),
       // Beside the truth, where it is no referral.
       ...(records.length > 0 && random.once(2) ? [`${dotted(victim)} 3600 NS ns.evil.example.`] : []),
@@ -157,23 +175,37 @@ function whole(name: Name, type: string, victim: Name, random: Random): Buffer {
 /** A referral, a chain in a ring, NXDOMAIN with data, or no message at all. */
 function unusable(name: Name, type: string, random: Random): Buffer {
   const owner = dotted(name);
-  switch (random.below(4)) {
+  // A CNAME in a ring is an answer to who asked for it.
+  switch (type === 'CNAME' ? 0 : random.below(4)) {
     case 0:
-      return response(name, type, 0, [[], ['example. 60 NS ns.evil.example.'], [`ns.evil.example. 60 A ${LIE_ADDRESS}`]]);
+      return response(name, type, 0, [
+        [],
+        ['example. 60 NS ns.evil.example.'],
+        [`ns.evil.example. 60 A ${LIE_ADDRESS}`],
+      ]);
     case 1:
-      return response(name, type === 'CNAME' ? 'A' : type, 0, [
+      return response(name, type, 0, [
         [`${owner} 60 CNAME ring.evil.example.`, `ring.evil.example. 60 CNAME ${owner}`],
         [],
         [],
       ]);
     case 2:
-      return response(name, type, 3, [[`${owner} 60 ${type === 'A' ? 'A' : 'TYPE65281'} ${type === 'A' ? LIE_ADDRESS : '00'}`], [], []]);
+      return response(name, type, 3, [
+        [`${owner} 60 ${type === 'A' ? 'A' : 'TYPE65281'} ${type === 'A' ? LIE_ADDRESS : '00'}`],
+        [],
+        [],
+      ]);
     default:
       return Buffer.from(Array.from({ length: random.below(60) }, () => random.below(256)));
   }
 }
 
-function response(name: Name, type: string, rcode: number, [answer, authority, additional]: readonly [string[], string[], string[]]): Buffer {
+function response(
+  name: Name,
+  type: string,
+  rcode: number,
+  [answer, authority, additional]: readonly [string[], string[], string[]],
+): Buffer {
   return message({
     id: 0,
     flags: 0x8180 | rcode,

@@ -5,11 +5,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Asked as Upstream, House, queryOctets } from '../resolve/house.ts';
-import { readMessage } from '../server/message.ts';
-import { Random } from '../server/random.ts';
 import { typeToText } from '../../src/wire/iana.ts';
 import { nameToText } from '../../src/wire/name.ts';
+import { House, queryOctets, type Asked as Upstream } from '../resolve/house.ts';
+import { readMessage } from '../server/message.ts';
+import { Random } from '../server/random.ts';
 import { layOut, POLICY_FILE } from './layout.ts';
 import { type Asked, Judge } from './leak-judge.ts';
 import { ASKERS, type Event, randomVictim, stretch } from './leak-story.ts';
@@ -46,7 +46,8 @@ export class LeakRun {
   #files: Readonly<Record<string, string>> = {};
   #house: House | null = null;
   #open: Open[] = [];
-  #waiting = new Set<Asked>();
+  /** Questions without a reply yet, with the moment at which they were sent. */
+  readonly #waiting = new Map<Asked, number>();
   #ticking = false;
   #fault: string | null = null;
 
@@ -69,16 +70,14 @@ export class LeakRun {
         break;
       }
       case 'pass':
-        this.#pass(event.milliseconds);
+        await this.#pass(event.milliseconds);
         break;
       case 'tick':
         this.#ticking = true;
         this.#house!.tick();
         this.#ticking = false;
     }
-    // Replies are promises: they are all there after two turns of the microtasks' queue.
-    await null;
-    await null;
+    await repliesRead();
     const [bug] = this.#house!.bugs;
     if (bug !== undefined) this.#fault ??= `a bug: ${bug instanceof Error ? bug.stack : String(bug)}`;
     return this.#fault;
@@ -114,7 +113,7 @@ export class LeakRun {
     this.#judge.epoch = this.#house!.epoch;
   }
 
-  #pass(milliseconds: number): void {
+  async #pass(milliseconds: number): Promise<void> {
     const house = this.#house!;
     for (let left = milliseconds; left > 0; ) {
       // No further than to the next moment at which a question upstream is slow, or ends.
@@ -132,7 +131,11 @@ export class LeakRun {
         this.#open.splice(this.#open.indexOf(one), 1);
         house.settle(one.asked, { failure: 'silent' });
       }
+      await repliesRead();
     }
+    // One that was under way may have been asked once more, after a reload.
+    for (const [asked, at] of this.#waiting)
+      if (house.now - at > 3 * END_MS) this.#fail(`no reply to ${askedText(asked)}`);
   }
 
   #ask(event: Event & { kind: 'ask' }): void {
@@ -141,7 +144,7 @@ export class LeakRun {
     const options = { from: ASKERS[asker]!.from, transport, edns, do: dnssecOk, cd: checkingDisabled };
     const reloads = this.counts.reloads;
     this.counts.asked++;
-    this.#waiting.add(asked);
+    this.#waiting.set(asked, this.#house!.now);
     this.#house!.send(queryOctets(name === '' ? '.' : name, type, options), options).then(
       ({ octets }) => {
         this.#waiting.delete(asked);
@@ -158,7 +161,9 @@ export class LeakRun {
     if (reply.answer.length > 0) this.counts.answered++;
     const fault = this.#judge.judge(asked, reply);
     if (fault === null) return;
-    const records = [...reply.answer, ...reply.authority].map(({ owner, ttl, type, data }) => `  ${owner} ${ttl} ${type} ${data}`);
+    const records = [...reply.answer, ...reply.authority].map(
+      ({ owner, ttl, type, data }) => `  ${owner} ${ttl} ${type} ${data}`,
+    );
     this.#fail([`${askedText(asked)} -> ${reply.rcode}: ${fault}`, ...records].join('\n'));
   }
 
@@ -187,9 +192,11 @@ export class LeakRun {
       if (!this.#judge.mayRenew(name, type)) this.#fail(`${asked.text} is renewed, and nobody may ask it`);
       return;
     }
-    const forSomebody = [...this.#waiting].some(
+    const forSomebody = [...this.#waiting.keys()].some(
       (one) =>
-        one.type === type && one.checkingDisabled === asked.checkingDisabled && this.#judge.upstreamOf(one) === name,
+        one.type === type &&
+        one.checkingDisabled === asked.checkingDisabled &&
+        this.#judge.upstreamOf(one) === name,
     );
     if (!forSomebody) this.#fail(`${asked.text} goes upstream, and no policy approves it for who asked`);
   }
@@ -200,8 +207,18 @@ export class LeakRun {
 }
 
 function askedText({ asker, name, type, dnssecOk, checkingDisabled, edns }: Asked): string {
-  const marks = [edns ? '' : ' without OPT', dnssecOk ? ' with DO' : '', checkingDisabled ? ' with CD' : ''].join('');
+  const marks = [
+    edns ? '' : ' without OPT',
+    dnssecOk ? ' with DO' : '',
+    checkingDisabled ? ' with CD' : '',
+  ].join('');
   return `${ASKERS[asker]!.name}: ${toText(name)} ${type}${marks}`;
+}
+
+/** Replies are promises: they are all read after two turns of the microtasks' queue. */
+async function repliesRead(): Promise<void> {
+  await null;
+  await null;
 }
 
 export interface LeakOptions {
@@ -217,7 +234,12 @@ export interface LeakResult {
   readonly failure: string | null;
 }
 
-export async function watchForLeaks({ questions, reloads, seed, progress }: LeakOptions): Promise<LeakResult> {
+export async function watchForLeaks({
+  questions,
+  reloads,
+  seed,
+  progress,
+}: LeakOptions): Promise<LeakResult> {
   const run = new LeakRun();
   const course: Event[] = [];
   let epoch = Date.UTC(2026, 10, 20) / 1000;
@@ -229,7 +251,10 @@ export async function watchForLeaks({ questions, reloads, seed, progress }: Leak
         course.push(event);
         const fault = await run.happen(event);
         if (fault !== null)
-          return { counts: run.counts, failure: `seed ${seed}, reload ${at}: ${fault}\n${await shortest(course)}` };
+          return {
+            counts: run.counts,
+            failure: `seed ${seed}, reload ${at}: ${fault}\n${await shortest(course)}`,
+          };
       }
       progress?.(run.counts.asked);
     }
@@ -272,11 +297,19 @@ async function shortest(course: readonly Event[]): Promise<string> {
   }
   for (const [at, event] of best.entries()) {
     if (event.kind !== 'reload' || best.length >= 5000) continue;
-    const policy = await shrink(event.policy, (smaller) => fails(best.with(at, { ...event, policy: smaller })), 300);
+    const policy = await shrink(
+      event.policy,
+      (smaller) => fails(best.with(at, { ...event, policy: smaller })),
+      300,
+    );
     best = best.with(at, { ...event, policy });
   }
   return best
     .slice(-40)
-    .map((event) => (event.kind === 'reload' ? `reload\n${Object.values(layOut(event.policy).files).join('---\n')}` : JSON.stringify(event)))
+    .map((event) =>
+      event.kind === 'reload'
+        ? `reload\n${Object.values(layOut(event.policy).files).join('---\n')}`
+        : JSON.stringify(event),
+    )
     .join('\n');
 }

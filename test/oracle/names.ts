@@ -46,7 +46,9 @@ export function isUnder(name: Name, ancestor: Name): boolean {
 /** Whether labels have 1 to 63 octets and the whole at most 255. */
 export function fitsWire(name: Name): boolean {
   const labels = labelsOf(name);
-  return name.length + (name === ROOT ? 1 : 2) <= 255 && labels.every(({ length }) => length > 0 && length <= 63);
+  return (
+    name.length + (name === ROOT ? 1 : 2) <= 255 && labels.every(({ length }) => length > 0 && length <= 63)
+  );
 }
 
 /** The wire form. */

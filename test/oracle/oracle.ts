@@ -1,6 +1,6 @@
 /** Random policies and random questions about them, decided twice. */
 import { Random } from '../server/random.ts';
-import { BothForms, compileInPlace, type Compiling, questionText } from './compare.ts';
+import { BothForms, type Compiling, compileInPlace, questionText } from './compare.ts';
 import { layOut } from './layout.ts';
 import type { Policy } from './policy.ts';
 import { randomPolicy } from './random-policy.ts';
@@ -53,8 +53,18 @@ export async function consult(options: OracleOptions): Promise<OracleResult> {
   return { policies: index, questions: done, seen, failure: null };
 }
 
-function count(policy: Policy, { from, name, type, dnssec, now }: Question, seen: Record<string, number>): void {
-  const { verdict, bound, deciders } = decideSlowly(viewOf(policy, recognise(policy, from), null), name, type, dnssec, now);
+function count(
+  policy: Policy,
+  { from, name, type, dnssec, now }: Question,
+  seen: Record<string, number>,
+): void {
+  const { verdict, bound, deciders } = decideSlowly(
+    viewOf(policy, recognise(policy, from), null),
+    name,
+    type,
+    dnssec,
+    now,
+  );
   seen[verdict]!++;
   if (bound) seen['bound']!++;
   if (deciders.length > 1) seen['several']!++;

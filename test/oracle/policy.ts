@@ -66,7 +66,8 @@ export interface Policy {
 
 /** Every rule of a policy, in the order of the file. */
 export function rulesOf({ destinations, identities }: Policy): Rule[] {
-  const onTheSpot = (entries: readonly Entry[]): Rule[] => entries.filter((entry) => typeof entry !== 'string');
+  const onTheSpot = (entries: readonly Entry[]): Rule[] =>
+    entries.filter((entry) => typeof entry !== 'string');
   return [
     ...destinations.flatMap(({ names, list }) => [...names, ...list]),
     ...identities.flatMap(({ allow, stages, exceptions }) => [

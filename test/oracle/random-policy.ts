@@ -1,15 +1,31 @@
 /** Random policies over few labels and zones, so that rules meet: in one view, at one node, in one name. */
 import type { Random } from '../server/random.ts';
-import { isSpecial } from './reference.ts';
 import { isUnder, labelsOf, type Name, nameOf } from './names.ts';
 import type { Destination, Entry, Identity, LocalRecord, Policy, Redirect, Rule, Terms } from './policy.ts';
+import { isSpecial } from './reference.ts';
 
 /** When policies begin, seconds since 1970; rules end at some of TIMES after it. */
 export const START = 1_800_000_000;
 export const TIMES = [100, 200, 300];
 
 /** Escapes, star and dot inside labels among them. */
-export const LABELS = ['a', 'b', 'n1', 'n2', 'n10', 'n01', '12', 'n1x', 'n1x2', 'a\\.b', '\\*', '\\000', 'x\\255', 'N2', 'x\\001b'];
+export const LABELS = [
+  'a',
+  'b',
+  'n1',
+  'n2',
+  'n10',
+  'n01',
+  '12',
+  'n1x',
+  'n1x2',
+  'a\\.b',
+  '\\*',
+  '\\000',
+  'x\\255',
+  'N2',
+  'x\\001b',
+];
 /** Where wildcards may stand. */
 export const ZONES = ['b.a', 'n1.a', 'n1.b.a', 'a.b', 'a\\.b.a', '12.b.a', 'b.b.a', 'evila.b'];
 const ODD_ZONES = [
@@ -21,7 +37,17 @@ const ODD_ZONES = [
   'd.f.ip6.arpa',
 ];
 /** Where no wildcard may stand, but a name may. */
-const TOPS = ['a', 'b', 'net', 'arpa', 'internal', 'localhost', 'in-addr.arpa', '0.10.in-addr.arpa', 'a.internal'];
+const TOPS = [
+  'a',
+  'b',
+  'net',
+  'arpa',
+  'internal',
+  'localhost',
+  'in-addr.arpa',
+  '0.10.in-addr.arpa',
+  'a.internal',
+];
 const FAMILIES = [
   'n{0..12}',
   'n{1..2}',
@@ -38,7 +64,19 @@ const FAMILIES = [
   '\\*{0..1}',
   'a\\.{7..7}b',
 ];
-export const TYPES = ['A', 'AAAA', 'CNAME', 'HTTPS', 'TXT', 'DS', 'DNSKEY', 'MX', 'TYPE256', 'CAA', 'TYPE65280'];
+export const TYPES = [
+  'A',
+  'AAAA',
+  'CNAME',
+  'HTTPS',
+  'TXT',
+  'DS',
+  'DNSKEY',
+  'MX',
+  'TYPE256',
+  'CAA',
+  'TYPE65280',
+];
 const PREFIXES = [
   '10.0.0.0/8',
   '10.0.0.0/16',
@@ -61,7 +99,9 @@ const PREFIXES = [
 ];
 
 export function randomPolicy(random: Random): Policy {
-  const destinations = Array.from({ length: 1 + random.below(4) }, (_, i) => randomDestination(random, `d${i}`));
+  const destinations = Array.from({ length: 1 + random.below(4) }, (_, i) =>
+    randomDestination(random, `d${i}`),
+  );
   const prefixes = [...PREFIXES];
   const identities = Array.from({ length: 1 + random.below(4) }, (_, i): Identity => {
     const addresses = Array.from({ length: 1 + random.below(3) }, () =>
@@ -110,7 +150,13 @@ function randomRule(random: Random): Rule {
 
 function randomTerms(random: Random): Terms {
   return {
-    ...(random.once(3) ? { types: TYPES.filter(() => random.once(4)).concat(random.pick(TYPES)).filter(isFirst) } : {}),
+    ...(random.once(3)
+      ? {
+          types: TYPES.filter(() => random.once(4))
+            .concat(random.pick(TYPES))
+            .filter(isFirst),
+        }
+      : {}),
     ...(random.once(2) ? { until: randomUntil(random) } : {}),
     ...(random.once(4) ? { private: random.once(2) ? (true as const) : ['127.0.0.0/8'] } : {}),
     ...(random.once(5) ? { maxLabels: 1 + random.below(2) } : {}),
@@ -177,7 +223,11 @@ function randomLocals(
   const redirects: Redirect[] = [];
   for (const name of some(random, 2, freshName)) {
     if (name === null) continue;
-    const to = random.pick(['elsewhere.test', ...records.map((record) => record.name), ...redirects.map((one) => one.name)]);
+    const to = random.pick([
+      'elsewhere.test',
+      ...records.map((record) => record.name),
+      ...redirects.map((one) => one.name),
+    ]);
     redirects.push({ name, to });
   }
   return { records, redirects };

@@ -17,9 +17,26 @@ export interface Question {
   readonly now: number;
 }
 
-const ASKED_TYPES = ['A', 'A', 'A', 'A', 'A', 'A', 'AAAA', 'AAAA', ...TYPES, 'ANY', 'NS', 'SOA', 'DS', 'DNSKEY'];
+const ASKED_TYPES = [
+  'A',
+  'A',
+  'A',
+  'A',
+  'A',
+  'A',
+  'AAAA',
+  'AAAA',
+  ...TYPES,
+  'ANY',
+  'NS',
+  'SOA',
+  'DS',
+  'DNSKEY',
+];
 /** Around the ends of rules, at which they end that very second. */
-const MOMENTS = [-50, 0, 0, 10, 20, 50, 99, 99.5, 100, 100.5, 150, 199.9, 200, 250, 299, 300, 400].map((after) => START + after);
+const MOMENTS = [-50, 0, 0, 10, 20, 50, 99, 99.5, 100, 100.5, 150, 199.9, 200, 250, 299, 300, 400].map(
+  (after) => START + after,
+);
 const OTHER_NAMES = [
   '',
   'arpa',
@@ -49,7 +66,20 @@ const OTHER_NAMES = [
   `0.${'0.'.repeat(31)}ip6.arpa`,
   `1.${'0.'.repeat(30)}ip6.arpa`,
 ].map(nameOf);
-const ODD_LABELS = ['\0', '\xff\xfe', '*', 'a.b', 'b.a', '\x01a', 'a\x01a', 'x'.repeat(63), '{0', '12', '007', 'n1'];
+const ODD_LABELS = [
+  '\0',
+  '\xff\xfe',
+  '*',
+  'a.b',
+  'b.a',
+  '\x01a',
+  'a\x01a',
+  'x'.repeat(63),
+  '{0',
+  '12',
+  '007',
+  'n1',
+];
 
 /** Gives questions about one policy. */
 export class Questions {

@@ -46,7 +46,11 @@ export function bitsOf(address: string): Bits {
   const [front = '', back] = address.split('::');
   const groups = (part: string | undefined): string[] => (part ? part.split(':') : []);
   const missing = 8 - groups(front).length - groups(back).length;
-  const all = [...groups(front), ...Array<string>(back === undefined ? 0 : missing).fill('0'), ...groups(back)];
+  const all = [
+    ...groups(front),
+    ...Array<string>(back === undefined ? 0 : missing).fill('0'),
+    ...groups(back),
+  ];
   const bits = all.map((group) => binary(Number.parseInt(group, 16), 16)).join('');
   // IPv4-mapped sources are IPv4.
   const mapped = `${'0'.repeat(80)}${'1'.repeat(16)}`;

@@ -77,9 +77,7 @@ function inForce(rule: Rule, defaults: Terms, dynamic: boolean): RuleInForce {
     names: wildcard ? [] : writtenNames(rule.pattern),
     base: wildcard ? nameOf(rule.pattern.replace(/^\*+\./, '')) : ROOT,
     types:
-      rule.types ??
-      defaults.types ??
-      (wildcard ? ['A', 'AAAA', 'CNAME'] : ['A', 'AAAA', 'CNAME', 'HTTPS']),
+      rule.types ?? defaults.types ?? (wildcard ? ['A', 'AAAA', 'CNAME'] : ['A', 'AAAA', 'CNAME', 'HTTPS']),
     until: rule.until ?? defaults.until ?? FOREVER,
     private: rule.private ?? defaults.private ?? false,
     maxLabels: rule.maxLabels ?? defaults.maxLabels ?? 127,
@@ -153,7 +151,7 @@ export function isPrivateReverse(name: Name): boolean {
   const [first = '', second = ''] = rest;
   if (family === 'in-addr') {
     const from = (low: number, high: number): boolean =>
-      String(Number(second)) === second && Number(second) >= low && Number(second) <= high;
+      /^\d+$/.test(second) && Number(second) >= low && Number(second) <= high;
     if (['0', '10', '127'].includes(first)) return true;
     if (first === '169') return from(254, 254);
     if (first === '192') return from(168, 168);
@@ -164,11 +162,17 @@ export function isPrivateReverse(name: Name): boolean {
   // ULA fc00::/7, link-local fe80::/10, `::` and `::1`.
   if (first === 'f' && (second === 'c' || second === 'd')) return true;
   if (first === 'f' && second === 'e' && ['8', '9', 'a', 'b'].includes(rest[2]!)) return true;
-  return rest.length >= 32 && rest.slice(0, 31).every((label) => label === '0') && ['0', '1'].includes(rest[31]!);
+  return (
+    rest.length >= 32 && rest.slice(0, 31).every((label) => label === '0') && ['0', '1'].includes(rest[31]!)
+  );
 }
 
 function existsAbove(view: View, name: Name, live: readonly RuleInForce[]): boolean {
-  return name === ROOT || ALWAYS_LOCAL.some((special) => isUnder(special, name)) || isAboveApproved(view, name, live);
+  return (
+    name === ROOT ||
+    ALWAYS_LOCAL.some((special) => isUnder(special, name)) ||
+    isAboveApproved(view, name, live)
+  );
 }
 
 /** Something approved or local is written out below the name, or it is the base of a wildcard. */
@@ -187,7 +191,8 @@ function closest(view: View, from: readonly string[], live: readonly RuleInForce
     const name = inLabels(from.slice(skip));
     // A special name is one zone with all that is below: its SOA stands at its top. The canary is in nobody's tree.
     if (ALWAYS_LOCAL.some((special) => isUnder(name, special)) || isAtOrUnder(name, CANARY)) continue;
-    if (isSpecial(name) || live.some((rule) => matches(rule, name)) || existsAbove(view, name, live)) return name;
+    if (isSpecial(name) || live.some((rule) => matches(rule, name)) || existsAbove(view, name, live))
+      return name;
   }
   return ROOT;
 }

@@ -33,14 +33,19 @@ function* smallerOnes(policy: Policy): Generator<Policy> {
   for (const fewer of without(records)) {
     const names = new Set(fewer.map(({ name }) => name));
     // Redirects may lead to redirects that are left out by this.
-    yield { ...policy, records: fewer, redirects: redirects.filter(({ to }) => names.has(to) || to === 'elsewhere.test') };
+    yield {
+      ...policy,
+      records: fewer,
+      redirects: redirects.filter(({ to }) => names.has(to) || to === 'elsewhere.test'),
+    };
   }
   for (const [at, destination] of destinations.entries()) {
     for (const smaller of smallerDestinations(destination))
       yield { ...policy, destinations: destinations.with(at, smaller) };
   }
   for (const [at, identity] of identities.entries()) {
-    for (const smaller of smallerIdentities(identity)) yield { ...policy, identities: identities.with(at, smaller) };
+    for (const smaller of smallerIdentities(identity))
+      yield { ...policy, identities: identities.with(at, smaller) };
   }
 }
 

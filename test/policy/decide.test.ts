@@ -1,6 +1,7 @@
 import t from 'tap';
-import { VERDICT } from '../../src/policy/decide.ts';
-import { FOREVER } from '../../src/policy/input.ts';
+import { Decision, decide, isNonTerminal, VERDICT } from '../../src/policy/decide.ts';
+import { FOREVER, type RuleTerms } from '../../src/policy/input.ts';
+import { labelOffsets } from '../../src/wire/name.ts';
 import { labelled } from '../wire/build.ts';
 import {
   aRecord,
@@ -129,6 +130,32 @@ t.test(
     t.equal(verdict(snapshot, 'y.a.example'), 'allow');
     t.equal(verdict(snapshot, 'x.long.b.example'), 'deny');
     t.equal(verdict(snapshot, 'long.b.example'), 'deny', 'above a local name that is not approved');
+  },
+);
+
+t.test(
+  'RFC 8020: NXDOMAIN is never said of a name above a local one, where a wildcard approves that',
+  async (t) => {
+    const above = (patternText: string, bounds: Partial<RuleTerms>, local: string, name: string): boolean => {
+      const snapshot = single([rule(patternText, bounds)], { records: [aRecord(local)] });
+      const octets = wire(name);
+      const labels = new Uint8Array(128);
+      const decision = new Decision();
+      const subject = { name: octets, labels, labelCount: labelOffsets(octets, labels) };
+      decide(snapshot, snapshot.identities[0]!.view, subject, 1, false, NOW, decision);
+      return isNonTerminal(snapshot, snapshot.identities[0]!.view, decision);
+    };
+    t.equal(above('**.a.example', {}, 'x.y.a.example', 'y.a.example'), true);
+    t.equal(above('**.a.example', {}, 'x.y.a.example', 'x.y.a.example'), false, 'nothing is below it');
+    t.equal(above('**.a.example', {}, 'x.y.a.example', 'z.a.example'), false);
+    t.equal(above('**.a.example', {}, 'x.y.b.example', 'y.b.example'), false, 'another zone');
+    t.equal(above('**.a.example', {}, 'x.evila.example', 'evila.example'), false);
+    t.equal(above('*.a.example', {}, 'x.y.a.example', 'y.a.example'), false, 'one label');
+    t.equal(above('**.a.example', { maxLabels: 2 }, 'x.y.a.example', 'y.a.example'), true);
+    t.equal(above('**.a.example', { maxLabels: 1 }, 'x.y.a.example', 'y.a.example'), false);
+    t.equal(above('**.a.example', { maxLabelLength: 3 }, 'xyz.y.a.example', 'y.a.example'), true);
+    t.equal(above('**.a.example', { maxLabelLength: 2 }, 'xyz.y.a.example', 'y.a.example'), false);
+    t.equal(above('**.a.example', { maxLabelLength: 2 }, 'x.yyy.a.example', 'yyy.a.example'), false);
   },
 );
 

@@ -281,6 +281,22 @@ t.test('special names have no records, and no redirect leads from or to one', as
   }
 });
 
+t.test('data at a special name is left out, and what comes after it is not', async (t) => {
+  const { snapshot } = build({
+    ...spot('a.example', 'b.example'),
+    records: [aRecord('localhost'), aRecord('a.example')],
+    redirects: [
+      redirect('c.localhost', 'x.test'),
+      redirect('d.example', 'localhost'),
+      redirect('b.example', 'x.test'),
+    ],
+  });
+  t.same(
+    [...snapshot.locals.values()].map(({ name }) => Buffer.from(name)),
+    [wire('a.example'), wire('b.example')].map((name) => Buffer.from(name)),
+  );
+});
+
 t.test('a rule that has ended', async (t) => {
   const ended = (until: number): string[] =>
     told({ identities: [identity('one', { allow: [rule('a.example', { until }, 6)] })] });

@@ -232,7 +232,9 @@ t.test('one term that differs gives another view id', async (t) => {
     idOf('a.example', { destination: 'd' }),
     idOf('a.example', {}, true),
   ];
-  t.equal(new Set(ids).size, ids.length);
+  // Both halves are hashes of their own.
+  t.equal(new Set(ids.map((id) => id.slice(0, 8))).size, ids.length);
+  t.equal(new Set(ids.map((id) => id.slice(8))).size, ids.length);
   t.equal(idOf('a.example'), ids[0], 'and the same again is the same again');
 });
 

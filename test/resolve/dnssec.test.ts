@@ -179,6 +179,11 @@ t.test('AD is cleared on whatever we changed', async (t) => {
   );
   t.same([dropped.answer.length, dropped.flags & FLAG.AD], [0, 0], 'a dropped target');
   t.equal((await house.query('evil.example', 'A', { do: true })).flags & FLAG.AD, 0, 'a denial');
+  const signed = { ...verified, answer: ['c.p.example 60 A 192.0.2.1'] };
+  t.ok((await house.ask('c.p.example', 'A', { do: true }, signed)).flags & FLAG.AD);
+  house.pass(61);
+  const stale = await house.ask('c.p.example', 'A', { do: true }, { failure: 'silent' });
+  t.same([stale.answer.length, stale.flags & FLAG.AD], [1, 0], 'stale data: its signatures may have ended');
 });
 
 t.test('a softened NXDOMAIN comes without the proofs of what it says no more', async (t) => {

@@ -73,6 +73,7 @@ export class House {
   onSend: () => void = () => {};
   snapshot!: Snapshot;
   inForce: InForce;
+  readonly #open = new Set<Asked>();
   readonly #dir: Dir;
   #settings: Settings;
 
@@ -114,7 +115,7 @@ export class House {
 
   /** Those that no test has ended. */
   get open(): Asked[] {
-    return this.asked.filter((one) => !settled.has(one));
+    return [...this.#open];
   }
 
   /** Puts another policy in force, and other settings where they are given. */
@@ -178,7 +179,7 @@ export class House {
 
   /** Lets one upstream question end. Returns whether the reply was usable. */
   settle(asked: Asked, script: Script): boolean {
-    settled.add(asked);
+    this.#open.delete(asked);
     const { listener } = asked;
     const verified = script.verified ?? false;
     let outcome: Outcome = { kind: 'failure', reason: script.failure ?? 'refused' };
@@ -201,6 +202,7 @@ export class House {
     };
     this.onAsk(asked);
     this.asked.push(asked);
+    this.#open.add(asked);
   }
 
   #load(policy: string): InForce {
@@ -224,8 +226,6 @@ export class House {
     };
   }
 }
-
-const settled = new WeakSet<Asked>();
 
 function clientAt(options: QueryOptions, later: ReplyLater): Client {
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = addressWords(options.from ?? '127.0.0.1');

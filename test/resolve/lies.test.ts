@@ -208,7 +208,7 @@ t.test('proofs of zones that have no say are dropped', async (t) => {
   });
 });
 
-t.test('a flood of proofs is unusable, and costs little', async (t) => {
+t.test('a flood of proofs is unusable', async (t) => {
   const proofs = Array.from({ length: 3000 }, (_, i) => `${i}.example 60 NSEC z.example`);
   const house = new House(t.testdir.bind(t), POLICY);
   void house.query('www.example', 'A', { do: true });

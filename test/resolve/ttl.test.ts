@@ -151,6 +151,24 @@ t.test('negative answers live by their SOA: the least of its TTL, its MINIMUM an
   }
 });
 
+t.test('a SOA that was asked for is data: it lives by its TTL alone', async (t) => {
+  const house = new House(
+    t.testdir.bind(t),
+    policy({ alice: { allow: [rule('www.example', 'types: [SOA]')] } }),
+  );
+  for (const [ttl, minimum] of [
+    [600, 0],
+    [600, 60],
+  ] as const) {
+    const answer = [soa('www.example', ttl, minimum)];
+    t.same(ttls((await house.ask('www.example', 'SOA', {}, { answer })).answer), [300]);
+    house.pass(599);
+    t.same(ttls((await house.query('www.example', 'SOA')).answer), [1]);
+    house.pass(1);
+  }
+  t.equal(house.asked.length, 2);
+});
+
 t.test('an answer of TTL 0 is given and not kept', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
   t.same(await given(house, 'www.example', 0), [0]);

@@ -5,63 +5,63 @@ import { POLICY } from './case.ts';
 
 /**
  * RFC 2308, RFC 8767, RFC 9520 in time: each row is what the upstream says at some second, and how long nobody is asked
- * again. `kept` is in seconds; `then` is the RCODE while it lasts.
+ * again. `kept` is in seconds; `code` is the RCODE while it lasts.
  */
 interface Row {
   readonly says: string;
   readonly upstream: Script;
   readonly kept: number;
-  readonly then: number;
+  readonly code: number;
 }
 
 const A = { answer: ['www.example.org 60 A 192.0.2.1'] };
 
 const ROWS: Row[] = [
-  { says: 'RFC 1035 §3.2.1: an answer for its TTL', upstream: A, kept: 60, then: 0 },
+  { says: 'RFC 1035 §3.2.1: an answer for its TTL', upstream: A, kept: 60, code: 0 },
   {
     says: 'RFC 1035 §3.2.1: TTL 0 is for this transaction alone',
     upstream: { answer: ['www.example.org 0 A 192.0.2.1'] },
     kept: 0,
-    then: 0,
+    code: 0,
   },
   {
     says: 'RFC 2308 §5: NXDOMAIN for the SOA’s MINIMUM',
     upstream: { rcode: 3, authority: [soa('example.org', 600, 40)] },
     kept: 40,
-    then: 3,
+    code: 3,
   },
   {
     says: 'RFC 2308 §5: NXDOMAIN for the SOA’s TTL',
     upstream: { rcode: 3, authority: [soa('example.org', 30, 600)] },
     kept: 30,
-    then: 3,
+    code: 3,
   },
   {
     says: 'RFC 2308 §5: NODATA likewise',
     upstream: { authority: [soa('example.org', 600, 40)] },
     kept: 40,
-    then: 0,
+    code: 0,
   },
   {
     says: 'RFC 2308 §5: a long MINIMUM is bounded, to 300 s here',
     upstream: { rcode: 3, authority: [soa('example.org', 86_400, 86_400)] },
     kept: 300,
-    then: 3,
+    code: 3,
   },
-  { says: 'RFC 2308 §5: without a SOA nothing is kept: NXDOMAIN', upstream: { rcode: 3 }, kept: 0, then: 3 },
-  { says: 'RFC 2308 §5: without a SOA nothing is kept: NODATA', upstream: {}, kept: 0, then: 0 },
-  { says: 'RFC 9520 §3.2: a failure for 1 s at least', upstream: { failure: 'silent' }, kept: 1, then: 2 },
-  { says: 'RFC 9520 §2.1: a refusal is a failure', upstream: { failure: 'refused' }, kept: 1, then: 2 },
-  { says: 'RFC 9520 §2.2: no network is a failure', upstream: { failure: 'network' }, kept: 1, then: 2 },
+  { says: 'RFC 2308 §5: without a SOA nothing is kept: NXDOMAIN', upstream: { rcode: 3 }, kept: 0, code: 3 },
+  { says: 'RFC 2308 §5: without a SOA nothing is kept: NODATA', upstream: {}, kept: 0, code: 0 },
+  { says: 'RFC 9520 §3.2: a failure for 1 s at least', upstream: { failure: 'silent' }, kept: 1, code: 2 },
+  { says: 'RFC 9520 §2.1: a refusal is a failure', upstream: { failure: 'refused' }, kept: 1, code: 2 },
+  { says: 'RFC 9520 §2.2: no network is a failure', upstream: { failure: 'network' }, kept: 1, code: 2 },
 ];
 
-for (const { says, upstream, kept, then } of ROWS) {
+for (const { says, upstream, kept, code } of ROWS) {
   t.test(says, async (t) => {
     const house = new House(t.testdir.bind(t), POLICY);
     await house.ask('www.example.org', 'A', {}, upstream);
     if (kept > 0) {
       house.pass(kept - 0.01);
-      t.equal((await house.query('www.example.org')).rcode, then);
+      t.equal((await house.query('www.example.org')).rcode, code);
       t.equal(house.asked.length, 1);
       house.pass(0.01);
     }

@@ -1,7 +1,7 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { ask, Client } from './client.ts';
 import { namegate, pause, until } from './namegate.ts';
-import { type Script, upstream } from './upstream.ts';
+import { type Upstream, upstream } from './upstream.ts';
 
 /** Changes of policy while questions are under way. */
 
@@ -16,13 +16,27 @@ records:
   - { name: local.example, type: A, data: 192.0.2.1 }
 `;
 
-const slow =
-  (ms: number): Script =>
-  ({ name }, to) =>
-    void setTimeout(() => to.reply({ answer: [`${name} 0 A 198.51.100.1`] }), ms);
+/** An upstream that holds its answers back until `release` is called. */
+async function holding(
+  t: Test,
+  address: (name: string) => string = () => '198.51.100.1',
+): Promise<{ readonly up: Upstream; readonly release: () => void }> {
+  const held: (() => void)[] = [];
+  let open = false;
+  const up = await upstream(t, ({ name }, to) => {
+    const answer = (): void => to.reply({ answer: [`${name} 0 A ${address(name)}`] });
+    if (open) answer();
+    else held.push(answer);
+  });
+  const release = (): void => {
+    open = true;
+    for (const answer of held.splice(0)) answer();
+  };
+  return { up, release };
+}
 
 t.test('a question in flight whose approval goes: no answer; where it stays: the answer', async (t) => {
-  const up = await upstream(t, slow(900));
+  const { up, release } = await holding(t);
   const server = await namegate(t, {
     policy: policyOf('stays.example', 'goes.example', 'turns.example', 'local.example'),
     servers: `["${up.url}"]`,
@@ -33,12 +47,13 @@ t.test('a question in flight whose approval goes: no answer; where it stays: the
     ask(server, 'goes.example', { over: 'tcp' }),
     ask(server, 'turns.example'),
   ]);
-  await until(() => up.seen.length === 3);
+  await until(() => new Set(up.asked).size === 3);
   server.write(
     'policy/test.yaml',
     `${policyOf('stays.example', 'turns.example', 'local.example')}  - { name: turns.example, type: A, data: 192.0.2.7 }\n`,
   );
   await server.logged('policy-loaded');
+  release();
   const [stays, goes, overTcp, turns] = await asked;
   t.match(stays, { rcode: 'NOERROR', answer: [{ data: '198.51.100.1' }] });
   for (const reply of [goes, overTcp]) {
@@ -50,14 +65,33 @@ t.test('a question in flight whose approval goes: no answer; where it stays: the
   await server.stop(t);
 });
 
+t.test('a redirect that changes while its target is fetched: the new target, its own address', async (t) => {
+  const { up, release } = await holding(t, (name) => `198.51.100.${name.startsWith('one') ? 1 : 2}`);
+  const policy = (to: string): string =>
+    `${policyOf('moved.example', 'local.example')}redirects: [{ name: moved.example, to: ${to}.behind.example }]\n`;
+  const server = await namegate(t, { policy: policy('one'), servers: `["${up.url}"]` });
+  const asked = ask(server, 'moved.example');
+  await until(() => up.seen.length > 0);
+  server.write('policy/test.yaml', policy('two'));
+  await server.logged('policy-loaded');
+  release();
+  t.match((await asked).answer, [
+    { owner: 'moved.example.', type: 'CNAME', data: 'two.behind.example.' },
+    { owner: 'two.behind.example.', type: 'A', data: '198.51.100.2' },
+  ]);
+  t.same([...new Set(up.asked)], ['one.behind.example. A', 'two.behind.example. A']);
+  await server.stop(t);
+});
+
 t.test('an identity that goes while its question is in flight, and comes back', async (t) => {
-  const up = await upstream(t, slow(700));
+  const { up, release } = await holding(t);
   const policy = policyOf('a.example', 'local.example');
   const server = await namegate(t, { policy, servers: `["${up.url}"]` });
   const first = ask(server, 'a.example');
-  await until(() => up.seen.length === 1);
+  await until(() => up.seen.length > 0);
   server.write('policy/test.yaml', policy.replace('127.0.0.1', '127.0.0.9'));
   await server.logged('policy-loaded');
+  release();
   const reply = await first;
   t.equal(reply.rcode, 'NXDOMAIN');
   t.match(reply.opt?.ede, [{ code: 15, text: '' }], 'it is unknown now');
@@ -68,7 +102,10 @@ t.test('an identity that goes while its question is in flight, and comes back', 
 });
 
 t.test('20 reloads under load: no question is lost, fails, or is answered by half a policy', async (t) => {
-  const up = await upstream(t, slow(15));
+  const up = await upstream(
+    t,
+    ({ name }, to) => void setTimeout(() => to.reply({ answer: [`${name} 0 A 198.51.100.1`] }), 15),
+  );
   const always = ['local.example', '*.forward.example', 'cached.example'];
   const server = await namegate(t, { policy: policyOf(...always), servers: `["${up.url}"]` });
   const clients = await Promise.all([

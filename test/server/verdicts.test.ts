@@ -115,6 +115,23 @@ const TABLE: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
       'NOERROR QR RD RA | answer alias.corp.example. 60 CNAME first.elsewhere.example., first.elsewhere.example. 30 CNAME last.elsewhere.example., last.elsewhere.example. 60 A 198.51.100.8 | opt',
     ],
     [
+      'last.elsewhere.example DS DO',
+      'NXDOMAIN QR AA RD RA | authority example. ~ | opt DO EDE 15 "build: name not approved; ask team-build"',
+    ],
+    // A validator was given the chain, and may ask for the keys of its targets from then on; others may not.
+    [
+      'alias.corp.example A DO',
+      'NOERROR QR RD RA | answer alias.corp.example. 60 CNAME first.elsewhere.example., first.elsewhere.example. 30 CNAME last.elsewhere.example., last.elsewhere.example. 60 A 198.51.100.8 | opt DO',
+    ],
+    [
+      'last.elsewhere.example DS DO',
+      'NOERROR QR RD RA | answer last.elsewhere.example. 60 DS 00010d02abcd | opt DO',
+    ],
+    [
+      'last.elsewhere.example DS',
+      'NXDOMAIN QR AA RD RA | authority example. ~ | opt EDE 15 "build: name not approved; ask team-build"',
+    ],
+    [
       'alias.corp.example CNAME',
       'NOERROR QR RD RA | answer alias.corp.example. 60 CNAME first.elsewhere.example. | opt',
     ],
@@ -268,6 +285,10 @@ const TABLE: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
   ],
   '127.0.1.9': [
     [
+      'last.elsewhere.example DS DO',
+      'NXDOMAIN QR AA RD RA | authority example. ~ | opt DO EDE 15 "site: name not approved; ask team-site"',
+    ],
+    [
       'www.corp.example A',
       'NOERROR QR RD RA | answer www.corp.example. 300 A 198.51.100.1, www.corp.example. 300 A 198.51.100.2 | opt',
     ],
@@ -322,7 +343,7 @@ alias.corp.example. A, alias.corp.example. CNAME, gone.corp.example. A, above.co
 mail.corp.example. MX, mail.corp.example. TXT, stray.corp.example. MX, _sip._tcp.corp.example. SRV, in.corp.example. A,
 loop.corp.example. A, in2.corp.example. A, meta.corp.example. A, mirror.list.example. A, any.star.list.example. A,
 extra.corp.example. A, mirror.elsewhere.example. A, signed.corp.example. A, signed.corp.example. AAAA, corp.example. DS,
-mx.corp.example. A, denied.example. A, signed.corp.example. A CD`
+last.elsewhere.example. DS, mx.corp.example. A, denied.example. A, signed.corp.example. A CD`
   .trim()
   .split(/,\s+/)
   .sort();

@@ -1,0 +1,129 @@
+import { globSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { ask } from '../server/client.ts';
+import { house, Namegate, until } from '../server/namegate.ts';
+import { upstream } from '../server/upstream.ts';
+
+/**
+ * A clock that jumps by a day. libfaketime stands before the C library of the server's process and moves its wall clock
+ * alone: the clock that timers run on goes on, as it does when an administrator or NTP sets the time.
+ */
+
+const LIBRARY = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0] ?? '';
+const DAY = 86_400;
+
+/** `2026-11-20T21:00:00Z`, so many seconds from now. */
+function date(seconds: number): string {
+  return new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+const policy = (more = ''): string => `
+identities:
+  - name: job
+    owner: team
+    review_by: 2099-01-01
+    from: { addresses: [127.0.0.1] }
+    allow:
+      - { name: always.example.com, reason: no date }
+      - { name: "*.slow.example.com", reason: no date }
+      - { name: coming.example.com, reason: ends soon, until: ${date(DAY / 2)} }
+      - { name: gone.example.com, reason: has ended, until: ${date(-DAY / 2)} }
+${more}
+  - name: audited
+    owner: team
+    review_by: 2099-01-01
+    mode: audit
+    audit_until: ${date(DAY / 2)}
+    from: { addresses: [127.0.0.2] }
+    allow: [{ name: always.example.com, reason: no date }]
+`;
+
+interface Seen {
+  readonly always: string;
+  readonly coming: string;
+  readonly gone: string;
+  readonly audited: string;
+}
+
+/** What the dates of the policy make of the day before, the day itself, and the day after. */
+const EXPECTED: Readonly<Record<'-1d' | '+0' | '+1d', Seen>> = {
+  '-1d': { always: 'NOERROR', coming: 'NOERROR', gone: 'NOERROR', audited: 'NOERROR' },
+  '+0': { always: 'NOERROR', coming: 'NOERROR', gone: 'NXDOMAIN', audited: 'NOERROR' },
+  '+1d': { always: 'NOERROR', coming: 'NXDOMAIN', gone: 'NXDOMAIN', audited: 'NXDOMAIN' },
+};
+
+const skip = LIBRARY === '' && !process.env['CI'] ? 'not installed: libfaketime' : false;
+
+t.test(
+  'the clock jumps by a day either way: nothing changes but what the dates of the policy say',
+  { skip },
+  async (t) => {
+    t.not(LIBRARY, '', 'libfaketime is installed');
+    const up = await upstream(t, ({ name }, to) => {
+      const answer = (): void => to.reply({ answer: [`${name} 300 A 198.51.100.1`] });
+      if (name.includes('.slow.')) setTimeout(answer, 700);
+      else answer();
+    });
+    const folder = house(t, { policy: policy(), servers: `[${up.url}]` });
+    const file = join(folder, 'clock');
+    const jump = (offset: string): void => {
+      writeFileSync(`${file}.new`, offset);
+      renameSync(`${file}.new`, file);
+    };
+    jump('+0');
+    const variables = {
+      LD_PRELOAD: LIBRARY,
+      FAKETIME_TIMESTAMP_FILE: file,
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      NO_FAKE_STAT: '1',
+    };
+    const under = ['env', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)];
+    const server = await new Namegate(t, folder, { under }).started();
+    let changes = 0;
+    let slow = 0;
+    const order: (keyof typeof EXPECTED)[] = ['+0', '+1d', '-1d', '+0', '-1d', '+1d'];
+    for (const [i, offset] of order.entries()) {
+      // A question is under way while the clock jumps.
+      const waiting = ask(server, `n${slow++}.slow.example.com`);
+      await until(() => up.seen.at(-1)?.name.includes('.slow.') === true);
+      jump(offset);
+      const what = `after ${i} jumps, at ${offset}`;
+      t.same(await outcomes(server), EXPECTED[offset], what);
+      t.equal((await waiting).rcode, 'NOERROR', `${what}: what was under way is answered`);
+      t.equal((await ask(server, `n${slow++}.slow.example.com`)).rcode, 'NOERROR', `${what}: a new name`);
+      const ttl = (await ask(server, 'always.example.com')).answer[0]?.ttl ?? 0;
+      t.ok(ttl > 240 && ttl <= 300, `${what}: the cached answer lives on, ${ttl} s`);
+      await changed(t, server, `c${changes++}.example.com`, what);
+    }
+    t.equal(
+      up.asked.filter((question) => question === 'always.example.com. A').length,
+      1,
+      'asked once in all',
+    );
+    await server.stop(t);
+  },
+);
+
+async function outcomes(server: Namegate): Promise<Seen> {
+  const code = async (name: string, from = '127.0.0.1'): Promise<string> =>
+    (await ask(server, name, { from })).rcode;
+  return {
+    always: await code('always.example.com'),
+    coming: await code('coming.example.com'),
+    gone: await code('gone.example.com'),
+    audited: await code('anything.example.com', '127.0.0.2'),
+  };
+}
+
+/** A change of the policy is seen, whatever the file's times look like beside the clock. */
+async function changed(t: Test, server: Namegate, name: string, what: string): Promise<void> {
+  server.replace('policy/test.yaml', policy(`      - { name: ${name}, reason: a change }`));
+  const took = await until(
+    async () => (await ask(server, name)).rcode === 'NOERROR',
+    () => `${what}: the change does not come into force`,
+    5000,
+  );
+  t.ok(took < 5000, `${what}: a change comes into force`);
+}

@@ -1,0 +1,105 @@
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { freePort, missingForRoot } from '../interop/process.ts';
+import { ask, type Place } from '../server/client.ts';
+import { house, type LogLine, Namegate, pause, until } from '../server/namegate.ts';
+import { plain, upstream } from '../server/upstream.ts';
+
+/** A disk without room for the log: the standard output and error are files on a file system of 64 KiB that is full. */
+
+const policy = (more = ''): string => `
+identities:
+  - name: job
+    owner: team
+    review_by: 2099-01-01
+    from: { addresses: [127.0.0.1] }
+    allow:
+      - { name: "*.good.example", reason: what it needs }
+${more}
+`;
+
+/** A file system in a mount namespace of the server's own, then the server in place of the shell. */
+const MOUNT = 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@" >>"$0/out" 2>>"$0/log"';
+
+t.test(
+  'a full disk: it serves and reloads, and the log goes on when there is room',
+  { skip: missingForRoot('unshare', 'mount') },
+  async (t) => {
+    const good = await upstream(t, plain);
+    const port = await freePort();
+    const listen = [`udp://127.0.0.1:${port}`, `tcp://127.0.0.1:${port}`];
+    const folder = house(t, { policy: policy(), servers: `[${good.url}]`, listen });
+    const disk = join(folder, 'disk');
+    mkdirSync(disk);
+    const server = new Namegate(t, folder, { under: ['unshare', '--mount', 'sh', '-c', MOUNT, disk] });
+    const place: Place = { host: '127.0.0.1', udp: port, tcp: port };
+    const inside = `/proc/${server.child.pid}/root${disk}`;
+    const outcome = (name: string): Promise<string> =>
+      ask(place, name, { patience: 300 }).then(
+        ({ rcode }) => rcode,
+        () => 'nothing',
+      );
+    const log = join(inside, 'log');
+    const lines = (text: string): LogLine[] =>
+      text
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as LogLine);
+    const logged = (event: string): boolean =>
+      lines(readFileSync(log, 'utf8')).some((line) => line.event === event);
+    await until(
+      async () => (await outcome('first.good.example')) === 'NOERROR',
+      () => `it does not serve: ${server.stderr}`,
+    );
+    await until(() => logged('ready'));
+
+    const fill = (name: string, octets: Buffer): void => {
+      const write = (): never => {
+        for (;;) appendFileSync(join(inside, name), octets);
+      };
+      t.throws(write, { code: 'ENOSPC' }, `${name} is as large as it can be`);
+    };
+    fill('fill', Buffer.alloc(4096));
+    // Its last block may have room.
+    fill('log', Buffer.from('\n'));
+    const size = statSync(log).size;
+    const wrong: string[] = [];
+    for (let i = 0; i < 10; i++) {
+      server.replace(
+        'policy/test.yaml',
+        policy(`      - { name: a${i}.good.example.com, reason: a change }`),
+      );
+      await until(
+        async () => (await outcome(`a${i}.good.example.com`)) === 'NOERROR',
+        () => `change ${i} did not come into force`,
+      );
+      // A reload that fails tells its problems at length.
+      server.replace('policy/test.yaml', `${policy()}\nwrong: [${'x, '.repeat(500)}]\n`);
+      server.kill('SIGHUP');
+      for (let j = 0; j < 10; j++) {
+        const code = await outcome(`b${10 * i + j}.good.example`);
+        if (code !== 'NOERROR') wrong.push(code);
+        await pause(10);
+      }
+    }
+    t.same(wrong, [], 'every question is answered');
+    t.equal(statSync(log).size, size, 'nothing more was written');
+
+    rmSync(join(inside, 'fill'));
+    server.replace('policy/test.yaml', policy('      - { name: last.good.example.com, reason: a change }'));
+    await until(async () => (await outcome('last.good.example.com')) === 'NOERROR');
+    await until(
+      () => logged('policy-loaded'),
+      () => 'the log does not go on',
+    );
+    // An open file keeps the file system, which otherwise goes with its last process.
+    const kept = openSync(log, 'r');
+    server.kill('SIGTERM');
+    t.match(await server.ended, { code: 0, signal: null });
+    const last = lines(readFileSync(kept, 'utf8')).at(-1);
+    closeSync(kept);
+    t.match(last, { event: 'stopped', queries: { bugs: 0 } });
+    t.ok(Number(last?.['lost_log_lines']) > 0, `${last?.['lost_log_lines']} lines were lost, and counted`);
+  },
+);
