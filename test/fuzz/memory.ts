@@ -1,4 +1,4 @@
-/** Resident memory of a process, after its warm-up and at the end. */
+/** What a process holds in memory, after its warm-up and at the end. */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -9,51 +9,54 @@ export const ENOUGH_CASES = 50_000;
 const MOST = 1.1;
 /** Of all cases, how many are warm-up. */
 const WARM_UP = 0.3;
+/** Cases between two looks. */
+const PACE = 10_000;
 
+/**
+ * Of another process, its resident memory. Of this one, which makes garbage of its own with every case, what is in use
+ * after a collection: V8 gives its young generation more room as it likes.
+ */
 export class Memory {
   readonly #pid: number;
   readonly #cases: number;
-  /** Largest and latest, in octets. */
+  /** The most in the warm-up, and the latest, in octets. */
   #warm = 0;
   #last = 0;
+  #next = 0;
 
   constructor(pid: number, cases: number) {
     this.#pid = pid;
     this.#cases = cases;
   }
 
-  /** To be called after each case, or each few; looks now and then. */
+  /** To be called as cases are done; looks now and then. */
   look(done: number): void {
-    if (done % 10_000 === 0) this.sample(done);
-  }
-
-  sample(done: number): void {
-    this.#measure();
+    if (done < this.#next) return;
+    this.#next = done + PACE;
+    this.#last = this.#pid === process.pid ? octetsInUse() : residentOctets(this.#pid);
     if (done <= this.#cases * WARM_UP) this.#warm = Math.max(this.#warm, this.#last);
   }
 
   /** What is wrong at the end, or null. */
   fault(): string | null {
-    this.#measure();
+    this.#next = 0;
+    this.look(this.#cases);
     if (this.#cases < ENOUGH_CASES || this.#last <= this.#warm * MOST) return null;
     return `memory grew: ${this.told}`;
   }
 
-  #measure(): void {
-    if (this.#pid === process.pid) collectGarbage();
-    this.#last = residentOctets(this.#pid);
-  }
-
   get told(): string {
     const mib = (octets: number): string => (octets / 2 ** 20).toFixed(1);
-    return `resident memory ${mib(this.#warm)} MiB after the warm-up, ${mib(this.#last)} MiB at the end`;
+    const what = this.#pid === process.pid ? 'memory in use' : 'resident memory';
+    return `${what} ${mib(this.#warm)} MiB after the warm-up, ${mib(this.#last)} MiB at the end`;
   }
 }
 
-/** This process makes garbage of its own with every case: what is left counts. */
-function collectGarbage(): void {
+function octetsInUse(): number {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Octets of memory that a process holds, 0 where the system does not tell. */

@@ -37,6 +37,12 @@ export interface Problem {
   readonly fix: string;
 }
 
+/** What outlives a call here is ended by it, and files stand in its folder: a tap test, or a run without tap. */
+export interface Scope {
+  teardown(end: () => unknown): unknown;
+  testdir(): string;
+}
+
 /** A process of the server, from this source tree, on the Node that runs the test. */
 export class Process {
   readonly folder: string;
@@ -46,7 +52,7 @@ export class Process {
   /** Resolves when it has ended and all that it printed was read. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 
-  constructor(t: Test, folder: string, options: ProcessOptions = {}) {
+  constructor(t: Scope, folder: string, options: ProcessOptions = {}) {
     this.folder = folder;
     const command = [process.execPath, MAIN, 'serve', '--config', join(folder, 'namegate.yaml')];
     // The test runner puts its own modules into every Node below it by NODE_OPTIONS, and wraps `spawn` so that a
@@ -201,7 +207,7 @@ export class Namegate extends Process implements Place {
 }
 
 /** Writes the files of a server into a folder of the test. */
-export function house(t: Test, options: NamegateOptions, folder = t.testdir()): string {
+export function house(t: Scope, options: NamegateOptions, folder = t.testdir()): string {
   const { policy, servers = '[udp://127.0.0.1:9]', settings = '', groups = '' } = options;
   const listen = options.listen ?? ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0'];
   const files = typeof policy === 'string' ? { 'test.yaml': policy } : policy;
@@ -225,7 +231,7 @@ ${settings}
 }
 
 /** Starts a server in a folder of the test and waits until it serves. */
-export async function namegate(t: Test, options: NamegateOptions): Promise<Namegate> {
+export async function namegate(t: Scope, options: NamegateOptions): Promise<Namegate> {
   return new Namegate(t, house(t, options), options).started();
 }
 

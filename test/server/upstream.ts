@@ -1,8 +1,8 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Test } from 'tap';
 import { framed } from './client.ts';
 import { type Reply, readMessage, replyOctets } from './message.ts';
+import type { Scope } from './namegate.ts';
 
 /** A question as it reached an upstream. */
 export interface Seen {
@@ -184,7 +184,7 @@ export class Upstream {
   }
 }
 
-export async function upstream(t: Test, script: Script = plain): Promise<Upstream> {
+export async function upstream(t: Pick<Scope, 'teardown'>, script: Script = plain): Promise<Upstream> {
   const made = new Upstream(script);
   await made.open();
   t.teardown(() => made.close());
