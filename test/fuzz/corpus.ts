@@ -26,7 +26,7 @@ const NAMES = [
 export function corpus(): Corpus {
   const files = vectors().map(({ octets }) => octets);
   const isResponse = (octets: Buffer): boolean => octets.length > 2 && (octets[2]! & 0x80) !== 0;
-  const queries = [...files, ...validQueries()];
+  const queries = [...files, ...validQueries(), ...validQueries(), ...validQueries()];
   const replies = [...files.filter(isResponse), ...validReplies(), ...validReplies()];
   return { queries, replies, all: [...files, ...validQueries(), ...validReplies()] };
 }

@@ -8,7 +8,7 @@ const LONGEST = 4000;
 export function mutate(random: Random, octets: Buffer, others: readonly Buffer[]): Buffer {
   let out = Buffer.from(octets);
   let changes = 1;
-  while (changes < 6 && random.once(2)) changes++;
+  while (changes < 6 && random.once(3)) changes++;
   for (; changes > 0; changes--) out = random.pick(CHANGES)(random, out, others);
   return out.length > Math.max(LONGEST, octets.length) ? Buffer.from(out.subarray(0, LONGEST)) : out;
 }

@@ -77,7 +77,7 @@ async function house(): Promise<House> {
   return { server, good: last };
 }
 
-const { server, good: last } = await house();
+const { server } = await house();
 const client = await Client.open(server, 'udp');
 t.teardown(() => client.close());
 

@@ -13,7 +13,10 @@ const [role, host = '', number = '0'] = process.argv.slice(2);
 const write = (value: unknown): boolean => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 if (role === 'upstream') {
-  const upstream = new Upstream(({ name }, to) => to.reply({ answer: [`${name} ${number} A 198.51.100.1`] }), host);
+  const upstream = new Upstream(
+    ({ name }, to) => to.reply({ answer: [`${name} ${number} A 198.51.100.1`] }),
+    host,
+  );
   await upstream.open();
   write({ port: upstream.port });
 } else {
@@ -23,7 +26,13 @@ if (role === 'upstream') {
     void client.ask(name).then(
       ({ rcode, answer, opt }) => {
         const stale = opt?.ede.some(({ code }) => code === 3) ?? false;
-        write({ name, rcode, good: answer[0]?.data === '198.51.100.1', stale, took: performance.now() - from });
+        write({
+          name,
+          rcode,
+          good: answer[0]?.data === '198.51.100.1',
+          stale,
+          took: performance.now() - from,
+        });
       },
       (error: unknown) => write({ name, rcode: String(error), good: false, stale: false, took: -1 }),
     );

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
@@ -56,7 +56,17 @@ function inside(
   words: readonly string[],
 ): ChildProcessByStdio<Writable, Readable, null> {
   const program = fileURLToPath(new URL('inside-process.ts', import.meta.url));
-  const command = ['netns', 'exec', namespace, 'env', '-u', 'NODE_OPTIONS', process.execPath, program, ...words];
+  const command = [
+    'netns',
+    'exec',
+    namespace,
+    'env',
+    '-u',
+    'NODE_OPTIONS',
+    process.execPath,
+    program,
+    ...words,
+  ];
   const child = spawn('ip', command, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   t.teardown(() => {

@@ -55,9 +55,14 @@ t.test(
     const server = await new Namegate(t, folder, { under: ['ip', 'netns', 'exec', near] }).started();
     const client = new ClientInside(t, near, server.udp);
 
-    const known = ['udp', 'tcp'].flatMap((over) => Array.from({ length: 10 }, (_, i) => `known${i}.${over}.example`));
+    const known = ['udp', 'tcp'].flatMap((over) =>
+      Array.from({ length: 10 }, (_, i) => `known${i}.${over}.example`),
+    );
     const warm = await Promise.all(known.map((name) => client.ask(name)));
-    t.ok(warm.every(({ good }) => good), 'all is well at first');
+    t.ok(
+      warm.every(({ good }) => good),
+      'all is well at first',
+    );
     let names = 0;
 
     for (const impairment of CASES) {
@@ -95,7 +100,9 @@ t.test(
       const bad = served.filter(({ good, took }) => !good || took > 4100);
       const stale = served.filter(({ stale }) => stale).length;
       const within = (count: number): number => tries.filter((n) => n <= count).length / 40;
-      t.comment(`${what}: ${served.length} known served, ${stale} of them stale; new names: ${within(1)} at once, ${within(3)} by the third time`);
+      t.comment(
+        `${what}: ${served.length} known served, ${stale} of them stale; new names: ${within(1)} at once, ${within(3)} by the third time`,
+      );
       t.same(bad, [], `${what}: what is known is served or stale, within 4 s`);
       t.ok(within(1) >= first && within(3) >= third, `${what}: new names`);
 

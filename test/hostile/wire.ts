@@ -31,9 +31,14 @@ export async function wire(
     { namespace: near.namespace, device: NEAR, addresses: [`${near.address}/24`] },
     { namespace: far.namespace, device: FAR, addresses: [`${far.address}/24`] },
   );
-  const netem = async (namespace: string, device: string, { loss, delay }: Impairment): Promise<number | null> => {
+  const netem = async (
+    namespace: string,
+    device: string,
+    { loss, delay }: Impairment,
+  ): Promise<number | null> => {
     const words = ['delay', `${delay}ms`, 'loss', `${loss * 100}%`, 'limit', '10000'];
-    return (await run(['tc', 'qdisc', 'replace', 'dev', device, 'root', 'netem', ...words], { namespace })).code;
+    return (await run(['tc', 'qdisc', 'replace', 'dev', device, 'root', 'netem', ...words], { namespace }))
+      .code;
   };
   if ((await netem(near.namespace, NEAR, { loss: 0, delay: 0 })) === 0) {
     return {

@@ -1,5 +1,5 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { message, opt } from '../wire/build.ts';
 import { type Message, questionOctets, readMessage } from './message.ts';
 
@@ -68,7 +68,6 @@ export class Client {
   readonly #waiting = new Map<number, Waiting>();
   readonly #write: (octets: Buffer) => void;
   readonly #destroy: () => void;
-  /** TCP: the socket itself. */
   readonly socket: Socket | UdpSocket;
 
   private constructor(socket: Socket | UdpSocket, write: (octets: Buffer) => void, destroy: () => void) {
@@ -84,6 +83,12 @@ export class Client {
 
   static over(socket: Socket | UdpSocket, write: (octets: Buffer) => void, destroy: () => void): Client {
     return new Client(socket, write, destroy);
+  }
+
+  /** The connection itself, for what is no whole message; throws for UDP. */
+  get stream(): Socket {
+    if (this.socket instanceof Socket) return this.socket;
+    throw new Error('not TCP');
   }
 
   /** Sends octets and waits for a reply with their ID; null after `patience` milliseconds or when the connection ends. */

@@ -25,7 +25,7 @@ const ZONE = Buffer.from('\u0004evil\u0007example\u0000', 'latin1');
 /** Sends `count` questions over one connection and waits for as many answers; returns how many of them were NXDOMAIN. */
 export async function floodTcp(place: Place, count: number, seed: number, from?: string): Promise<number> {
   const client = await Client.open(place, 'tcp', from);
-  const socket = client.socket as import('node:net').Socket;
+  const socket = client.stream;
   const random = new Random(seed);
   const batch = 1000;
   let denied = 0;

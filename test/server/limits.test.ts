@@ -256,7 +256,7 @@ t.test('TCP: a message that never comes to its end is cut off, others are served
   }, 400);
   const client = await Client.open(server, 'tcp');
   // Split in two, and two in one.
-  const socket = client.socket as import('node:net').Socket;
+  const socket = client.stream;
   socket.write(octets.subarray(0, 7));
   await pause(50);
   socket.write(octets.subarray(7));

@@ -1,5 +1,4 @@
 import { createSocket } from 'node:dgram';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { message, question } from '../wire/build.ts';
@@ -192,7 +191,7 @@ t.test('TCP: 2,000 questions in one go, answered as they come; half-closed at on
     servers: `["${up.url}"]`,
   });
   const client = await Client.open(server, 'tcp');
-  const socket = client.socket as Socket;
+  const socket = client.stream;
   socket.end(
     Buffer.concat(
       Array.from({ length: 2000 }, (_, i) => framed(queryOctets(`n${i}.test.example`, { id: i }))),
@@ -228,7 +227,7 @@ t.test(
       const client = await Client.open(server, i % 2 === 0 ? 'tcp' : 'udp');
       client.send(queryOctets(`n${i}.silent.example`));
       await until(() => new Set(dead.seen.map(({ name }) => name)).size > i);
-      if (i % 4 === 0) (client.socket as Socket).resetAndDestroy();
+      if (i % 4 === 0) client.stream.resetAndDestroy();
       client.close();
     }
     t.match(

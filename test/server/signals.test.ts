@@ -39,8 +39,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const idle = await Promise.all(Array.from({ length: 20 }, () => Client.open(server, 'tcp')));
       t.equal((await idle[0]!.ask('local.example')).rcode, 'NOERROR');
       // Half a message, and half an HTTP request: they never come to their end.
-      idle[1]!.socket instanceof Object &&
-        (idle[1]!.socket as import('node:net').Socket).write(framed(queryOctets('a.example')).subarray(0, 9));
+      idle[1]!.stream.write(framed(queryOctets('a.example')).subarray(0, 9));
       const http = connect(Number(new URL(server.status).port), '127.0.0.1');
       http.on('error', () => {});
       http.write('GET /ready HTTP/1.1\r\nHost:');
@@ -99,7 +98,7 @@ t.test('while it drains, new questions are not taken and /ready says so', async 
 t.test('a client that does not read its answers does not hold it up', async (t) => {
   const { server } = await started(t);
   const client = await Client.open(server, 'tcp');
-  const socket = client.socket as import('node:net').Socket;
+  const socket = client.stream;
   socket.pause();
   const queries = Buffer.concat(Array.from({ length: 4000 }, () => framed(queryOctets('local.example'))));
   for (let i = 0; i < 10; i++) socket.write(queries);

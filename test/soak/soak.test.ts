@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto';
 import { connect } from 'node:net';
 import t from 'tap';
-import { descriptors, MIB, residentOctets } from '../hostile/load.ts';
 import { median, percentile } from '../hostile/latency.ts';
+import { descriptors, MIB, residentOctets } from '../hostile/load.ts';
 import { Client, framed, queryOctets } from '../server/client.ts';
 import { readMessage, replyOctets } from '../server/message.ts';
 import { namegate, pause } from '../server/namegate.ts';
@@ -55,7 +55,8 @@ const script: Script = (seen, to) => {
   else if (dice === 2) setTimeout(good, random.below(4500));
   else if (dice === 3 && seen.over === 'udp') to.reply({ flags: 0x200 });
   else if (dice === 4) to.send(replyOctets(seen.octets, { answer: [`x.${seen.name} 60 A 203.0.113.66`] }));
-  else if (dice === 5) to.reply({ answer: Array.from({ length: 40 }, (_, i) => `${seen.name} 30 A 198.51.100.${i}`) });
+  else if (dice === 5)
+    to.reply({ answer: Array.from({ length: 40 }, (_, i) => `${seen.name} 30 A 198.51.100.${i}`) });
   else if (dice > 5) good();
 };
 
@@ -86,7 +87,12 @@ async function work(over: 'udp' | 'tcp'): Promise<void> {
     if (client === null) complain(`${over}: no connection`);
     for (let i = 0; client !== null && i < 500 && going() && !client.ended; i++, n++) {
       const kind = n % 4;
-      const name = [`known${n % 10}.good.example`, `n${n}.${over}.example.net`, `m${n % 997}.mad.example`, `${over}${n}.good.example`][kind]!;
+      const name = [
+        `known${n % 10}.good.example`,
+        `n${n}.${over}.example.net`,
+        `m${n % 997}.mad.example`,
+        `${over}${n}.good.example`,
+      ][kind]!;
       const wasAway = away;
       const from = performance.now();
       const reply = await client.exchange(queryOctets(name), 6000);
@@ -155,7 +161,8 @@ async function change(): Promise<void> {
       continue;
     }
     const client = await Client.open(server, 'udp');
-    if (going() && (await client.ask(name)).rcode === 'NXDOMAIN') complain('a change did not come into force');
+    if (going() && (await client.ask(name)).rcode === 'NXDOMAIN')
+      complain('a change did not come into force');
     client.close();
   }
 }
@@ -176,7 +183,9 @@ async function watch(): Promise<void> {
     samples.push(sample);
     const minutes = ((MINUTES * 60_000 - (END - performance.now())) / 60_000).toFixed(1);
     const memory = (sample.memory / MIB).toFixed(0);
-    t.comment(`${minutes} min: RSS ${memory} MiB, ${sample.open} descriptors, p99 ${sample.p99.toFixed(1)} ms, ${answered} answers`);
+    t.comment(
+      `${minutes} min: RSS ${memory} MiB, ${sample.open} descriptors, p99 ${sample.p99.toFixed(1)} ms, ${answered} answers`,
+    );
     times.length = 0;
     up.seen.length = 0;
     mute.seen.length = 0;
@@ -196,7 +205,10 @@ t.test(`${MINUTES} minutes of everything`, async (t) => {
     median(samples.slice(from, from + quarter).map(pick));
   if (MINUTES >= 10) {
     const [early, late] = [of(({ memory }) => memory, quarter), of(({ memory }) => memory, 3 * quarter)];
-    t.ok(late <= early * 1.1, `RSS is flat: ${(early / MIB).toFixed(0)} MiB, then ${(late / MIB).toFixed(0)}`);
+    t.ok(
+      late <= early * 1.1,
+      `RSS is flat: ${(early / MIB).toFixed(0)} MiB, then ${(late / MIB).toFixed(0)}`,
+    );
     const [open, opened] = [of(({ open }) => open, quarter), of(({ open }) => open, 3 * quarter)];
     t.ok(opened <= open * 1.2 + 50, `descriptors too: ${open}, then ${opened}`);
   }
