@@ -147,6 +147,21 @@ export function replyShapes(name: string): Parameters<typeof message>[0][] {
         record({ type: 24, rdata: Buffer.concat([Buffer.alloc(18, 1), pointer(12), Buffer.alloc(8, 9)]) }),
       ],
     },
+    // Larger than a datagram without EDNS, and than any.
+    {
+      answers: Array.from({ length: 40 }, (_, i) =>
+        record({ ttl: i, rdata: Buffer.from([198, 51, 100, i]) }),
+      ),
+    },
+    {
+      answers: [
+        record({ type: 5, rdata: wire('big.example') }),
+        record({ owner: 'big.example', rdata: Buffer.from([198, 51, 100, 9]) }),
+        ...Array.from({ length: 90 }, (_, i) =>
+          record({ owner: 'big.example', rdata: Buffer.from([198, 51, 101, i]) }),
+        ),
+      ],
+    },
     { flags: 0x8380 },
     { flags: 0x8182 },
     { flags: 0x8185, additional: [opt({ options: option(15, Buffer.from('0016', 'hex')) })] },

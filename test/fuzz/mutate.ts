@@ -10,6 +10,9 @@ export function mutate(random: Random, octets: Buffer, others: readonly Buffer[]
   let changes = 1;
   while (changes < 6 && random.once(3)) changes++;
   for (; changes > 0; changes--) out = random.pick(CHANGES)(random, out, others);
+  // What had no place for a change gets one all the same.
+  if (out.equals(octets))
+    out = octets.length === 0 ? randomOctets(random, 1 + random.below(20)) : flipBit(random, out);
   return out.length > Math.max(LONGEST, octets.length) ? Buffer.from(out.subarray(0, LONGEST)) : out;
 }
 

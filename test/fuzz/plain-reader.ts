@@ -110,6 +110,32 @@ export function readPlainMessage(octets: Buffer): PlainMessage | null {
   });
 }
 
+/** Names and fixed octets in RDATA (RFC 1035 §3.3, RFC 2782, RFC 3596, RFC 6672); types that are not here are opaque. */
+const RDATA: ReadonlyMap<number, readonly (number | 'name')[]> = new Map([
+  [1, [4]],
+  [2, ['name']],
+  [5, ['name']],
+  [6, ['name', 'name', 20]],
+  [12, ['name']],
+  [15, [2, 'name']],
+  [28, [16]],
+  [33, [6, 'name']],
+  [39, ['name']],
+]);
+
+/** Whether RDATA is what its type says, to the last octet; null for a type that is not known here. */
+export function isPlainRdata(octets: Buffer, { type, start, end }: PlainRecord): boolean | null {
+  const fields = RDATA.get(type);
+  if (fields === undefined) return null;
+  const after = orNull(() =>
+    fields.reduce<number>(
+      (at, field) => (field === 'name' ? readName(octets, at, true).end : at + field),
+      start,
+    ),
+  );
+  return after === end;
+}
+
 /** The end of a question that can be read, else 12: what a server's reply repeats. */
 export function questionEnd(octets: Buffer): number {
   const end = orNull(() => {

@@ -1,6 +1,6 @@
 /** A real server with an upstream of ours, for drivers that speak to it over sockets. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,18 +73,24 @@ export class Target {
     const bug = server.running ? server.events('fault')[0] : undefined;
     if (!server.running) return `the server ended: ${server.stderr.slice(-2000)}`;
     if (bug !== undefined) return `the server met a bug: ${JSON.stringify(bug)}`;
-    const from = performance.now();
-    try {
-      const reply = await ask(server, 'probe.example', { over, patience: 5 * PATIENCE });
-      if (reply.answer[0]?.data !== '192.0.2.1') return `a known good question got ${reply.rcode}`;
-    } catch (error) {
-      return server.running
-        ? `a known good question over ${over}: ${String(error)}`
-        : `the server ended: ${server.stderr.slice(-2000)}`;
+    for (let tries = 1; ; tries++) {
+      const from = performance.now();
+      const busy = processorMs(server.child.pid!);
+      try {
+        const reply = await ask(server, 'probe.example', { over, patience: 5 * PATIENCE });
+        if (reply.answer[0]?.data !== '192.0.2.1') return `a known good question got ${reply.rcode}`;
+      } catch (error) {
+        if (!server.running) return `the server ended: ${server.stderr.slice(-2000)}`;
+        return `a known good question over ${over}: ${String(error)}`;
+      }
+      const took = performance.now() - from;
+      this.slowest = Math.max(this.slowest, took);
+      if (took <= PATIENCE) return null;
+      const used = processorMs(server.child.pid!) - busy;
+      // A server that had no processor in that time is not what was slow, unless it is so again and again.
+      if (used > took / 2 || tries === 5)
+        return `a known good question over ${over} took ${Math.round(took)} ms, ${used} of them at work`;
     }
-    const took = performance.now() - from;
-    this.slowest = Math.max(this.slowest, took);
-    return took > PATIENCE ? `a known good question over ${over} took ${Math.round(took)} ms` : null;
   }
 
   /** Ends it as an operator would; returns what is wrong with that, or with what it counted, or null. */
@@ -101,6 +107,19 @@ export class Target {
 
   async close(): Promise<void> {
     for (const end of this.#ends.splice(0).reverse()) await end();
+  }
+}
+
+/** Milliseconds of processor time that a process has used; 0 where the system does not tell. */
+function processorMs(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    // utime and stime, in ticks of 10 ms.
+    return 10 * (Number(fields[11]) + Number(fields[12]));
+  } catch {
+    return 0;
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { type Answer, entrySize, type Form } from '../../src/resolve/answer.ts';
 import { clean } from '../../src/resolve/clean.ts';
+import { redirectedForm } from '../../src/resolve/local.ts';
 import { matchReply, replyCode } from '../../src/upstream/query.ts';
 import { WireError } from '../../src/wire/error.ts';
 import { FrameReader } from '../../src/wire/framing.ts';
@@ -27,7 +28,13 @@ import { caseText, keepCase, minimise, type RunOptions, type RunResult, randomOf
 import { type Corpus, corpus } from './corpus.ts';
 import { Memory } from './memory.ts';
 import { mutate } from './mutate.ts';
-import { type PlainMessage, questionEnd, readPlainMessage, readPlainQuery } from './plain-reader.ts';
+import {
+  isPlainRdata,
+  type PlainMessage,
+  questionEnd,
+  readPlainMessage,
+  readPlainQuery,
+} from './plain-reader.ts';
 
 /** Milliseconds that one case may take, each of a few times that it is tried. */
 const LINGERS = 50;
@@ -48,7 +55,7 @@ export async function fuzzWire({ cases, seed, progress }: RunOptions): Promise<R
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  const grown = memory.fault();
+  const grown = await memory.fault();
   const told = [...reached].sort().map(([what, count]) => `${what} ${count}`);
   return { cases, failure: grown, told: `${told.join(', ')}; ${memory.told}` };
 }
@@ -168,7 +175,7 @@ function messageFault(octets: Buffer, reached: Map<string, number>): string | nu
     return clean(octets, ROOT, 1, false) === null ? null : 'clean: takes what cannot be read';
   }
   if (plain === null) return 'readMessage: good, plainly malformed';
-  return sameMessage(read, plain) ?? rdataFault(read) ?? cleanFault(octets, read, reached);
+  return sameMessage(read, plain) ?? rdataFault(read, plain) ?? cleanFault(octets, read, reached);
 }
 
 const ROOT = new Uint8Array(1);
@@ -196,12 +203,15 @@ function sameMessage(read: Message, plain: PlainMessage): string | null {
 }
 
 /** RDATA of every record, read in each way that there is. */
-function rdataFault({ octets, records }: Message): string | null {
+function rdataFault({ octets, records }: Message, plain: PlainMessage): string | null {
   for (const [i, { type, start, end, owner }] of records.entries()) {
     room.fill(0xa5, end - start + 511, end - start + 513);
     const size = expandRdata(octets, type, start, end, room, 0);
     if (size > end - start + 510) return `expandRdata: record ${i} grows to ${size}`;
     if (room[end - start + 511] !== 0xa5) return `expandRdata: record ${i} writes behind its room`;
+    const sound = isPlainRdata(octets as Buffer, plain.records[i]!);
+    if (sound !== null && sound !== size >= 0)
+      return `expandRdata: record ${i} of type ${type} is ${sound ? 'sound' : 'not'}, plainly`;
     rdataName(octets, start, end);
     if (size < 0) continue;
     const rdata = room.slice(0, size);
@@ -243,10 +253,21 @@ function cleanFault(octets: Buffer, read: Message, reached: Map<string, number>)
   if (again === null) return 'clean: its own answer is unusable';
   if (!again.full.octets.equals(answer.full.octets) || !again.plain.octets.equals(answer.plain.octets))
     return `clean: twice is another answer: ${answer.full.octets.toString('hex')}, then ${again.full.octets.toString('hex')}`;
-  return writtenFault(read, answer);
+  return redirectFault(read, answer) ?? writtenFault(read, answer);
 }
 
-function wholeMessage({ question }: Message, { rcode }: Answer, form: Form): Buffer {
+/** The answer as the end of a redirect: behind another question, and sound. */
+function redirectFault({ question }: Message, answer: Answer): string | null {
+  const asker = Buffer.from('\x04from\x07example\0', 'latin1');
+  const form = redirectedForm(asker, [question.name], question.type, answer);
+  if (form === null) return null;
+  const whole = wholeMessage({ question: { ...question, name: asker } }, answer, form);
+  const links = { ...answer, chain: [question.name, ...answer.chain] };
+  const fault = formFault(whole, { question: { ...question, name: asker } }, links, form);
+  return fault === null ? null : `redirectedForm: ${fault}: ${whole.toString('hex')}`;
+}
+
+function wholeMessage({ question }: Pick<Message, 'question'>, { rcode }: Answer, form: Form): Buffer {
   const type = Buffer.from([question.type >>> 8, question.type & 255, 0, 1]);
   const whole = message({
     flags: 0x8180 | rcode,
@@ -258,7 +279,12 @@ function wholeMessage({ question }: Message, { rcode }: Answer, form: Form): Buf
   return whole;
 }
 
-function formFault(whole: Buffer, { question }: Message, { chain }: Answer, form: Form): string | null {
+function formFault(
+  whole: Buffer,
+  { question }: Pick<Message, 'question'>,
+  { chain }: Answer,
+  form: Form,
+): string | null {
   const plain = readPlainMessage(whole);
   if (plain === null) return 'an unsound message';
   if (form.ttls.length !== plain.records.length) return 'another number of TTLs';

@@ -44,11 +44,6 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
 /** A server that is not there, and the others. */
 const KINDS = ['dead', ...Object.keys(SCRIPTS)];
 
-interface House {
-  readonly server: Namegate;
-  readonly good: Upstream;
-}
-
 function policyOf(zones: readonly string[]): string {
   return `
 identities:
@@ -61,7 +56,7 @@ identities:
 }
 
 /** One group and zone for each kind, with that kind first and the good server last. */
-async function house(): Promise<House> {
+async function serve(): Promise<Namegate> {
   const made = new Map<string, Upstream>();
   for (const kind of KINDS) made.set(kind, await upstream(t, SCRIPTS[kind] ?? silent));
   await made.get('dead')!.close();
@@ -70,14 +65,13 @@ async function house(): Promise<House> {
     const order = [...KINDS.slice(i), ...KINDS.slice(0, i)].map((other) => made.get(other)!.url);
     return `  ${kind}: { servers: ${JSON.stringify([...order, last.url])}, zones: [${kind}.example] }`;
   });
-  const server = await namegate(t, {
+  return namegate(t, {
     policy: policyOf(KINDS),
     groups: groups.join('\n'),
   });
-  return { server, good: last };
 }
 
-const { server } = await house();
+const server = await serve();
 const client = await Client.open(server, 'udp');
 t.teardown(() => client.close());
 

@@ -80,7 +80,7 @@ for (const { what, addresses, kept, told } of CASES) {
 }
 
 t.test('where tcp_clients has room for 10,000 connections, memory is bounded too', async (t) => {
-  const { server, pid } = await rig(t, 'limits: { tcp_clients: 12000 }');
+  const { server, pid } = await rig(t, 'limits: { tcp_clients: 12000, in_flight: 1000 }');
   const memory = residentOctets(pid);
   const idle = crowd(t, server, { count: 10_000, addresses: 100, kind: 'idle' });
   await until(

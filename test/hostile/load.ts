@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Place } from '../server/client.ts';
 import { Random } from '../server/random.ts';
+import { REAL_TIME } from './latency.ts';
 
 /** Load that a test process could not make itself, and what a server's process uses under it. */
 
@@ -33,20 +34,14 @@ export interface FloodOptions {
   readonly inFlight: number;
 }
 
-/** Added to this process's own priority, which `prefer` raises. */
-const NICE = 15;
-
 /** dnsperf, as fast as the server answers. It gives way to the server and to the process that takes the times. */
 export function flood(t: Test, { place, from, names, seconds, inFlight }: FloodOptions): Flood {
   const where = ['-s', place.host, '-p', String(place.udp), '-a', from, '-d', names];
   const shape = ['-l', String(seconds), '-c', '8', '-q', String(inFlight), '-T', '1'];
-  const child = spawn(
-    'env',
-    ['-u', 'NODE_OPTIONS', 'nice', '-n', String(NICE), 'dnsperf', ...where, ...shape],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const scheduled = REAL_TIME ? ['chrt', '--fifo', '5'] : ['nice', '-n', '5'];
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...scheduled, 'dnsperf', ...where, ...shape], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {

@@ -137,7 +137,7 @@ t.test('clients that never read: what waits for them is bounded, and they are re
   const samples: number[] = [];
   let most = 0;
   const from = performance.now();
-  while (performance.now() - from < 5000) {
+  while (performance.now() - from < 3000) {
     samples.push(await sampler.one());
     most = Math.max(most, residentOctets(pid));
   }
@@ -162,13 +162,13 @@ t.test('clients that never read: what waits for them is bounded, and they are re
   await server.stop(t);
 });
 
-t.test('resets in the middle of answers, 5,000 times', async (t) => {
+t.test('resets in the middle of answers, 3,000 times', async (t) => {
   const { server, pid } = await rig(t);
   const open = descriptors(pid);
   await resets(t, server, 500);
   const memory = residentOctets(pid);
   const worker = new Worker(server, name, '127.0.0.1');
-  await resets(t, server, 4500);
+  await resets(t, server, 2500);
   await worker.stop();
   t.same(worker.failed, [], 'others are served');
   await until(
@@ -176,7 +176,7 @@ t.test('resets in the middle of answers, 5,000 times', async (t) => {
     () => `${descriptors(pid)} descriptors are open, ${open} were`,
   );
   const grown = residentOctets(pid) - memory;
-  t.ok(grown < 48 * MIB, `memory grew by ${(grown / MIB).toFixed(0)} MiB`);
+  t.ok(grown < 64 * MIB, `memory grew by ${(grown / MIB).toFixed(0)} MiB`);
   const stopped = await server.stop(t);
   t.match(stopped, { queries: { bugs: 0 } });
 });
@@ -207,7 +207,7 @@ t.test('half-close storms: what was asked is answered, then the connection ends'
   const open = descriptors(pid);
   const worker = new Worker(server, name, '127.0.0.1');
   const outcomes = new Map<string, number>();
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 12; round++) {
     await Promise.all(
       Array.from({ length: 100 }, async (_, i) => {
         const what = await halfClosed(t, server, round * 100 + i);
@@ -218,7 +218,7 @@ t.test('half-close storms: what was asked is answered, then the connection ends'
   await worker.stop();
   t.same(worker.failed, [], 'others are served');
   // Four kinds in turn: nothing, half a message, a question, three questions of which one is answered late.
-  t.same(Object.fromEntries(outcomes), { '': 1000, NXDOMAIN: 500, 'NXDOMAIN NXDOMAIN NOERROR': 500 });
+  t.same(Object.fromEntries(outcomes), { '': 600, NXDOMAIN: 300, 'NXDOMAIN NXDOMAIN NOERROR': 300 });
   await until(
     () => descriptors(pid) <= open + 5,
     () => `${descriptors(pid)} descriptors are open, ${open} were`,

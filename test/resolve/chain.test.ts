@@ -136,6 +136,25 @@ t.test('DNAME (RFC 6672): the record, and the CNAME that it makes', async (t) =>
   t.same(lied.reply.answer, wanted, 'the DNAME decides, not a CNAME beside it');
 });
 
+t.test(
+  'where a CNAME was asked for, the one that a DNAME makes is the answer, and the DNAME its proof',
+  async (t) => {
+    const wanted = ['dn.example 60 DNAME target.net', 'a.dn.example 60 CNAME a.target.net'];
+    const rest = ['a.target.net 60 CNAME b.target.net', 'b.target.net 60 A 192.0.2.1'];
+    for (const answer of [wanted, wanted.slice(0, 1), [...wanted, ...rest], [...rest, ...wanted]]) {
+      const { reply, house } = await given(t.testdir.bind(t), { answer }, 'a.dn.example', 'CNAME');
+      t.same([reply.rcode, reply.answer], [0, wanted]);
+      void house.query('a.dn.example', 'CNAME');
+      t.equal(house.asked.length, 1, 'it is kept');
+    }
+    const signed = ['dn.example 60 RRSIG DNAME 2 example', ...wanted];
+    const { reply } = await given(t.testdir.bind(t), { answer: signed, flags: 0 }, 'a.dn.example', 'CNAME');
+    t.same(reply.answer, [wanted[0], 'dn.example 60 RRSIG DNAME', wanted[1]]);
+    const broken = await given(t.testdir.bind(t), { answer: wanted, rcode: 3 }, 'a.dn.example', 'CNAME');
+    t.equal(broken.reply.rcode, 2, 'NXDOMAIN with data is unusable');
+  },
+);
+
 t.test('a DNAME at the question itself is no link (RFC 6672 §2.3)', async (t) => {
   const { reply } = await given(t.testdir.bind(t), {
     answer: ['www.example 60 DNAME target.net', 'target.net 60 A 192.0.2.1'],

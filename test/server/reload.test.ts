@@ -6,7 +6,10 @@ import { namegate, pause, until } from './namegate.ts';
 
 /** What an operator does to files while the server runs, and what comes of it. */
 
-t.test('files', async (t) => {
+// They wait more than they work.
+t.jobs = 2;
+
+t.test('files and folders', async (t) => {
   const server = await namegate(t, { policy: policyOf('start.example') });
   const file = 'policy/test.yaml';
   const test = (name: string, run: (t: Test) => Promise<void>): Promise<unknown> => t.test(name, run);
@@ -97,6 +100,14 @@ destinations: { listed: { owner: team, reason: listed, names_from: [lists/names.
     server.write(file, policyOf('watched.example'));
     await inForce(t, server, { 'watched.example': true, 'other.example': false }, 'and watched');
   });
+
+  await server.stop(t);
+});
+
+t.test('contents', async (t) => {
+  const server = await namegate(t, { policy: policyOf('watched.example') });
+  const file = 'policy/test.yaml';
+  const test = (name: string, run: (t: Test) => Promise<void>): Promise<unknown> => t.test(name, run);
 
   await test('a file half written, then completed', async (t) => {
     const whole = policyOf('first.example', 'complete.example');

@@ -27,26 +27,22 @@ t.test(
   'a rule that ends while it serves: its TTLs end with it, and at that second it approves nothing, a cached answer neither',
   async (t) => {
     const up = await upstream(t);
-    const end = Math.ceil(Date.now() / 1000) + 4;
-    const iso = new Date(end * 1000).toISOString();
-    const server = await namegate(t, {
-      policy: `identities:${identity('job', 1, `${rule('*.short.example', `, until: ${iso}`)}, ${rule('*.long.example')}`)}\n`,
-      servers: `["${up.url}"]`,
-    });
-    const first = await ask(server, 'a.short.example');
-    const left = end - Date.now() / 1000;
-    t.ok(first.answer[0]!.ttl <= left && first.answer[0]!.ttl >= left - 2, 'TTL', {
-      ttl: first.answer[0]!.ttl,
-      left,
-    });
+    const policy = (more: string): string =>
+      `identities:${identity('job', 1, `${rule('*.short.example', more)}, ${rule('*.long.example')}`)}\n`;
+    const server = await namegate(t, { policy: policy(''), servers: `["${up.url}"]` });
+    t.equal((await ask(server, 'a.short.example')).answer[0]?.ttl, 60);
     t.equal((await ask(server, 'a.long.example')).answer[0]?.ttl, 60);
+    const end = Math.ceil(Date.now() / 1000) + 4;
+    server.write('policy/test.yaml', policy(`, until: ${new Date(end * 1000).toISOString()}`));
+    await server.logged('policy-loaded');
+    const { ttl } = (await ask(server, 'a.short.example')).answer[0]!;
+    t.ok(ttl <= end - Date.now() / 1000 + 1 && ttl < 5, 'a cached answer ends with the rule', { ttl });
     await pause(end * 1000 - Date.now() - 150);
     t.match(await ask(server, 'a.short.example'), { rcode: 'NOERROR', answer: [{ ttl: 0 }] }, 'just before');
     await pause(end * 1000 - Date.now() + 20);
     t.equal((await ask(server, 'a.short.example')).rcode, 'NXDOMAIN', 'at that second');
     t.equal((await ask(server, 'b.short.example')).rcode, 'NXDOMAIN');
-    const { ttl } = (await ask(server, 'a.long.example')).answer[0]!;
-    t.ok(ttl < 60 && ttl > 50, 'another rule goes on', { ttl });
+    t.equal((await ask(server, 'a.long.example')).rcode, 'NOERROR', 'another rule goes on');
     t.equal(up.seen.length, 2, 'from the cache all the while');
     await server.stop(t);
   },

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { policyOf } from './changes.ts';
 import { ask, Client, framed, queryOctets } from './client.ts';
-import { fetchText, house, type Namegate, namegate, Process, pause, until } from './namegate.ts';
+import { fetchText, house, Namegate, namegate, Process, pause, until } from './namegate.ts';
 import { silent, type Upstream, upstream } from './upstream.ts';
 
 /** How it ends: what is in flight is answered, and nothing holds it up. */
@@ -109,24 +109,46 @@ t.test('a client that does not read its answers does not hold it up', async (t) 
 });
 
 t.test(
-  'SIGTERM and SIGHUP while it starts: it ends at once, or serves and then ends; never a failure',
+  'SIGTERM while it starts: it ends soon, with no mistake; once it takes signals, with exit 0',
   async (t) => {
     const folder = house(t, { policy: POLICY });
-    const ends: string[] = [];
-    for (let delay = 0; delay <= 600; delay += 60) {
-      const server = new Process(t, folder);
-      await pause(delay);
+    const end = async (server: Process, when: string): Promise<string> => {
       const from = performance.now();
       server.kill('SIGTERM');
       const { code, signal } = await server.ended;
-      ends.push(`${code ?? signal}`);
-      t.ok(code === 0 || signal === 'SIGTERM', `after ${delay} ms`, { code, signal, stderr: server.stderr });
-      t.ok(performance.now() - from < 2000, `after ${delay} ms: soon`);
-      t.notMatch(server.stderr, /Error|fault/, 'no mistake');
+      t.ok(code === 0 || signal === 'SIGTERM', when, { code, signal, stderr: server.stderr });
+      t.ok(performance.now() - from < 2000, `${when}: soon`);
+      t.notMatch(server.stderr, /Error|fault/, `${when}: no mistake`);
+      return `${code ?? signal}`;
+    };
+    for (let delay = 0; delay <= 500; delay += 50) {
+      const server = new Process(t, folder);
+      await pause(delay);
+      await end(server, `after ${delay} ms`);
     }
-    t.ok(ends.includes('0'), ends.join(' '));
+    // Each word that it prints, whether the greeting or the log, comes after it takes signals.
+    for (const words of [1, 2, 3]) {
+      const server = new Process(t, folder);
+      let printed = 0;
+      await new Promise<void>((resolve) => {
+        const count = (): void => void (++printed >= words && resolve());
+        server.child.stdout?.on('data', count);
+        server.child.stderr?.on('data', count);
+        setTimeout(resolve, 3000);
+      });
+      t.equal(await end(server, `when it has printed ${words} times`), '0');
+    }
   },
 );
+
+t.test('SIGHUP while it starts does not end it', async (t) => {
+  const server = new Namegate(t, house(t, { policy: POLICY }));
+  await until(() => server.stdout !== '' || server.stderr !== '');
+  for (let i = 0; i < 20; i++) server.kill('SIGHUP');
+  await server.started();
+  t.equal((await ask(server, 'local.example')).rcode, 'NOERROR');
+  await server.stop(t);
+});
 
 t.test('the status listener answers until the end, and nothing there can stop the server', async (t) => {
   const { server } = await started(t);
