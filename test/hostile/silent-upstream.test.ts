@@ -36,17 +36,19 @@ async function busy(t: Test, servers: readonly Namegate[]): Promise<readonly Map
   const clients = await Promise.all(servers.map((server) => Client.open(server, 'udp', '127.0.0.2')));
   const counts = servers.map(() => new Map<string, number>());
   let asked = 0;
+  const from = performance.now();
+  // One at a time: a burst would hold up the server, and those who are sampled, whatever becomes of it.
   const timer = setInterval(() => {
-    for (let i = 0; i < RATE / 50; i++, asked++) {
-      const octets = queryOctets(`q${asked}.zone.example`, { id: asked & 0xffff });
-      clients.forEach((client, k) => {
-        void client.exchange(Buffer.from(octets)).then((reply) => {
-          const code = reply === null ? 'lost' : readMessage(reply).rcode;
-          counts[k]!.set(code, (counts[k]!.get(code) ?? 0) + 1);
-        });
+    if (asked >= ((performance.now() - from) * RATE) / 1000) return;
+    const octets = queryOctets(`q${asked}.zone.example`, { id: asked & 0xffff });
+    asked++;
+    clients.forEach((client, k) => {
+      void client.exchange(Buffer.from(octets)).then((reply) => {
+        const code = reply === null ? 'lost' : readMessage(reply).rcode;
+        counts[k]!.set(code, (counts[k]!.get(code) ?? 0) + 1);
       });
-    }
-  }, 20);
+    });
+  }, 1);
   t.teardown(() => {
     clearInterval(timer);
     for (const client of clients) client.close();
