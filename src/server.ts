@@ -1,16 +1,13 @@
 import { performance } from 'node:perf_hooks';
+import { Listeners } from './assembly/listeners.ts';
+import { Reloads } from './assembly/reloads.ts';
 import { LruAnswerStore } from './cache/store.ts';
-import { isLoaded, type Loaded, type LoadResult, load } from './config/load.ts';
+import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
 import { isOurs, machineAddresses } from './config/ourselves.ts';
-import { type Loading, loadInThread } from './config/thread.ts';
-import { FileWatch } from './config/watch.ts';
 import { descriptorLimit, type SocketShares, shareDescriptors } from './listen/descriptors.ts';
 import { RateLimits } from './listen/limits.ts';
-import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from './listen/listener.ts';
 import { loadNative } from './listen/native.ts';
-import { TCP_IDLE_MS, tcp } from './listen/tcp.ts';
-import { batchedUdp } from './listen/udp.ts';
-import { portableUdp } from './listen/udp-portable.ts';
+import { TCP_IDLE_MS } from './listen/tcp.ts';
 import { release } from './policy/arrays.ts';
 import { renewable } from './policy/renewable.ts';
 import type { Snapshot } from './policy/snapshot.ts';
@@ -24,7 +21,7 @@ import { groupRouter, type InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Renewals } from './resolve/renewals.ts';
 import { Resolver } from './resolve/resolve.ts';
-import type { ListenSetting, Settings } from './resolve/settings.ts';
+import type { Settings } from './resolve/settings.ts';
 import type { UpstreamEvent } from './upstream/event.ts';
 import { Upstreams } from './upstream/forwarder.ts';
 
@@ -44,7 +41,6 @@ export interface ServerOptions {
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
 export class Server {
   readonly readiness = new Readiness();
-  readonly #options: ServerOptions;
   readonly #log: Log;
   readonly #observer: StoryObserver;
   readonly #limits = new RateLimits(crypto.getRandomValues(new Uint32Array(2)));
@@ -52,30 +48,21 @@ export class Server {
   readonly #resolver: Resolver;
   readonly #renewals: Renewals;
   readonly #native = loadNative();
-  readonly #udp: UdpFactory;
-  readonly #listeners: Listener[];
+  readonly #listeners: Listeners;
   readonly #status: StatusServer | null;
   readonly #groupIds = new Map<string, number>();
   readonly #restart: RestartNeeds;
+  readonly #reloads: Reloads;
   #snapshot: Snapshot;
-  #loading: Loading | null = null;
-  /** Why another load is wanted when this one is done. */
-  #again: string | null = null;
-  #hash: string;
-  #files: readonly string[];
-  #watch: FileWatch | null = null;
   #renewTimer: NodeJS.Timeout | null = null;
   #stopping: Promise<void> | null = null;
 
   /** `first` is the load that the server starts with: one without errors. */
   constructor(options: ServerOptions, first: Loaded) {
     const { settings } = first;
-    this.#options = options;
     this.#log = options.log;
     this.#restart = new RestartNeeds(settings);
     this.#snapshot = first.snapshot;
-    this.#hash = first.hash;
-    this.#files = first.files;
     this.#observer = new StoryObserver(options.log, () => performance.now());
     const shares = this.#shareDescriptors(settings);
     this.#upstreams = new Upstreams({
@@ -96,8 +83,17 @@ export class Server {
       inForce,
     );
     this.#renewals = new Renewals(this.#resolver.flights);
-    this.#udp = this.#chooseUdp();
-    this.#listeners = settings.listen.map((listen) => this.#listener(listen, shares.clients));
+    this.#listeners = new Listeners({
+      settings: settings.listen,
+      shares,
+      answerer: this.#resolver,
+      native: this.#native,
+      log: options.log,
+    });
+    const { serverFile, env, salt, log } = options;
+    const loadOptions = () => ({ env, salt, now: CLOCK.epoch() });
+    const take = (result: LoadResult, why: string, ms: number) => this.#take(result, why, ms);
+    this.#reloads = new Reloads({ serverFile, loadOptions, log, take }, first);
     this.#status =
       settings.metrics === null
         ? null
@@ -112,7 +108,7 @@ export class Server {
 
   /** Where it listens, as URLs; ports are the real ones once `start` is done. */
   get urls(): string[] {
-    return this.#listeners.map(listenerUrl);
+    return this.#listeners.urls;
   }
 
   /** Where /health and /ready are, or null. */
@@ -125,20 +121,8 @@ export class Server {
   /** Resolves when every listener takes queries. Rejects with the system's error, `listener` named in its message. */
   async start(): Promise<void> {
     await this.#status?.start();
-    for (const listener of this.#listeners) {
-      await listener.start();
-      this.#log.info('listening', `listening on ${listenerUrl(listener)}`, {
-        url: listenerUrl(listener),
-        ...listener.details,
-      });
-    }
-    this.#watch = new FileWatch({
-      files: () => this.#files,
-      hash: () => this.#hash,
-      onChange: () => this.reload('a file changed'),
-      onError: (error) =>
-        this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
-    });
+    await this.#listeners.start();
+    this.#reloads.start();
     this.#renewTimer = setInterval(() => this.#renew(), RENEWAL_TICK_MS);
     this.#renewTimer.unref();
     this.#giveBackMemory();
@@ -148,42 +132,13 @@ export class Server {
 
   /**
    * Reads everything anew, beside the query path. It comes into force whole, or the last good one stays and the problems
-   * are told. A call while a load runs leads to another load after it.
+   * are told.
    */
   reload(why: string): void {
-    if (this.#stopping !== null) return;
-    if (this.#loading !== null) {
-      this.#again = why;
-      return;
-    }
-    const started = performance.now();
-    const { serverFile, env, salt } = this.#options;
-    const options = { env, now: CLOCK.epoch(), salt };
-    this.#loading = loadInThread(serverFile, options);
-    this.#loading.result
-      .catch((error: unknown) => {
-        if (this.#stopping === null) {
-          this.#log.warn('fault', 'no thread could load the change; it is loaded in place', { error });
-        }
-        return load(serverFile, options);
-      })
-      .then((result) => this.#take(result, why, started))
-      .catch((error: unknown) =>
-        this.#log.error('fault', 'a reload met a bug; the last good policy stays', { error }),
-      )
-      .finally(() => {
-        this.#loading = null;
-        const again = this.#again;
-        this.#again = null;
-        if (again !== null) this.reload(again);
-      });
+    this.#reloads.ask(why);
   }
 
-  #take(result: LoadResult, why: string, started: number): void {
-    if (this.#stopping !== null) return;
-    this.#files = result.files;
-    if (result.hash === this.#hash) return;
-    this.#hash = result.hash;
+  #take(result: LoadResult, why: string, ms: number): void {
     tellProblems(this.#log, result.problems);
     if (!isLoaded(result)) {
       const errors = result.problems.filter(({ severity }) => severity === 'error');
@@ -210,7 +165,7 @@ export class Server {
       identities: result.snapshot.identities.length,
       rules: result.snapshot.rules.count,
       views: result.snapshot.views.length,
-      ms: Math.round(performance.now() - started),
+      ms,
     });
   }
 
@@ -223,10 +178,9 @@ export class Server {
   async #drain(why: string): Promise<void> {
     this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
     this.readiness.raise('stopping', 'the server is stopping');
-    this.#loading?.stop();
     if (this.#renewTimer !== null) clearInterval(this.#renewTimer);
-    await this.#watch?.close();
-    await Promise.all(this.#listeners.map((listener) => listener.close(DRAIN_MS)));
+    await this.#reloads.close();
+    await this.#listeners.close(DRAIN_MS);
     this.#upstreams.close();
     await this.#status?.close();
     this.#log.info('stopped', 'stopped', {
@@ -273,7 +227,7 @@ export class Server {
   }
 
   #shareDescriptors({ listen, limits: { tcpClients, inFlight } }: Settings): SocketShares {
-    const listeners = listen.filter(({ protocol }) => protocol === 'tcp').length;
+    const listeners = listen.filter(({ protocol }) => protocol !== 'udp').length;
     const limit = descriptorLimit();
     const wanted = { listeners, clients: tcpClients, upstreams: Math.max(4096, inFlight) };
     const shares = shareDescriptors(limit, wanted);
@@ -282,12 +236,6 @@ export class Server {
       this.#log.warn('descriptor-limit', 'the limit on open files is too low for the limits set', fields);
     }
     return shares;
-  }
-
-  #listener({ protocol, host, port }: ListenSetting, clients: number): Listener {
-    const notice = (told: ListenNotice): void => this.#tellListener(`${protocol}://${host}:${port}`, told);
-    const options = { host, port, answerer: this.#resolver, notice };
-    return protocol === 'udp' ? this.#udp(options) : tcp({ ...options, clients });
   }
 
   #renew(): void {
@@ -302,37 +250,6 @@ export class Server {
   #giveBackMemory(): void {
     const native = this.#native;
     if (typeof native !== 'string') setTimeout(() => native.giveBackMemory(), GIVE_BACK_MS).unref();
-  }
-
-  /** Batched where the machine can; where it cannot, the log says why. */
-  #chooseUdp(): UdpFactory {
-    const native = this.#native;
-    if (typeof native !== 'string') return (options) => batchedUdp(native, options);
-    this.#log.warn(
-      'portable-udp',
-      'batched UDP is not to be had here; node:dgram serves, at more CPU a query',
-      {
-        why: native,
-      },
-    );
-    return portableUdp;
-  }
-
-  #tellListener(url: string, notice: ListenNotice): void {
-    const { kind, count } = notice;
-    if (kind === 'refused') {
-      const { cap, client } = notice;
-      this.#log.warn('listener-refused', 'connections were refused at a cap', { url, cap, client, count });
-    } else if (kind === 'evicted') {
-      const { cap } = notice;
-      this.#log.warn('listener-refused', 'silent connections made room at a cap', { url, cap, count });
-    } else {
-      this.#log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, {
-        url,
-        count,
-        error: notice.error,
-      });
-    }
   }
 
   #tellUpstream(event: UpstreamEvent): void {

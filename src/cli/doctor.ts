@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { isLoaded, load } from '../config/load.ts';
 import { isError } from '../policy/problem.ts';
-import type { ListenSetting } from '../resolve/settings.ts';
+import type { ListenAt } from '../resolve/settings.ts';
 import { bad, type Finding } from './finding.ts';
 import { identify } from './identify.ts';
 import { isHere, listenerTarget } from './listener-target.ts';
@@ -93,7 +93,7 @@ export interface Surroundings {
   readonly nsswitch: string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where namegate listens, as far as a server file tells. */
-  readonly listen: readonly ListenSetting[];
+  readonly listen: readonly ListenAt[];
   readonly probes: readonly Probe[];
   /** Of the nameservers; stubs know 53 alone. */
   readonly port: number;
@@ -124,7 +124,7 @@ export async function examine(around: Surroundings): Promise<Finding[]> {
 }
 
 /** The listeners of the server file, none where there is no file; null when its problems were told. */
-function listenersOf(terminal: Terminal, config: string | undefined): readonly ListenSetting[] | null {
+function listenersOf(terminal: Terminal, config: string | undefined): readonly ListenAt[] | null {
   const missing = missingServerFile(config);
   if (missing !== null) {
     if (config === undefined) return [];

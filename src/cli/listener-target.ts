@@ -1,10 +1,10 @@
 import { networkInterfaces } from 'node:os';
-import type { ListenSetting } from '../resolve/settings.ts';
+import type { ListenAt } from '../resolve/settings.ts';
 import type { Transport } from './exchange.ts';
 import type { Target } from './target.ts';
 
 /** Where the first listener of a transport can be asked from this machine; null if there is none with a fixed port. */
-export function listenerTarget(listen: readonly ListenSetting[], transport: Transport): Target | null {
+export function listenerTarget(listen: readonly ListenAt[], transport: Transport): Target | null {
   const first = listen.find(({ protocol, port }) => protocol === transport && port !== 0);
   if (first === undefined) return null;
   const { host, port } = first;

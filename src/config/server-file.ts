@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { ListenSetting, LogLevel, RenewSetting, Settings } from '../resolve/settings.ts';
+import { isLoopback } from './addresses.ts';
 import { type Endpoint, parseListener, parseMetrics } from './endpoint.ts';
 import { relativeTo } from './lists.ts';
 import type { Marks } from './marks.ts';
@@ -18,7 +19,10 @@ export function readServerFile(written: Written, context: ServerContext): Settin
   const listeners = readListeners(written.listen ?? [], context);
   return {
     listen: listeners.map(
-      ({ scheme, host, port }): ListenSetting => ({ protocol: scheme === 'tcp' ? 'tcp' : 'udp', host, port }),
+      ({ scheme, host, port, address }): ListenSetting =>
+        scheme === 'tcp'
+          ? { protocol: 'tcp', host, port, proxyFrom: [] }
+          : { protocol: 'udp', host, port, spoofable: !isLoopback(address) },
     ),
     upstreams: readUpstreams(written.upstreams, listeners, context),
     policy: resolve(policyPath(written, marks)),

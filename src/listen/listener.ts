@@ -6,7 +6,7 @@ import type { Answerer } from '../resolve/ports.ts';
  * UDP listener, the batched one that will stand beside it, TCP.
  */
 export interface Listener {
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: 'udp' | 'tcp' | 'tls';
   /** Where it listens. The port is the real one once `start` is done, also where 0 was asked for. */
   readonly address: Endpoint;
   /** What an operator wants to read once it listens: the file that serves it, buffer sizes in octets, caps. */
@@ -43,6 +43,8 @@ export interface ListenOptions {
 export interface UdpOptions extends ListenOptions {
   /** Octets asked of the kernel for what waits to be read; it may give less. */
   readonly receiveBuffer?: number;
+  /** Source addresses may be forged; false unless said. */
+  readonly spoofable?: boolean;
 }
 
 /** How `server.ts` makes a UDP listener: `portableUdp` here, a batched one where the machine can. */

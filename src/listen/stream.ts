@@ -17,6 +17,8 @@ const TURN = 128;
  */
 export class Connection implements Client, AddressWords {
   readonly transport = 'tcp';
+  readonly spoofable = false;
+  readonly credential = null;
   family: 4 | 6;
   w0: number;
   w1: number;

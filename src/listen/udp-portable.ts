@@ -53,7 +53,7 @@ class PortableUdp implements Listener {
     this.#options = options;
     this.#now = options.now ?? monotonic;
     this.address = { host: options.host, port: options.port };
-    this.#client = new DatagramClient(this);
+    this.#client = new DatagramClient(this, options.spoofable ?? false);
     this.#socket = createSocket({
       ...(isIPv6(options.host) ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
       // Addresses here are literal. Without this, each send waits a tick for dns.lookup to see that: 0.5 µs of 7.
@@ -190,6 +190,8 @@ interface WayBack {
 /** Who sent the datagram at hand. One object a socket, filled again for each. */
 class DatagramClient implements Client, AddressWords {
   readonly transport = 'udp';
+  readonly credential = null;
+  readonly spoofable: boolean;
   family: 4 | 6 = 4;
   w0 = 0;
   w1 = 0;
@@ -201,8 +203,9 @@ class DatagramClient implements Client, AddressWords {
   #address = '';
   #port = 0;
 
-  constructor(listener: PortableUdp) {
+  constructor(listener: PortableUdp, spoofable: boolean) {
     this.#listener = listener;
+    this.spoofable = spoofable;
   }
 
   refill(from: RemoteInfo): void {

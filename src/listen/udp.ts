@@ -69,7 +69,7 @@ class BatchedUdp implements Listener {
     this.#now = options.now ?? monotonic;
     this.address = { host: options.host, port: options.port };
     this.#inbox = new DatagramBatch(native);
-    this.#client = new SlotClient(this, this.#inbox);
+    this.#client = new SlotClient(this, this.#inbox, options.spoofable ?? false);
   }
 
   async start(): Promise<void> {
@@ -237,6 +237,8 @@ const NOTHING = (): void => {};
 /** Who sent the datagram at hand. One object a socket, filled again for each. */
 class SlotClient implements Client {
   readonly transport = 'udp';
+  readonly credential = null;
+  readonly spoofable: boolean;
   family: 4 | 6 = 4;
   w0 = 0;
   w1 = 0;
@@ -247,8 +249,9 @@ class SlotClient implements Client {
   readonly #inbox: DatagramBatch;
   #slot = 0;
 
-  constructor(listener: BatchedUdp, inbox: DatagramBatch) {
+  constructor(listener: BatchedUdp, inbox: DatagramBatch, spoofable: boolean) {
     this.#listener = listener;
+    this.spoofable = spoofable;
     this.#inbox = inbox;
   }
 

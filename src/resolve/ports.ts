@@ -1,4 +1,5 @@
 /** What the story asks of other rooms. Rank 3 implements these, `server.ts` plugs them in. */
+import type { Credential } from './credential.ts';
 
 /** A reply of no octets: the query is dropped. */
 export const DROPPED = 0;
@@ -10,7 +11,11 @@ export const LATER = -1;
  * kept beyond the call to `answer` is copied.
  */
 export interface Client {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  /** The source address may be forged, unless the query shows a server cookie (RFC 7873). Always false on a stream. */
+  readonly spoofable: boolean;
+  /** What the client's certificate proves; null where it has shown none. */
+  readonly credential: Credential | null;
   /** 4 or 6, as the socket saw it; a mapped address is recognised by `identify`. */
   readonly family: 4 | 6;
   /** The address in network order, 32 bits each, unsigned; IPv4 is `w0` alone. */

@@ -1,3 +1,5 @@
+import type { Prefix } from '../policy/input.ts';
+
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as
  * named, sizes in octets. `config/` produces it; `server.ts` hands each room its part.
@@ -22,11 +24,61 @@ export interface Settings {
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-export interface ListenSetting {
-  readonly protocol: 'udp' | 'tcp';
+export type ListenSetting = UdpSetting | TcpSetting | DotSetting;
+
+/** Where a listener is. */
+export interface ListenAt {
+  readonly protocol: 'udp' | 'tcp' | 'tls';
   /** A literal address, without brackets. */
   readonly host: string;
   readonly port: number;
+}
+
+export interface UdpSetting extends ListenAt {
+  readonly protocol: 'udp';
+  /** Source addresses may be forged: what must be forwarded needs a server cookie. False on loopback unless written. */
+  readonly spoofable: boolean;
+}
+
+export interface TcpSetting extends ListenAt {
+  readonly protocol: 'tcp';
+  /** Balancers whose PROXY v2 header says who the client is; they must send one. */
+  readonly proxyFrom: readonly Prefix[];
+}
+
+/** DNS over TLS (RFC 7858). */
+export interface DotSetting extends ListenAt {
+  readonly protocol: 'tls';
+  readonly proxyFrom: readonly Prefix[];
+  readonly tls: TlsSetting;
+}
+
+/** What a listener shows, and whom it trusts. */
+export interface TlsSetting {
+  /** The server's chain, the leaf first, and its key. */
+  readonly certificate: PemFile;
+  readonly key: PemFile;
+  readonly clients: 'required' | 'optional' | 'none';
+  /** CAs of client certificates, or null where none are written: then only trust domains vouch. */
+  readonly clientCa: PemFile | null;
+  /** One or more CRLs (RFC 5280 §5), or null. */
+  readonly crl: PemFile | null;
+  /** What becomes of clients when their issuer's CRL has ended. */
+  readonly crlEnded: 'refuse' | 'accept';
+  readonly trustDomains: readonly TrustDomain[];
+}
+
+/** A file as it was read: `path` for what is said of it. */
+export interface PemFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The bundle that a SPIFFE trust domain's certificates are verified against: PEM, or a SPIFFE bundle (JWKS). */
+export interface TrustDomain {
+  /** Lower case, without `spiffe://`. */
+  readonly name: string;
+  readonly bundle: PemFile;
 }
 
 export interface UpstreamGroup {

@@ -33,6 +33,8 @@ export interface Fetched {
 export class Pending implements Client {
   readonly query: Buffer;
   readonly transport: Client['transport'];
+  readonly spoofable: boolean;
+  readonly credential: Client['credential'];
   readonly family: 4 | 6;
   readonly w0: number;
   readonly w1: number;
@@ -46,6 +48,8 @@ export class Pending implements Client {
   constructor(turn: Turn, client: Client) {
     this.query = Buffer.from(turn.query.message.subarray(0, turn.query.length));
     this.transport = client.transport;
+    this.spoofable = client.spoofable;
+    this.credential = client.credential;
     this.family = client.family;
     this.w0 = client.w0;
     this.w1 = client.w1;

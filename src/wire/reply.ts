@@ -46,8 +46,10 @@ export class ReplyWriter {
     this.#over = false;
     this.answers = 0;
     this.authority = 0;
-    // Opcode and RD come back, CD comes back (RFC 4035 §3.2.2), RA is true: we forward.
-    this.#flags = FLAG.QR | FLAG.RA | flags | (query.flags & (OPCODE_MASK | FLAG.RD | FLAG.CD));
+    const opcode = query.flags & OPCODE_MASK;
+    // RD and CD come back (RFC 4035 §3.2.2), RA is true: we forward. They mean something in a QUERY alone (RFC 8906 §8.1.4).
+    this.#flags =
+      FLAG.QR | flags | (opcode === 0 ? FLAG.RA | (query.flags & (FLAG.RD | FLAG.CD)) : opcode);
     const end = query.questionEnd;
     out[0] = query.message[0]!;
     out[1] = query.message[1]!;

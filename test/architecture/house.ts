@@ -32,6 +32,7 @@ const RANKS: Readonly<Record<string, number>> = {
   spool: 3,
   history: 3,
   admin: 4,
+  assembly: 4,
   stub: 4,
   'server.ts': 5,
   cli: 6,

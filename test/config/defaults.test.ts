@@ -30,8 +30,8 @@ t.test('it is good for years', async (t) => {
 t.test('it listens where the documentation says, and asks the system', async (t) => {
   const { listen, upstreams, metrics, policy } = result.settings!;
   t.same(listen, [
-    { protocol: 'udp', host: '127.0.0.1', port: 5300 },
-    { protocol: 'tcp', host: '127.0.0.1', port: 5300 },
+    { protocol: 'udp', host: '127.0.0.1', port: 5300, spoofable: false },
+    { protocol: 'tcp', host: '127.0.0.1', port: 5300, proxyFrom: [] },
   ]);
   t.same(upstreams, [{ name: 'default', servers: 'system', zones: [] }]);
   t.same(metrics, { host: '127.0.0.1', port: 9153 });

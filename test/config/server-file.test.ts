@@ -24,7 +24,7 @@ t.test('defaults', async (t) => {
   t.match(policy, /^\/.*\/policy\.yaml$/);
   t.match(state, /^\/.*\/state$/);
   t.same(rest, {
-    listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53 }],
+    listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53, spoofable: false }],
     upstreams: [{ name: 'default', servers: 'system', zones: [] }],
     cache: { size: 67_108_864, maxTtl: 86_400, serveStale: 3_600, share: 'all' },
     replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true },
@@ -58,8 +58,8 @@ log: { level: silent }
 `,
   );
   t.same(settings.listen, [
-    { protocol: 'udp', host: '::1', port: 5300 },
-    { protocol: 'tcp', host: '127.0.0.1', port: 5300 },
+    { protocol: 'udp', host: '::1', port: 5300, spoofable: false },
+    { protocol: 'tcp', host: '127.0.0.1', port: 5300, proxyFrom: [] },
   ]);
   t.same(
     settings.upstreams.map(({ name, zones }) => [name, zones.map(nameToText)]),

@@ -166,7 +166,10 @@ export function replyFault(query: Buffer, octets: Buffer, over: 'udp' | 'tcp'): 
   const end = questionEnd(query);
   if ((reply.flags & 0x8000) === 0) return 'a reply with QR=0';
   if (reply.opcode !== ((query[2]! >>> 3) & 15)) return `opcode ${reply.opcode}`;
-  if ((reply.flags & 0x0100) !== (query[2]! & 1) << 8) return 'RD is not what was sent';
+  // What these flags say is defined for QUERY alone.
+  const echoed = reply.opcode === 0 ? (query[2]! << 8) | query[3]! : 0;
+  if (((reply.flags ^ echoed) & 0x0110) !== 0) return 'RD or CD is not what was sent';
+  if ((reply.flags & 0x0080) !== (reply.opcode === 0 ? 0x0080 : 0)) return 'RA';
   if ((reply.flags & 0x0040) !== 0) return 'the reserved bit is set';
   if ((reply.question === null) !== (end === 12)) return 'the question is not repeated, or made up';
   if (!octets.subarray(12, end).equals(query.subarray(12, end))) return 'another question';

@@ -11,6 +11,8 @@ function client(text: string): Client & AddressWords {
   readAddress(text, words);
   return {
     transport: 'udp',
+    spoofable: false,
+    credential: null,
     ...words,
     defer: () => {
       throw new Error('not here');

@@ -5,7 +5,7 @@ import { RestartNeeds } from '../../src/report/restart.ts';
 import type { Settings } from '../../src/resolve/settings.ts';
 
 const settings: Settings = {
-  listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53 }],
+  listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53, spoofable: false }],
   upstreams: [],
   policy: '/policy',
   cache: { size: 1000, maxTtl: 1, serveStale: 1, share: 'all' },

@@ -2,6 +2,7 @@ import { loadPolicyOnly } from '../../src/config/load.ts';
 import { renewable } from '../../src/policy/renewable.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import type { AnswerStore, Entry } from '../../src/resolve/answer.ts';
+import type { Credential } from '../../src/resolve/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
 import { groupRouter, type InForce } from '../../src/resolve/in-force.ts';
 import {
@@ -31,7 +32,9 @@ export interface Asked extends UpstreamQuestion {
 
 export interface QueryOptions {
   readonly from?: string;
-  readonly transport?: 'udp' | 'tcp';
+  readonly transport?: 'udp' | 'tcp' | 'tls';
+  readonly spoofable?: boolean;
+  readonly credential?: Credential | null;
   readonly edns?: boolean;
   readonly udpSize?: number;
   readonly version?: number;
@@ -231,6 +234,8 @@ function clientAt(options: QueryOptions, later: ReplyLater): Client {
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = addressWords(options.from ?? '127.0.0.1');
   return {
     transport: options.transport ?? 'udp',
+    spoofable: options.spoofable ?? false,
+    credential: options.credential ?? null,
     family: options.from?.includes(':') ? 6 : 4,
     w0,
     w1,

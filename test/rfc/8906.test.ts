@@ -59,14 +59,14 @@ const ROWS: Row[] = [
     reply: found('8180'),
   },
   {
-    says: '8.1.4 unknown opcodes: opcode 15, header alone: NOTIMP, the opcode comes back',
+    says: '8.1.4 unknown opcodes: opcode 15, header alone: NOTIMP, the opcode comes back and no other flag',
     ask: octets('1234 7800 0000 0000 0000 0000'),
-    reply: octets('1234 f884 0000 0000 0000 0000'),
+    reply: octets('1234 f804 0000 0000 0000 0000'),
   },
   {
     says: '8.1.4 unknown opcodes with a question',
     ask: octets('1234 7900 0001 0000 0000 0000 | <example.org> 0006 0001'),
-    reply: octets('1234 f984 0001 0000 0000 0000 | <example.org> 0006 0001'),
+    reply: octets('1234 f804 0001 0000 0000 0000 | <example.org> 0006 0001'),
   },
   { says: '8.1.5 TCP', ask: ask('0100'), options: { transport: 'tcp' }, upstream: SOA, reply: found('8180') },
   {

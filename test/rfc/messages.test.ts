@@ -49,7 +49,7 @@ const ROWS: Row[] = [
   {
     says: 'RFC 1035 §4.1.1: RCODE 4 for a kind of query that is not known; the opcode comes back',
     ask: octets('1234 1000 0001 0000 0000 0000 | <www.example.org> 0001 0001'),
-    reply: octets('1234 9084 0001 0000 0000 0000 | <www.example.org> 0001 0001'),
+    reply: octets('1234 9004 0001 0000 0000 0000 | <www.example.org> 0001 0001'),
   },
   {
     says: 'RFC 1035 §4.1.1: RCODE 1 for a query that cannot be read',

@@ -59,7 +59,8 @@ t.test(
       FLAG.QR | FLAG.RA,
       'RD only where it was asked',
     );
-    t.equal(finished(ask({ flags: 0x2900 })).readUInt16BE(2), 0xa980, 'the opcode comes back');
+    t.equal(finished(ask({ flags: 0x2000 })).readUInt16BE(2), 0xa000, 'the opcode comes back');
+    t.equal(finished(ask({ flags: 0x7fff & ~0x0f })).readUInt16BE(2), 0xf800, 'and no flag, unless it is QUERY');
   },
 );
 

@@ -1,0 +1,85 @@
+import type { SocketShares } from '../listen/descriptors.ts';
+import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from '../listen/listener.ts';
+import type { Native } from '../listen/native.ts';
+import { tcp } from '../listen/tcp.ts';
+import { batchedUdp } from '../listen/udp.ts';
+import { portableUdp } from '../listen/udp-portable.ts';
+import type { Log } from '../report/log.ts';
+import type { Answerer } from '../resolve/ports.ts';
+import type { ListenSetting } from '../resolve/settings.ts';
+
+export interface ListenersOptions {
+  readonly settings: readonly ListenSetting[];
+  readonly shares: SocketShares;
+  readonly answerer: Answerer;
+  readonly native: Native | string;
+  readonly log: Log;
+}
+
+/** Every listener of the server file: made, started, closed together; their trouble goes to the log. */
+export class Listeners {
+  readonly #options: ListenersOptions;
+  readonly #udp: UdpFactory;
+  readonly #all: readonly Listener[];
+
+  constructor(options: ListenersOptions) {
+    this.#options = options;
+    this.#udp = this.#chooseUdp();
+    this.#all = options.settings.map((setting) => this.#listener(setting));
+  }
+
+  /** As URLs, in the order of the server file; ports are the real ones once `start` is done. */
+  get urls(): string[] {
+    return this.#all.map(listenerUrl);
+  }
+
+  /** Resolves when all take queries. Rejects with the system's error. */
+  async start(): Promise<void> {
+    for (const listener of this.#all) {
+      await listener.start();
+      const url = listenerUrl(listener);
+      this.#options.log.info('listening', `listening on ${url}`, { url, ...listener.details });
+    }
+  }
+
+  async close(drainMs: number): Promise<void> {
+    await Promise.all(this.#all.map((listener) => listener.close(drainMs)));
+  }
+
+  #listener(setting: ListenSetting): Listener {
+    const { protocol, host, port } = setting;
+    const { answerer, shares } = this.#options;
+    const notice = (told: ListenNotice): void => this.#tell(`${protocol}://${host}:${port}`, told);
+    const options = { host, port, answerer, notice };
+    switch (setting.protocol) {
+      case 'udp':
+        return this.#udp({ ...options, spoofable: setting.spoofable });
+      default:
+        return tcp({ ...options, clients: shares.clients });
+    }
+  }
+
+  /** Batched where the machine can; where it cannot, the log says why. */
+  #chooseUdp(): UdpFactory {
+    const { native, log } = this.#options;
+    if (typeof native !== 'string') return (options) => batchedUdp(native, options);
+    const message = 'batched UDP is not to be had here; node:dgram serves, at more CPU a query';
+    log.warn('portable-udp', message, { why: native });
+    return portableUdp;
+  }
+
+  #tell(url: string, notice: ListenNotice): void {
+    const { log } = this.#options;
+    const { kind, count } = notice;
+    if (kind === 'refused') {
+      const { cap, client } = notice;
+      log.warn('listener-refused', 'connections were refused at a cap', { url, cap, client, count });
+    } else if (kind === 'evicted') {
+      const { cap } = notice;
+      log.warn('listener-refused', 'silent connections made room at a cap', { url, cap, count });
+    } else {
+      const { error } = notice;
+      log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, { url, count, error });
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What one client certificate proves under the trust of now. `identity/` makes it, once for a connection and again when
+ * trust changes; a listener hands it on with each query, since an identity is taken anew for every query.
+ */
+export class Credential {
+  /**
+   * What policy may recognise it by, in the forms that `certificates:` is compared in: `spiffe://…` where the chain ends in
+   * that trust domain's own bundle, `dns:…` where it ends in `client_ca`, `sha256:…` of the leaf's DER. Never empty: the
+   * fingerprint is always there.
+   */
+  readonly names: readonly string[];
+  /** The rule that the certificate breaks, so that its holder is `unknown` whatever it is named; else null. */
+  readonly fault: string | null;
+
+  constructor(names: readonly string[], fault: string | null) {
+    this.names = names;
+    this.fault = fault;
+  }
+}
+
+/** What `identity/` says of the chain that a client has shown. */
+export type Judgement =
+  | {
+      readonly kind: 'accepted';
+      readonly credential: Credential;
+      /** Seconds since 1970 at which it has to be judged again: a certificate or a CRL ends. */
+      readonly until: number;
+    }
+  /** Chain, dates, CRL or purpose refuse it: the handshake fails, an open connection ends. */
+  | { readonly kind: 'refused'; readonly rule: string; readonly message: string };
+
+/** Judges client certificates for one listener. Frozen: a reload makes another. */
+export interface CredentialJudge {
+  /** `chain`: DER, the leaf first, then what else the client has shown, in any order. `epoch`: seconds since 1970. Never throws. */
+  judge(chain: readonly Uint8Array[], epoch: number): Judgement;
+}
