@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Listeners } from './assembly/listeners.ts';
 import { Reloads } from './assembly/reloads.ts';
@@ -9,6 +10,8 @@ import { RateLimits } from './listen/limits.ts';
 import { loadNative } from './listen/native.ts';
 import { TCP_IDLE_MS } from './listen/tcp.ts';
 import { release } from './policy/arrays.ts';
+import { LeaseTable } from './policy/lease.ts';
+import { isError, type Problem } from './policy/problem.ts';
 import { renewable } from './policy/renewable.ts';
 import type { Snapshot } from './policy/snapshot.ts';
 import type { Log } from './report/log.ts';
@@ -17,6 +20,7 @@ import { tellProblems } from './report/problems.ts';
 import { Readiness } from './report/readiness.ts';
 import { RestartNeeds } from './report/restart.ts';
 import { StatusServer } from './report/status.ts';
+import { Cookies } from './resolve/cookies.ts';
 import { groupRouter, type InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Renewals } from './resolve/renewals.ts';
@@ -29,6 +33,8 @@ import { Upstreams } from './upstream/forwarder.ts';
 const DRAIN_MS = 4_000;
 const RENEWAL_TICK_MS = 200;
 const GIVE_BACK_MS = 1_000;
+/** A server cookie lives an hour, and the secret before the present one is kept. */
+const ROLL_COOKIES_MS = 12 * 3_600_000;
 
 export interface ServerOptions {
   readonly serverFile: string;
@@ -47,6 +53,8 @@ export class Server {
   readonly #upstreams: Upstreams;
   readonly #resolver: Resolver;
   readonly #renewals: Renewals;
+  readonly #leases = new LeaseTable();
+  readonly #cookies = new Cookies(randomBytes(16));
   readonly #native = loadNative();
   readonly #listeners: Listeners;
   readonly #status: StatusServer | null;
@@ -55,6 +63,7 @@ export class Server {
   readonly #reloads: Reloads;
   #snapshot: Snapshot;
   #renewTimer: NodeJS.Timeout | null = null;
+  #cookieTimer: NodeJS.Timeout | null = null;
   #stopping: Promise<void> | null = null;
 
   /** `first` is the load that the server starts with: one without errors. */
@@ -79,6 +88,8 @@ export class Server {
         clock: CLOCK,
         limits: this.#limits,
         observer: this.#observer,
+        leases: this.#leases,
+        cookies: this.#cookies,
       },
       inForce,
     );
@@ -125,6 +136,8 @@ export class Server {
     this.#reloads.start();
     this.#renewTimer = setInterval(() => this.#renew(), RENEWAL_TICK_MS);
     this.#renewTimer.unref();
+    this.#cookieTimer = setInterval(() => this.#cookies.roll(randomBytes(16)), ROLL_COOKIES_MS);
+    this.#cookieTimer.unref();
     this.#giveBackMemory();
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
@@ -138,17 +151,9 @@ export class Server {
     this.#reloads.ask(why);
   }
 
-  #take(result: LoadResult, why: string, ms: number): void {
+  #take(result: LoadResult, why: string, ms: number): boolean {
     tellProblems(this.#log, result.problems);
-    if (!isLoaded(result)) {
-      const errors = result.problems.filter(({ severity }) => severity === 'error');
-      this.readiness.reloadFailed(CLOCK.epoch(), errors);
-      this.#log.error('reload-failed', 'the change is not in force: the last good policy stays', {
-        why,
-        problems: errors.length,
-      });
-      return;
-    }
+    if (!isLoaded(result)) return this.#refuse(result.problems, why);
     for (const key of this.#restart.changed(result.settings)) {
       this.#log.warn('restart-needed', `the change of ${key} needs a restart; the old value stays`, { key });
     }
@@ -167,6 +172,16 @@ export class Server {
       views: result.snapshot.views.length,
       ms,
     });
+    return true;
+  }
+
+  /** What was read is not for use: it is told, and the last good one stays. */
+  #refuse(problems: readonly Problem[], why: string): false {
+    const errors = problems.filter(isError);
+    this.readiness.reloadFailed(CLOCK.epoch(), errors);
+    const message = 'the change is not in force: the last good policy stays';
+    this.#log.error('reload-failed', message, { why, problems: errors.length });
+    return false;
   }
 
   /** Stops taking queries, lets those in flight end, closes everything. */
@@ -179,6 +194,7 @@ export class Server {
     this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
     this.readiness.raise('stopping', 'the server is stopping');
     if (this.#renewTimer !== null) clearInterval(this.#renewTimer);
+    if (this.#cookieTimer !== null) clearInterval(this.#cookieTimer);
     await this.#reloads.close();
     await this.#listeners.close(DRAIN_MS);
     this.#upstreams.close();

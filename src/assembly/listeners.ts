@@ -70,16 +70,26 @@ export class Listeners {
 
   #tell(url: string, notice: ListenNotice): void {
     const { log } = this.#options;
-    const { kind, count } = notice;
-    if (kind === 'refused') {
-      const { cap, client } = notice;
-      log.warn('listener-refused', 'connections were refused at a cap', { url, cap, client, count });
-    } else if (kind === 'evicted') {
-      const { cap } = notice;
-      log.warn('listener-refused', 'silent connections made room at a cap', { url, cap, count });
-    } else {
-      const { error } = notice;
-      log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, { url, count, error });
+    const { kind, ...what } = notice;
+    const fields = { url, ...what };
+    switch (kind) {
+      case 'refused':
+        log.warn('listener-refused', 'connections were refused at a cap', fields);
+        break;
+      case 'evicted':
+        log.warn('listener-refused', 'silent connections made room at a cap', fields);
+        break;
+      case 'handshake':
+        log.warn('handshake-failed', 'TLS handshakes failed', fields);
+        break;
+      case 'certificate':
+        log.warn('client-certificate', 'a client certificate does not count', fields);
+        break;
+      case 'proxy':
+        log.warn('proxy-header', 'a balancer sent no PROXY v2 header that can be read', fields);
+        break;
+      default:
+        log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, fields);
     }
   }
 }

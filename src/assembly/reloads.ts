@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { type LoadOptions, type LoadResult, load } from '../config/load.ts';
 import { type Loading, loadInThread } from '../config/thread.ts';
 import { FileWatch } from '../config/watch.ts';
+import type { Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';
 
 export interface ReloadsOptions {
@@ -9,9 +10,20 @@ export interface ReloadsOptions {
   /** What a load is made with, as of its start. */
   readonly loadOptions: () => LoadOptions;
   readonly log: Log;
-  /** A load is done and what was read has changed. `ms`: how long it took. */
-  readonly take: (result: LoadResult, why: string, ms: number) => void;
+  /** A load is done and what was read has changed. `ms`: how long it took. Returns whether it is in force now. */
+  readonly take: (result: LoadResult, why: string, ms: number) => boolean;
 }
+
+/** What became of a load. */
+export interface Outcome {
+  /** What was read is what is in force. */
+  readonly inForce: boolean;
+  readonly problems: readonly Problem[];
+}
+
+type Waiter = (outcome: Outcome) => void;
+
+const NOTHING: Outcome = { inForce: false, problems: [] };
 
 /**
  * Reads everything anew when a file changes or someone asks, beside the query path and one load at a time. What was read
@@ -26,12 +38,18 @@ export class Reloads {
   #hash: string;
   #watch: FileWatch | null = null;
   #closed = false;
+  /** Of the last load. */
+  #outcome: Outcome;
+  /** Who waits for the load that runs, and for the one after it. */
+  #waiting: Waiter[] = [];
+  #waitingNext: Waiter[] = [];
 
   /** `first`: the load that the server starts with. */
   constructor(options: ReloadsOptions, first: LoadResult) {
     this.#options = options;
     this.#files = first.files;
     this.#hash = first.hash;
+    this.#outcome = { inForce: true, problems: first.problems };
   }
 
   /** Watches the files from now on. */
@@ -48,10 +66,20 @@ export class Reloads {
   /** Loads now; a call while a load runs leads to another load after it. */
   ask(why: string): void {
     if (this.#closed) return;
-    if (this.#loading !== null) {
-      this.#again = why;
-      return;
-    }
+    if (this.#loading === null) this.#load(why);
+    else this.#again = why;
+  }
+
+  /** Loads, and resolves with what became of it: of a load that began after this call. */
+  outcome(why: string): Promise<Outcome> {
+    return new Promise((resolve) => {
+      if (this.#closed) resolve(NOTHING);
+      else (this.#loading === null ? this.#waiting : this.#waitingNext).push(resolve);
+      this.ask(why);
+    });
+  }
+
+  #load(why: string): void {
     const started = performance.now();
     const { serverFile, log } = this.#options;
     const options = this.#options.loadOptions();
@@ -66,12 +94,19 @@ export class Reloads {
       .catch((error: unknown) =>
         log.error('fault', 'a reload met a bug; the last good policy stays', { error }),
       )
-      .finally(() => {
-        this.#loading = null;
-        const again = this.#again;
-        this.#again = null;
-        if (again !== null) this.ask(again);
-      });
+      .finally(() => this.#next());
+  }
+
+  #next(): void {
+    this.#loading = null;
+    const done = this.#waiting;
+    const again = this.#again;
+    this.#waiting = this.#waitingNext;
+    this.#waitingNext = [];
+    this.#again = null;
+    for (const resolve of done) resolve(this.#closed ? NOTHING : this.#outcome);
+    if (again !== null && !this.#closed) this.#load(again);
+    else for (const resolve of this.#waiting.splice(0)) resolve(NOTHING);
   }
 
   async close(): Promise<void> {
@@ -85,6 +120,6 @@ export class Reloads {
     this.#files = result.files;
     if (result.hash === this.#hash) return;
     this.#hash = result.hash;
-    this.#options.take(result, why, ms);
+    this.#outcome = { inForce: this.#options.take(result, why, ms), problems: result.problems };
   }
 }

@@ -1,7 +1,8 @@
+import { folderOf, isFolder } from './certificates.ts';
 import { addressTable } from './identity.ts';
 import type { IdentityInput } from './input.ts';
 import { error, type Position, type Problem, warning } from './problem.ts';
-import type { AddressTable } from './snapshot.ts';
+import type { AddressTable, CertificateTable } from './snapshot.ts';
 
 /** Builds the address table. Two identities that claim one prefix are an error; a prefix inside another's is not. */
 export function claimAddresses(identities: readonly IdentityInput[], problems: Problem[]): AddressTable {
@@ -23,11 +24,35 @@ export function claimAddresses(identities: readonly IdentityInput[], problems: P
   return addressTable(table);
 }
 
-export function claimCertificates(identities: readonly IdentityInput[], problems: Problem[]): void {
+/**
+ * Builds the certificate table. Two identities that claim one name are an error, and so is a name below another's `/*`: who
+ * shows it would be two identities, which is nobody.
+ */
+export function claimCertificates(
+  identities: readonly IdentityInput[],
+  problems: Problem[],
+): CertificateTable {
   const claims = new Claims('certificate-claimed', problems);
-  for (const identity of identities) {
-    for (const { text, at } of identity.certificates) claims.take(text, text, identity.name, at);
+  const exact = new Map<string, number>();
+  const below = new Map<string, number>();
+  for (const [index, identity] of identities.entries()) {
+    for (const { text, at } of identity.certificates) {
+      if (!claims.take(text, text, identity.name, at)) continue;
+      if (isFolder(text)) below.set(text.slice(0, -1), index);
+      else exact.set(text, index);
+    }
   }
+  for (const [index, identity] of identities.entries()) {
+    for (const { text, at } of identity.certificates) {
+      const folder = isFolder(text) ? null : folderOf(text);
+      const other = folder === null ? undefined : below.get(folder);
+      if (other === undefined || other === index) continue;
+      const message = `${text} is one of ${folder}*, which ${identities[other]!.name} claims: its holder would be both, and so unknown`;
+      const fix = 'leave it to one identity, or move one of them to a path of its own';
+      problems.push(error('certificate-claimed', at, message, fix));
+    }
+  }
+  return { exact, below };
 }
 
 class Claims {

@@ -62,7 +62,7 @@ export function compile(
     );
   }
   const addresses = claimAddresses(input.identities, problems);
-  claimCertificates(input.identities, problems);
+  const certificates = claimCertificates(input.identities, problems);
 
   const snapshot: Snapshot = {
     tree: book.tree.done(),
@@ -71,6 +71,7 @@ export function compile(
     views: views.all,
     identities,
     addresses,
+    certificates,
     specials,
     locals: locals.byNode,
   };
@@ -183,6 +184,7 @@ function compileIdentity(
     search: input.search,
     addresses: input.addresses.map(({ text }) => text),
     certificates: input.certificates.map(({ text }) => text),
+    ...input.terms,
     view: views.intern(own, exceptions),
     stages,
     at: input.at,
@@ -240,11 +242,6 @@ function checkIdentity({ problems, now }: Build, input: IdentityInput): void {
           )
         : warning('audit', at, message, 'write mode: enforce when the record is clean'),
     );
-  }
-  const stage = input.stages[0];
-  if (stage !== undefined) {
-    const fix = 'keep them for the leases of a later release; until then the identity has its own list';
-    problems.push(warning('stage-unreachable', stage.at, `nothing enters the stages of ${name} yet`, fix));
   }
   const certificate = input.certificates[0];
   if (certificate !== undefined) {

@@ -1,4 +1,4 @@
-import type { Prefix } from './input.ts';
+import { DEFAULT_TERMS, type Prefix } from './input.ts';
 import type { AddressTable, Identity, View } from './snapshot.ts';
 
 /** The view without rules: what a client sees that no identity claims. */
@@ -20,6 +20,7 @@ export const UNKNOWN: Identity = {
   search: [],
   addresses: [],
   certificates: [],
+  ...DEFAULT_TERMS,
   view: EMPTY_VIEW,
   stages: [],
   at: null,

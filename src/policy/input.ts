@@ -93,11 +93,41 @@ export interface IdentityInput {
   readonly search: readonly Uint8Array[];
   readonly addresses: readonly { readonly prefix: Prefix; readonly text: string; readonly at: Position }[];
   readonly certificates: readonly { readonly text: string; readonly at: Position }[];
+  readonly terms: IdentityTerms;
   readonly allow: readonly EntryInput[];
   readonly stages: readonly StageInput[];
   readonly exceptions: readonly RuleInput[];
   readonly at: Position;
 }
+
+/** How an identity is proven, and what its leases are like. */
+export interface IdentityTerms {
+  /** `certificate`: no address speaks for it, by whatever way. */
+  readonly proof: 'any' | 'certificate';
+  /** A job's token (OIDC) that has all the claims of one of these may open its leases. */
+  readonly claims: readonly TokenClaims[];
+  /** Seconds; the longest time to live of a lease. */
+  readonly maxLease: number;
+  /** A job's own token may advance its stage. */
+  readonly selfAdvance: boolean;
+  /** Seconds after a lease's end for which whom it bound is `unknown`; 0 for none. */
+  readonly quarantine: number;
+}
+
+export interface TokenClaims {
+  readonly issuer: string;
+  /** Claims by name, at least one: what the token must say, exactly. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Six hours: what a job may last on GitHub's runners. */
+export const DEFAULT_TERMS: IdentityTerms = {
+  proof: 'any',
+  claims: [],
+  maxLease: 21_600,
+  selfAdvance: false,
+  quarantine: 0,
+};
 
 export interface IdentityLimits {
   /** Queries a second, or 0 for no limit. */

@@ -1,4 +1,4 @@
-import type { IdentityLimits, PrivateGrant, RuleTerms } from './input.ts';
+import type { IdentityLimits, IdentityTerms, PrivateGrant, RuleTerms } from './input.ts';
 import type { Position } from './problem.ts';
 import type { SpecialName } from './special.ts';
 import type { Tree } from './tree.ts';
@@ -20,6 +20,7 @@ export interface Snapshot {
   /** Identities in the order written; UNKNOWN is not among them. */
   readonly identities: readonly Identity[];
   readonly addresses: AddressTable;
+  readonly certificates: CertificateTable;
   /** The special names, by node. */
   readonly specials: ReadonlyMap<number, SpecialName>;
   /** By node (NODE.LOCAL is set there). */
@@ -125,11 +126,24 @@ export interface Identity {
   readonly search: readonly Uint8Array[];
   readonly addresses: readonly string[];
   readonly certificates: readonly string[];
+  readonly proof: IdentityTerms['proof'];
+  readonly claims: IdentityTerms['claims'];
+  /** Seconds. */
+  readonly maxLease: number;
+  readonly selfAdvance: boolean;
+  /** Seconds. */
+  readonly quarantine: number;
   /** Without a stage. */
   readonly view: View;
   /** In the order in which a lease enters them. */
-  readonly stages: readonly { readonly name: string; readonly view: View }[];
+  readonly stages: readonly Stage[];
   readonly at: Position | null;
+}
+
+/** A trust zone of a job: its own rules. */
+export interface Stage {
+  readonly name: string;
+  readonly view: View;
 }
 
 /** Operator-written data at one name. */
@@ -166,4 +180,12 @@ export interface AddressTable {
   /** First address of each range, four words each. */
   readonly start6: Uint32Array;
   readonly owner6: Int32Array;
+}
+
+/** Which identity a certificate's name is. Values are identity indices. */
+export interface CertificateTable {
+  /** Names as they are written. */
+  readonly exact: ReadonlyMap<string, number>;
+  /** `spiffe://…/`, the slash included, for what is written as `spiffe://…/*`. */
+  readonly below: ReadonlyMap<string, number>;
 }

@@ -51,6 +51,8 @@ export class StoryObserver implements Observer {
       identity: finding.identity,
       name,
       type,
+      ...(finding.other === null ? {} : { other: finding.other }),
+      ...(finding.unproven ? { unproven: true } : {}),
       ...suppressed,
     });
   }
@@ -84,5 +86,6 @@ export class StoryObserver implements Observer {
 const TEXTS: Record<Finding['kind'], string> = {
   'private-address': 'an answer held an address that the rule does not grant, and was withheld',
   'unapproved-target': 'an answer led to a name that is not approved, and was withheld',
+  'identity-disagreement': "a certificate is shown from an address of another identity's",
   would_deny: 'in audit mode: this question would be denied',
 };

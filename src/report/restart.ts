@@ -25,6 +25,7 @@ export class RestartNeeds {
 function fixedUntilRestart({
   listen,
   metrics,
+  admin,
   state,
   log,
   cache,
@@ -33,10 +34,17 @@ function fixedUntilRestart({
   const fixed = {
     listen,
     metrics,
+    admin: whereOf(admin),
     state,
     log,
     'cache.size': cache.size,
     'limits.tcp_clients': limits.tcpClients,
   };
   return new Map(Object.entries(fixed).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+/** Tokens and issuers are taken anew at each reload; where the API is asked stays. */
+function whereOf(admin: Settings['admin']): string {
+  if (admin === null) return '';
+  return admin.kind === 'unix' ? `unix:${admin.path}` : `${admin.host} ${admin.port}`;
 }

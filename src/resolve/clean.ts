@@ -16,6 +16,7 @@ import {
   targetOf,
 } from '../wire/rdata.ts';
 import type { Answer } from './answer.ts';
+import { readPlainReply } from './plain-reply.ts';
 import { type CleanRecord, writeSections } from './sections.ts';
 
 /** Links that a chain may have. */
@@ -32,6 +33,11 @@ export const MAX_NEGATIVE_TTL = 300;
  * loops, or it is a referral.
  */
 export function clean(octets: Buffer, name: Uint8Array, type: number, verified: boolean): Answer | null {
+  return readPlainReply(octets, name, type, verified) ?? cleanAny(octets, name, type, verified);
+}
+
+/** The long way, good for every reply. */
+export function cleanAny(octets: Buffer, name: Uint8Array, type: number, verified: boolean): Answer | null {
   const message = readMessage(octets);
   if (message instanceof WireError) return null;
   const rcode = message.flags & RCODE_MASK;

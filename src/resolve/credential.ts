@@ -1,3 +1,5 @@
+import type { Snapshot } from '../policy/snapshot.ts';
+
 /**
  * What one client certificate proves under the trust of now. `identity/` makes it, once for a connection and again when
  * trust changes; a listener hands it on with each query, since an identity is taken anew for every query.
@@ -11,6 +13,9 @@ export class Credential {
   readonly names: readonly string[];
   /** The rule that the certificate breaks, so that its holder is `unknown` whatever it is named; else null. */
   readonly fault: string | null;
+  /** For `recognise` alone: the identity (an index) in the policy where it was looked up last. */
+  foundIn: Snapshot | null = null;
+  index = -1;
 
   constructor(names: readonly string[], fault: string | null) {
     this.names = names;

@@ -28,13 +28,14 @@ export class Endings {
   }
 
   /** TC, so that a client of a busy network comes back on TCP, where its address is proved. */
-  truncate(): number {
-    this.#observer.exit(EXIT.limited);
+  truncate(exit: number = EXIT.limited): number {
+    this.#observer.exit(exit);
     return this.#writer.truncated(this.#turn.query, this.#turn.out);
   }
 
+  /** A denial whose source may be forged is counted apart: it is held against nobody. */
   deny(): number {
-    return this.negative(RCODE.NXDOMAIN, this.#denial(), EXIT.deny);
+    return this.negative(RCODE.NXDOMAIN, this.#denial(), this.#turn.proven ? EXIT.deny : EXIT.deny_unproven);
   }
 
   /** The name is in the tree, without data of this type; only a refused type is told as blocked. */
@@ -44,9 +45,9 @@ export class Endings {
 
   /** Our own negative answer: AA and one SOA, its owner the closest ancestor in the view (DESIGN §2). */
   negative(rcode: number, reason: string, exit: number): number {
-    const { query, decision, standing, client, out, limit } = this.#turn;
+    const { query, decision, view, client, out, limit } = this.#turn;
     const { snapshot } = this.inForce;
-    const labels = closestAncestor(snapshot, standing.identity.view, decision, rcode === RCODE.NOERROR);
+    const labels = closestAncestor(snapshot, view, decision, rcode === RCODE.NOERROR);
     this.#writer.begin(query, out, FLAG.AA, limit);
     this.#writer.negativeSoa(labels === 0 ? query.nameLength - 1 : query.labels[query.labelCount - labels]!);
     const ede = reason === '' ? NO_EDE : EDE.BLOCKED;
@@ -104,9 +105,10 @@ export class Endings {
   }
 
   finding(kind: Finding['kind']): void {
-    const { query, standing } = this.#turn;
+    const { query, standing, disagrees: other, proven } = this.#turn;
     const name = query.name.subarray(0, query.nameLength);
-    this.#observer.finding({ kind, identity: standing.identity.name, name, type: query.type });
+    const identity = standing.identity.name;
+    this.#observer.finding({ kind, identity, other, name, type: query.type, unproven: !proven });
   }
 
   #denial(): string {

@@ -6,6 +6,7 @@ export const EXITS = [
   'badvers',
   'refused',
   'deny',
+  'deny_unproven',
   'empty',
   'local',
   'hit',
@@ -14,6 +15,7 @@ export const EXITS = [
   'servfail',
   'withheld',
   'limited',
+  'unproven',
 ] as const;
 
 export const EXIT = Object.fromEntries(EXITS.map((name, index) => [name, index])) as Record<

@@ -1,6 +1,6 @@
 import type { Answer, AnswerStore, Entry } from './answer.ts';
 import { clean } from './clean.ts';
-import type { Clock, Forwarder, Observer, Outcome, UpstreamQuestion } from './ports.ts';
+import type { Clock, Forwarder, ForwardListener, Observer, Outcome, UpstreamQuestion } from './ports.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;
@@ -50,7 +50,7 @@ export class Flights {
   }
 
   lookup(key: string): Entry | undefined {
-    return this.#renewed.get(key) ?? this.#store.get(key);
+    return (this.renewing ? this.#renewed.get(key) : undefined) ?? this.#store.get(key);
   }
 
   isRenewed(key: string): boolean {
@@ -75,7 +75,7 @@ export class Flights {
 
   /** A question under way that has been silent for so long that stale data is better. */
   isSlow(key: string): boolean {
-    return this.#flights.get(key)?.slow ?? false;
+    return this.#flights.get(key)?.isSlow ?? false;
   }
 
   /** Asks, or joins the same question under way. `waiter.settle` is called once, later. */
@@ -96,23 +96,15 @@ export class Flights {
   }
 
   #start(key: string, question: UpstreamQuestion, renew: boolean): Flight {
-    const flight: Flight = { waiters: [], slow: false, renew };
-    let cleaned: Answer | null = null;
-    this.#forwarder.ask(question, {
-      accept: (message, verified) => {
-        cleaned = this.#clean(message, question, verified);
-        return cleaned !== null;
-      },
-      slow: () => this.#slow(key, flight),
-      done: (outcome) => this.#land(key, flight, outcome, cleaned),
-    });
+    const flight = new Flight(this, key, question, renew);
+    this.#forwarder.ask(question, flight);
     // Only now: where asking throws, nobody may join.
     this.#flights.set(key, flight);
     return flight;
   }
 
-  /** It is called from within sockets: an exception there would end the process, and an upstream's octets led to it. */
-  #clean(message: Buffer, { name, type }: UpstreamQuestion, verified: boolean): Answer | null {
+  /** For a Flight. It is called from within sockets: an exception there would end the process, and an upstream's octets led to it. */
+  clean(message: Buffer, { name, type }: UpstreamQuestion, verified: boolean): Answer | null {
     try {
       return clean(message, name, type, verified);
     } catch (error) {
@@ -121,26 +113,28 @@ export class Flights {
     }
   }
 
-  #slow(key: string, flight: Flight): void {
-    flight.slow = true;
+  /** For a Flight: nobody has answered yet. */
+  late(flight: Flight): void {
+    const { key } = flight;
     const entry = this.lookup(key);
     if (entry === undefined || flight.renew || !this.mayServeStale(entry, this.#clock.monotonic())) return;
     for (const waiter of flight.waiters.splice(0)) waiter.settle(key, entry, true);
   }
 
-  #land(key: string, flight: Flight, outcome: Outcome, cleaned: Answer | null): void {
+  /** For a Flight: it has ended. */
+  land(flight: Flight, outcome: Outcome): void {
+    const { key, cleaned } = flight;
     this.#flights.delete(key);
     const now = this.#clock.monotonic();
-    const old = this.lookup(key);
-    const renew = flight.renew || this.#renewed.has(key);
+    const renew = flight.renew || (this.renewing && this.#renewed.has(key));
     const entry =
       outcome.kind === 'reply' && cleaned !== null
         ? this.#success(cleaned, renew, now)
-        : this.#failed(old, outcome.kind === 'failure' ? outcome.reason : 'refused', renew, now);
+        : this.#failed(this.lookup(key), outcome.kind === 'failure' ? outcome.reason : 'refused', renew, now);
     if (renew) this.#renewed.set(key, entry);
     else if (entry.failure !== null || entry.freshUntil > now) this.#store.set(key, entry);
     // What may not be kept ends what was: an older answer, or a row of failures.
-    else if (old !== undefined) this.#store.set(key, { ...entry, answer: null });
+    else if (this.lookup(key) !== undefined) this.#store.set(key, { ...entry, answer: null });
     const stale = entry.failure !== null && this.mayServeStale(entry, now);
     for (const waiter of flight.waiters) waiter.settle(key, entry, stale);
   }
@@ -176,8 +170,35 @@ export class Flights {
   }
 }
 
-interface Flight {
-  readonly waiters: Waiter[];
-  slow: boolean;
+/** One question on its way, and who waits for it. */
+class Flight implements ForwardListener {
+  readonly key: string;
+  readonly waiters: Waiter[] = [];
   renew: boolean;
+  isSlow = false;
+  /** Of the reply that was accepted. */
+  cleaned: Answer | null = null;
+  readonly #flights: Flights;
+  readonly #question: UpstreamQuestion;
+
+  constructor(flights: Flights, key: string, question: UpstreamQuestion, renew: boolean) {
+    this.#flights = flights;
+    this.key = key;
+    this.#question = question;
+    this.renew = renew;
+  }
+
+  accept(message: Buffer, verified: boolean): boolean {
+    this.cleaned = this.#flights.clean(message, this.#question, verified);
+    return this.cleaned !== null;
+  }
+
+  slow(): void {
+    this.isSlow = true;
+    this.#flights.late(this);
+  }
+
+  done(outcome: Outcome): void {
+    this.#flights.land(this, outcome);
+  }
 }

@@ -54,7 +54,7 @@ export function giveAnswer(
   const answer = entry.answer!;
   const denied = answer.rcode === RCODE.NXDOMAIN && redirect === null && answer.chain.length === 0;
   // RFC 8020: NXDOMAIN would take with it what the view has below this name.
-  const softened = denied && isNonTerminal(snapshot, turn.standing.identity.view, turn.decision);
+  const softened = denied && isNonTerminal(snapshot, turn.view, turn.decision);
   const asked = query.dnssecOk || (query.flags & FLAG.AD) !== 0;
   let flags = answer.authentic && asked && !softened && !stale && redirect === null ? FLAG.AD : 0;
   let form: Form | null = query.dnssecOk && !softened ? answer.full : answer.plain;

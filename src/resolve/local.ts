@@ -41,13 +41,13 @@ export function writeAny(writer: ReplyWriter, ttl: number): void {
 
 /** TXT at NAME._why.namegate.internal: the line of `namegate explain NAME`. It is for now, so its TTL is 0. */
 function writeWhy(turn: Turn, snapshot: Snapshot, writer: ReplyWriter): void {
-  const { query, decision, standing, epoch } = turn;
+  const { query, decision, standing, stage, epoch } = turn;
   const free = query.labelCount - decision.depth;
   if (free === 0) return;
   const suffix = query.labels[free]!;
   const name = new Uint8Array(suffix + 1);
   name.set(query.name.subarray(0, suffix));
-  const text = Buffer.from(explanationLine(explain(snapshot, standing.identity, null, name, TYPE.A, epoch)));
+  const text = Buffer.from(explanationLine(explain(snapshot, standing.identity, stage, name, TYPE.A, epoch)));
   const strings: Buffer[] = [];
   for (let at = 0; at < text.length; at += 255) {
     const part = text.subarray(at, at + 255);

@@ -7,8 +7,8 @@ export const DROPPED = 0;
 export const LATER = -1;
 
 /**
- * Who sent a query, as the transport saw it. A listener may reuse one object for every datagram: whatever is
- * kept beyond the call to `answer` is copied.
+ * Who sent a query, as the transport saw it. A listener may reuse one object for every datagram: what is kept of it
+ * beyond the call to `answer` is copied. On a stream it is the connection itself, whose `credential` may change.
  */
 export interface Client {
   readonly transport: 'udp' | 'tcp' | 'tls';
@@ -111,8 +111,12 @@ export interface Observer {
 }
 
 export interface Finding {
-  readonly kind: 'private-address' | 'unapproved-target' | 'would_deny';
+  readonly kind: 'private-address' | 'unapproved-target' | 'would_deny' | 'identity-disagreement';
   readonly identity: string;
+  /** The identity that has the client's address, where its certificate is another's. */
+  readonly other: string | null;
   readonly name: Uint8Array;
   readonly type: number;
+  /** The source address may be forged: nobody is to be blamed for it. */
+  readonly unproven: boolean;
 }

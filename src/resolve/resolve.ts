@@ -1,15 +1,16 @@
 import { decide, GROUND, VERDICT } from '../policy/decide.ts';
 import { REASON } from '../policy/explain.ts';
-import { findAddress } from '../policy/identity.ts';
-import type { PrivateGrant } from '../policy/input.ts';
+import type { LeaseTable } from '../policy/lease.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import { OWN_ZONE } from '../policy/special.ts';
-import { FLAG, HEADER_SIZE, messageFlags, opcodeOf } from '../wire/header.ts';
-import { CLASS, EDE, OPCODE, RCODE, TYPE } from '../wire/iana.ts';
+import { FLAG, HEADER_SIZE, messageFlags } from '../wire/header.ts';
+import { EDE, RCODE, TYPE } from '../wire/iana.ts';
 import { isAtOrUnder } from '../wire/name.ts';
 import { readQuery } from '../wire/question.ts';
 import { NO_EDE, ReplyWriter, UDP_PAYLOAD } from '../wire/reply.ts';
 import type { AnswerStore, Entry } from './answer.ts';
+import { grantOf, ttlBound } from './bounds.ts';
+import type { Cookies } from './cookies.ts';
 import { Endings } from './endings.ts';
 import { EXIT } from './exit.ts';
 import { Flights } from './flights.ts';
@@ -29,7 +30,10 @@ import {
   type Limits,
   type Observer,
 } from './ports.ts';
+import { Recogniser } from './recognise.ts';
+import { refusalOf } from './refusal.ts';
 import { Standings } from './standing.ts';
+import { Tally } from './tally.ts';
 import { TrustTargets } from './trust.ts';
 import { type Fetched, Pending, Turn } from './turn.ts';
 
@@ -39,6 +43,8 @@ export interface Ports {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly observer: Observer;
+  readonly leases: LeaseTable;
+  readonly cookies: Cookies;
 }
 
 /** Times that one query may wait for an upstream: once, and again when a reload changed what it needs. */
@@ -47,6 +53,8 @@ const MAX_ROUNDS = 3;
 /** THE story of one query (DESIGN §4), from its octets to its reply. */
 export class Resolver implements Answerer {
   readonly flights: Flights;
+  /** Verdicts by lease. */
+  readonly tally = new Tally();
   readonly #ports: Ports;
   readonly #turn = new Turn();
   readonly #writer = new ReplyWriter();
@@ -54,6 +62,8 @@ export class Resolver implements Answerer {
   readonly #trust = new TrustTargets();
   readonly #lateReply = Buffer.alloc(0x1_0000);
   readonly #endings: Endings;
+  readonly #recogniser: Recogniser;
+  readonly #cookies: Cookies;
   #inForce: InForce;
   #waiting = 0;
 
@@ -61,6 +71,9 @@ export class Resolver implements Answerer {
     this.#ports = ports;
     this.flights = new Flights(ports.forwarder, ports.store, ports.clock, ports.observer);
     this.#inForce = inForce;
+    this.#cookies = ports.cookies;
+    this.#writer.cookie = ports.cookies.reply;
+    this.#recogniser = new Recogniser(inForce.snapshot, this.#standings, ports.leases);
     this.#endings = new Endings(inForce, this.#turn, this.#writer, ports.observer);
     this.swap(inForce);
   }
@@ -70,6 +83,7 @@ export class Resolver implements Answerer {
     this.#inForce = inForce;
     this.#endings.inForce = inForce;
     this.#standings.update(inForce.snapshot, inForce.limits.inFlight);
+    this.#recogniser.swap(inForce.snapshot);
     this.flights.configure(inForce.cache.maxTtl, inForce.cache.serveStale);
   }
 
@@ -98,24 +112,22 @@ export class Resolver implements Answerer {
     const admitted = fetched !== null || known ? ANSWER_IT : this.#admitUnknown(turn);
     if (admitted === DROP_IT) return this.#endings.drop();
     const fault = readQuery(message, length, query);
+    turn.proven = this.#cookies.judge(query, client, turn.epoch) || !client.spoofable;
     if (client.transport === 'udp') turn.limit = Math.min(query.udpSize, UDP_PAYLOAD);
     if (admitted !== ANSWER_IT) return this.#endings.truncate();
 
-    const opcode = opcodeOf(query.flags);
-    if (opcode === OPCODE.NOTIFY || opcode === OPCODE.UPDATE)
-      return this.#endings.refuse(RCODE.REFUSED, EXIT.refused);
-    if (opcode !== OPCODE.QUERY) return this.#endings.refuse(RCODE.NOTIMP, EXIT.notimp);
-    if (fault !== null) return this.#endings.refuse(RCODE.FORMERR, EXIT.formerr);
-    if (query.ednsVersion > 0) return this.#endings.refuse(RCODE.BADVERS, EXIT.badvers);
-    if (query.class !== CLASS.IN || query.type === TYPE.AXFR || query.type === TYPE.IXFR) {
-      return this.#endings.refuse(RCODE.REFUSED, EXIT.refused);
-    }
-    if (fetched === null && known && !this.#ports.limits.identity(standing.identity.index, turn.now)) {
+    const refusal = refusalOf(query, fault);
+    if (refusal !== null) return this.#endings.refuse(refusal.rcode, refusal.exit);
+    // Whoever forges a source must not use up what its owner may ask.
+    const counted = fetched === null && turn.proven;
+    if (counted && known && !this.#ports.limits.identity(standing.identity.index, turn.now)) {
       return this.#endings.servfail(EXIT.limited, EDE.OTHER, REASON.LIMIT);
     }
 
     const dnssec = query.dnssecOk || (query.flags & FLAG.CD) !== 0;
-    decide(snapshot, standing.identity.view, query, query.type, dnssec, turn.epoch, decision);
+    decide(snapshot, turn.view, query, query.type, dnssec, turn.epoch, decision);
+    if (turn.disagrees !== null) this.#endings.finding('identity-disagreement');
+    if (counted && turn.bound !== null) this.tally.count(turn.bound.lease, decision.verdict);
     switch (decision.verdict) {
       case VERDICT.LOCAL:
         return this.#local(snapshot);
@@ -137,9 +149,7 @@ export class Resolver implements Answerer {
     turn.now = clock.monotonic();
     turn.epoch = clock.epoch();
     turn.fetched = fetched;
-    const { addresses } = this.#inForce.snapshot;
-    const index = findAddress(addresses, client.family, client.w0, client.w1, client.w2, client.w3);
-    turn.standing = this.#standings.at(index);
+    this.#recogniser.recognise(client, turn);
     this.#writer.keepalive = client.transport === 'udp' ? 0 : this.#inForce.keepalive;
     return turn;
   }
@@ -252,10 +262,10 @@ export class Resolver implements Answerer {
   ): number {
     const turn = this.#turn;
     const { snapshot } = this.#inForce;
-    const { query, standing, decision } = turn;
+    const { query, view, decision } = turn;
     const answer = entry.answer!;
-    const grant = this.#grant(redirect?.last.private);
-    const withheld = withheldBecause(answer, snapshot, standing.identity.view, grant, turn.epoch);
+    const grant = grantOf(turn, snapshot.rules, redirect?.last.private);
+    const withheld = withheldBecause(answer, snapshot, view, grant, turn.epoch);
     if (withheld === REASON.TARGET && this.#auditing()) {
       // The target would be denied; the name that led here has been recorded if it would be too.
       if (decision.verdict === VERDICT.ALLOW || decision.verdict === VERDICT.LOCAL)
@@ -272,20 +282,8 @@ export class Resolver implements Answerer {
     return length;
   }
 
-  /** Which restricted addresses the answer may hold: what the redirect says, else what the rule says. */
-  #grant(redirect: PrivateGrant | undefined): PrivateGrant {
-    if (redirect !== undefined) return redirect;
-    const { rules } = this.#inForce.snapshot;
-    const { rule, verdict } = this.#turn.decision;
-    return rule < 0 || verdict !== VERDICT.ALLOW ? false : rules.terms[rules.term[rule]!]!.private;
-  }
-
-  /** Seconds that a TTL may have for this client: bounds of the config, and what is left of the rule. */
   #cap(): number {
-    const { dynamic, until } = this.#turn.decision;
-    const { maxTtl, dynamicMaxTtl } = this.#inForce.replies;
-    const most = dynamic ? Math.min(maxTtl, dynamicMaxTtl) : maxTtl;
-    return Math.max(0, Math.min(most, Math.floor(until - this.#turn.epoch)));
+    return ttlBound(this.#turn, this.#inForce.replies);
   }
 
   #isTrustQuestion(): boolean {
@@ -299,6 +297,8 @@ export class Resolver implements Answerer {
   #defer(key: string, name: Buffer, nameLength: number, group: number, checkingDisabled: boolean): number {
     const turn = this.#turn;
     const { client, standing } = turn;
+    // A forged source must not make us ask (RFC 7873 §1); on TCP it cannot be forged.
+    if (!turn.proven) return this.#endings.truncate(EXIT.unproven);
     if (client instanceof Pending && client.rounds >= MAX_ROUNDS)
       return this.#endings.servfail(EXIT.servfail, EDE.OTHER, '');
     if (this.#waiting >= this.#inForce.limits.inFlight || standing.inFlight >= standing.share) {

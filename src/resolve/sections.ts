@@ -1,6 +1,6 @@
 import { HEADER_SIZE, writeUint16, writeUint32 } from '../wire/header.ts';
 import { CLASS } from '../wire/iana.ts';
-import { lowerName } from '../wire/name.ts';
+import { lowerOctet } from '../wire/name.ts';
 import type { Form } from './answer.ts';
 
 /** A record on its way into a form: owner in lower case, RDATA expanded. */
@@ -26,33 +26,27 @@ export function writeSections(
   answers: readonly CleanRecord[],
   authority: readonly CleanRecord[],
 ): Form | null {
-  places.clear();
-  place(question, HEADER_SIZE);
+  known = 0;
+  remember(question, HEADER_SIZE);
   const base = HEADER_SIZE + question.length + 4;
-  const ttls: number[] = [];
+  let count = 0;
   let at = base;
-  for (const section of [answers, authority]) {
-    for (const record of section) {
+  for (let section = 0; section < 2; section++) {
+    for (const record of section === 0 ? answers : authority) {
       at = writeName(record.owner, at);
       writeUint16(scratch, at, record.type);
       writeUint16(scratch, at + 2, CLASS.IN);
       writeUint32(scratch, at + 4, record.ttl);
-      ttls.push(at + 4 - base);
+      ttls[count++] = at + 4 - base;
       const start = at + 10;
-      if (record.linked) {
-        at = writeName(record.rdata, start);
-      } else {
-        scratch.set(record.rdata, start);
-        at = start + record.rdata.length;
-      }
+      at = record.linked ? writeName(record.rdata, start) : write(record.rdata, start);
       writeUint16(scratch, start - 2, at - start);
       if (at > MAX_END) return null;
     }
   }
-  places.clear();
   return {
-    octets: Buffer.from(scratch.subarray(base, at)),
-    ttls: Uint16Array.from(ttls),
+    octets: copyOf(base, at),
+    ttls: count === 1 && ttls[0] === FIRST[0] ? FIRST : ttls.slice(0, count),
     answers: answers.length,
     authority: authority.length,
   };
@@ -61,40 +55,80 @@ export function writeSections(
 /** One record more than a message holds. */
 const scratch = new Uint8Array(0x2_0000 + 1024);
 
-/** Where names stand, by their octets in lower case; with each of their suffixes. */
-const places = new Map<string, number>();
+/** Where the TTL of one record stands whose owner is the question: most answers share it. */
+const FIRST = Uint16Array.of(6);
 
-function place(name: Uint8Array, offset: number): void {
-  const text = keyOf(name);
-  for (let at = 0; name[at] !== 0 && offset + at < 0x4000; at += 1 + name[at]!) {
-    const suffix = text.slice(at);
-    if (!places.has(suffix)) places.set(suffix, offset + at);
-  }
-}
+/** One more than a message holds: the shortest record has 11 octets. */
+const ttls = new Uint16Array(0x2000);
 
-/** Lower case in ASCII alone: toLowerCase would fold Latin-1 letters too, and join names that differ. */
-function keyOf(name: Uint8Array): string {
-  return Buffer.from(lowerName(name).buffer).toString('latin1');
+/** Names that stand uncompressed, at least in part, and where they begin; the first `known` are of this message. */
+const names: Uint8Array[] = [];
+const offsets: number[] = [];
+let known = 0;
+
+function remember(name: Uint8Array, offset: number): void {
+  // The root is as short as a pointer is not, and beyond 14 bits nothing can point.
+  if (name[0] === 0 || offset >= 0x4000) return;
+  names[known] = name;
+  offsets[known++] = offset;
 }
 
 /** Writes a name at `at`, its longest known suffix as a pointer; returns the offset behind it. */
 function writeName(name: Uint8Array, at: number): number {
-  const text = keyOf(name);
   let from = 0;
   let to = at;
   for (; name[from] !== 0; from += 1 + name[from]!) {
-    const known = places.get(text.slice(from));
-    if (known !== undefined) {
-      writeUint16(scratch, to, 0xc000 | known);
+    const place = placeOf(name, from);
+    if (place >= 0) {
+      writeUint16(scratch, to, 0xc000 | place);
       // A name that is known whole has its suffixes known too.
-      if (from > 0) place(name, at);
+      if (from > 0) remember(name, at);
       return to + 2;
     }
-    const size = 1 + name[from]!;
-    scratch.set(name.subarray(from, from + size), to);
-    to += size;
+    const end = from + 1 + name[from]!;
+    for (let i = from; i < end; i++) scratch[to++] = name[i]!;
   }
   scratch[to] = 0;
-  place(name, at);
+  remember(name, at);
   return to + 1;
+}
+
+/**
+ * Where the part of `name` from `from` on was written first, within a pointer's reach, or -1. Names are few: a chain is
+ * bounded, and so are proofs; the owners of one RRset are one name.
+ */
+function placeOf(name: Uint8Array, from: number): number {
+  const length = name.length - from;
+  for (let i = 0; i < known; i++) {
+    const other = names[i]!;
+    const start = other.length - length;
+    if (start < 0 || offsets[i]! + start >= 0x4000 || !endsAlike(name, other, length)) continue;
+    // Labels begin where both begin one: their octets alone do not say so.
+    let label = 0;
+    while (label < start) label += 1 + other[label]!;
+    if (label === start) return offsets[i]! + start;
+  }
+  return -1;
+}
+
+/** The last `length` octets are the same, but for the case of ASCII letters (RFC 4343 §3). */
+function endsAlike(a: Uint8Array, b: Uint8Array, length: number): boolean {
+  for (let i = 1; i <= length; i++) {
+    const left = a[a.length - i]!;
+    const right = b[b.length - i]!;
+    if (left !== right && lowerOctet(left) !== lowerOctet(right)) return false;
+  }
+  return true;
+}
+
+function write(octets: Uint8Array, at: number): number {
+  for (let i = 0; i < octets.length; i++) scratch[at + i] = octets[i]!;
+  return at + octets.length;
+}
+
+/** Out of Buffer's pool: a form is small, and a backing store of its own would cost more than it. */
+function copyOf(start: number, end: number): Buffer {
+  const out = Buffer.allocUnsafe(end - start);
+  for (let i = start; i < end; i++) out[i - start] = scratch[i]!;
+  return out;
 }

@@ -17,6 +17,9 @@ export interface Settings {
   readonly renew: RenewSetting | null;
   /** Absolute path of the folder for what outlives a run. */
   readonly state: string;
+  /** Where the admin API is, or null: then there are no leases, and no exceptions but those in files. */
+  readonly admin: AdminSetting | null;
+  readonly exceptions: ExceptionSetting;
   /** Where /health and /ready are answered, or null. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   readonly log: { readonly level: LogLevel };
@@ -123,6 +126,54 @@ export interface LimitSetting {
   readonly tcpClients: number;
   /** UDP answers a second to one /24 or /56 that no identity claims. */
   readonly unknownQps: number;
+}
+
+/** The admin API: who reaches the socket administers; on HTTP each request shows a token. */
+export type AdminSetting =
+  | {
+      readonly kind: 'unix';
+      /** Absolute. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: 'http';
+      /** A loopback address. */
+      readonly host: string;
+      readonly port: number;
+      readonly tokens: readonly TokenGrant[];
+      readonly oidc: readonly OidcSetting[];
+    };
+
+export type Right = 'open' | 'advance' | 'administer';
+
+/** A token of the token file. */
+export interface TokenGrant {
+  readonly name: string;
+  /** sha256 of the token's octets: 64 hexadecimal digits in lower case. */
+  readonly sha256: string;
+  readonly rights: readonly Right[];
+  /** Identities that it may do this for. */
+  readonly identities: 'all' | readonly string[];
+  /** Prefixes that its leases may bind, beside the address that it is shown from. */
+  readonly addresses: readonly Prefix[];
+  /** Certificates that its leases may bind, in the form of `Credential.names`. */
+  readonly certificates: readonly string[];
+  /** Seconds since 1970 at which it is worth nothing, or FOREVER. */
+  readonly until: number;
+}
+
+/** An issuer of jobs' tokens. */
+export interface OidcSetting {
+  readonly issuer: string;
+  readonly audience: string;
+  /** A JWKS (RFC 7517) as text, or the URL that gives it. */
+  readonly jwks: { readonly file: PemFile } | { readonly url: string };
+}
+
+/** Bounds of exceptions that are made over the API. */
+export interface ExceptionSetting {
+  /** Seconds. */
+  readonly maxTtl: number;
 }
 
 export interface RenewSetting {

@@ -10,21 +10,23 @@ const LIFE = 300_000;
 /**
  * Targets of chains that an identity was just given, with their ancestors: a validator below us needs their DS and DNSKEY
  * (DESIGN §2). Zones of approved names choose these names, and nobody's free label is among them. What a reload takes from
- * an identity, its view or its audit, it takes from here too: `Standing.trust` is another number then.
+ * an identity, its view or its audit, it takes from here too, and another stage has its own: `Standing.trust` is another number.
  */
 export class TrustTargets {
   readonly #until = new Map<string, number>();
   readonly #scratch = Buffer.alloc(264);
 
   /** Remembers for whoever has the turn, and no longer than what approved the answer lasts. */
-  remember({ standing, decision, now, epoch }: Turn, chain: readonly Uint8Array[]): void {
+  remember(turn: Turn, chain: readonly Uint8Array[]): void {
+    const { standing, view, bound, decision, now, epoch } = turn;
     const approved = decision.verdict === VERDICT.ALLOW || decision.verdict === VERDICT.LOCAL;
     const left = (approved ? decision.until : standing.identity.auditUntil) - epoch;
     if (left <= 0) return;
-    const until = now + Math.min(LIFE, left * 1000);
+    const until = Math.min(now + Math.min(LIFE, left * 1000), bound?.endsAt ?? Number.POSITIVE_INFINITY);
+    const trust = standing.trust(view);
     for (const name of chain) {
       for (let at = 0; name[at] !== 0; at += 1 + name[at]!) {
-        const key = this.#key(standing.trust, name.subarray(at), name.length - at);
+        const key = this.#key(trust, name.subarray(at), name.length - at);
         this.#until.delete(key);
         this.#until.set(key, until);
       }
@@ -35,8 +37,8 @@ export class TrustTargets {
     }
   }
 
-  allows({ standing, query, now }: Turn): boolean {
-    return (this.#until.get(this.#key(standing.trust, query.name, query.nameLength)) ?? 0) > now;
+  allows({ standing, view, query, now }: Turn): boolean {
+    return (this.#until.get(this.#key(standing.trust(view), query.name, query.nameLength)) ?? 0) > now;
   }
 
   #key(trust: number, name: Uint8Array, nameLength: number): string {

@@ -1,4 +1,7 @@
 import { Decision } from '../policy/decide.ts';
+import { EMPTY_VIEW } from '../policy/identity.ts';
+import type { Bound } from '../policy/lease.ts';
+import type { Stage, View } from '../policy/snapshot.ts';
 import { Query } from '../wire/question.ts';
 import type { Entry } from './answer.ts';
 import type { Client, ReplyLater } from './ports.ts';
@@ -13,6 +16,15 @@ export class Turn {
   readonly decision = new Decision();
   client!: Client;
   standing!: Standing;
+  /** The rules in force for whoever asks: of its identity, at its stage. */
+  view: View = EMPTY_VIEW;
+  stage: Stage | null = null;
+  /** The lease, or the quarantine after one, that says who asks; null without. */
+  bound: Bound | null = null;
+  /** An identity that has the client's address, though its certificate is another's: told once a certificate and policy. */
+  disagrees: string | null = null;
+  /** The client has its address: it is on a stream, shows a server cookie, or listens where nobody can forge one. */
+  proven = true;
   /** Where the reply goes, and the most octets that it may have. */
   out: Buffer = Buffer.alloc(0);
   limit = 0;
@@ -34,7 +46,6 @@ export class Pending implements Client {
   readonly query: Buffer;
   readonly transport: Client['transport'];
   readonly spoofable: boolean;
-  readonly credential: Client['credential'];
   readonly family: 4 | 6;
   readonly w0: number;
   readonly w1: number;
@@ -44,12 +55,14 @@ export class Pending implements Client {
   /** How often it has waited. */
   readonly rounds: number;
   readonly #later: ReplyLater;
+  /** The connection, whose certificate may have been judged again while this waited. */
+  readonly #stream: Client | null;
 
   constructor(turn: Turn, client: Client) {
     this.query = Buffer.from(turn.query.message.subarray(0, turn.query.length));
     this.transport = client.transport;
     this.spoofable = client.spoofable;
-    this.credential = client.credential;
+    this.#stream = client.transport === 'udp' ? null : client instanceof Pending ? client.#stream : client;
     this.family = client.family;
     this.w0 = client.w0;
     this.w1 = client.w1;
@@ -58,6 +71,10 @@ export class Pending implements Client {
     this.standing = turn.standing;
     this.rounds = client instanceof Pending ? client.rounds + 1 : 1;
     this.#later = client.defer();
+  }
+
+  get credential(): Client['credential'] {
+    return this.#stream === null ? null : this.#stream.credential;
   }
 
   defer(): ReplyLater {

@@ -8,6 +8,7 @@ export type WireErrorCode =
   | 'question-count' // QDCOUNT is not 1 (RFC 9619)
   | 'section' // records where a query has none, OPT outside the additional section among them
   | 'opt' // two OPTs, an owner that is not the root, or options that do not fit (RFC 6891 §6.1.1)
+  | 'cookie' // a COOKIE option of a length that none has (RFC 7873 §5.2.2)
   | 'trailing' // octets after the last record
   | 'text'; // a presentation name that is empty, too long or badly escaped
 

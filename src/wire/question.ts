@@ -34,6 +34,11 @@ export class Query {
   dnssecOk = false;
   /** The edns-tcp-keepalive option was there (RFC 7828). */
   keepalive = false;
+  /** The Padding option was there (RFC 7830). */
+  padding = false;
+  /** Where the data of the first COOKIE option stands in the message, and its octets: 8, or 16 to 40; 0 for none (RFC 7873 §4). */
+  cookieAt = 0;
+  cookieLength = 0;
 }
 
 /**
@@ -56,6 +61,8 @@ export function readQuery(message: Uint8Array, length: number, query: Query): Wi
   query.udpSize = 512;
   query.dnssecOk = false;
   query.keepalive = false;
+  query.padding = false;
+  query.cookieLength = 0;
   if (sectionCount(message, 0) !== 1) return new WireError('question-count', 4);
   const fault = readQuestion(message, length, query);
   if (fault !== null) {
@@ -147,8 +154,30 @@ function readAdditional(
     if (option + 4 > end) return new WireError('opt', option);
     const size = readUint16(message, option + 2);
     if (option + 4 + size > end) return new WireError('opt', option);
-    if (readUint16(message, option) === OPTION.TCP_KEEPALIVE) query.keepalive = true;
+    const fault = readOption(message, option, size, query);
+    if (fault !== null) return fault;
     option += 4 + size;
   }
   return end;
+}
+
+/** One EDNS option; unknown ones are passed over (RFC 6891 §6.1.2). */
+function readOption(message: Uint8Array, at: number, size: number, query: Query): WireError | null {
+  switch (readUint16(message, at)) {
+    case OPTION.TCP_KEEPALIVE:
+      query.keepalive = true;
+      return null;
+    case OPTION.PADDING:
+      query.padding = true;
+      return null;
+    case OPTION.COOKIE:
+      // RFC 7873 §5.2.2.
+      if (size !== 8 && (size < 16 || size > 40)) return new WireError('cookie', at);
+      if (query.cookieLength > 0) return null;
+      query.cookieAt = at + 4;
+      query.cookieLength = size;
+      return null;
+    default:
+      return null;
+  }
 }

@@ -5,6 +5,9 @@ import type { Query } from './question.ts';
 /** Octets of UDP payload that we take, and send at most (RFC 9715 §3.1 names 1232 for a path MTU of 1280). */
 export const UDP_PAYLOAD = 1232;
 
+/** Octets of the block that replies on TLS are filled up to (RFC 8467 §4.1). */
+export const PADDING_BLOCK = 468;
+
 /** What a client may hear of a reply in OPT (RFC 8914): a code, or NO_EDE. */
 export const NO_EDE = -1;
 
@@ -116,7 +119,7 @@ export class ReplyWriter {
    */
   finish(rcode: number, ede: number, text: Uint8Array | null, room: number, second: number = NO_EDE): number {
     const query = this.#query;
-    const optSize = query.edns ? (this.keepalive > 0 && query.keepalive ? 17 : 11) : 0;
+    const optSize = query.edns ? 11 + this.#optionsSize() : 0;
     let flags = this.#flags;
     if (this.#over || this.at + optSize > this.#limit) {
       flags = (flags | FLAG.TC) & ~FLAG.AD;
@@ -159,13 +162,44 @@ export class ReplyWriter {
       writeUint16(out, this.at + 4, this.keepalive);
       this.at += 6;
     }
+    if (this.cookie !== null && query.cookieLength > 0) {
+      writeUint16(out, this.at, OPTION.COOKIE);
+      writeUint16(out, this.at + 2, this.cookie.length);
+      out.set(this.cookie, this.at + 4);
+      this.at += 4 + this.cookie.length;
+    }
     if (ede !== NO_EDE && this.at + 6 <= room) this.#ede(ede, text, room);
     if (second !== NO_EDE && this.at + 6 <= room) this.#ede(second, null, room);
+    if (this.padding > 0 && query.padding) this.#pad(Math.min(room, this.#limit));
     writeUint16(out, start + 9, this.at - start - 11);
+  }
+
+  /** The last option: octets of zero up to the next multiple of the block (RFC 8467 §4.1), where they fit. */
+  #pad(room: number): void {
+    const behind = this.at + 4;
+    const end = Math.ceil(behind / this.padding) * this.padding;
+    if (end > room) return;
+    writeUint16(this.out, this.at, OPTION.PADDING);
+    writeUint16(this.out, this.at + 2, end - behind);
+    this.out.fill(0, behind, end);
+    this.at = end;
   }
 
   /** TIMEOUT of edns-tcp-keepalive in units of 100 ms, 0 for none (RFC 7828 §3.1: never on UDP). */
   keepalive = 0;
+  /** Octets of the block that a reply is filled up to for a query that was padded, 0 for none (RFC 7830 §3: on TLS alone). */
+  padding = 0;
+  /** Client and server cookie for a query that brought one (RFC 7873 §5.2), or null for none. Not copied. */
+  cookie: Uint8Array | null = null;
+
+  /** Octets of the options that are written whatever room is left. */
+  #optionsSize(): number {
+    const { keepalive, cookieLength } = this.#query;
+    return (
+      (this.keepalive > 0 && keepalive ? 6 : 0) +
+      (this.cookie !== null && cookieLength > 0 ? 4 + this.cookie.length : 0)
+    );
+  }
 
   #ede(ede: number, text: Uint8Array | null, room: number): void {
     const out = this.out;

@@ -3,6 +3,7 @@ import { compile } from '../../src/policy/compile.ts';
 import { closestAncestor, Decision, decide, GROUND, VERDICT } from '../../src/policy/decide.ts';
 import { explainRule } from '../../src/policy/explain.ts';
 import {
+  DEFAULT_TERMS,
   type DestinationInput,
   type EntryInput,
   FOREVER,
@@ -116,6 +117,7 @@ export function identity(name: string, some: Partial<IdentityInput> = {}): Ident
     search: [],
     addresses: [{ prefix: prefix(range), text: range, at: at(1) }],
     certificates: [],
+    terms: DEFAULT_TERMS,
     allow: [],
     stages: [],
     exceptions: [],

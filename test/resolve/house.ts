@@ -1,14 +1,15 @@
 import { loadPolicyOnly } from '../../src/config/load.ts';
+import { LeaseTable } from '../../src/policy/lease.ts';
 import { renewable } from '../../src/policy/renewable.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import type { AnswerStore, Entry } from '../../src/resolve/answer.ts';
+import { Cookies } from '../../src/resolve/cookies.ts';
 import type { Credential } from '../../src/resolve/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
 import { groupRouter, type InForce } from '../../src/resolve/in-force.ts';
 import {
   ANSWER_IT,
   type Client,
-  type Finding,
   type ForwardListener,
   LATER,
   type Outcome,
@@ -61,10 +62,13 @@ export class House {
   now = 1_000_000;
   epoch = Date.UTC(2026, 10, 20) / 1000;
   readonly asked: Asked[] = [];
-  readonly findings: (Omit<Finding, 'name'> & { name: string })[] = [];
+  /** `other` and `unproven` stand only where they say something. */
+  readonly findings: Record<string, unknown>[] = [];
   readonly bugs: unknown[] = [];
   readonly exits: string[] = [];
   readonly store = new Map<string, Entry>();
+  readonly leases = new LeaseTable();
+  readonly cookies = new Cookies(Buffer.alloc(16, 7));
   readonly resolver: Resolver;
   readonly renewals: Renewals;
   identityAllowed = true;
@@ -91,6 +95,8 @@ export class House {
     this.resolver = new Resolver(
       {
         store,
+        leases: this.leases,
+        cookies: this.cookies,
         forwarder: { ask: (question, listener) => this.#ask(question, listener) },
         clock: { monotonic: () => this.now, epoch: () => this.epoch },
         limits: { identity: () => this.identityAllowed, unknown: () => this.unknownVerdict },
@@ -99,7 +105,13 @@ export class House {
             this.exits.push(EXITS[exit]!);
             this.onExit();
           },
-          finding: (finding) => this.findings.push({ ...finding, name: nameToText(finding.name) }),
+          finding: ({ other, unproven, name, ...told }) =>
+            this.findings.push({
+              ...told,
+              name: nameToText(name),
+              ...(other === null ? {} : { other }),
+              ...(unproven ? { unproven } : {}),
+            }),
           bug: (error) => {
             this.bugs.push(error);
             this.onBug();

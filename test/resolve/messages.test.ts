@@ -204,17 +204,11 @@ t.test('header flags that queries should not have are ignored, and do not come b
   }
 });
 
-t.test('unknown EDNS options are ignored and not echoed; a cookie and ECS too', async (t) => {
+t.test('unknown EDNS options are ignored and not echoed, ECS among them', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
   const option = (code: number, size: number) =>
     Buffer.concat([Buffer.from([code >> 8, code & 255, 0, size]), Buffer.alloc(size)]);
-  const options = Buffer.concat([
-    option(8, 8),
-    option(10, 8),
-    option(3, 0),
-    option(65_001, 20),
-    option(12, 100),
-  ]);
+  const options = Buffer.concat([option(8, 8), option(3, 0), option(65_001, 20), option(12, 100)]);
   const reply = await house.ask('www.example', 'A', { options }, { answer: ['www.example 60 A 192.0.2.1'] });
   t.same([reply.rcode, reply.options, reply.answer.length], [0, [], 1]);
 });

@@ -2,6 +2,7 @@
 export interface Who {
   /** 127.0.0.1 for the first, 127.0.0.2 for the second, and so on, unless given. */
   readonly from?: readonly string[];
+  readonly certificates?: readonly string[];
   /** Patterns, or what `rule` made. */
   readonly allow?: readonly string[];
   readonly exceptions?: readonly string[];
@@ -46,7 +47,10 @@ export function policy(identities: Readonly<Record<string, Who>>, rest: Rest = {
   Object.entries(identities).forEach(([name, who], index) => {
     const from = who.from ?? [`127.0.0.${index + 1}`];
     lines.push(`  - name: ${name}`, '    owner: team-a', '    review_by: 2027-03-31');
-    lines.push(`    from: { addresses: [${from.map((address) => `"${address}"`).join(', ')}] }`);
+    const quoted = (list: readonly string[]): string => list.map((text) => `"${text}"`).join(', ');
+    const certificates =
+      who.certificates === undefined ? '' : `, certificates: [${quoted(who.certificates)}]`;
+    lines.push(`    from: { addresses: [${quoted(from)}]${certificates} }`);
     lines.push('    allow:');
     const known = destinations.map(([destination]) => destination);
     for (const allowed of who.allow ?? []) {

@@ -29,6 +29,7 @@ const reached: Record<WireErrorCode, number> = {
   'question-count': 0,
   section: 0,
   opt: 0,
+  cookie: 0,
   trailing: 0,
   text: 0,
 };
