@@ -1,17 +1,19 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type ListenerCertificates, TLS_NAME } from './certificates.ts';
+import { SETTINGS, type Setting } from './loads.ts';
 import { APPROVED, WILDCARD_ZONE } from './names.ts';
 import { type Daemon, find, freePort, start } from './processes.ts';
-import { serving, TLS_NAME, type Upstream } from './upstreams.ts';
+import { serving, type Upstream } from './upstreams.ts';
 
 /** A server that takes part: how it is configured and started. */
 export interface Contestant {
   readonly name: string;
   /** What must be installed. */
   readonly program: string;
-  /** The transports that its upstreams may have. */
-  readonly upstreams: readonly ('plain' | 'dot')[];
+  /** What it can be set up for. */
+  readonly settings: readonly Setting[];
   /** Its configuration, the 1,000 approved names left out; for people. */
   shown(setup: Setup): string;
   /** Writes its files and returns the command that serves. */
@@ -22,13 +24,23 @@ export interface Contestant {
 export interface Setup {
   readonly folder: string;
   readonly port: number;
-  readonly upstream: Upstream;
+  readonly upstream: Pick<Upstream, 'port' | 'ca'>;
+  /** Where it listens with TLS, or null. */
+  readonly tls: TlsSetup | null;
+}
+
+export interface TlsSetup {
+  readonly port: number;
+  /** Where clients must show a certificate: namegate alone. */
+  readonly mutualPort: number;
+  readonly certificates: ListenerCertificates;
 }
 
 export interface Running {
   readonly contestant: Contestant;
   readonly daemon: Daemon;
   readonly port: number;
+  readonly tls: TlsSetup | null;
   readonly shown: string;
 }
 
@@ -36,18 +48,27 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** Octets of the socket buffers, where a server lets them be set. 200 questions fit the kernel's default too. */
 const BUFFER = 4 * 1024 * 1024;
 
-/** Starts it on the core, and waits until it answers. */
+/** Starts it on the core, with TLS listeners where there are certificates for them, and waits until it answers. */
 export async function launch(
   contestant: Contestant,
   folder: string,
   upstream: Upstream,
+  certificates: ListenerCertificates | null,
   core: number,
 ): Promise<Running> {
-  const setup = { folder: join(folder, contestant.name), port: await freePort(), upstream };
+  const port = await freePort();
+  const tls =
+    certificates === null ? null : { port: await freePort(), mutualPort: await freePort(), certificates };
+  const setup = { folder: join(folder, contestant.name), port, upstream, tls };
   mkdirSync(setup.folder, { recursive: true });
   const daemon = start(contestant.prepare(setup), { core, cwd: setup.folder });
-  await serving(contestant.name, daemon, setup.port);
-  return { contestant, daemon, port: setup.port, shown: contestant.shown(setup) };
+  try {
+    await serving(contestant.name, daemon, port);
+  } catch (error) {
+    await daemon.stop();
+    throw error;
+  }
+  return { contestant, daemon, port, tls, shown: contestant.shown(setup) };
 }
 
 /**
@@ -57,7 +78,7 @@ export async function launch(
 export const namegate: Contestant = {
   name: 'namegate',
   program: process.execPath,
-  upstreams: ['plain', 'dot'],
+  settings: SETTINGS,
   shown: (setup) => `${namegateConfig(setup)}# policy/bench.yaml\n${NAMEGATE_POLICY}`,
   prepare: (setup) => {
     const policy = join(setup.folder, 'policy');
@@ -74,19 +95,28 @@ export const namegate: Contestant = {
 };
 
 /** The shipped server file with `listen`, `upstreams` and the status port replaced. */
-export function namegateConfig({ port, upstream }: Omit<Setup, 'folder'>): string {
+export function namegateConfig({ port, upstream, tls }: Omit<Setup, 'folder'>): string {
   const server =
     upstream.ca === null
       ? `[udp://127.0.0.1:${upstream.port}]`
       : `[{ on: "tls://127.0.0.1:${upstream.port}", name: ${TLS_NAME}, ca: ${upstream.ca} }]`;
-  const ours = `listen: [udp://127.0.0.1:${port}, tcp://127.0.0.1:${port}]
-upstreams: { default: { servers: ${server} } }
+  const ours = `listen:
+  - udp://127.0.0.1:${port}
+  - tcp://127.0.0.1:${port}
+${tls === null ? '' : tlsListeners(tls)}upstreams: { default: { servers: ${server} } }
 `;
   const shipped = readFileSync(join(ROOT, 'config/namegate.yaml'), 'utf8');
   // Top-level keys with all that is indented below them.
   const rest = shipped.replace(/^(listen|upstreams|metrics):.*\n(?:[ \t]+.*\n|\n(?=[ \t]))*/gm, '');
   const kept = rest.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('#'));
   return `${ours}${kept.join('\n')}\n`;
+}
+
+function tlsListeners({ port, mutualPort, certificates: { server, clientCa } }: TlsSetup): string {
+  const pair = `certificate: ${server.certificate}, key: ${server.key}`;
+  return `  - { on: "tls://127.0.0.1:${port}", ${pair}, clients: none }
+  - { on: "tls://127.0.0.1:${mutualPort}", ${pair}, clients: required, client_ca: ${clientCa} }
+`;
 }
 
 const NAMEGATE_POLICY = `destinations:
@@ -110,7 +140,7 @@ identities:
 export const unbound: Contestant = {
   name: 'unbound',
   program: 'unbound',
-  upstreams: ['plain', 'dot'],
+  settings: SETTINGS,
   shown: (setup) => unboundConfig(setup, APPROVED.slice(0, 1)),
   prepare: (setup) => {
     const config = join(setup.folder, 'unbound.conf');
@@ -119,11 +149,12 @@ export const unbound: Contestant = {
   },
 };
 
-export function unboundConfig({ folder, port, upstream }: Setup, approved: readonly string[]): string {
-  const tls = upstream.ca === null ? '' : `#${TLS_NAME}`;
+export function unboundConfig(setup: Setup, approved: readonly string[]): string {
+  const { folder, port, upstream, tls } = setup;
+  const name = upstream.ca === null ? '' : `#${TLS_NAME}`;
   return `server:
   interface: 127.0.0.1@${port}
-  directory: "${folder}"
+${tls === null ? '' : unboundTls(tls)}  directory: "${folder}"
   chroot: ""
   username: ""
   pidfile: ""
@@ -149,8 +180,17 @@ remote-control:
   control-enable: no
 forward-zone:
   name: "."
-  forward-addr: 127.0.0.1@${upstream.port}${tls}
+  forward-addr: 127.0.0.1@${upstream.port}${name}
 ${upstream.ca === null ? '' : '  forward-tls-upstream: yes\n'}`;
+}
+
+function unboundTls({ port, certificates: { server } }: TlsSetup): string {
+  return `  interface: 127.0.0.1@${port}
+  tls-port: ${port}
+  tls-service-key: "${server.key}"
+  tls-service-pem: "${server.certificate}"
+  incoming-num-tcp: 100
+`;
 }
 
 /**
@@ -160,7 +200,7 @@ ${upstream.ca === null ? '' : '  forward-tls-upstream: yes\n'}`;
 export const dnsdist: Contestant = {
   name: 'dnsdist',
   program: 'dnsdist',
-  upstreams: ['plain', 'dot'],
+  settings: SETTINGS,
   shown: (setup) => dnsdistConfig(setup, APPROVED.slice(0, 1)),
   prepare: (setup) => {
     const config = join(setup.folder, 'dnsdist.conf');
@@ -170,21 +210,21 @@ export const dnsdist: Contestant = {
 };
 
 export function dnsdistConfig(
-  { port, upstream }: Omit<Setup, 'folder'>,
+  { port, upstream, tls }: Omit<Setup, 'folder'>,
   approved: readonly string[],
 ): string {
-  const tls =
+  const secured =
     upstream.ca === null
       ? ''
       : `, tls="openssl", subjectName="${TLS_NAME}", caStore="${upstream.ca}", validateCertificates=true`;
   return `setLocal("127.0.0.1:${port}")
-setACL({"127.0.0.0/8"})
+${tls === null ? '' : dnsdistTls(tls)}setACL({"127.0.0.0/8"})
 setSecurityPollSuffix("")
 setUDPSocketBufferSizes(${BUFFER}, ${BUFFER})
 setMaxUDPOutstanding(65535)
 setMaxTCPClientThreads(1)
 setRingBuffersSize(1)
-newServer({address="127.0.0.1:${upstream.port}", sockets=1${tls}})
+newServer({address="127.0.0.1:${upstream.port}", sockets=1${secured}})
 getPool(""):setCache(newPacketCache(100000, {maxTTL=86400}))
 approved = newDNSNameSet()
 for _, name in ipairs({${approved.map((name) => `"${name}."`).join(',')}}) do
@@ -196,11 +236,16 @@ addAction(NotRule(OrRule({QNameSetRule(approved), SuffixMatchNodeRule(wildcard)}
 `;
 }
 
+function dnsdistTls({ port, certificates: { server } }: TlsSetup): string {
+  return `addTLSLocal("127.0.0.1:${port}", "${server.certificate}", "${server.key}", { provider="openssl" })
+`;
+}
+
 /** dnsmasq: `address=/#/` is NXDOMAIN for all but the names (with what is under them) that `server=` forwards. */
 export const dnsmasq: Contestant = {
   name: 'dnsmasq',
   program: 'dnsmasq',
-  upstreams: ['plain'],
+  settings: ['plain'],
   shown: (setup) => dnsmasqConfig(setup, APPROVED.slice(0, 1)),
   prepare: (setup) => {
     const config = join(setup.folder, 'dnsmasq.conf');

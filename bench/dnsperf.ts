@@ -3,7 +3,7 @@ import { run } from './processes.ts';
 /** What dnsperf is told. */
 export interface Burst {
   readonly port: number;
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'dot';
   /** Path of a file with a question a line. */
   readonly questions: string;
   /** Seconds that it lasts at most. */

@@ -6,6 +6,14 @@ export function quantile(ascending: ArrayLike<number>, q: number): number {
   return ascending[Math.min(ascending.length - 1, Math.floor(q * ascending.length))]!;
 }
 
+/** The middle of some values; NaN of none. */
+export function median(values: readonly number[]): number {
+  return quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+}
+
 /** A figure that was measured several times. */
 export interface Spread {
   readonly mean: number;

@@ -7,25 +7,40 @@ export interface Load {
   readonly name: LoadName;
   /** What it shows, for people. */
   readonly about: string;
-  readonly transport: 'udp' | 'tcp';
-  /** Which upstream stands behind the servers: `plain` is NSD over UDP, `dot` another over TLS. */
-  readonly upstream: 'plain' | 'dot';
+  readonly transport: 'udp' | 'tcp' | 'dot';
+  readonly setting: Setting;
   /** Every question is new in each measurement. */
   readonly unique: boolean;
   /** How far namegate may be from the best peer: CPU a query, or the median where one question is in flight. */
   readonly target: Target | null;
 }
 
+/**
+ * How the servers are set up: `plain` over UDP and TCP, `dot` with TLS listeners besides, NSD behind both; `dot-upstream`
+ * with another upstream, over TLS.
+ */
+export const SETTINGS = ['plain', 'dot', 'dot-upstream'] as const;
+export type Setting = (typeof SETTINGS)[number];
+
 export interface Target {
   readonly figure: 'cpu' | 'p50';
   /** Compared with the cheapest peer, or with this one. */
-  readonly against: 'best' | 'unbound';
+  readonly against: 'best' | 'unbound' | 'dnsdist';
   /** Ratios: what must be reached, and what is wanted. */
   readonly most: number;
   readonly goal: number;
 }
 
-export const LOAD_NAMES = ['mixed', 'denied', 'misses', 'one', 'tcp', 'dot'] as const;
+export const LOAD_NAMES = [
+  'mixed',
+  'denied',
+  'misses',
+  'one',
+  'tcp',
+  'dot',
+  'handshake',
+  'dot-upstream',
+] as const;
 export type LoadName = (typeof LOAD_NAMES)[number];
 
 export const LOADS: readonly Load[] = [
@@ -33,7 +48,7 @@ export const LOADS: readonly Load[] = [
     name: 'mixed',
     about: '80 % cached approved names, 20 % random denied ones',
     transport: 'udp',
-    upstream: 'plain',
+    setting: 'plain',
     unique: false,
     target: { figure: 'cpu', against: 'best', most: 0.85, goal: 0.7 },
   },
@@ -41,7 +56,7 @@ export const LOADS: readonly Load[] = [
     name: 'denied',
     about: 'random denied names alone',
     transport: 'udp',
-    upstream: 'plain',
+    setting: 'plain',
     unique: false,
     target: { figure: 'cpu', against: 'best', most: 0.85, goal: 0.7 },
   },
@@ -49,7 +64,7 @@ export const LOADS: readonly Load[] = [
     name: 'misses',
     about: 'names under an approved wildcard that nobody asked for before; NSD answers',
     transport: 'udp',
-    upstream: 'plain',
+    setting: 'plain',
     unique: true,
     target: { figure: 'cpu', against: 'best', most: 1.5, goal: 1 },
   },
@@ -57,7 +72,7 @@ export const LOADS: readonly Load[] = [
     name: 'one',
     about: 'one cached question in flight',
     transport: 'udp',
-    upstream: 'plain',
+    setting: 'plain',
     unique: false,
     target: { figure: 'p50', against: 'unbound', most: 1.3, goal: 1 },
   },
@@ -65,15 +80,32 @@ export const LOADS: readonly Load[] = [
     name: 'tcp',
     about: 'as mixed, over eight TCP connections',
     transport: 'tcp',
-    upstream: 'plain',
+    setting: 'plain',
     unique: false,
     target: null,
   },
   {
     name: 'dot',
+    about: 'as mixed, over eight TLS connections',
+    transport: 'dot',
+    setting: 'dot',
+    unique: false,
+    target: { figure: 'cpu', against: 'best', most: 0.6, goal: 0.6 },
+  },
+  {
+    name: 'handshake',
+    about:
+      'a full TLS handshake and one question each; namegate asks for the client’s certificate, peers do not',
+    transport: 'dot',
+    setting: 'dot',
+    unique: false,
+    target: { figure: 'cpu', against: 'dnsdist', most: 2, goal: 2 },
+  },
+  {
+    name: 'dot-upstream',
     about: 'as misses, with the upstream over TLS',
     transport: 'udp',
-    upstream: 'dot',
+    setting: 'dot-upstream',
     unique: true,
     target: null,
   },
@@ -96,13 +128,14 @@ export function questions(load: Load, round: number, seconds: number): string[] 
   const dice = new Dice(0x6e67 + round);
   switch (load.name) {
     case 'misses':
-    case 'dot': {
+    case 'dot-upstream': {
       const count = Math.ceil(UNIQUE_A_SECOND * seconds);
       return Array.from({ length: count }, (_, i) => `u${round}x${i.toString(36)}.${WILDCARD_ZONE} A`);
     }
     case 'denied':
       return Array.from({ length: QUESTIONS }, () => `${deniedName(dice)} A`);
     case 'one':
+    case 'handshake':
       return [`${APPROVED[0]} A`];
     default:
       return Array.from({ length: QUESTIONS }, () =>

@@ -2,13 +2,22 @@
  * A client that keeps one question in flight: it sends, waits in the kernel for the answer, and notes how long that took.
  * Blocking calls, so that no event loop of ours is in the figures. A program of its own, since it blocks:
  *
- *     node bench/prober.ts PORT SECONDS NAME
+ *     node bench/prober.ts PORT SECONDS PACE NAME…
  *
- * prints {"latencies": […]} in milliseconds, ascending. Ends with an error when an answer takes a second.
+ * asks 127.0.0.1 for the names in turn, a question each PACE microseconds (0: as soon as the last is answered), and prints
+ * {"latencies": […], "gap": …}: milliseconds ascending, and the longest time between two answers in a row. Ends with an
+ * error when an answer takes a second.
  */
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
-import { nameFromText } from '../src/wire/name.ts';
+import { question } from './messages.ts';
+
+export interface Probed {
+  /** Milliseconds of each answer, ascending. */
+  readonly latencies: Float64Array;
+  /** Milliseconds. */
+  readonly gap: number;
+}
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
@@ -19,8 +28,7 @@ interface Library {
   func(prototype: string): (...args: unknown[]) => unknown;
 }
 
-/** Asks 127.0.0.1 for `name` again and again. Returns the milliseconds of each answer, ascending. */
-export function probe(port: number, seconds: number, name: string): Float64Array {
+function probe(port: number, seconds: number, pace: number, names: readonly string[]): Probed {
   const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): Library };
   const lib = koffi.load(null);
   const socket = lib.func('int socket(int, int, int)');
@@ -28,6 +36,7 @@ export function probe(port: number, seconds: number, name: string): Float64Array
   const setsockopt = lib.func('int setsockopt(int, int, int, void *, uint32_t)');
   const send = lib.func('long send(int, void *, size_t, int)');
   const receive = lib.func('long recv(int, void *, size_t, int)');
+  const usleep = lib.func('int usleep(uint32_t)');
   const close = lib.func('int close(int)');
 
   const fd = Number(socket(AF_INET, SOCK_DGRAM, 0));
@@ -40,33 +49,36 @@ export function probe(port: number, seconds: number, name: string): Float64Array
   address.set([127, 0, 0, 1], 4);
   if (Number(connect(fd, address, 16)) < 0) throw new Error('connect failed');
 
-  const query = question(name);
+  const queries = names.map((name) => question(name));
   const reply = Buffer.alloc(4096);
   const found: number[] = [];
-  const end = performance.now() + seconds * 1000;
+  const started = performance.now();
+  const end = started + seconds * 1000;
+  let answered = started;
+  let gap = 0;
   for (let id = 0; ; id++) {
+    const due = started + (id * pace) / 1000;
+    const early = Math.floor((due - performance.now()) * 1000);
+    if (early > 0) usleep(early);
+    const query = queries[id % queries.length]!;
     query.writeUInt16BE(id & 0xffff);
     const sent = performance.now();
     if (sent >= end) break;
     send(fd, query, query.length, 0);
     const length = Number(receive(fd, reply, reply.length, 0));
     if (length < 12 || reply.readUInt16BE() !== (id & 0xffff)) throw new Error(`no answer to question ${id}`);
-    found.push(performance.now() - sent);
+    const now = performance.now();
+    found.push(now - sent);
+    if (id > 0) gap = Math.max(gap, now - answered);
+    answered = now;
   }
   close(fd);
-  return Float64Array.from(found).sort();
-}
-
-/** A question for an A record with RD and OPT, ID 0. */
-function question(name: string): Buffer {
-  const wire = nameFromText(name);
-  if (!(wire instanceof Uint8Array)) throw new Error(`${name} is not a name`);
-  const header = Buffer.from('000001000001000000000001', 'hex');
-  return Buffer.concat([header, wire, Buffer.from('0001000100002904d0000000000000', 'hex')]);
+  return { latencies: Float64Array.from(found).sort(), gap };
 }
 
 if (import.meta.main && isMainThread) {
-  const [port = '', seconds = '', name = ''] = process.argv.slice(2);
-  const latencies = probe(Number(port), Number(seconds), name);
-  process.stdout.write(JSON.stringify({ latencies: [...latencies].map((ms) => Number(ms.toFixed(5))) }));
+  const [port = '', seconds = '', pace = '', ...names] = process.argv.slice(2);
+  const { latencies, gap } = probe(Number(port), Number(seconds), Number(pace), names);
+  const told = [...latencies].map((ms) => Number(ms.toFixed(5)));
+  process.stdout.write(JSON.stringify({ latencies: told, gap: Number(gap.toFixed(5)) }));
 }

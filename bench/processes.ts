@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -137,7 +138,7 @@ export async function until(
   const deadline = performance.now() + milliseconds;
   while (!(await what())) {
     if (performance.now() > deadline) throw new Error(why());
-    await sleep(20);
+    await sleep(10);
   }
 }
 
@@ -147,25 +148,27 @@ export function sleep(milliseconds: number): Promise<void> {
 
 const LOOPBACK = '127.0.0.1';
 
+/** Below the ports that the kernel gives out, so that nobody is given one before its server has it. */
+const FIRST_PORT = 20_000;
+const PORTS = 10_000;
+
 /** A port of 127.0.0.1 that is free for UDP and TCP alike, at this moment. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
+    const port = FIRST_PORT + randomInt(PORTS);
     const server = createServer();
-    const port = await new Promise<number>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, LOOPBACK, () => {
-        const address = server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
+    const overTcp = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, LOOPBACK, () => resolve(true));
     });
     const socket = createSocket('udp4');
-    const free = await new Promise<boolean>((resolve) => {
+    const overUdp = await new Promise<boolean>((resolve) => {
       socket.once('error', () => resolve(false));
       socket.bind(port, LOOPBACK, () => resolve(true));
     });
     await new Promise<void>((resolve) => socket.close(resolve));
-    await new Promise((resolve) => server.close(resolve));
-    if (free) return port;
+    if (overTcp) await new Promise((resolve) => server.close(resolve));
+    if (overTcp && overUdp) return port;
   }
   throw new Error('no port is free for UDP and TCP');
 }

@@ -27,12 +27,13 @@ export function reportLoad(load: Load, measurements: readonly Measurement[]): st
   servers.sort((a, b) => Number(b === OURS) - Number(a === OURS) || a.localeCompare(b));
   const of = (server: string): Measurement[] => measurements.filter((one) => one.server === server);
   const rows = servers.map((server) => row(server, of(server)));
+  const unit = load.name === 'handshake' ? 'handshake' : 'query';
   const head = [
     'server',
-    'CPU µs a query',
+    `CPU µs a ${unit}`,
     'user',
     'system',
-    'queries/s',
+    unit === 'query' ? 'queries/s' : 'handshakes/s',
     'p50 ms',
     'p99 ms',
     'lost',
@@ -40,7 +41,7 @@ export function reportLoad(load: Load, measurements: readonly Measurement[]): st
   ];
   const peers = servers.filter((server) => server !== OURS);
   const lines = [
-    ...compare('CPU a query', 'cpu', load, of(OURS), peers.map(of), cpu),
+    ...compare(`CPU a ${unit}`, 'cpu', load, of(OURS), peers.map(of), cpu),
     ...compare('median latency', 'p50', load, of(OURS), peers.map(of), ({ p50 }) => p50),
   ];
   return `\n${load.name}: ${load.about}\n${table([head, ...rows])}${lines.map((line) => `  ${line}\n`).join('')}`;

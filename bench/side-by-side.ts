@@ -5,18 +5,28 @@
  *
  *     npm run bench -- [--rounds N] [--seconds S] [--only LOAD]… [--json FILE]
  *
- * Traffic stays on loopback. It ends by itself, within six minutes where nothing else is asked for.
+ * Traffic stays on loopback. Where nothing else is asked for it takes some eight minutes, and ends by itself within twelve.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { listenerCertificates } from './certificates.ts';
 import { CONTESTANTS, type Contestant, launch, namegate, type Running } from './contestants.ts';
 import { cpuBetween, cpuOf } from './cpu.ts';
 import { burst } from './dnsperf.ts';
 import { quantile } from './figures.ts';
-import { LOAD_NAMES, LOADS, type Load, type LoadName, writeApproved, writeQuestions } from './loads.ts';
+import {
+  LOAD_NAMES,
+  LOADS,
+  type Load,
+  type LoadName,
+  SETTINGS,
+  type Setting,
+  writeApproved,
+  writeQuestions,
+} from './loads.ts';
 import { APPROVED } from './names.ts';
 import { find, run } from './processes.ts';
 import { type Measurement, reportLoad } from './report.ts';
@@ -35,7 +45,7 @@ export interface Settings {
 const SERVER_CORE = 0;
 const OTHER_CORE = 1;
 /** Milliseconds after which no further round begins. */
-const PATIENCE = 330_000;
+const PATIENCE = 660_000;
 /** Seconds of load before the first measurement of each kind: code gets compiled, caches fill. */
 const WARM_SECONDS = 1;
 
@@ -51,9 +61,9 @@ async function main(settings: Settings): Promise<void> {
   );
   print(`${process.version}; load average ${loadavg()[0]!.toFixed(1)} at the start\n`);
   try {
-    for (const kind of ['plain', 'dot'] as const) {
-      const loads = settings.loads.filter(({ upstream }) => upstream === kind);
-      if (loads.length > 0) await compete(kind, loads, settings, folder, started, found);
+    for (const setting of SETTINGS) {
+      const loads = settings.loads.filter((load) => load.setting === setting);
+      if (loads.length > 0) await compete(setting, loads, settings, folder, started, found);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -63,25 +73,32 @@ async function main(settings: Settings): Promise<void> {
   }
 }
 
-/** All loads over one kind of upstream. */
+/** All loads of one setting. */
 async function compete(
-  kind: Load['upstream'],
+  setting: Setting,
   loads: readonly Load[],
   settings: Settings,
   folder: string,
   started: number,
   found: Measurement[],
 ): Promise<void> {
-  const present = CONTESTANTS.filter((contestant) => takesPart(contestant, kind));
-  const at = mkdtempSync(join(folder, `${kind}-`));
+  const present = CONTESTANTS.filter((contestant) => takesPart(contestant, setting));
+  const at = mkdtempSync(join(folder, `${setting}-`));
   const cores =
     availableParallelism() > 1 ? { server: SERVER_CORE, other: OTHER_CORE } : { server: 0, other: 0 };
   const upstream: Upstream =
-    kind === 'plain' ? await startNsd(at, cores.other) : await startTlsUpstream(at, cores.other);
+    setting === 'dot-upstream' ? await startTlsUpstream(at, cores.other) : await startNsd(at, cores.other);
   const running: Running[] = [];
   try {
-    for (const contestant of present) running.push(await launch(contestant, at, upstream, cores.server));
-    if (kind === 'plain') for (const { contestant, shown } of running) showConfig(contestant, shown);
+    const certificates = setting === 'dot' ? await listenerCertificates(at) : null;
+    for (const contestant of present) {
+      try {
+        running.push(await launch(contestant, at, upstream, certificates, cores.server));
+      } catch (error) {
+        print(`\n${contestant.name} does not start for ${setting} and takes no part: ${firstLines(error)}\n`);
+      }
+    }
+    for (const { contestant, shown } of running) showConfig(contestant, setting, shown);
     const measure = new Measure(at, cores.other, settings.seconds);
     for (const load of loads) for (const one of running) await measure.warm(load, one);
     for (let round = 1; round <= settings.rounds; round++) {
@@ -110,19 +127,25 @@ async function compete(
   }
 }
 
-function takesPart({ name, program, upstreams }: Contestant, kind: Load['upstream']): boolean {
-  if (!upstreams.includes(kind)) {
-    print(`${name} has no upstreams over TLS and takes no part there\n`);
+function takesPart({ name, program, settings }: Contestant, setting: Setting): boolean {
+  if (!settings.includes(setting)) {
+    print(
+      `\n${name} has no ${setting === 'dot' ? 'listeners' : 'upstreams'} over TLS and takes no part there\n`,
+    );
     return false;
   }
   if (name === namegate.name || find(program) !== null) return true;
-  print(`${name} is not installed and takes no part\n`);
+  print(`\n${name} is not installed and takes no part\n`);
   return false;
 }
 
-function showConfig({ name }: Contestant, shown: string): void {
+function firstLines(error: unknown): string {
+  return String(error).split('\n').slice(0, 3).join('\n  ');
+}
+
+function showConfig({ name }: Contestant, setting: Setting, shown: string): void {
   const lines = shown.split('\n').filter((line) => line !== '');
-  print(`\n${name} (one of ${APPROVED.length.toLocaleString('en')} approved names is shown)\n`);
+  print(`\n${name}, ${setting} (one of ${APPROVED.length.toLocaleString('en')} approved names is shown)\n`);
   print(`${lines.map((line) => `  | ${line}`).join('\n')}\n`);
 }
 
@@ -173,21 +196,38 @@ class Measure {
     await burst({ port, transport: 'udp', edns: true, core: this.#core, ...questions }, this.#answers);
   }
 
-  async #ask(load: Load, { port }: Running, round: number, seconds: number): ReturnType<typeof burst> {
-    if (load.name === 'one') return await this.#askOne(port, seconds);
+  async #ask(load: Load, running: Running, round: number, seconds: number): ReturnType<typeof burst> {
+    if (load.name === 'one') return await this.#askOne(running.port, seconds);
+    if (load.name === 'handshake') return await this.#shakeHands(running, seconds);
     const questions = writeQuestions(this.#folder, load, round, seconds);
     const { transport, unique } = load;
+    const port = transport === 'dot' ? running.tls!.port : running.port;
     const options = { port, transport, questions, seconds, once: unique, edns: true, core: this.#core };
     return await burst(options, this.#answers);
   }
 
   async #askOne(port: number, seconds: number): ReturnType<typeof burst> {
-    const prober = fileURLToPath(new URL('./prober.ts', import.meta.url));
-    const command = [process.execPath, prober, String(port), String(seconds), APPROVED[0]!];
+    return await this.#probe('prober.ts', [String(port), String(seconds), '0', APPROVED[0]!], seconds);
+  }
+
+  /** namegate must see the client's certificate; peers answer without one. */
+  async #shakeHands({ contestant, tls }: Running, seconds: number): ReturnType<typeof burst> {
+    const { port, mutualPort, certificates } = tls!;
+    const { certificate, key } = certificates.client;
+    const at = contestant.name === namegate.name ? mutualPort : port;
+    return await this.#probe(
+      'handshaker.ts',
+      [String(at), String(seconds), certificate, key, APPROVED[0]!],
+      seconds,
+    );
+  }
+
+  /** Runs one of our clients, which tells the latencies of its answers. */
+  async #probe(program: string, args: readonly string[], seconds: number): ReturnType<typeof burst> {
+    const path = fileURLToPath(new URL(`./${program}`, import.meta.url));
     const patience = (seconds + 10) * 1000;
-    const { latencies } = JSON.parse(await run(command, { core: this.#core, patience })) as {
-      latencies: number[];
-    };
+    const text = await run([process.execPath, path, ...args], { core: this.#core, patience });
+    const { latencies } = JSON.parse(text) as { latencies: number[] };
     const completed = latencies.length;
     const answered = { completed, lost: 0, codes: { NOERROR: completed } };
     return { ...answered, qps: completed / seconds, latencies: Float64Array.from(latencies) };

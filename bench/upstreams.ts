@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { serverCertificate } from './certificates.ts';
 import { APPROVED_ZONE, approvedZone, WILDCARD_ZONE, wildcardZone } from './names.ts';
-import { answers, type Daemon, find, freePort, run, start, until } from './processes.ts';
+import { answers, type Daemon, find, freePort, start, until } from './processes.ts';
 
 /** A server that the contestants ask. */
 export interface Upstream {
@@ -10,9 +11,6 @@ export interface Upstream {
   /** Path of the certificate that proves its name, where it serves TLS. */
   readonly ca: string | null;
 }
-
-/** What the certificate of the TLS upstream is for. */
-export const TLS_NAME = 'upstream.bench.example';
 
 /** NSD with both zones, unsigned. Its response rate limit would throttle a forwarder, so it is off. */
 export async function startNsd(folder: string, core: number): Promise<Upstream> {
@@ -54,7 +52,7 @@ zone:
 export async function startTlsUpstream(folder: string, core: number): Promise<Upstream> {
   const at = join(folder, 'tls-upstream');
   mkdirSync(at);
-  const { key, certificate } = await makeCertificate(at);
+  const { key, certificate } = await serverCertificate(at);
   const [port, plain] = [await freePort(), await freePort()];
   const config = join(at, 'unbound.conf');
   writeFileSync(config, tlsUpstreamConfig(at, port, plain, key, certificate));
@@ -93,18 +91,6 @@ export function tlsUpstreamConfig(
 remote-control:
   control-enable: no
 `;
-}
-
-/** A key and a certificate that vouches for itself, good for two days. */
-async function makeCertificate(folder: string): Promise<{ key: string; certificate: string }> {
-  const key = join(folder, 'server.key');
-  const certificate = join(folder, 'server.pem');
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  const subject = ['-subj', `/CN=${TLS_NAME}`, '-addext', `subjectAltName=DNS:${TLS_NAME}`];
-  await run(['openssl', 'req', '-x509', ...kind, ...subject, '-keyout', key, '-out', certificate], {
-    patience: 10_000,
-  });
-  return { key, certificate };
 }
 
 /** Waits until a daemon answers over UDP. Throws with what it printed where it ends or stays silent. */

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { Reloads } from './assembly/reloads.ts';
+import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
 import { isOurs, machineAddresses } from './config/ourselves.ts';
@@ -33,6 +35,7 @@ import { Upstreams } from './upstream/forwarder.ts';
 const DRAIN_MS = 4_000;
 const RENEWAL_TICK_MS = 200;
 const GIVE_BACK_MS = 1_000;
+const CRL_LOOK_MS = 60_000;
 /** A server cookie lives an hour, and the secret before the present one is kept. */
 const ROLL_COOKIES_MS = 12 * 3_600_000;
 
@@ -40,6 +43,8 @@ export interface ServerOptions {
   readonly serverFile: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** What made the trust of the first load. */
+  readonly trust: TrustBuilder;
   /** 32 random bits for hash tables, the same for every load. */
   readonly salt: number;
 }
@@ -47,6 +52,7 @@ export interface ServerOptions {
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
 export class Server {
   readonly readiness = new Readiness();
+  readonly #options: ServerOptions;
   readonly #log: Log;
   readonly #observer: StoryObserver;
   readonly #limits = new RateLimits(crypto.getRandomValues(new Uint32Array(2)));
@@ -61,14 +67,17 @@ export class Server {
   readonly #groupIds = new Map<string, number>();
   readonly #restart: RestartNeeds;
   readonly #reloads: Reloads;
+  readonly #crls: CrlWatch;
   #snapshot: Snapshot;
   #renewTimer: NodeJS.Timeout | null = null;
   #cookieTimer: NodeJS.Timeout | null = null;
+  #crlTimer: NodeJS.Timeout | null = null;
   #stopping: Promise<void> | null = null;
 
   /** `first` is the load that the server starts with: one without errors. */
-  constructor(options: ServerOptions, first: Loaded) {
-    const { settings } = first;
+  constructor(options: ServerOptions, first: Loaded & Vetted) {
+    const { settings, trusts } = first;
+    this.#options = options;
     this.#log = options.log;
     this.#restart = new RestartNeeds(settings);
     this.#snapshot = first.snapshot;
@@ -77,6 +86,7 @@ export class Server {
     this.#upstreams = new Upstreams({
       groups: settings.upstreams,
       maxSockets: shares.upstreams,
+      native: this.#native,
       isOurs: (host, port) => isOurs(settings.listen, host, port, machineAddresses()),
       onEvent: (event) => this.#tellUpstream(event),
     });
@@ -96,6 +106,7 @@ export class Server {
     this.#renewals = new Renewals(this.#resolver.flights);
     this.#listeners = new Listeners({
       settings: settings.listen,
+      trusts,
       shares,
       answerer: this.#resolver,
       native: this.#native,
@@ -115,6 +126,8 @@ export class Server {
               this.#log.warn('listener-trouble', 'the status listener had trouble', { error }),
           });
     this.#putInForce(first, inForce);
+    this.#crls = new CrlWatch(options.log, this.readiness);
+    this.#crls.take(trusts, CLOCK.epoch());
   }
 
   /** Where it listens, as URLs; ports are the real ones once `start` is done. */
@@ -136,6 +149,8 @@ export class Server {
     this.#reloads.start();
     this.#renewTimer = setInterval(() => this.#renew(), RENEWAL_TICK_MS);
     this.#renewTimer.unref();
+    this.#crlTimer = setInterval(() => this.#crls.look(CLOCK.epoch()), CRL_LOOK_MS);
+    this.#crlTimer.unref();
     this.#cookieTimer = setInterval(() => this.#cookies.roll(randomBytes(16)), ROLL_COOKIES_MS);
     this.#cookieTimer.unref();
     this.#giveBackMemory();
@@ -151,7 +166,8 @@ export class Server {
     this.#reloads.ask(why);
   }
 
-  #take(result: LoadResult, why: string, ms: number): boolean {
+  #take(read: LoadResult, why: string, ms: number): boolean {
+    const result = this.#options.trust.vet(read, CLOCK.epoch());
     tellProblems(this.#log, result.problems);
     if (!isLoaded(result)) return this.#refuse(result.problems, why);
     for (const key of this.#restart.changed(result.settings)) {
@@ -160,6 +176,8 @@ export class Server {
     this.#upstreams.configure(result.settings.upstreams);
     const inForce = this.#inForce(result);
     this.#resolver.swap(inForce);
+    this.#listeners.trust(result.trusts);
+    this.#crls.take(result.trusts, CLOCK.epoch());
     this.#putInForce(result, inForce);
     release(this.#snapshot);
     this.#giveBackMemory();
@@ -195,6 +213,7 @@ export class Server {
     this.readiness.raise('stopping', 'the server is stopping');
     if (this.#renewTimer !== null) clearInterval(this.#renewTimer);
     if (this.#cookieTimer !== null) clearInterval(this.#cookieTimer);
+    if (this.#crlTimer !== null) clearInterval(this.#crlTimer);
     await this.#reloads.close();
     await this.#listeners.close(DRAIN_MS);
     this.#upstreams.close();
@@ -205,7 +224,7 @@ export class Server {
     });
   }
 
-  #inForce({ settings, snapshot }: Loaded): InForce {
+  #inForce({ settings, snapshot, trusts }: Loaded & Vetted): InForce {
     const { upstreams, replies, cache, limits } = settings;
     return {
       snapshot,
@@ -214,6 +233,7 @@ export class Server {
       limits,
       keepalive: TCP_IDLE_MS / 100,
       groupOf: groupRouter(upstreams),
+      designations: [...trusts.values()].flatMap(({ designation }) => designation ?? []),
       groupIds: upstreams.map(({ name }) => this.#groupId(name)),
     };
   }

@@ -2,14 +2,18 @@ import type { SocketShares } from '../listen/descriptors.ts';
 import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from '../listen/listener.ts';
 import type { Native } from '../listen/native.ts';
 import { tcp } from '../listen/tcp.ts';
+import { type TlsListener, tls } from '../listen/tls.ts';
 import { batchedUdp } from '../listen/udp.ts';
 import { portableUdp } from '../listen/udp-portable.ts';
 import type { Log } from '../report/log.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../resolve/settings.ts';
+import { placesOf, type Trusts } from './trusts.ts';
 
 export interface ListenersOptions {
   readonly settings: readonly ListenSetting[];
+  /** Of the TLS listeners; needed where there is one. */
+  readonly trusts?: Trusts;
   readonly shares: SocketShares;
   readonly answerer: Answerer;
   readonly native: Native | string;
@@ -20,12 +24,14 @@ export interface ListenersOptions {
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #udp: UdpFactory;
+  readonly #tls = new Map<string, TlsListener>();
   readonly #all: readonly Listener[];
 
   constructor(options: ListenersOptions) {
     this.#options = options;
     this.#udp = this.#chooseUdp();
-    this.#all = options.settings.map((setting) => this.#listener(setting));
+    const places = placesOf(options.settings);
+    this.#all = options.settings.map((setting, index) => this.#listener(setting, places[index]!));
   }
 
   /** As URLs, in the order of the server file; ports are the real ones once `start` is done. */
@@ -46,7 +52,7 @@ export class Listeners {
     await Promise.all(this.#all.map((listener) => listener.close(drainMs)));
   }
 
-  #listener(setting: ListenSetting): Listener {
+  #listener(setting: ListenSetting, place: string): Listener {
     const { protocol, host, port } = setting;
     const { answerer, shares } = this.#options;
     const notice = (told: ListenNotice): void => this.#tell(`${protocol}://${host}:${port}`, told);
@@ -54,8 +60,22 @@ export class Listeners {
     switch (setting.protocol) {
       case 'udp':
         return this.#udp({ ...options, spoofable: setting.spoofable });
-      default:
-        return tcp({ ...options, clients: shares.clients });
+      case 'tcp':
+        return tcp({ ...options, clients: shares.clients, proxyFrom: setting.proxyFrom });
+      case 'tls': {
+        const { material } = this.#options.trusts!.get(place)!;
+        const listener = tls({ ...options, clients: shares.clients, proxyFrom: setting.proxyFrom, material });
+        this.#tls.set(place, listener);
+        return listener;
+      }
+    }
+  }
+
+  /** Certificates, keys, CAs and CRLs of a reload: see `TlsListener.update`. The listeners themselves stay as they are. */
+  trust(trusts: Trusts): void {
+    for (const [place, listener] of this.#tls) {
+      const next = trusts.get(place);
+      if (next !== undefined) listener.update(next.material);
     }
   }
 

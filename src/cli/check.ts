@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { TrustBuilder } from '../assembly/trusts.ts';
 import { formatProblem } from '../config/excerpt.ts';
 import { type LoadResult, load, loadPolicyOnly } from '../config/load.ts';
 import { isError } from '../policy/problem.ts';
@@ -46,7 +47,8 @@ function check(
     path === undefined ? missingServerFile(config) : existsSync(path) ? null : `there is no ${path}`;
   if (missing !== null) return terminal.usage('check', missing);
   const options = { env: process.env, now: Date.now() / 1000, salt: 0 };
-  const result = path === undefined ? load(serverFile(config), options) : loadPolicyOnly(path, options);
+  const read = path === undefined ? load(serverFile(config), options) : loadPolicyOnly(path, options);
+  const result = new TrustBuilder().vet(read, options.now);
   if (json) terminal.print(JSON.stringify(report(result)));
   else terminal.print(text(terminal, result, options.now).join('\n'));
   return result.problems.some(isError) ? EXIT_PROBLEMS : EXIT_GOOD;

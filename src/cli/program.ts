@@ -5,6 +5,7 @@ import { explainVerb } from './explain.ts';
 import { queryVerb } from './query.ts';
 import { schemaVerb } from './schema.ts';
 import { serveVerb } from './serve.ts';
+import { stubVerb } from './stub.ts';
 import { EXIT_USAGE, processTerminal, type Terminal, version } from './terminal.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code; usage errors are 2. */
@@ -28,7 +29,7 @@ export function buildProgram(terminal: Terminal): Command {
     .exitOverride()
     .configureOutput(terminal.output)
     .addHelpText('after', EXAMPLES);
-  for (const verb of [serveVerb, checkVerb, explainVerb, queryVerb, schemaVerb, doctorVerb]) {
+  for (const verb of [serveVerb, checkVerb, explainVerb, queryVerb, schemaVerb, doctorVerb, stubVerb]) {
     const command = verb(terminal);
     program.addCommand(command.copyInheritedSettings(program));
     command.showHelpAfterError(`(namegate ${command.name()} --help has examples)`);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Command } from 'commander';
+import { TrustBuilder } from '../assembly/trusts.ts';
 import { isLoaded, type Loaded } from '../config/load.ts';
 import { loadInThread } from '../config/thread.ts';
 import { suggestName } from '../policy/suggest.ts';
@@ -44,14 +45,16 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
     loading.stop();
     return EXIT_GOOD;
   }
-  complainProblems(terminal, result.problems, result.sources);
-  if (!isLoaded(result)) {
+  const trust = new TrustBuilder();
+  const vetted = trust.vet(result, Date.now() / 1000);
+  complainProblems(terminal, vetted.problems, vetted.sources);
+  if (!isLoaded(vetted)) {
     terminal.complain(`namegate: not started: ${file} has problems`);
     return EXIT_PROBLEMS;
   }
   const took = Math.round(performance.now() - started);
-  const log = createLog(result.settings.log.level);
-  server = new Server({ serverFile: file, env: process.env, log, salt }, result);
+  const log = createLog(vetted.settings.log.level);
+  server = new Server({ serverFile: file, env: process.env, log, salt, trust }, vetted);
   try {
     await server.start();
   } catch (error) {
@@ -60,7 +63,7 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
     log.close();
     return EXIT_PROBLEMS;
   }
-  greet(terminal, server, result, took);
+  greet(terminal, server, vetted, took);
   await server.stop(await ended);
   log.close();
   return EXIT_GOOD;

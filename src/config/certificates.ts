@@ -3,8 +3,8 @@ import { type Fault, TextFault } from './problems.ts';
 import { quote } from './units.ts';
 
 /**
- * What a certificate must hold, in the one form that is compared: a SPIFFE ID (SPIFFE-ID §2), `dns:` and a name in
- * lower case without a final dot, or `sha256:` and 64 lower case digits (of the DER).
+ * What a certificate must hold, in the one form that is compared: a SPIFFE ID (SPIFFE-ID §2), whose last segment may be a
+ * star for any one; `dns:` and a name in lower case without a final dot; or `sha256:` and 64 lower case digits (of the DER).
  */
 export function parseCertificate(text: string): string | Fault {
   if (/^spiffe:/i.test(text)) return parseSpiffe(text);
@@ -37,7 +37,17 @@ function parseSpiffe(text: string): string | TextFault {
     );
   }
   let offset = start + 1;
-  for (const segment of path.slice(1).split('/')) {
+  const segments = path.slice(1).split('/');
+  for (const [index, segment] of segments.entries()) {
+    if (segment === '*' && index === segments.length - 1) break;
+    if (segment.includes('*')) {
+      return new TextFault(
+        'certificate-form',
+        offset + segment.indexOf('*'),
+        'a star stands for one whole segment, the last',
+        'write /* at the end, or the path as it is',
+      );
+    }
     if (!/^[A-Za-z0-9._-]+$/.test(segment) || segment === '.' || segment === '..') {
       const message = segment === '' ? 'a path has no empty segment' : `${quote(segment)} is no path segment`;
       return new TextFault(

@@ -7,7 +7,7 @@ export const CODES = {
   'file-kind': 'a folder, device or pipe where a file is wanted',
   'file-size': 'a file is larger than 64 MiB',
   'file-encoding': 'a file is not UTF-8',
-  'file-pem': 'a file of certificates holds none, or one that cannot be read',
+  'file-pem': 'a file of certificates or keys holds none, or one that cannot be read',
   'policy-empty': 'a policy folder holds no *.yaml',
 
   'yaml-syntax': 'the text is not YAML',
@@ -51,6 +51,8 @@ export const CODES = {
   'identifier-taken': 'an identity is called unknown',
 
   'listen-duplicate': 'a listener is listed twice',
+  'listen-key': 'a key of a listener that its scheme or its other keys have no use for',
+  'listen-tls': 'a tls:// listener without certificate, key, or what it verifies clients with',
   'upstream-self': 'an upstream is one of our own listeners',
   'upstream-name': 'a tls:// server has no good name, or another one has a name or ca',
   'group-zones': 'an upstream group has no zones, or default has',
@@ -58,12 +60,18 @@ export const CODES = {
 
   'allow-pattern': 'an allow or only entry is a bare pattern',
   'audit-until': 'mode: audit without audit_until',
+  'admin-form': 'an admin API without a way to be asked, or with keys that do not go together',
   'certificate-form': 'a text that names no certificate',
+  'claims-form': 'claims of tokens that name no issuer or no claim',
+  'claims-loose': "claims that anyone's job may have",
   'destination-empty': 'a destination holds no names',
   'limit-burst': 'burst without qps',
   'record-data': 'RDATA that its type does not have',
   'record-type': 'a type that is not written as a record',
   'stage-form': 'a stage has both allow and only, or neither',
+  'jwks-form': 'a file or URL that gives no JWKS',
+  'token-duplicate': 'two tokens have one name or one hash',
+  'token-form': 'a token that could do nothing, or a hash that is none',
   'term-unused': 'a key that changes nothing where it stands',
 
   'pattern-empty': 'an empty pattern',
@@ -103,7 +111,6 @@ export const CODES = {
   'review-passed': 'the review of an identity is overdue',
   'rule-ended': 'a rule has ended',
   'stage-duplicate': 'a stage is defined twice',
-  'stage-unreachable': 'nothing enters stages yet',
 } as const;
 
 export type ProblemCode = keyof typeof CODES;

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import {
   type Address,
+  isLoopback,
   isMapped,
   isMulticast,
   isUnspecified,
@@ -12,7 +13,7 @@ import { quote } from './units.ts';
 
 /** Forms of the URLs for JSON Schema; the functions below decide. */
 export const URL_FORM = {
-  listen: '^(udp|tcp)://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?$',
+  listen: '^(udp|tcp|tls)://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?$',
   server: '^(udp|tcp|tls)://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?(#.+)?$',
   metrics: '^http://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?$',
 } as const;
@@ -28,7 +29,7 @@ export interface Endpoint {
   readonly nameOffset: number;
 }
 
-/** `udp://` or `tcp://`, an address literal, and a port (53 unless written; 0 takes a free one). */
+/** `udp://`, `tcp://` (port 53) or `tls://` (port 853), an address literal, and perhaps a port (0 takes a free one). */
 export function parseListener(text: string): Endpoint | TextFault {
   const endpoint = parseEndpoint(text, LISTEN, 'udp://127.0.0.1:5300');
   if (endpoint instanceof TextFault) return endpoint;
@@ -54,12 +55,25 @@ export function parseMetrics(text: string): Endpoint | TextFault {
   return endpoint instanceof TextFault ? endpoint : (noName(endpoint) ?? endpoint);
 }
 
+/** `http://`, a loopback address, and a port (0 takes a free one). */
+export function parseAdmin(text: string): Endpoint | TextFault {
+  const endpoint = parseEndpoint(text, ADMIN, 'http://127.0.0.1:9154');
+  if (endpoint instanceof TextFault) return endpoint;
+  if (!isLoopback(endpoint.address)) {
+    const message = `${text} is not on loopback, and HTTP keeps no secret`;
+    return new TextFault('url-form', 7, message, 'write an address of 127.0.0.0/8, or [::1]');
+  }
+  return noName(endpoint) ?? endpoint;
+}
+
 const LISTEN = new Map([
   ['udp', 53],
   ['tcp', 53],
+  ['tls', 853],
 ]);
-const SERVER = new Map([...LISTEN, ['tls', 853]]);
+const SERVER = new Map(LISTEN);
 const METRICS = new Map([['http', 9153]]);
+const ADMIN = new Map([['http', 9154]]);
 
 function parseEndpoint(
   text: string,
@@ -130,9 +144,9 @@ function wrongScheme(
   if (schemes.has(scheme.toLowerCase())) {
     return new TextFault('url-form', 0, `${scheme}:// has capitals`, `write ${scheme.toLowerCase()}://`);
   }
-  if (schemes === LISTEN && (scheme === 'tls' || scheme === 'https' || scheme === 'quic')) {
+  if (schemes === LISTEN && (scheme === 'https' || scheme === 'h3' || scheme === 'quic')) {
     const message = `${scheme}:// listeners are not supported by this version`;
-    return new TextFault('url-unsupported', 0, message, 'listen on udp:// and tcp://');
+    return new TextFault('url-unsupported', 0, message, 'listen on udp://, tcp:// and tls://');
   }
   if (schemes === SERVER && (scheme === 'https' || scheme === 'h3' || scheme === 'quic')) {
     const message = `${scheme}:// servers are not supported`;

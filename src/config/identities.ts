@@ -1,6 +1,7 @@
 import type { EntryInput, IdentityInput, IdentityLimits, RuleInput, StageInput } from '../policy/input.ts';
 import { FOREVER } from '../policy/input.ts';
 import { parseCertificate } from './certificates.ts';
+import { readTerms } from './identity-terms.ts';
 import type { PolicyFile } from './policy-schema.ts';
 import {
   DEFAULT_GRANTS,
@@ -15,7 +16,7 @@ import {
 import type { Repaired } from './shape.ts';
 import { quote } from './units.ts';
 
-type WrittenIdentity = NonNullable<NonNullable<Repaired<PolicyFile>['identities']>[number]>;
+export type WrittenIdentity = NonNullable<NonNullable<Repaired<PolicyFile>['identities']>[number]>;
 type WrittenEntry = NonNullable<WrittenIdentity['allow']>[number];
 
 /** An identity as data. One without a good name keeps what it has, so that the rest of it is checked. */
@@ -36,6 +37,7 @@ export function readIdentity(written: WrittenIdentity, context: PolicyContext): 
     search: readSearch(written.search, context),
     addresses: readPrefixes(written.from?.addresses ?? [], context),
     certificates: readCertificates(written.from?.certificates ?? [], context),
+    terms: readTerms(written, context),
     allow: readEntries(written.allow, owner, context),
     stages: readStages(written.stages, owner, context),
     exceptions: readExceptions(written.exceptions, owner, context),

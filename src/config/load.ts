@@ -1,10 +1,12 @@
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { compile } from '../policy/compile.ts';
-import type { PolicyInput } from '../policy/input.ts';
+import type { IdentityInput, PolicyInput } from '../policy/input.ts';
 import { isError, type Position, type Problem } from '../policy/problem.ts';
 import { renewable } from '../policy/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Settings } from '../resolve/settings.ts';
+import { type DynamicException, withExceptions } from './exceptions.ts';
 import { FileReader, reportUnread } from './files.ts';
 import { Lists } from './lists.ts';
 import { machineAddresses } from './ourselves.ts';
@@ -32,6 +34,8 @@ export interface LoadResult {
   readonly files: readonly string[];
   /** sha256 over these paths and what each was: it changes if and only if one of them does. */
   readonly hash: string;
+  /** The same over `hash` and the exceptions that the load was made with. */
+  readonly content: string;
 }
 
 /** A load without errors, of a server file. */
@@ -51,6 +55,8 @@ export interface LoadOptions {
   readonly now: number;
   /** 32 random bits for the tree's hash. */
   readonly salt: number;
+  /** What the admin API excepts beside what stands in files. */
+  readonly exceptions?: readonly DynamicException[];
 }
 
 /**
@@ -147,7 +153,7 @@ class Loading {
     if (parts.length === 0) return;
     const input: PolicyInput = {
       destinations: parts.flatMap(({ destinations }) => destinations),
-      identities: parts.flatMap(({ identities }) => identities),
+      identities: this.#identities(parts),
       records: parts.flatMap(({ records }) => records),
       redirects: parts.flatMap(({ redirects }) => redirects),
     };
@@ -161,6 +167,11 @@ class Loading {
       const message = `there is no destination ${name}`;
       this.#problems.error('destination-unknown', at, message, 'write the name of a destination, or all');
     }
+  }
+
+  #identities(parts: readonly PolicyInput[]): readonly IdentityInput[] {
+    const written = parts.flatMap(({ identities }) => identities);
+    return withExceptions(written, this.#options.exceptions ?? [], this.#reader, this.#problems);
   }
 
   /** Renewing some names and not others would tell by its silence which ones a client asked for. */
@@ -228,6 +239,7 @@ class Loading {
 
   done(settings: Settings | null): LoadResult {
     const all = [...this.#problems.list, ...(this.#compiled?.problems ?? [])];
+    const files = this.#reader.hash();
     const good = !all.some(isError) && this.#compiled !== null;
     return {
       problems: capped(sortProblems(all)),
@@ -235,7 +247,8 @@ class Loading {
       snapshot: good ? this.#compiled!.snapshot : null,
       sources: this.#reader.sources,
       files: this.#reader.files,
-      hash: this.#reader.hash(),
+      hash: files,
+      content: hash('sha256', files + JSON.stringify(this.#options.exceptions ?? [])),
     };
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { identityTerms } from './identity-terms.ts';
 import { count, list, MOST, NAMES, prose, text, time } from './schema-parts.ts';
 import { FORM } from './units.ts';
 
@@ -119,16 +120,17 @@ const identity = z
         certificates: list(
           text(
             'a certificate',
-            'spiffe://…, dns:NAME or sha256:HEX (of the DER).',
+            'spiffe://… (/* at its end: any one segment), dns:NAME or sha256:HEX (of the DER).',
             null,
             'spiffe://ci.example/payments',
           ),
           'a list of certificates',
-          'What its certificate holds. Nothing reads certificates yet.',
+          'What its client certificate holds.',
         ).optional(),
       })
       .meta({ title: 'a map with addresses or certificates', description: 'How it is recognised.' })
       .optional(),
+    ...identityTerms,
     mode: z
       .enum(['enforce', 'audit'])
       .meta({
@@ -168,7 +170,7 @@ const identity = z
       )
       .meta({
         title: 'a map of stages',
-        description: 'In the order in which a job enters them. Nothing enters stages yet.',
+        description: 'In the order in which a lease enters them; it never goes back.',
       })
       .optional(),
     exceptions: list(

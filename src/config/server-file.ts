@@ -1,14 +1,16 @@
 import { resolve } from 'node:path';
-import type { ListenSetting, LogLevel, RenewSetting, Settings } from '../resolve/settings.ts';
-import { isLoopback } from './addresses.ts';
-import { type Endpoint, parseListener, parseMetrics } from './endpoint.ts';
+import type { LogLevel, RenewSetting, Settings } from '../resolve/settings.ts';
+import { readAdmin } from './admin.ts';
+import { parseMetrics } from './endpoint.ts';
+import { readListeners } from './listeners.ts';
 import { relativeTo } from './lists.ts';
 import type { Marks } from './marks.ts';
 import { TextFault } from './problems.ts';
+import { readSeconds } from './seconds.ts';
 import type { ServerContext } from './server-context.ts';
 import type { ServerFile } from './server-schema.ts';
 import type { Repaired } from './shape.ts';
-import { parseDuration, parseSize } from './units.ts';
+import { parseSize } from './units.ts';
 import { readUpstreams } from './upstreams.ts';
 
 type Written = Repaired<ServerFile>;
@@ -18,13 +20,12 @@ export function readServerFile(written: Written, context: ServerContext): Settin
   const { marks } = context;
   const listeners = readListeners(written.listen ?? [], context);
   return {
-    listen: listeners.map(
-      ({ scheme, host, port, address }): ListenSetting =>
-        scheme === 'tcp'
-          ? { protocol: 'tcp', host, port, proxyFrom: [] }
-          : { protocol: 'udp', host, port, spoofable: !isLoopback(address) },
+    listen: listeners.map(({ setting }) => setting),
+    upstreams: readUpstreams(
+      written.upstreams,
+      listeners.map(({ endpoint }) => endpoint),
+      context,
     ),
-    upstreams: readUpstreams(written.upstreams, listeners, context),
     policy: resolve(policyPath(written, marks)),
     cache: {
       size: readSize(written.cache, 'size', context) ?? 64 * 2 ** 20,
@@ -44,6 +45,8 @@ export function readServerFile(written: Written, context: ServerContext): Settin
     },
     renew: readRenew(written.renew),
     state: resolve(relativeTo(marks.file, readPath(written, 'state', context) ?? 'state')),
+    admin: readAdmin(written, context),
+    exceptions: { maxTtl: readSeconds(written.exceptions, 'max_ttl', 1, context) ?? 604_800 },
     metrics: readMetrics(written, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
   };
@@ -52,29 +55,6 @@ export function readServerFile(written: Written, context: ServerContext): Settin
 /** The policy's path as seen from where the server file was seen, or the server file's folder where none is written. */
 export function policyPath(written: Written, marks: Marks): string {
   return relativeTo(marks.file, written.policy ?? '');
-}
-
-function readListeners(
-  list: readonly (string | undefined)[],
-  { marks, problems }: ServerContext,
-): Endpoint[] {
-  const seen = new Map<string, number>();
-  return list.flatMap((text, index) => {
-    if (text === undefined) return [];
-    const endpoint = parseListener(text);
-    if (endpoint instanceof TextFault) {
-      problems.fault(endpoint, marks.inside(list, index, endpoint.offset));
-      return [];
-    }
-    const key = `${endpoint.scheme} ${endpoint.host} ${endpoint.port}`;
-    const first = seen.get(key);
-    if (first !== undefined && endpoint.port !== 0) {
-      const message = `${text} is listed twice; the first is in line ${marks.value(list, first).line}`;
-      problems.error('listen-duplicate', marks.value(list, index), message, 'remove one');
-    }
-    seen.set(key, index);
-    return [endpoint];
-  });
 }
 
 function readMetrics(written: Written, { marks, problems }: ServerContext): Settings['metrics'] {
@@ -114,34 +94,5 @@ function readSize(
   else if (size < 64 * 2 ** 10)
     problems.error('value-range', marks.value(holder, key), `${text} is too small`, 'write at least 64KiB');
   else return size;
-  return null;
-}
-
-/** Whole seconds of a duration, or null where none is written or it was refused. */
-function readSeconds<Key extends string>(
-  holder: { readonly [name in Key]?: string | undefined } | undefined,
-  key: Key,
-  least: number,
-  { marks, problems }: ServerContext,
-): number | null {
-  const text = holder?.[key];
-  if (holder === undefined || text === undefined) return null;
-  const duration = parseDuration(text);
-  if (duration instanceof TextFault) problems.fault(duration, marks.inside(holder, key, duration.offset));
-  else if (duration % 1000 !== 0)
-    problems.error(
-      'value-range',
-      marks.value(holder, key),
-      `${text} is not whole seconds`,
-      'write whole seconds',
-    );
-  else if (duration / 1000 < least)
-    problems.error(
-      'value-range',
-      marks.value(holder, key),
-      `${text} is too short`,
-      `write at least ${least}s`,
-    );
-  else return duration / 1000;
   return null;
 }

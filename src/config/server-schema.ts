@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { adminKeys } from './admin.ts';
 import { URL_FORM } from './endpoint.ts';
+import { listenEntry } from './listeners.ts';
 import { count, duration, list, MOST, NAMES, text } from './schema-parts.ts';
 import { FORM } from './units.ts';
 
@@ -56,16 +58,7 @@ const group = z
 
 export const serverSchema = z
   .strictObject({
-    listen: list(
-      text(
-        'a udp:// or tcp:// URL',
-        'udp:// or tcp://, an address, and a port (53 unless written).',
-        URL_FORM.listen,
-        'udp://127.0.0.1:5300',
-      ),
-      'a list of URLs',
-      'Where namegate listens.',
-    ).min(1),
+    listen: list(listenEntry, 'a list of URLs and maps', 'Where namegate listens.').min(1),
     upstreams: z
       .record(z.string(), group)
       .meta({
@@ -162,6 +155,7 @@ export const serverSchema = z
       null,
       'state/',
     ).optional(),
+    ...adminKeys,
     metrics: text(
       'a URL',
       'Where /health and /ready are answered; off unless written.',

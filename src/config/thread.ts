@@ -1,5 +1,7 @@
+import { constants, setPriority } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { largeBuffers } from '../policy/arrays.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
 import { freeze, type LoadOptions, type LoadResult, load } from './load.ts';
 
 /** A load that runs beside the query path. */
@@ -12,8 +14,22 @@ export interface Loading {
 
 interface Job {
   readonly serverFile: string;
-  readonly options: { readonly env: Record<string, string>; readonly now: number; readonly salt: number };
+  readonly options: LoadOptions & { readonly env: Record<string, string> };
+  /** Queries are being answered, and come first. */
+  readonly beside: boolean;
 }
+
+/** Whether this process has loaded before. */
+let loadedOnce = false;
+
+/** What is large in a snapshot crosses piece by piece, so that queries are answered between two of these. */
+type Large = Pick<Snapshot, 'tree' | 'nodeFlags' | 'postings' | 'rules'>;
+type Small = Omit<Snapshot, keyof Large>;
+
+/** What the thread says: the result without what is large in it, then that, a piece each time it is told to go on. */
+type Said =
+  | { readonly kind: 'result'; readonly result: LoadResult; readonly small: Small | null }
+  | { readonly kind: 'piece'; readonly piece: Partial<Large> };
 
 /**
  * Loads a server file in a thread of its own: reading and compiling a million names takes seconds, and queries are answered
@@ -22,28 +38,75 @@ interface Job {
 export function loadInThread(serverFile: string, options: LoadOptions): Loading {
   const env: Record<string, string> = {};
   for (const [key, value] of Object.entries(options.env)) if (value !== undefined) env[key] = value;
-  const job: Job = { serverFile, options: { env, now: options.now, salt: options.salt } };
+  const job: Job = { serverFile, options: { ...options, env }, beside: loadedOnce };
+  loadedOnce = true;
   const worker = new Worker(new URL(import.meta.url), {
     workerData: { namegateLoad: job },
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
   const result = new Promise<LoadResult>((resolve, reject) => {
-    worker.once('message', (loaded: LoadResult) => resolve({ ...loaded, settings: freeze(loaded.settings) }));
+    let loaded: LoadResult | null = null;
+    let small: Small | null = null;
+    let large: Partial<Large> = {};
+    worker.on('message', (said: Said) => {
+      if (said.kind === 'result') {
+        loaded = { ...said.result, settings: freeze(said.result.settings) };
+        small = said.small;
+      } else {
+        large = { ...large, ...said.piece };
+      }
+      // Memory that arrives may start a collection: what waits to be answered has its turn first, each time.
+      setImmediate(() => {
+        if (loaded === null) return;
+        if (small === null) resolve(loaded);
+        else if (isWhole(large)) resolve({ ...loaded, snapshot: { ...small, ...large } });
+        worker.postMessage('on');
+      });
+    });
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`the loading thread ended with ${code}`)));
   });
   return { result, stop: () => void worker.terminate() };
 }
 
+function isWhole(large: Partial<Large>): large is Large {
+  const { tree, nodeFlags, postings, rules } = large;
+  return tree !== undefined && nodeFlags !== undefined && postings !== undefined && rules !== undefined;
+}
+
 /** The thread's own side. */
-function work({ serverFile, options }: Job): void {
-  const result = load(serverFile, options);
+function work({ serverFile, options, beside }: Job): void {
+  const port = parentPort!;
+  if (beside) yieldToQueries();
+  const { snapshot, ...rest } = load(serverFile, options);
   // Only what problems point into is looked at again.
-  const wanted = new Set(result.problems.map(({ at }) => at.file));
-  const sources = new Map([...result.sources].filter(([file]) => wanted.has(file)));
-  const kept: LoadResult = { ...result, sources };
-  const { snapshot } = result;
-  parentPort!.postMessage(kept, snapshot === null ? [] : largeBuffers(snapshot));
+  const wanted = new Set(rest.problems.map(({ at }) => at.file));
+  const sources = new Map([...rest.sources].filter(([file]) => wanted.has(file)));
+  const say = (said: Said, buffers: ArrayBuffer[]): void => port.postMessage(said, buffers);
+  const { small, pieces } = snapshot === null ? { small: null, pieces: [] } : takenApart(snapshot);
+  port.on('message', () => {
+    const piece = pieces.shift();
+    if (piece === undefined) port.close();
+    else say({ kind: 'piece', piece }, largeBuffers(piece));
+  });
+  say({ kind: 'result', result: { ...rest, sources, snapshot: null }, small }, []);
+}
+
+/** On Linux a priority is a thread's own (setpriority(2)): this thread has the processor when the query path leaves it. */
+function yieldToQueries(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox may forbid it; the load then competes.
+  }
+}
+
+function takenApart({ tree, nodeFlags, postings, rules, ...small }: Snapshot): {
+  small: Small;
+  pieces: Partial<Large>[];
+} {
+  return { small, pieces: [{ tree }, { nodeFlags }, { postings }, { rules }] };
 }
 
 const job = (workerData as { namegateLoad?: Job } | null)?.namegateLoad;

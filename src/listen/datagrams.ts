@@ -1,4 +1,8 @@
-import { ADDRESS_SIZE, type Native } from './native.ts';
+import type { AddressWords } from './address.ts';
+import type { Native } from './native.ts';
+import { ADDRESS_SIZE } from './socket-address.ts';
+
+const IPPROTO_IPV6 = 41;
 
 /** Datagrams that one system call takes. */
 export const BATCH = 64;
@@ -110,6 +114,22 @@ export class DatagramBatch {
       controlLength / 4,
     );
     this.#set(i, length, nameLength, controlLength);
+  }
+
+  /** The address that slot `i` came to, from its control message on a wildcard socket; false without one. */
+  askedAt(i: number, out: AddressWords): boolean {
+    if (this.words[(i * HEADER_SIZE + CONTROL_LENGTH) / 4]! === 0) return false;
+    const { controls } = this;
+    const at = i * CONTROL_SIZE;
+    const six = controls.readInt32LE(at + 8) === IPPROTO_IPV6;
+    out.family = six ? 6 : 4;
+    // in6_pktinfo begins with the address; in_pktinfo has the interface and our own address in front of it.
+    const address = at + (six ? 16 : 24);
+    out.w0 = controls.readUInt32BE(address);
+    out.w1 = six ? controls.readUInt32BE(address + 4) : 0;
+    out.w2 = six ? controls.readUInt32BE(address + 8) : 0;
+    out.w3 = six ? controls.readUInt32BE(address + 12) : 0;
+    return true;
   }
 
   /** The way back to who sent slot `i`, as octets for `answerTo`. */

@@ -75,6 +75,24 @@ export type ListenNotice =
       readonly client: string;
       readonly count: number;
     }
+  /** A client's handshake failed; `reason` is OpenSSL's, Node's or the system's code. */
+  | {
+      readonly kind: 'handshake';
+      readonly client: string;
+      readonly reason: string;
+      readonly count: number;
+    }
+  /** A client's certificate was refused, or breaks `rule` so that its holder is unknown. */
+  | {
+      readonly kind: 'certificate';
+      readonly refused: boolean;
+      readonly client: string;
+      readonly rule: string;
+      readonly message: string;
+      readonly count: number;
+    }
+  /** A balancer's connection was ended: its PROXY header was missing or wrong. */
+  | { readonly kind: 'proxy'; readonly client: string; readonly count: number }
   /** At the listener's cap the connections that had been silent longest made room for new ones. */
   | { readonly kind: 'evicted'; readonly cap: 'total'; readonly count: number };
 

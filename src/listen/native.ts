@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { isIPv6 } from 'node:net';
+import { ADDRESS_SIZE, AF_INET, AF_INET6, socketAddress } from './socket-address.ts';
 
 /**
  * The C library's batched socket calls, and libuv's poll handles in Node's own event loop. Linux on 64 bits, little
@@ -12,8 +13,20 @@ export interface Native {
   receive(fd: number, headers: Buffer, count: number): number;
   /** Returns how many were sent, or -errno of the first. */
   send(fd: number, headers: Uint8Array, count: number): number;
-  /** Calls `wake` on each turn of the event loop on which the socket can be read. `wake` must not throw. */
+  /** struct sockaddr_in or sockaddr_in6 of a literal address, an IPv6 one perhaps with `%scope`. */
+  socketAddress(host: string, port: number): Buffer;
+  /**
+   * A non-blocking UDP socket on a port of the kernel's random choice, connected to the address: its descriptor, or the
+   * system's error code.
+   */
+  openConnected(address: Buffer): number | string;
+  close(fd: number): void;
+  /** The name of an error number: `ECONNREFUSED`. */
+  errorName(errno: number): string;
+  /** Calls `wake` on each turn of the event loop on which the descriptor can be read. `wake` must not throw. */
   poll(fd: number, wake: () => void): Poll;
+  /** Many sockets watched as one. Keeps no process alive. Throws where the system refuses it. */
+  watch(wake: () => void): Watch;
   address(buffer: Buffer): bigint;
   /** Stops this thread for so many microseconds, and for what the system's timer slack adds (50 by default). */
   pause(microseconds: number): void;
@@ -36,8 +49,15 @@ export interface Poll {
   close(): Promise<void>;
 }
 
-const AF_INET = 2;
-const AF_INET6 = 10;
+/** One epoll descriptor over sockets that come and go: adding one is one system call, and closing it takes it off. */
+export interface Watch {
+  /** Returns 0, or -errno. */
+  add(fd: number): number;
+  /** Fills in the descriptors that can be read or have failed, as many as fit; returns how many. */
+  ready(descriptors: Int32Array): number;
+  close(): Promise<void>;
+}
+
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -50,11 +70,14 @@ const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 const MSG_DONTWAIT = 0x40;
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+const EPOLLIN = 1;
+/** struct epoll_event is packed on x64 alone; its data stands last. */
+const EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
+const EVENTS = 64;
 const UV_POLL = 8;
 const UV_READABLE = 1;
-
-/** struct sockaddr_in6; sockaddr_in is shorter. */
-export const ADDRESS_SIZE = 28;
 
 type Call = ((...args: unknown[]) => unknown) & { async(...args: unknown[]): void };
 
@@ -84,6 +107,8 @@ class LinuxNative implements Native {
   readonly #koffi: Koffi;
   readonly #socket: Call;
   readonly #bind: Call;
+  readonly #connect: Call;
+  readonly #interfaceIndex: Call;
   readonly #getsockname: Call;
   readonly #setsockopt: Call;
   readonly #getsockopt: Call;
@@ -92,8 +117,9 @@ class LinuxNative implements Native {
   readonly #recvmmsg: Call;
   readonly #sendmmsg: Call;
   readonly #uv: { readonly size: number } & Readonly<
-    Record<'loop' | 'init' | 'start' | 'stop' | 'close', Call>
+    Record<'loop' | 'init' | 'start' | 'stop' | 'unref' | 'close', Call>
   >;
+  readonly #epoll: Readonly<Record<'create' | 'control' | 'wait', Call>>;
   readonly #trim: Call | null;
   readonly #pollCallback: unknown;
   readonly #closeCallback: unknown;
@@ -104,6 +130,8 @@ class LinuxNative implements Native {
     const func = (prototype: string): Call => lib.func(prototype);
     this.#socket = func('int socket(int, int, int)');
     this.#bind = func('int bind(int, void *, uint32_t)');
+    this.#connect = func('int connect(int, void *, uint32_t)');
+    this.#interfaceIndex = func('uint32_t if_nametoindex(const char *)');
     this.#getsockname = func('int getsockname(int, void *, void *)');
     this.#setsockopt = func('int setsockopt(int, int, int, void *, uint32_t)');
     this.#getsockopt = func('int getsockopt(int, int, int, void *, void *)');
@@ -120,7 +148,13 @@ class LinuxNative implements Native {
       init: func('int uv_poll_init(void *, void *, int)'),
       start: func('int uv_poll_start(void *, int, void *)'),
       stop: func('int uv_poll_stop(void *)'),
+      unref: func('void uv_unref(void *)'),
       close: func('void uv_close(void *, void *)'),
+    };
+    this.#epoll = {
+      create: func('int epoll_create1(int)'),
+      control: func('int epoll_ctl(int, int, int, void *)'),
+      wait: func('int epoll_wait(int, void *, int, int)'),
     };
   }
 
@@ -160,6 +194,32 @@ class LinuxNative implements Native {
     };
   }
 
+  socketAddress(host: string, port: number): Buffer {
+    const [address = '', zone] = host.split('%');
+    const scope = zone === undefined ? 0 : Number(this.#interfaceIndex(zone)) || Number(zone) || 0;
+    return socketAddress(address, port, scope).subarray(0, isIPv6(address) ? ADDRESS_SIZE : 16);
+  }
+
+  openConnected(address: Buffer): number | string {
+    const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const fd = Number(this.#socket(address.readUInt16LE(), type, 0));
+    if (fd < 0) return this.errorName(this.#koffi.errno());
+    // Not bound before: the kernel then chooses a random port of its range, and connects it, in one call.
+    if (Number(this.#connect(fd, address, address.length)) === 0) return fd;
+    const code = this.errorName(this.#koffi.errno());
+    this.#close(fd);
+    return code;
+  }
+
+  close(fd: number): void {
+    this.#close(fd);
+  }
+
+  errorName(errno: number): string {
+    const known = Object.entries(this.#koffi.os.errno).find(([, value]) => value === errno);
+    return known?.[0] ?? `errno ${errno}`;
+  }
+
   receive(fd: number, headers: Buffer, count: number): number {
     const received = this.#recvmmsg(fd, headers, count, MSG_DONTWAIT, null) as number;
     return received >= 0 ? received : -this.#koffi.errno();
@@ -171,7 +231,36 @@ class LinuxNative implements Native {
   }
 
   poll(fd: number, wake: () => void): Poll {
-    const { loop, init, start, stop, close } = this.#uv;
+    return this.#poll(fd, wake, false);
+  }
+
+  watch(wake: () => void): Watch {
+    const { create, control, wait } = this.#epoll;
+    const fd = Number(create(EPOLL_CLOEXEC));
+    if (fd < 0) throw new Error(`epoll_create1: ${this.errorName(this.#koffi.errno())}`);
+    const event = Buffer.alloc(EVENT_SIZE);
+    const events = Buffer.alloc(EVENT_SIZE * EVENTS);
+    const poll = this.#poll(fd, wake, true);
+    return {
+      add: (added) => {
+        event.writeUInt32LE(EPOLLIN);
+        event.writeInt32LE(added, EVENT_SIZE - 8);
+        return Number(control(fd, EPOLL_CTL_ADD, added, event)) === 0 ? 0 : -this.#koffi.errno();
+      },
+      ready: (descriptors) => {
+        const count = Number(wait(fd, events, Math.min(EVENTS, descriptors.length), 0));
+        for (let i = 0; i < count; i++) descriptors[i] = events.readInt32LE(i * EVENT_SIZE + EVENT_SIZE - 8);
+        return Math.max(0, count);
+      },
+      close: async () => {
+        await poll.close();
+        this.#close(fd);
+      },
+    };
+  }
+
+  #poll(fd: number, wake: () => void, background: boolean): Poll {
+    const { loop, init, start, stop, unref, close } = this.#uv;
     const koffi = this.#koffi;
     // libuv keeps pointers into the handle until it is closed.
     const handle = Buffer.alloc(Math.max(4096, this.#uv.size));
@@ -179,6 +268,7 @@ class LinuxNative implements Native {
     if (started < 0) throw new Error(`uv_poll_init: ${started}`);
     const onPoll = koffi.register(wake, this.#pollCallback);
     start(handle, UV_READABLE, onPoll);
+    if (background) unref(handle);
     let closing: Promise<void> | null = null;
     return {
       close: () => {
@@ -220,8 +310,7 @@ class LinuxNative implements Native {
 
   #error(syscall: string, address: string, port: number): NodeJS.ErrnoException {
     const errno = this.#koffi.errno();
-    const code =
-      Object.entries(this.#koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+    const code = this.errorName(errno);
     const error: NodeJS.ErrnoException = new Error(`${syscall} ${code} ${address}:${port}`);
     return Object.assign(error, { code, syscall, address, port, errno: -errno });
   }
@@ -234,37 +323,4 @@ function optional<T>(find: () => T): T | null {
   } catch {
     return null;
   }
-}
-
-/** struct sockaddr_in or sockaddr_in6 of a literal address. */
-function socketAddress(host: string, port: number): Buffer {
-  const out = Buffer.alloc(64);
-  const six = isIPv6(host);
-  out.writeUInt16LE(six ? AF_INET6 : AF_INET, 0);
-  out.writeUInt16BE(port, 2);
-  if (!six) {
-    host.split('.').forEach((octet, i) => {
-      out[4 + i] = Number(octet);
-    });
-    return out;
-  }
-  const [head = '', tail] = host.split('::');
-  const left = groupsOf(head);
-  const right = groupsOf(tail ?? '');
-  left.forEach((group, i) => {
-    out.writeUInt16BE(group, 8 + 2 * i);
-  });
-  right.forEach((group, i) => {
-    out.writeUInt16BE(group, 24 - 2 * (right.length - i));
-  });
-  return out;
-}
-
-function groupsOf(text: string): number[] {
-  if (text === '') return [];
-  return text.split(':').flatMap((group) => {
-    if (!group.includes('.')) return [Number.parseInt(group, 16)];
-    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
-    return [a * 256 + b, c * 256 + d];
-  });
 }

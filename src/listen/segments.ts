@@ -11,7 +11,7 @@ import {
   VECTOR,
   VECTOR_COUNT,
 } from './datagrams.ts';
-import { ADDRESS_SIZE } from './native.ts';
+import { ADDRESS_SIZE } from './socket-address.ts';
 
 /** Octets of one group: a UDP datagram's most (RFC 768), less some. */
 const MAX_GROUP = 65_000;

@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net';
+import type { Credential } from '../resolve/credential.ts';
 import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
 import { FrameReader } from '../wire/framing.ts';
-import type { AddressWords } from './address.ts';
+import { type AddressWords, readAddress } from './address.ts';
+import type { Member } from './crowd.ts';
 import { HEADER_OCTETS } from './listener.ts';
-import { PREFIX, type ReplyBatch } from './reply-batch.ts';
+import type { Proof } from './proofs.ts';
+import type { BatchOwner, ReplyBatch } from './reply-batch.ts';
 import { ReplyOnce } from './reply-once.ts';
 import type { StreamCounters, StreamLimits } from './stream-limits.ts';
 
@@ -11,21 +14,23 @@ import type { StreamCounters, StreamLimits } from './stream-limits.ts';
 const TURN = 128;
 
 /**
- * One connection that carries DNS messages (RFC 7766): pipelined questions, answers in the order in which they are
+ * One connection that carries DNS messages (RFC 7766, RFC 7858): pipelined questions, answers in the order in which they are
  * ready. It holds at most one chunk of the kernel's and one partial message (64 KiB each), and `unsentMax` octets
  * of answers. The listener calls `check` now and then; there are no timers here.
  */
-export class Connection implements Client, AddressWords {
-  readonly transport = 'tcp';
+export class Connection implements Client, AddressWords, Member, BatchOwner {
+  readonly transport: 'tcp' | 'tls';
   readonly spoofable = false;
-  readonly credential = null;
   family: 4 | 6;
   w0: number;
   w1: number;
   w2: number;
   w3: number;
   readonly #socket: Socket;
+  /** The socket that a TLS one runs over, or the same one: only it can be reset. */
+  readonly #raw: Socket;
   readonly #host: StreamHost;
+  readonly #proof: Proof | null;
   readonly #reader = new FrameReader();
   /** What was received and not read yet: the turn ended, or too much is in flight or unsent. */
   #rest: Buffer | null = null;
@@ -47,9 +52,14 @@ export class Connection implements Client, AddressWords {
   #ending = false;
   #gone = false;
 
-  constructor(socket: Socket, address: Readonly<AddressWords>, host: StreamHost) {
+  /** `proof`: what a TLS client has shown, null on TCP. */
+  constructor(sockets: Sockets, address: Readonly<AddressWords>, proof: Proof | null, host: StreamHost) {
+    const { socket } = sockets;
     this.#socket = socket;
+    this.#raw = sockets.raw;
     this.#host = host;
+    this.#proof = proof;
+    this.transport = host.protocol;
     this.family = address.family;
     this.w0 = address.w0;
     this.w1 = address.w1;
@@ -64,11 +74,31 @@ export class Connection implements Client, AddressWords {
       if (!this.#gone) host.counters.reset++;
     });
     socket.on('close', () => this.#over());
+    // A balancer's header was read before, and reading stopped behind it.
+    if (socket.isPaused()) socket.resume();
   }
 
-  /** Whether no question of it is in flight or waits for its turn: closing it loses no answer. */
+  /** What the client's certificate proves now. Where the trust of now refuses it, the connection is over and this is null. */
+  get credential(): Credential | null {
+    return this.#proof !== null && this.#trusted() ? this.#proof.credential : null;
+  }
+
+  /** Whether no question of it is in flight or waits for its turn, nor an answer: closing it loses none. */
   get resting(): boolean {
-    return this.#inFlight === 0 && this.#rest === null;
+    return this.#inFlight === 0 && this.#rest === null && !this.#host.batch.holds(this);
+  }
+
+  /** Trust has changed: what was shown counts only once it is judged again. */
+  suspect(): void {
+    if (this.#proof !== null) this.#proof.until = 0;
+  }
+
+  /** The address that was dialled; behind a balancer, ours. */
+  asked(out: AddressWords): boolean {
+    const text = this.#raw.localAddress;
+    if (text === undefined) return false;
+    readAddress(text, out);
+    return true;
   }
 
   defer(): ReplyLater {
@@ -80,15 +110,13 @@ export class Connection implements Client, AddressWords {
   /** For ReplyOnce: the answer that a question waited for, or null for none. */
   complete(reply: Buffer | null, length: number): void {
     this.#inFlight--;
-    if (reply === null || length === DROPPED || this.#gone) {
+    if (reply === null || length === DROPPED || !this.#trusted()) {
       this.#host.counters.dropped++;
     } else {
-      this.#host.counters.answered++;
-      const octets = Math.min(length, reply.length);
-      const packet = this.#room(PREFIX + octets);
-      packet.writeUInt16BE(octets, 0);
-      reply.copy(packet, PREFIX, 0, octets);
-      this.#write(packet);
+      const { batch, counters } = this.#host;
+      counters.answered++;
+      batch.append(this, reply, Math.min(length, reply.length));
+      batch.flushSoon();
     }
     this.#touch();
     this.#settle();
@@ -97,6 +125,7 @@ export class Connection implements Client, AddressWords {
   /** Ends it where a bound of time is passed. Late by as much as the calls are apart. */
   check(now: number): void {
     const { limits, counters } = this.#host;
+    if (!this.#trusted()) return;
     const unsent = this.#socket.writableLength;
     const flushed = this.#socket.bytesWritten - unsent;
     if (unsent === 0 || flushed !== this.#flushed) {
@@ -127,14 +156,27 @@ export class Connection implements Client, AddressWords {
   /** Ends it to make room. For a resting connection. */
   evict(): void {
     this.#over();
-    if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
+    if (this.#socket.writableLength > 0) this.#cut();
     else this.#socket.destroySoon();
   }
 
   /** Ends it now and forgets what is unsent, in the kernel too. */
   reset(): void {
     this.#over();
-    this.#socket.resetAndDestroy();
+    this.#cut();
+  }
+
+  /** Node leaves the descriptor of a socket open for good where it is reset while its own end is on the way (26.10). */
+  #cut(): void {
+    if (this.#socket.writableEnded) this.#raw.destroy();
+    else this.#raw.resetAndDestroy();
+  }
+
+  /** Whether it is there, and what the client has shown still counts. Ends it where it does not. */
+  #trusted(): boolean {
+    const proof = this.#proof;
+    if (!this.#gone && proof !== null && this.#host.isDistrusted(this, proof)) this.reset();
+    return !this.#gone;
   }
 
   #arrived(chunk: Buffer): void {
@@ -151,7 +193,9 @@ export class Connection implements Client, AddressWords {
     this.#turn = 0;
     this.#completed = false;
     const good = reader.push(chunk, this.#read);
-    this.#flush();
+    const { batch, gathers } = this.#host;
+    if (gathers && !batch.full) batch.flushSoon();
+    else this.flush();
     if (this.#gone) return;
     if (!good) {
       this.#host.counters.malformed++;
@@ -171,6 +215,7 @@ export class Connection implements Client, AddressWords {
       this.#reader.close();
       return;
     }
+    if (!this.#trusted()) return;
     this.#completed = true;
     this.#touch();
     counters.received++;
@@ -178,8 +223,8 @@ export class Connection implements Client, AddressWords {
     let length = DROPPED;
     try {
       length = answerer.answer(query, query.length, this, batch.reply);
-      if (length > 0) {
-        batch.append(batch.reply, length);
+      if (length > 0 && !this.#gone) {
+        batch.append(this, batch.reply, length);
         counters.answered++;
       }
     } catch (error) {
@@ -191,25 +236,18 @@ export class Connection implements Client, AddressWords {
       if (this.#later !== null) (this.#later as ReplyLater).drop();
       else if (length === DROPPED) counters.dropped++;
     }
-    if (++this.#turn >= TURN || this.#inFlight >= limits.inFlight || batch.used >= limits.unsent)
-      this.#reader.pause();
+    if (++this.#turn >= TURN || this.#inFlight >= limits.inFlight || batch.full) this.#reader.pause();
   };
 
-  #flush(): void {
+  /** For the batch, and where nothing may wait longer. */
+  flush(): void {
     const { batch } = this.#host;
-    if (batch.used === 0) return;
-    const packet = this.#room(batch.used);
+    if (!batch.holds(this)) return;
+    // Not from Buffer's pool where it may have to wait: a few octets would keep a whole slab.
+    const waits = this.#socket.writableLength > 0;
+    const packet = waits ? Buffer.allocUnsafeSlow(batch.used) : Buffer.allocUnsafe(batch.used);
     batch.octets.copy(packet, 0, 0, batch.used);
-    batch.used = 0;
-    if (!this.#gone) this.#write(packet);
-  }
-
-  /** Memory for what is written. Not from Buffer's pool where it may have to wait: a few octets would keep a whole slab. */
-  #room(octets: number): Buffer {
-    return this.#socket.writableLength === 0 ? Buffer.allocUnsafe(octets) : Buffer.allocUnsafeSlow(octets);
-  }
-
-  #write(packet: Buffer): void {
+    batch.forget(this);
     this.#socket.write(packet);
     if (this.#socket.writableLength <= this.#host.limits.unsentMax) return;
     this.#host.counters.stalled++;
@@ -265,6 +303,8 @@ export class Connection implements Client, AddressWords {
 
   /** Sends what is unsent, then closes. `check` still watches that this ends. */
   #end(): void {
+    this.flush();
+    if (this.#gone) return;
     this.#ending = true;
     this.#socket.destroySoon();
   }
@@ -274,18 +314,30 @@ export class Connection implements Client, AddressWords {
     this.#gone = true;
     this.#rest = null;
     this.#reader.close();
+    this.#host.batch.forget(this);
     this.#host.gone(this);
   }
 }
 
+/** `raw` is what a TLS socket runs over; on TCP both are one. */
+export interface Sockets {
+  readonly socket: Socket;
+  readonly raw: Socket;
+}
+
 /** What the connections of one listener share. */
 export interface StreamHost {
+  readonly protocol: 'tcp' | 'tls';
   readonly answerer: Answerer;
+  /** What is read comes in small chunks, so that answers wait for the end of the turn of the event loop. */
+  readonly gathers: boolean;
   readonly limits: StreamLimits;
   readonly counters: StreamCounters;
   readonly batch: ReplyBatch;
   now(): number;
   fault(error: unknown): void;
+  /** Judges a proof again where that is due; whether it is refused. */
+  isDistrusted(connection: Connection, proof: Proof): boolean;
   /** A message came or an answer left: the connection is the last that would be evicted. */
   active(connection: Connection): void;
   /** Once a connection: it is over, whatever the reason. */

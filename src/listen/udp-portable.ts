@@ -215,6 +215,12 @@ class DatagramClient implements Client, AddressWords {
     this.later = null;
   }
 
+  asked(out: AddressWords): boolean {
+    const { host } = this.#listener.address;
+    readAddress(host, out);
+    return host !== '0.0.0.0' && host !== '::';
+  }
+
   defer(): ReplyLater {
     this.#listener.wait();
     this.later = new ReplyOnce(this.#listener, { port: this.#port, address: this.#address });

@@ -1,4 +1,5 @@
 import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
+import { type AddressWords, readAddress } from './address.ts';
 import { BATCH, DatagramBatch, SLOT } from './datagrams.ts';
 import {
   type Endpoint,
@@ -8,9 +9,10 @@ import {
   Pace,
   type UdpOptions,
 } from './listener.ts';
-import { ADDRESS_SIZE, type Native, type Poll, type UdpSocket } from './native.ts';
+import type { Native, Poll, UdpSocket } from './native.ts';
 import { EAGAIN, EINTR, Outbox } from './outbox.ts';
 import { ReplyOnce } from './reply-once.ts';
+import { ADDRESS_SIZE, AF_INET6 } from './socket-address.ts';
 
 /** Octets asked of the kernel for what waits to be read. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
@@ -25,7 +27,6 @@ const BUSY = 8;
 const PAUSE = 50;
 /** Milliseconds between looks at whether the socket has fallen silent with data waiting. */
 const WATCH_MS = 1000;
-const AF_INET6 = 10;
 
 /**
  * UDP on Linux, 64 datagrams a system call: libuv says when the socket can be read, recvmmsg fills the slots, each query
@@ -275,6 +276,11 @@ class SlotClient implements Client {
       this.w3 = 0;
     }
     return (addresses[at + 2]! | addresses[at + 3]!) !== 0;
+  }
+
+  asked(out: AddressWords): boolean {
+    readAddress(this.#listener.address.host, out);
+    return (out.w0 | out.w1 | out.w2 | out.w3) !== 0 || this.#inbox.askedAt(this.#slot, out);
   }
 
   defer(): ReplyLater {

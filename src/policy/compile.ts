@@ -6,7 +6,7 @@ import { compileLocals } from './locals.ts';
 import { type Pattern, parsePattern } from './pattern.ts';
 import { PatternFault } from './pattern-fault.ts';
 import { error, type Position, type Problem, warning } from './problem.ts';
-import { Rulebook } from './rulebook.ts';
+import { MAX_WRITTEN_OUT, namesWrittenOut, Rulebook } from './rulebook.ts';
 import { type Identity, NODE, type Snapshot, type View } from './snapshot.ts';
 import { PRIVATE_REVERSE, SPECIAL, SPECIAL_NAMES, type SpecialName } from './special.ts';
 import type { SuffixTable } from './suffix.ts';
@@ -122,6 +122,12 @@ function addSet(
 
 function addRule(build: Build, pattern: Pattern, terms: RuleTerms, at: Position): void {
   checkRule(pattern, terms, at, build.suffixes, build.now, build.problems);
+  if (build.book.writtenOut + namesWrittenOut(pattern) > MAX_WRITTEN_OUT) {
+    const message = `patterns with labels in front of a brace stand for more than ${MAX_WRITTEN_OUT} names in all`;
+    const fix = 'put the brace into the first label, write a smaller range, or a wildcard';
+    build.problems.push(error('pattern-family-size', at, message, fix));
+    return;
+  }
   build.book.add(pattern, terms, at.file, at.line);
 }
 

@@ -124,18 +124,13 @@ export class LeaseTable {
     return conflict;
   }
 
-  /** The live lease that `open` would answer with. Leases may share a certificate only with disjoint addresses. */
+  /** The live lease that `open` would answer with. */
   conflict(wanted: LeaseClaim & { readonly id: string }, now: number): Conflict | null {
     for (const lease of this.#leases.values()) {
       if (lease.id === wanted.id) return { lease: lease.id, on: 'id' };
       if (now >= lease.endsAt) continue;
-      if (lease.addresses.some((one) => wanted.addresses.some((other) => overlaps(one, other)))) {
-        return { lease: lease.id, on: 'address' };
-      }
-      const shared = wanted.certificate !== null && wanted.certificate === lease.certificate;
-      if (shared && (lease.addresses.length === 0 || wanted.addresses.length === 0)) {
-        return { lease: lease.id, on: 'certificate' };
-      }
+      const on = collision(lease, wanted);
+      if (on !== null) return { lease: lease.id, on };
     }
     return null;
   }
@@ -267,6 +262,19 @@ function quarantineUntil(endsAt: number): Bound {
 }
 
 const UNKNOWN_NAME = 'unknown';
+
+/** Why two claims cannot be leased at once, or null. Leases may share a certificate only with disjoint addresses. */
+export function collision(one: LeaseClaim, other: LeaseClaim): 'address' | 'certificate' | null {
+  if (one.addresses.some((prefix) => other.addresses.some((next) => overlaps(prefix, next))))
+    return 'address';
+  const shared = one.certificate !== null && one.certificate === other.certificate;
+  return shared && (one.addresses.length === 0 || other.addresses.length === 0) ? 'certificate' : null;
+}
+
+/** Whether all addresses of `inner` are in `outer`. */
+export function covers(outer: Prefix, inner: Prefix): boolean {
+  return outer.length <= inner.length && overlaps(outer, inner);
+}
 
 /** Whether two prefixes have an address in common: the longer lies in the shorter. */
 export function overlaps(one: Prefix, other: Prefix): boolean {

@@ -21,6 +21,8 @@ export interface ReadinessReport {
   readonly reasons: readonly Reason[];
   /** Identities in audit mode: what would be denied to them is resolved. */
   readonly audit: readonly { readonly identity: string; readonly until: string }[];
+  /** CRLs that near their end, have ended or have not begun. */
+  readonly crls: readonly object[];
   /** Why the last change is not in force, or null where it is. */
   readonly reload: {
     readonly at: string;
@@ -35,6 +37,7 @@ export class Readiness {
   readonly #reasons = new Map<string, string>([['starting', 'the server is starting']]);
   readonly #now: () => number;
   #audit: readonly AuditIdentity[] = [];
+  #crls: readonly object[] = [];
   #reload: ReadinessReport['reload'] = null;
 
   /** `now`: seconds since 1970. */
@@ -60,6 +63,10 @@ export class Readiness {
     this.#audit = identities;
   }
 
+  setCrls(crls: readonly object[]): void {
+    this.#crls = crls;
+  }
+
   /** A change was refused at `at` (seconds since 1970); the last good policy stays in force. */
   reloadFailed(at: number, problems: readonly Problem[]): void {
     this.#reload = { at: isoSeconds(at), count: problems.length, problems: problems.slice(0, MAX_PROBLEMS) };
@@ -78,6 +85,7 @@ export class Readiness {
       audit: this.#audit
         .filter(({ until }) => until > now)
         .map(({ identity, until }) => ({ identity, until: isoSeconds(until) })),
+      crls: this.#crls,
       reload: this.#reload,
     };
   }

@@ -1,4 +1,4 @@
-import type { Settings } from '../resolve/settings.ts';
+import type { ListenSetting, Settings } from '../resolve/settings.ts';
 
 /** Settings that sockets and memory are made from at the start, so that a change of them needs a restart. */
 export class RestartNeeds {
@@ -32,7 +32,7 @@ function fixedUntilRestart({
   limits,
 }: Settings): ReadonlyMap<string, string> {
   const fixed = {
-    listen,
+    listen: listen.map(fixedOf),
     metrics,
     admin: whereOf(admin),
     state,
@@ -41,6 +41,13 @@ function fixedUntilRestart({
     'limits.tcp_clients': limits.tcpClients,
   };
   return new Map(Object.entries(fixed).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+/** What a listener shows and whom it trusts is taken anew at each reload, and its key belongs into no text. */
+function fixedOf(setting: ListenSetting): object {
+  if (setting.protocol !== 'tls') return setting;
+  const { protocol, host, port, proxyFrom } = setting;
+  return { protocol, host, port, proxyFrom };
 }
 
 /** Tokens and issuers are taken anew at each reload; where the API is asked stays. */

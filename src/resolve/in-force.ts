@@ -1,4 +1,5 @@
 import type { Snapshot } from '../policy/snapshot.ts';
+import type { Designation } from './designation.ts';
 import type { CacheSetting, LimitSetting, ReplySetting, UpstreamGroup } from './settings.ts';
 
 /** What one reload puts in place of another: the policy, and the settings that the story reads. */
@@ -11,6 +12,8 @@ export interface InForce {
   readonly keepalive: number;
   /** The upstream group (index) that is asked about a name: the one with the longest zone above it, else `default`. */
   groupOf(name: Uint8Array, nameLength: number): number;
+  /** What `_dns.resolver.arpa` tells (RFC 9462). */
+  readonly designations: readonly Designation[];
   /** By group, a small number that stays the same across reloads while the group keeps its name: part of cache keys. */
   readonly groupIds: readonly number[];
 }

@@ -10,6 +10,9 @@ import { sameName } from '../wire/name.ts';
 import { expandRdata } from '../wire/rdata.ts';
 import { QUESTION, type ReplyWriter } from '../wire/reply.ts';
 import type { Answer, Form } from './answer.ts';
+import { DESIGNATION_TTL, type Designation, DISCOVERY, designated } from './designation.ts';
+import type { InForce } from './in-force.ts';
+import type { AskedAddress } from './ports.ts';
 import { type CleanRecord, writeSections } from './sections.ts';
 import type { Turn } from './turn.ts';
 
@@ -19,12 +22,20 @@ const LOOPBACK_6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 const HINFO = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0);
 
 /** Writes what namegate itself says of a special name. Nothing written means no data. */
-export function writeSpecial(turn: Turn, snapshot: Snapshot, writer: ReplyWriter, ttl: number): void {
+export function writeSpecial(
+  turn: Turn,
+  { snapshot, designations }: InForce,
+  writer: ReplyWriter,
+  ttl: number,
+): void {
   const { query, decision } = turn;
   switch (snapshot.specials.get(decision.special)) {
     case SPECIAL.LOCALHOST:
       if (query.type === TYPE.A) writer.record(QUESTION, TYPE.A, ttl, LOOPBACK_4);
       else if (query.type === TYPE.AAAA) writer.record(QUESTION, TYPE.AAAA, ttl, LOOPBACK_6);
+      break;
+    case SPECIAL.RESOLVER:
+      if (query.type === TYPE.SVCB && designations.length > 0) writeDesignations(turn, designations, writer);
       break;
     case SPECIAL.WHY:
       if (query.type === TYPE.TXT) writeWhy(turn, snapshot, writer);
@@ -32,6 +43,18 @@ export function writeSpecial(turn: Turn, snapshot: Snapshot, writer: ReplyWriter
     default:
       break;
   }
+}
+
+/** Where this client can ask over TLS instead (RFC 9462 §4). */
+function writeDesignations(
+  { query, client }: Turn,
+  designations: readonly Designation[],
+  writer: ReplyWriter,
+): void {
+  const asked: AskedAddress = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
+  if (!sameName(query.name.subarray(0, query.nameLength), DISCOVERY) || !client.asked(asked)) return;
+  for (const rdata of designated(designations, asked))
+    writer.record(QUESTION, TYPE.SVCB, DESIGNATION_TTL, rdata);
 }
 
 /** RFC 8482: a short answer that says that there is no long one. */

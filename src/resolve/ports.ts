@@ -23,8 +23,19 @@ export interface Client {
   readonly w1: number;
   readonly w2: number;
   readonly w3: number;
+  /** Writes the address of ours that the query came to; false where the socket cannot tell. For the few who need it. */
+  asked(out: AskedAddress): boolean;
   /** Keeps the way back for an answer that comes later. Called at most once a query. */
   defer(): ReplyLater;
+}
+
+/** An address as words: `w0` alone for IPv4, the others 0. */
+export interface AskedAddress {
+  family: 4 | 6;
+  w0: number;
+  w1: number;
+  w2: number;
+  w3: number;
 }
 
 /** The way back to one client for one query. Exactly one of the two is called, once; both are safe after the client went away. */

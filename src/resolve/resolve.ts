@@ -164,7 +164,7 @@ export class Resolver implements Answerer {
     const cap = this.#cap();
     if (decision.ground === GROUND.SPECIAL) {
       writer.begin(query, out, FLAG.AA, limit);
-      writeSpecial(this.#turn, snapshot, writer, cap);
+      writeSpecial(this.#turn, this.#inForce, writer, cap);
     } else {
       if (query.type === TYPE.ANY) return this.#any();
       const local = snapshot.locals.get(decision.node)!;

@@ -77,6 +77,11 @@ export class Pending implements Client {
     return this.#stream === null ? null : this.#stream.credential;
   }
 
+  /** What needs to know is never put by. */
+  asked(): boolean {
+    return false;
+  }
+
   defer(): ReplyLater {
     return this.#later;
   }

@@ -3,6 +3,7 @@ import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { Query } from './query.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
+import { Timed, type Wheel } from './wheel.ts';
 
 /** What is under way and ends with the forwarder. */
 export interface Running {
@@ -13,15 +14,16 @@ export interface Running {
  * One question to one group until its outcome: servers in their order, the next at once where one fails, and beside
  * those that are silent at the times of `Timing`. Earlier attempts stay open, and any of them may win.
  */
-export class Asking implements AttemptOwner, Running {
+export class Asking extends Timed implements AttemptOwner, Running {
   readonly #servers: readonly Server[];
   readonly #query: Query;
   readonly #listener: ForwardListener;
   readonly #sockets: Sockets;
+  readonly #wheel: Wheel;
   readonly #running: Set<Running>;
-  #open: Attempt[] = [];
-  /** Servers that said no or cannot be reached. */
-  readonly #failed = new Set<Server>();
+  readonly #open: Attempt[] = [];
+  /** Servers that said no or cannot be reached; null where there are none. */
+  #failed: Set<Server> | null = null;
   #untried = 0;
   #turn = 0;
   #refused = false;
@@ -29,7 +31,6 @@ export class Asking implements AttemptOwner, Running {
   #firstRetry = 0;
   #retries = 0;
   #saidSlow = false;
-  #timer: NodeJS.Timeout | null = null;
   #over = false;
 
   /** `servers`: in the order in which to ask them. */
@@ -38,12 +39,15 @@ export class Asking implements AttemptOwner, Running {
     query: Query,
     listener: ForwardListener,
     sockets: Sockets,
+    wheel: Wheel,
     running: Set<Running>,
   ) {
+    super();
     this.#servers = servers;
     this.#query = query;
     this.#listener = listener;
     this.#sockets = sockets;
+    this.#wheel = wheel;
     this.#running = running;
   }
 
@@ -79,7 +83,10 @@ export class Asking implements AttemptOwner, Running {
     this.#remove(attempt);
     if (this.#over) return;
     if (reason === 'refused') this.#refused = true;
-    if (!this.#open.some((other) => other.server === attempt.server)) this.#failed.add(attempt.server);
+    if (!this.#open.some((other) => other.server === attempt.server)) {
+      this.#failed ??= new Set();
+      this.#failed.add(attempt.server);
+    }
     if (!this.#askNext() && this.#open.length === 0) {
       this.#finish({ kind: 'failure', reason: this.#refused ? 'refused' : 'network' });
     }
@@ -104,19 +111,17 @@ export class Asking implements AttemptOwner, Running {
     attempt.start(now);
   }
 
-  /** One timer for everything: the next retry, the word that it is slow, the end. */
+  /** One deadline for everything: the next retry, the word that it is slow, the end. */
   #arm(now: number): void {
     const timing = this.#sockets.timing;
     const retry = this.#retries === 0 ? this.#firstRetry : (timing.retries[this.#retries - 1] ?? timing.end);
     const due = this.#saidSlow ? Math.min(retry, timing.end) : Math.min(retry, timing.slow, timing.end);
-    this.#timer = setTimeout(() => this.#tick(), Math.max(1, this.#startedAt + due - now));
+    this.#wheel.set(this, this.#startedAt + due, now);
   }
 
-  #tick(): void {
+  due(now: number): void {
     const timing = this.#sockets.timing;
-    const now = performance.now();
-    // A timer may fire a fraction of a millisecond early.
-    const elapsed = now - this.#startedAt + 1;
+    const elapsed = now - this.#startedAt;
     if (elapsed >= timing.end) {
       // Replies that came while the process was busy are read first.
       setImmediate(() => this.#finish({ kind: 'failure', reason: 'silent' }));
@@ -150,7 +155,7 @@ export class Asking implements AttemptOwner, Running {
     }
     for (let tries = 0; tries < this.#servers.length; tries++) {
       const server = this.#servers[this.#turn++ % this.#servers.length]!;
-      if (this.#failed.has(server)) continue;
+      if (this.#failed?.has(server)) continue;
       const earlier = this.#open.findLast((attempt) => attempt.server === server);
       if (earlier !== undefined && !earlier.isRepeatable(now)) continue;
       if (tight) this.#drop(earlier, now);
@@ -166,18 +171,18 @@ export class Asking implements AttemptOwner, Running {
   }
 
   #remove(attempt: Attempt): void {
-    this.#open = this.#open.filter((other) => other !== attempt);
+    const at = this.#open.indexOf(attempt);
+    if (at >= 0) this.#open.splice(at, 1);
   }
 
   #finish(outcome: Outcome): void {
     if (this.#over) return;
     this.#over = true;
     this.#running.delete(this);
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#wheel.clear(this);
     if (this.#open.length > 0) {
       const now = performance.now();
-      for (const attempt of this.#open) attempt.cancel(now);
-      this.#open = [];
+      for (const attempt of this.#open.splice(0)) attempt.cancel(now);
     }
     this.#listener.done(outcome);
   }

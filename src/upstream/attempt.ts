@@ -1,10 +1,10 @@
 import { HEADER_SIZE } from '../wire/header.ts';
 import { RCODE } from '../wire/iana.ts';
-import { isTruncated, mixedCopy, type Query, replyCode } from './query.ts';
+import { isTruncated, type Query, replyCode } from './query.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import type { StreamUser, Ticket } from './stream.ts';
-import { UdpExchange, type UdpListener } from './udp.ts';
+import type { UdpExchange, UdpListener, UdpRoute } from './way.ts';
 
 /** Who wants the answer. Of `replied` and `failed` one is called, once, and never from within `start`. */
 export interface AttemptOwner {
@@ -18,6 +18,8 @@ export interface AttemptOwner {
 
 /** New connections for one question, each after one that answered somebody else and ended. */
 const MAX_RECONNECTS = 16;
+/** Ports that one question is asked from anew, each after one that forged replies had found. */
+const MAX_MOVES = 3;
 
 /**
  * One question to one server, over what it takes: UDP, and TCP after a reply that is truncated, or right in all but
@@ -36,9 +38,11 @@ export class Attempt implements UdpListener, StreamUser {
   #udp: UdpExchange | null = null;
   #ticket: Ticket | null = null;
   #reconnects = 0;
-  /** A UDP reply was right in all but case, and TCP is asked, or was. */
+  /** A UDP reply was right in all but case. */
   #caseInDoubt = false;
-  #tcpFailed = false;
+  /** TCP is asked after UDP, or was. */
+  #tcpAsked = false;
+  #moves = 0;
   #over = false;
 
   constructor(server: Server, query: Query, owner: AttemptOwner, sockets: Sockets, background: boolean) {
@@ -62,11 +66,13 @@ export class Attempt implements UdpListener, StreamUser {
       this.#failLater('EINVAL');
       return;
     }
-    const { questionEnd } = this.#query;
-    const octets = mixedCopy(this.#query, !this.server.foldsCase);
-    this.#sent = { octets, questionEnd };
-    this.#udp = new UdpExchange(target, octets, questionEnd, this.#sockets, this);
-    this.#udp.open(this.#background);
+    this.#askUdp(target, false, now);
+  }
+
+  #askUdp(target: UdpRoute, alone: boolean, now: number): void {
+    const how = { mix: !this.server.foldsCase, alone, background: this.#background };
+    this.#udp = target.ask(this.#query, this, how, now);
+    this.#sent = this.#udp;
   }
 
   /** Nobody waits any more. */
@@ -87,7 +93,8 @@ export class Attempt implements UdpListener, StreamUser {
     if (match === 'case' && !this.server.foldsCase) {
       // Forged, or from a server that folds case: TCP tells. The UDP wait goes on beside it.
       if (this.#caseInDoubt) this.#sockets.counters.mismatched++;
-      else this.#askTcp(now, true);
+      this.#caseInDoubt = true;
+      if (!this.#tcpAsked) this.#askTcp(now);
       return;
     }
     const code = replyCode(message, this.#sent.questionEnd);
@@ -95,7 +102,8 @@ export class Attempt implements UdpListener, StreamUser {
       this.server.health.heard(now);
       this.#udp?.close();
       this.#udp = null;
-      this.#askTcp(now, false);
+      this.#caseInDoubt = false;
+      if (this.#ticket === null) this.#askTcp(now);
     } else {
       this.#judge(message, code, now, now - this.#sentAt);
     }
@@ -103,8 +111,22 @@ export class Attempt implements UdpListener, StreamUser {
 
   udpFailed(code: string): void {
     this.#udp = null;
-    // TCP is asked beside it, and decides.
-    if (!this.#caseInDoubt || this.#tcpFailed) this.#fail('network', code);
+    // TCP may be asked beside it, and decides.
+    if (this.#ticket === null) this.#fail('network', code);
+  }
+
+  /**
+   * Somebody guesses (RFC 5452 §9.3). The question goes out again from a port that is its own, so that who is not meant
+   * is out of it; where that is found too, it goes out from another, and beside it over TCP.
+   */
+  udpForged(): void {
+    this.#udp = null;
+    if (this.#over) return;
+    const now = performance.now();
+    const { udp } = this.server;
+    if (this.#moves++ < MAX_MOVES && udp !== null) this.#askUdp(udp, true, now);
+    if (this.#moves > 1 && !this.#tcpAsked) this.#askTcp(now);
+    else if (this.#udp === null && this.#ticket === null) this.#fail('network', 'forged replies');
   }
 
   streamReply(message: Buffer, same: boolean, rtt: number): void {
@@ -123,15 +145,11 @@ export class Attempt implements UdpListener, StreamUser {
     else this.#streamFailed(broken ? 'refused' : 'network', code);
   }
 
-  /** Where TCP was to tell and cannot, the reply in the wrong case counts for nothing, or a forger could end the wait. */
+  /** Where TCP was to tell and cannot, what came over UDP counts for nothing, or a forger could end the wait. */
   #streamFailed(reason: 'network' | 'refused', code: string): void {
     if (this.#over) return;
-    if (!this.#caseInDoubt || this.#udp === null) {
-      this.#fail(reason, code);
-    } else {
-      this.#tcpFailed = true;
-      this.#owner.doubted();
-    }
+    if (this.#udp === null) this.#fail(reason, code);
+    else this.#owner.doubted();
   }
 
   #judge(message: Buffer, code: number, now: number, rtt: number): void {
@@ -151,10 +169,8 @@ export class Attempt implements UdpListener, StreamUser {
     this.#owner.replied(this, message);
   }
 
-  #askTcp(now: number, forCase: boolean): void {
-    const asked = this.#caseInDoubt && !this.#tcpFailed;
-    this.#caseInDoubt = forCase;
-    if (asked) return;
+  #askTcp(now: number): void {
+    this.#tcpAsked = true;
     this.#sockets.counters.overTcp++;
     this.#askStream(now);
   }

@@ -2,11 +2,16 @@ import type { Forwarder, ForwardListener, UpstreamQuestion } from '../resolve/po
 import type { UpstreamGroup } from '../resolve/settings.ts';
 import { Asking, type Running } from './asking.ts';
 import type { UpstreamCounters, UpstreamEvent } from './event.ts';
+import type { Native } from './native.ts';
 import { Pool, type SystemSource } from './pool.ts';
 import { writeQuery } from './query.ts';
 import type { Server } from './server.ts';
 import { Sockets } from './sockets.ts';
 import { STREAM_LIMITS, type StreamLimits, TIMING, type Timing } from './timing.ts';
+import { BatchedUdp } from './udp.ts';
+import { PortableUdp } from './udp-portable.ts';
+import type { DatagramWay } from './way.ts';
+import { Wheel } from './wheel.ts';
 
 export interface UpstreamOptions {
   readonly groups: readonly UpstreamGroup[];
@@ -16,6 +21,10 @@ export interface UpstreamOptions {
   readonly onEvent?: (event: UpstreamEvent) => void;
   /** UDP sockets and streams open at once; 4,096 by default. Beyond it, questions end as `network`. */
   readonly maxSockets?: number;
+  /** The system's batched socket calls, for UDP in batches. Without them, or where a text says why not, node:dgram serves. */
+  readonly native?: Native | string;
+  /** In batches: questions to one server in 100 ms up to which each has a port of its own; 256 by default. */
+  readonly quiet?: number;
   /** `/etc/resolv.conf` by default. */
   readonly resolvConf?: string;
   readonly timing?: Partial<Timing>;
@@ -28,6 +37,8 @@ export interface UpstreamOptions {
  */
 export class Upstreams implements Forwarder {
   readonly #sockets: Sockets;
+  readonly #udp: DatagramWay;
+  readonly #wheel: Wheel;
   readonly #source: SystemSource;
   readonly #running = new Set<Running>();
   #inForce: readonly Pool[] = [];
@@ -40,6 +51,13 @@ export class Upstreams implements Forwarder {
       { ...STREAM_LIMITS, ...options.streams },
       options.onEvent ?? (() => {}),
     );
+    const { native } = options;
+    this.#udp =
+      typeof native === 'object'
+        ? new BatchedUdp(native, this.#sockets, options.quiet)
+        : new PortableUdp(this.#sockets);
+    // Replies that came while the process was busy are read before anybody is asked again.
+    this.#wheel = new Wheel(() => this.#udp.read());
     this.#source = { file: options.resolvConf ?? '/etc/resolv.conf', isOurs: options.isOurs };
     this.configure(options.groups);
   }
@@ -67,7 +85,7 @@ export class Upstreams implements Forwarder {
     const known = new Map(this.#inForce.map((pool) => [pool.name, pool]));
     const next = groups.map((group) => {
       const pool = known.get(group.name);
-      if (pool === undefined) return new Pool(group, this.#sockets, this.#source);
+      if (pool === undefined) return new Pool(group, this.#sockets, this.#source, this.#udp);
       pool.configure(group);
       return pool;
     });
@@ -85,6 +103,7 @@ export class Upstreams implements Forwarder {
     this.#closed = true;
     for (const running of [...this.#running]) running.stop();
     for (const pool of this.#inForce) pool.close();
+    this.#udp.close();
   }
 
   #ask(pools: readonly Pool[], question: UpstreamQuestion, listener: ForwardListener): void {
@@ -93,7 +112,7 @@ export class Upstreams implements Forwarder {
     const now = performance.now();
     const servers: readonly Server[] = pool?.order(now) ?? [];
     const query = writeQuery(question);
-    new Asking(servers, query, listener, this.#sockets, this.#running).start(now);
+    new Asking(servers, query, listener, this.#sockets, this.#wheel, this.#running).start(now);
     pool?.probe(servers, query, now, this.#running);
   }
 }

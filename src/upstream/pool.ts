@@ -5,6 +5,7 @@ import type { Query } from './query.ts';
 import { Server, serverKey, serverLabel } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import { SystemServers } from './system.ts';
+import type { DatagramWay } from './way.ts';
 
 /** Servers are as good as the quickest within this factor and these milliseconds: then the written order counts. */
 const BAND_FACTOR = 1.5;
@@ -23,13 +24,15 @@ export class Pool {
   readonly name: string;
   readonly #sockets: Sockets;
   readonly #source: SystemSource;
+  readonly #udp: DatagramWay;
   #servers: readonly Server[] = [];
   #system: SystemServers | null = null;
 
-  constructor(group: UpstreamGroup, sockets: Sockets, source: SystemSource) {
+  constructor(group: UpstreamGroup, sockets: Sockets, source: SystemSource, udp: DatagramWay) {
     this.name = group.name;
     this.#sockets = sockets;
     this.#source = source;
+    this.#udp = udp;
     this.configure(group);
   }
 
@@ -98,7 +101,7 @@ export class Pool {
     const next = new Map<string, Server>();
     for (const setting of wanted) {
       const key = serverKey(setting);
-      next.set(key, known.get(key) ?? new Server(setting, this.name, this.#sockets));
+      next.set(key, known.get(key) ?? new Server(setting, this.name, this.#sockets, this.#udp));
     }
     for (const [key, server] of known) if (!next.has(key)) server.streams.retire();
     this.#servers = [...next.values()];

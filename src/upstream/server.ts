@@ -3,7 +3,7 @@ import type { UpstreamServer } from '../resolve/settings.ts';
 import { Health } from './health.ts';
 import type { Sockets } from './sockets.ts';
 import { Streams } from './streams.ts';
-import { type UdpTarget, udpTarget } from './udp.ts';
+import type { DatagramWay, UdpRoute } from './way.ts';
 
 /** One server of one group: its settings, health, connections, and what is remembered of it. */
 export class Server {
@@ -13,7 +13,7 @@ export class Server {
   readonly health: Health;
   readonly streams: Streams;
   /** For `udp` servers. */
-  readonly udp: UdpTarget | null;
+  readonly udp: UdpRoute | null;
   /** It answers in its own case, also over TCP: it is asked in lower case, and case is not demanded of it. */
   foldsCase = false;
   probing = false;
@@ -22,7 +22,7 @@ export class Server {
   #reportedDown = false;
   #reportedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(setting: UpstreamServer, group: string, sockets: Sockets) {
+  constructor(setting: UpstreamServer, group: string, sockets: Sockets, udp: DatagramWay) {
     this.setting = setting;
     this.label = serverLabel(setting);
     this.health = new Health(sockets.timing);
@@ -30,7 +30,7 @@ export class Server {
     const family = isIP(setting.host);
     this.udp =
       setting.protocol === 'udp' && family !== 0
-        ? udpTarget(family as 4 | 6, setting.host, setting.port)
+        ? udp.route(family as 4 | 6, setting.host, setting.port)
         : null;
     this.#group = group;
     this.#sockets = sockets;

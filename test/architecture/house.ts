@@ -29,6 +29,7 @@ const RANKS: Readonly<Record<string, number>> = {
   listen: 3,
   report: 3,
   identity: 3,
+  journal: 3,
   spool: 3,
   history: 3,
   admin: 4,
@@ -50,10 +51,13 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   tldts: ['config'],
   'ipaddr.js': ['config', 'listen'],
   pino: ['report/log.ts'],
-  'lru-cache': ['cache'],
+  'lru-cache': ['cache', 'identity'],
   koffi: ['listen'],
   dns2: ['cli', 'config/records.ts'],
   commander: ['cli'],
+  fastify: ['admin'],
+  '@fastify/swagger': ['admin'],
+  jose: ['admin'],
 };
 
 const LONGEST_FILE = 350;

@@ -68,6 +68,8 @@ t.test('certificates in the one form that is compared', async (t) => {
   const good: [text: string, wanted: string][] = [
     ['spiffe://ci.example/payments/build', 'spiffe://ci.example/payments/build'],
     ['spiffe://ci.example/a.b/C_d-1', 'spiffe://ci.example/a.b/C_d-1'],
+    ['spiffe://ci.example/payments/*', 'spiffe://ci.example/payments/*'],
+    ['spiffe://ci.example/*', 'spiffe://ci.example/*'],
     ['dns:Build.CI.example.', 'dns:build.ci.example'],
     [`sha256:${'AB'.repeat(32)}`, `sha256:${'ab'.repeat(32)}`],
   ];
@@ -78,6 +80,12 @@ t.test('certificates in the one form that is compared', async (t) => {
     ['spiffe://ci.example//a', 20],
     ['spiffe://ci.example/a/', 21],
     ['spiffe://ci.example/a/../b', 22],
+    ['spiffe://ci.example/a*', 21, 'write /* at the end, or the path as it is'],
+    ['spiffe://ci.example/*/a', 20],
+    ['spiffe://ci.example/a/**', 22],
+    ['spiffe://ci.example/a/*/', 22],
+    ['spiffe://ci.example*', 9],
+    ['spiffe://*/a', 9],
     ['spiffe://CI.example/a', 9],
     ['spiffe://ci.example/a?b', 20],
     ['spiffe://ci.example:8443/a', 9],

@@ -176,8 +176,11 @@ t.test('listeners', async (t) => {
   const cases: [listen: string, problems: string[]][] = [
     ['listen: []', ['1:9 value-empty']],
     ['listen: udp://127.0.0.1', ['1:9 value-kind']],
-    ['listen: [tls://127.0.0.1:853]', ['1:10 url-unsupported']],
-    ['listen: [{ on: "tls://127.0.0.1:8530", certificate: a.pem }]', ['1:10 value-kind']],
+    ['listen: [quic://127.0.0.1:853]', ['1:10 url-unsupported']],
+    [
+      'listen: ["udp://127.0.0.1:853", "tcp://127.0.0.1:853", { on: "tcp://127.0.0.1:853" }]',
+      ['1:63 listen-duplicate'],
+    ],
     ['listen: [5300]', ['1:10 yaml-quote']],
     ['listen: [udp://127.0.0.1, tcp://127.0.0.1, udp://127.0.0.1:53]', ['1:44 listen-duplicate']],
     ['listen: [udp://127.0.0.1:0, udp://127.0.0.1:0]', []],

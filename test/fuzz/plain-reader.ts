@@ -185,9 +185,11 @@ function withOpt(octets: Buffer, query: PlainQuery, fixed: number, end: number, 
   if (query.edns || !atRoot) throw new Malformed();
   const version = octet(octets, fixed + 5);
   for (let at = fixed + 10; version === 0 && at < end; ) {
-    const next = at + 4 + (at + 4 > end ? end : uint16(octets, at + 2));
-    if (next > end) throw new Malformed();
-    at = next;
+    const size = at + 4 > end ? end : uint16(octets, at + 2);
+    if (at + 4 + size > end) throw new Malformed();
+    // RFC 7873 §5.2.2: a client cookie, and perhaps a server cookie of 8 to 32 octets.
+    if (uint16(octets, at) === 10 && size !== 8 && (size < 16 || size > 40)) throw new Malformed();
+    at += 4 + size;
   }
   const udpSize = Math.max(512, uint16(octets, fixed + 2));
   return { ...query, edns: true, version, udpSize, dnssecOk: (octet(octets, fixed + 6) & 0x80) !== 0 };

@@ -1,5 +1,6 @@
 /** The whole server over UDP and TCP: mutated queries to a real process, each reply held to its question. */
 
+import type { Place } from '../server/client.ts';
 import { readMessage } from '../server/message.ts';
 import type { Random } from '../server/random.ts';
 import {
@@ -27,13 +28,19 @@ const TCP_ROUNDS = 3;
 /** Milliseconds for a reply; an upstream that answers at once stands behind approved names. */
 const PATIENCE = 4000;
 
-/** Sources of UDP: two addresses that the policy knows, and one that it does not. */
+/** Sources of UDP: two addresses that the policy knows, one that it does not, and one whose source is a claim. */
 const SOURCES = [
   { host: '127.0.0.1', from: '127.0.0.1' },
   { host: '127.0.0.1', from: '127.0.0.1' },
   { host: '::1', from: '::1' },
   { host: '127.0.0.1', from: '127.0.0.7' },
+  { host: '0.0.0.0', from: '127.0.0.1' },
 ] as const;
+
+/** Where a source asks. */
+function placeOf({ server }: Target, { host }: (typeof SOURCES)[number]): Place {
+  return { ...server.at(host), host: host === '0.0.0.0' ? '127.0.0.1' : host };
+}
 
 const ADDRESS = Buffer.from('c00c000100010000003c0004c6336401', 'hex');
 
@@ -108,9 +115,8 @@ class ServerRun {
   }
 
   async open(): Promise<void> {
-    const { server } = this.#target;
     this.#peers = await Promise.all(
-      SOURCES.map(({ host, from }) => UdpPeer.open(server.at(host), from, this.#check)),
+      SOURCES.map((source) => UdpPeer.open(placeOf(this.#target, source), source.from, this.#check)),
     );
   }
 
@@ -212,7 +218,7 @@ async function report(
     );
     const each = { octets: small, over, ask: null };
     const comment = `${what}\n${where}`;
-    return `server over ${over}: ${what}\n${caseText('server', each, comment)}--replay ${keepCase('server', each, comment)}`;
+    return `server over ${over}: ${what}\n${caseText('server', each, comment)}this case again: npm run fuzz -- --replay ${keepCase('server', each, comment)}`;
   }
   return `server over ${over}: ${what}\n${where}: no message shows it alone: ${suspects.map((octets) => octets.toString('hex')).join('\n')}`;
 }

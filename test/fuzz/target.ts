@@ -57,7 +57,8 @@ export class Target {
     ends.push(() => upstream.close());
     const server = await namegate(scope, {
       policy: POLICY,
-      listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0', 'udp://[::1]:0', 'tcp://[::1]:0'],
+      // What a wildcard address hears may be forged: cookies take part.
+      listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0', 'udp://[::1]:0', 'tcp://[::1]:0', 'udp://0.0.0.0:0'],
       servers: `[udp://127.0.0.1:${upstream.port}]`,
       groups: `  streams: { servers: ["tcp://127.0.0.1:${upstream.port}"], zones: [tcp.example] }`,
       // Small enough to be full after the warm-up, and no limit that clients here could reach.

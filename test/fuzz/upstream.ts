@@ -255,7 +255,7 @@ function report(what: string, planned: Plan, name: string, where: string): strin
   const texts = planned.replies.map((octets) => {
     const each: Case = { octets, over: planned.over, ask: name };
     const comment = `${what}\n${where}, ${planned.kind}${planned.elsewhere ? ' from another port' : ''}`;
-    return `${caseText('upstream', each, comment)}--replay ${keepCase('upstream', each, comment)}`;
+    return `${caseText('upstream', each, comment)}this case again: npm run fuzz -- --replay ${keepCase('upstream', each, comment)}`;
   });
   return [`upstream over ${planned.over}: ${what}`, ...texts].join('\n');
 }

@@ -70,7 +70,7 @@ async function report(octets: Buffer, seed: number, index: number, fault: string
   const what = faultOf(small, seed ^ index, new Map()) ?? fault;
   const each = { octets: small, over: 'udp', ask: null } as const;
   const comment = `${what}\nseed ${seed}, case ${index}, cut to ${small.length} of ${octets.length} octets`;
-  return `wire: ${what}\n${caseText('wire', each, comment)}--replay ${keepCase('wire', each, comment)}`;
+  return `wire: ${what}\n${caseText('wire', each, comment)}this case again: npm run fuzz -- --replay ${keepCase('wire', each, comment)}`;
 }
 
 /** What is wrong with how these octets are read, or null. */

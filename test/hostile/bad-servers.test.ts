@@ -9,7 +9,7 @@ import { percentile } from './latency.ts';
 /** Servers that are dead, lame, mad or old-fashioned among good ones; and all of them gone for a while. */
 
 const GOOD = '198.51.100.1';
-const OUTAGE_MS = 6_000;
+const OUTAGE_MS = 8_000;
 
 const good: Script = ({ name }, to) => to.reply({ answer: [`${name} 1 A ${GOOD}`] });
 
@@ -37,10 +37,24 @@ function lowerWire({ octets, written }: Seen): string {
 const SCRIPTS: Readonly<Record<string, Script>> = {
   silent,
   lame: (_seen, to) => to.reply({ rcode: 5 }),
+  // Lame as authoritative servers are: go and ask elsewhere.
+  referring: ({ name }, to) => to.reply({ authority: [`example 60 NS ns.${name}`] }),
   broken: (_seen, to) => to.reply({ rcode: 2 }),
   garbage,
+  'header-alone': ({ octets }, to) => {
+    const header = Buffer.alloc(12);
+    octets.copy(header, 0, 0, 2);
+    header.writeUInt16BE(0x8180, 2);
+    to.send(header);
+  },
+  looping: ({ name }, to) => to.reply({ answer: [`${name} 60 CNAME ${name}`] }),
   folding,
 };
+/** Come over TCP, it says, and says nothing there: each new name waits for it. */
+const cut: Script = ({ over }, to) => {
+  if (over === 'udp') to.reply({ flags: 0x200 });
+};
+
 /** A server that is not there, and the others. */
 const KINDS = ['dead', ...Object.keys(SCRIPTS)];
 
@@ -65,8 +79,10 @@ async function serve(): Promise<Namegate> {
     const order = [...KINDS.slice(i), ...KINDS.slice(0, i)].map((other) => made.get(other)!.url);
     return `  ${kind}: { servers: ${JSON.stringify([...order, last.url])}, zones: [${kind}.example] }`;
   });
+  const servers = [(await upstream(t, cut)).url, last.url];
+  groups.push(`  cut: { servers: ${JSON.stringify(servers)}, zones: [cut.example] }`);
   return namegate(t, {
-    policy: policyOf(KINDS),
+    policy: policyOf([...KINDS, 'cut']),
     groups: groups.join('\n'),
   });
 }
@@ -108,6 +124,21 @@ t.test('every kind of bad server before a good one: every name is served, and so
   const later = times.slice(-KINDS.length * 10);
   t.ok(percentile(later, 0.8) < 100, `of the last 80 % took at most ${percentile(later, 0.8).toFixed(0)} ms`);
 });
+
+t.test(
+  'a server that truncates and is silent over TCP before a good one: every name is served within 1 s',
+  async (t) => {
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => timed(client, `n${i}.cut.example`)),
+    );
+    t.ok(
+      answers.every(({ what }) => what === `NOERROR ${GOOD}`),
+      'all are served',
+    );
+    const slowest = Math.max(...answers.map(({ took }) => took));
+    t.ok(slowest < 1000, `the slowest took ${slowest.toFixed(0)} ms`);
+  },
+);
 
 const OUTAGES = ['silent', 'closed', 'failing'] as const;
 

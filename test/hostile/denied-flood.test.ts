@@ -2,23 +2,20 @@ import t from 'tap';
 import { missing } from '../interop/process.ts';
 import { namegate, pause } from '../server/namegate.ts';
 import { upstream } from '../server/upstream.ts';
-import { best, median, percentile, prefer, Sampler } from './latency.ts';
-import { deniedNames, flood, processorSeconds, residentOctets } from './load.ts';
+import { holdTo, median, percentile, prefer, Sampler } from './latency.ts';
+import { deniedNames, flood, MIB, processorSeconds, residentOctets } from './load.ts';
 
 /** Random denied names, as fast as the server answers them, from one identity while another works. */
 
-const ALTERNATIONS = 4;
+const ALTERNATIONS = 3;
 const SAMPLES = 400;
-const FLOOD_SECONDS = 2;
+const FLOOD_SECONDS = 1.5;
+/** A flood that takes less than this share of a processor is none: something else had the machine. */
+const BUSY = 0.5;
+/** More than a flood asks for in its time, so that no name comes twice. */
+const NAMES = 520_000;
 
-t.test(
-  'random denied names at full load: approved p99 at most 3 times the idle one, and memory is flat',
-  { skip: missing('dnsperf') },
-  async (t) => {
-    const good = await upstream(t, ({ name }, to) => to.reply({ answer: [`${name} 300 A 198.51.100.1`] }));
-    const server = await namegate(t, {
-      servers: `[${good.url}]`,
-      policy: `
+const POLICY = `
 identities:
   - name: job
     owner: team
@@ -30,59 +27,76 @@ identities:
     review_by: 2099-01-01
     from: { addresses: [127.0.0.2] }
     allow: [{ name: "*.other.example", reason: what it needs }]
-`,
-    });
+`;
+
+t.test(
+  'random denied names at full load: approved p99 at most 3 times the idle one, and memory is flat',
+  { skip: missing('dnsperf') },
+  async (t) => {
+    const good = await upstream(t, ({ name }, to) => to.reply({ answer: [`${name} 300 A 198.51.100.1`] }));
+    const server = await namegate(t, { servers: `[${good.url}]`, policy: POLICY });
     const pid = server.child.pid!;
     prefer(server);
-    const names = deniedNames(server.folder, 200_000, 1);
-    const attack = () =>
-      flood(t, { place: server, from: '127.0.0.2', names, seconds: FLOOD_SECONDS, inFlight: 100 });
+    let seed = 0;
+    const attack = () => {
+      const names = deniedNames(server.folder, NAMES, seed++);
+      return flood(t, { place: server, from: '127.0.0.2', names, seconds: FLOOD_SECONDS, inFlight: 100 });
+    };
     const samplers = {
-      cached: await Sampler.open(server, {
+      cached: await Sampler.open(t, server, {
         from: '127.0.0.1',
         name: (n) => `n${n % 50}.good.example`,
         gap: 1,
       }),
-      forwarded: await Sampler.open(server, { from: '127.0.0.1', name: (n) => `f${n}.good.example`, gap: 1 }),
+      forwarded: await Sampler.open(t, server, {
+        from: '127.0.0.1',
+        name: (n) => `f${n}.good.example`,
+        gap: 1,
+      }),
     };
     for (const sampler of Object.values(samplers)) await sampler.many(300);
+    const idle = residentOctets(pid);
     await attack().done;
-    const before = residentOctets(pid);
+    const held: number[] = [];
     let denied = 0;
     for (const [what, sampler] of Object.entries(samplers)) {
-      const ratio = await best(3, 3, async () => {
-        const idle: number[] = [];
-        const flooded: number[] = [];
-        let busy = 0;
-        let rate = 0;
+      await holdTo(t, what, 3, async () => {
+        const base: number[] = [];
+        const beside: number[] = [];
+        const busy: number[] = [];
         for (let i = 0; i < ALTERNATIONS; i++) {
-          idle.push(percentile(await sampler.many(SAMPLES), 0.99));
+          base.push(percentile(await sampler.many(SAMPLES), 0.99));
           const { done } = attack();
           await pause(300);
           const [from, used] = [performance.now(), processorSeconds(pid)];
-          flooded.push(percentile(await sampler.many(SAMPLES), 0.99));
-          busy += (processorSeconds(pid) - used) / ((performance.now() - from) / 1000) / ALTERNATIONS;
-          const { answered, sent, seconds } = await done;
+          beside.push(percentile(await sampler.many(SAMPLES), 0.99));
+          busy.push((1000 * (processorSeconds(pid) - used)) / (performance.now() - from));
+          const { answered, sent } = await done;
           t.ok(answered >= sent * 0.999, `${answered} of ${sent} are answered`);
           denied += answered;
-          rate += answered / seconds / ALTERNATIONS;
+          held.push(residentOctets(pid));
         }
-        const ms = (values: number[]): string => values.map((value) => value.toFixed(2)).join(' ');
-        t.comment(
-          `${what}: p99 idle ${ms(idle)} ms, flooded ${ms(flooded)} ms; ${rate.toFixed(0)} denied/s, the server busy ${(100 * busy).toFixed(0)} %`,
-        );
-        return median(flooded) / median(idle);
+        const share = median(busy);
+        t.comment(`the server is busy for ${(100 * share).toFixed(0)} % of the time`);
+        return {
+          base,
+          beside,
+          ...(share < BUSY ? { void: `the flood was too thin: ${share.toFixed(2)} of a processor` } : {}),
+        };
       });
-      t.ok(ratio <= 3, `${what}: p99 under the flood is ${ratio.toFixed(2)} times the idle one`);
     }
-    const after = residentOctets(pid);
-    t.ok(denied > 200_000, `${denied} denied names`);
-    t.ok(after <= before * 1.1, `RSS ${before} before, ${after} after`);
+    const half = held.length / 2;
+    const [early, late] = [median(held.slice(0, half)), median(held.slice(half))];
+    const mib = (octets: number): string => `${(octets / MIB).toFixed(0)} MiB`;
+    t.comment(`${denied} denied names; RSS idle ${mib(idle)}, then ${held.map(mib).join(', ')}`);
+    // A name takes 60 octets at least: were all kept, this would be 100 MiB between the halves.
+    t.ok(late <= early * 1.05 + 4 * MIB, `RSS is flat: ${mib(early)}, then ${mib(late)}`);
+    // What the engine needs to be quick; a cache of denied names that is bounded would be more.
+    t.ok(late <= idle + 48 * MIB, `and not far above the idle ${mib(idle)}`);
     t.ok(
       good.seen.every(({ name }) => name.endsWith('.good.example.')),
       'none of them went upstream',
     );
-    for (const sampler of Object.values(samplers)) sampler.close();
     await server.stop(t);
   },
 );

@@ -1,12 +1,25 @@
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { freePort, missingForRoot } from '../interop/process.ts';
 import { ask, type Place } from '../server/client.ts';
-import { house, type LogLine, Namegate, pause, until } from '../server/namegate.ts';
+import { fetchText, house, type LogLine, Namegate, pause, until } from '../server/namegate.ts';
 import { plain, upstream } from '../server/upstream.ts';
 
-/** A disk without room for the log: the standard output and error are files on a file system of 64 KiB that is full. */
+/**
+ * A full disk: the standard output and error and one file of the policy stand on a file system of 64 KiB without room. The
+ * rest of the policy can be changed.
+ */
 
 const policy = (more = ''): string => `
 identities:
@@ -19,24 +32,39 @@ identities:
 ${more}
 `;
 
+/** The file of the policy that is on the disk: one more destination, and the identity that may use it. */
+const onDisk = (reason: string): string => `
+identities:
+  - name: second
+    owner: team
+    review_by: 2099-01-01
+    from: { addresses: [127.0.0.2] }
+    allow: [{ name: "*.disk.example", reason: "${reason}" }]
+`;
+
 /** A file system in a mount namespace of the server's own, then the server in place of the shell. */
-const MOUNT = 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@" >>"$0/out" 2>>"$0/log"';
+const MOUNT =
+  'mount -t tmpfs -o size=64k tmpfs "$0" && cp "$0.yaml" "$0/disk.yaml" && exec "$@" >>"$0/out" 2>>"$0/log"';
 
 t.test(
-  'a full disk: it serves and reloads, and the log goes on when there is room',
+  'a full disk: it serves and reloads, half a policy changes nothing, and the log goes on when there is room',
   { skip: missingForRoot('unshare', 'mount') },
   async (t) => {
     const good = await upstream(t, plain);
     const port = await freePort();
     const listen = [`udp://127.0.0.1:${port}`, `tcp://127.0.0.1:${port}`];
-    const folder = house(t, { policy: policy(), servers: `[${good.url}]`, listen });
+    const status = `http://127.0.0.1:${await freePort()}`;
+    const settings = `metrics: ${status}`;
+    const folder = house(t, { policy: policy(), servers: `[${good.url}]`, listen, settings });
     const disk = join(folder, 'disk');
     mkdirSync(disk);
+    writeFileSync(`${disk}.yaml`, onDisk('what it needs'));
+    symlinkSync('../disk/disk.yaml', join(folder, 'policy', 'disk.yaml'));
     const server = new Namegate(t, folder, { under: ['unshare', '--mount', 'sh', '-c', MOUNT, disk] });
     const place: Place = { host: '127.0.0.1', udp: port, tcp: port };
     const inside = `/proc/${server.child.pid}/root${disk}`;
-    const outcome = (name: string): Promise<string> =>
-      ask(place, name, { patience: 300 }).then(
+    const outcome = (name: string, from = '127.0.0.1'): Promise<string> =>
+      ask(place, name, { patience: 300, from }).then(
         ({ rcode }) => rcode,
         () => 'nothing',
       );
@@ -63,6 +91,21 @@ t.test(
     fill('fill', Buffer.alloc(4096));
     // Its last block may have room.
     fill('log', Buffer.from('\n'));
+    const second = (name: string): Promise<string> => outcome(`${name}.disk.example`, '127.0.0.2');
+    // An editor that writes in place, and gets no further than one block.
+    const half = onDisk('x'.repeat(6000));
+    t.throws(() => writeFileSync(join(inside, 'disk.yaml'), half), { code: 'ENOSPC' });
+    t.ok(statSync(join(inside, 'disk.yaml')).size < half.length, 'half a file of the policy');
+    server.kill('SIGHUP');
+    await until(
+      async () => /disk\.yaml/.test((await fetchText(`${status}/ready`)).body),
+      () => '/ready does not tell of it',
+    );
+    t.equal(await second('half'), 'NOERROR', 'the last good policy stays');
+    rmSync(join(inside, 'fill'));
+    writeFileSync(join(inside, 'disk.yaml'), onDisk('what it needs'));
+    fill('fill', Buffer.alloc(4096));
+    fill('log', Buffer.from('\n'));
     const size = statSync(log).size;
     const wrong: string[] = [];
     for (let i = 0; i < 10; i++) {
@@ -84,6 +127,7 @@ t.test(
       }
     }
     t.same(wrong, [], 'every question is answered');
+    t.equal(await second('late'), 'NOERROR', 'those of the file on the disk too');
     t.equal(statSync(log).size, size, 'nothing more was written');
 
     rmSync(join(inside, 'fill'));

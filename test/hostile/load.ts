@@ -12,9 +12,10 @@ import { REAL_TIME } from './latency.ts';
 export function deniedNames(folder: string, count: number, seed: number): string {
   const random = new Random(seed);
   const label = (): string => random.next().toString(36) + random.next().toString(36);
-  const lines = Array.from({ length: count }, () => `${label()}.${label()}.evil.test A`);
+  let text = '';
+  for (let i = 0; i < count; i++) text += `${label()}.${label()}.evil.test A\n`;
   const file = join(folder, `denied-${seed}`);
-  writeFileSync(file, `${lines.join('\n')}\n`);
+  writeFileSync(file, text);
   return file;
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import t from 'tap';
 import { namespace } from '../interop/netns.ts';
 import { missingForRoot } from '../interop/process.ts';
@@ -31,16 +32,21 @@ interface Case extends Impairment {
 
 const CASES: readonly Case[] = [
   // A question and its answer come through with 0.64: of five tries one does with 0.99.
-  { what: '20 % loss', loss: 0.2, delay: 0, ms: 4000, first: 0.9, third: 0.97 },
+  { what: '20 % loss', loss: 0.2, delay: 0, ms: 3000, first: 0.9, third: 0.97 },
   // With 0.25: of five tries one does with 0.76, of three times five with 0.99.
-  { what: '50 % loss', loss: 0.5, delay: 0, ms: 6000, first: 0.5, third: 0.85 },
-  { what: '2 s latency', loss: 0, delay: 2000, ms: 5000, first: 1, third: 1 },
+  { what: '50 % loss', loss: 0.5, delay: 0, ms: 5000, first: 0.5, third: 0.85 },
+  { what: '2 s latency', loss: 0, delay: 2000, ms: 4000, first: 1, third: 1 },
   { what: 'nothing comes through', loss: 1, delay: 0, ms: 3000, first: 0, third: 0 },
 ];
 
+/** For `skip`: where the kernel has no netem, the test's own cable needs TUN devices. */
+function noDevice(): false | string {
+  return existsSync('/dev/net/tun') || process.env['CI'] ? false : 'needs /dev/net/tun';
+}
+
 t.test(
   'loss and latency upstream: what is known is served or stale, new names mostly, and recovery takes 5 s at most',
-  { skip: missingForRoot('ip', 'tc', 'python3') },
+  { skip: missingForRoot('ip', 'tc', 'python3') || noDevice() },
   async (t) => {
     const near = await namespace(t, 'near');
     const far = await namespace(t, 'far');
@@ -81,7 +87,7 @@ t.test(
       /** Milliseconds of the last try, by how many there were. */
       const tries: number[] = [];
       const stub = async (name: string): Promise<void> => {
-        for (let i = 1; i <= 3; i++) {
+        for (let i = 1; i <= (third === 0 ? 1 : 3); i++) {
           if ((await client.ask(name)).good) {
             tries.push(i);
             return;

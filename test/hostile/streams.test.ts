@@ -46,8 +46,7 @@ async function rig(
   const good = await upstream(t, script);
   const server = await namegate(t, { policy: POLICY, servers: `[${good.url}]` });
   prefer(server);
-  const sampler = await Sampler.open(server, { from: '127.0.0.1', name, gap: 1 });
-  t.teardown(() => sampler.close());
+  const sampler = await Sampler.open(t, server, { from: '127.0.0.1', name, gap: 1 });
   await sampler.many(500);
   return { server, sampler, pid: server.child.pid! };
 }

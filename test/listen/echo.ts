@@ -111,6 +111,11 @@ export class StreamClient {
     });
   }
 
+  /** On a socket that is connected, or a TLS one that is secure. */
+  static on(socket: Socket): StreamClient {
+    return new StreamClient(socket);
+  }
+
   static async dial(
     port: number,
     options: { host?: string; localAddress?: string; allowHalfOpen?: boolean } = {},

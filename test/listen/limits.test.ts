@@ -13,6 +13,7 @@ function client(text: string): Client & AddressWords {
     transport: 'udp',
     spoofable: false,
     credential: null,
+    asked: () => false,
     ...words,
     defer: () => {
       throw new Error('not here');

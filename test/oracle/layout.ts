@@ -2,7 +2,14 @@
 import { parsePrefix } from '../../src/config/addresses.ts';
 import { TextFault } from '../../src/config/problems.ts';
 import { parseRdata } from '../../src/config/records.ts';
-import type { EntryInput, PolicyInput, Prefix, RuleInput, RuleTerms } from '../../src/policy/input.ts';
+import {
+  DEFAULT_TERMS,
+  type EntryInput,
+  type PolicyInput,
+  type Prefix,
+  type RuleInput,
+  type RuleTerms,
+} from '../../src/policy/input.ts';
 import { parsePattern } from '../../src/policy/pattern.ts';
 import { PatternFault } from '../../src/policy/pattern-fault.ts';
 import type { Position } from '../../src/policy/problem.ts';
@@ -149,6 +156,7 @@ export function toInput(policy: Policy, { files, lines }: Layout): PolicyInput {
       search: [],
       addresses: identity.addresses.map((text) => ({ prefix: prefix(text), text, at: NOWHERE })),
       certificates: [],
+      terms: DEFAULT_TERMS,
       allow: entries(identity.allow),
       stages: identity.stages.map(({ name, kind, entries: list }) => ({
         name,

@@ -1,9 +1,10 @@
 /** What a client may be given under a policy, and what may be asked upstream for its sake: by DESIGN, slowly. */
 import type { Message, Rec } from '../server/message.ts';
+import { SlowLeases, type Who } from './leak-leases.ts';
 import { ASKERS } from './leak-story.ts';
 import { LIE_ADDRESS, LIE_ZONES, type True, truth } from './leak-world.ts';
 import { FOREVER, isUnder, labelsOf, type Name, nameOf, ROOT, toText } from './names.ts';
-import type { Identity, Policy } from './policy.ts';
+import type { Policy } from './policy.ts';
 import {
   approvesName,
   decideSlowly,
@@ -26,11 +27,10 @@ export interface Asked {
 
 /** A chain that was given to a validator: for a while it may ask for DS and DNSKEY of its targets. */
 interface Trusted {
-  readonly asker: number;
   readonly target: Name;
   /** Milliseconds of the test's clock. */
   readonly until: number;
-  /** What the asker could resolve when it was given. */
+  /** Who it was given to, and what that one could resolve then. */
   readonly rights: string;
 }
 
@@ -41,25 +41,41 @@ export class Judge {
   now = 0;
   /** Seconds since 1970. */
   epoch = 0;
+  readonly leases = new SlowLeases();
   #policy!: Policy;
-  #views: View[] = [];
-  #rights: string[] = [];
+  /** By identity and stage, under the policy in force. */
+  #views = new Map<string, { readonly view: View; readonly rights: string }>();
   #trusted: Trusted[] = [];
 
   set policy(policy: Policy) {
     this.#policy = policy;
-    this.#views = ASKERS.map((_, asker) => viewOf(policy, this.#identity(asker), null));
-    this.#rights = this.#views.map(({ rules }, asker) =>
-      JSON.stringify([rules, this.#identity(asker)?.auditUntil]),
-    );
+    this.#views = new Map();
   }
 
-  #identity(asker: number): Identity | null {
-    return this.#policy.identities.find(({ name }) => name === ASKERS[asker]!.name) ?? null;
+  #who(asker: number): Who {
+    return this.leases.who(this.#policy, asker, this.now);
+  }
+
+  #viewOf({ identity, stage }: Pick<Who, 'identity' | 'stage'>): {
+    readonly view: View;
+    readonly rights: string;
+  } {
+    const key = `${identity?.name} ${stage}`;
+    let known = this.#views.get(key);
+    if (known === undefined) {
+      const view = viewOf(this.#policy, identity, stage);
+      known = { view, rights: JSON.stringify([identity?.name, view.rules, identity?.auditUntil]) };
+      this.#views.set(key, known);
+    }
+    return known;
+  }
+
+  #view(asker: number): View {
+    return this.#viewOf(this.#who(asker)).view;
   }
 
   #verdict({ asker, name, type, dnssecOk, checkingDisabled }: Asked): Verdict {
-    return decideSlowly(this.#views[asker]!, name, type, dnssecOk || checkingDisabled, this.epoch);
+    return decideSlowly(this.#view(asker), name, type, dnssecOk || checkingDisabled, this.epoch);
   }
 
   /** The name that may be asked upstream, with the question's own type, for this question now; null for none. */
@@ -79,24 +95,23 @@ export class Judge {
 
   /** Whether an identity's own rules write the name out: renewal asks for such names without a client. */
   mayRenew(name: Name, type: string): boolean {
-    return this.#views.some((view) => {
+    return this.#policy.identities.some((identity) => {
+      const { view } = this.#viewOf({ identity, stage: null });
       const { verdict, deciders } = decideSlowly(view, name, type, false, this.epoch);
       return verdict === 'allow' && deciders.some(({ kind }) => kind === 'exact' || kind === 'family');
     });
   }
 
   #audited({ asker }: Asked): boolean {
-    return (this.#identity(asker)?.auditUntil ?? 0) > this.epoch;
+    return (this.#who(asker).identity?.auditUntil ?? 0) > this.epoch;
   }
 
   #isTrust({ asker, name, type, dnssecOk, checkingDisabled }: Asked): boolean {
     if (!(dnssecOk || checkingDisabled) || (type !== 'DS' && type !== 'DNSKEY')) return false;
+    const { rights } = this.#viewOf(this.#who(asker));
     return this.#trusted.some(
       (one) =>
-        one.asker === asker &&
-        one.until > this.now &&
-        one.rights === this.#rights[asker] &&
-        (one.target === name || isUnder(one.target, name)),
+        one.until > this.now && one.rights === rights && (one.target === name || isUnder(one.target, name)),
     );
   }
 
@@ -129,10 +144,12 @@ export class Judge {
     const targets = chain.filter((record) => record.type === 'CNAME').map(({ data }) => nameOf(data));
     if (targets.length === 0) return;
     const { deciders, bound } = this.#verdict(asked);
-    const ends = bound ? deciders[0]!.until : (this.#identity(asker)?.auditUntil ?? FOREVER);
-    const until = this.now + Math.min(TRUST_MS, (ends - this.epoch) * 1000);
+    const who = this.#who(asker);
+    const ends = bound ? deciders[0]!.until : (who.identity?.auditUntil ?? FOREVER);
+    const until = Math.min(who.endsAt, this.now + Math.min(TRUST_MS, (ends - this.epoch) * 1000));
     this.#trusted = this.#trusted.filter((one) => one.until > this.now);
-    for (const target of targets) this.#trusted.push({ asker, target, until, rights: this.#rights[asker]! });
+    const { rights } = this.#viewOf(who);
+    for (const target of targets) this.#trusted.push({ target, until, rights });
   }
 
   #faultOf(asked: Asked, reply: Message): string | null {
@@ -187,7 +204,8 @@ export class Judge {
           ? null
           : 'another localhost';
       // `_why` speaks of the asker alone.
-      const others = ASKERS.filter((_, other) => other !== asker).map((other) => other.name);
+      const own = this.#who(asker).identity?.name ?? 'unknown';
+      const others = ASKERS.map((other) => other.name).filter((other) => other !== own);
       return answer.some(({ data }) =>
         others.some((other) => data.includes(`${other}-owner`) || data.includes(`for ${other}`)),
       )
@@ -219,7 +237,7 @@ export class Judge {
   /** What came from an upstream: the chain from the question, the records at its end, their addresses and targets. */
   #forwardedFault(asked: Asked, reply: Message, expected: Verdict, upstream: Name): string | null {
     const { asker, name, type } = asked;
-    const view = this.#views[asker]!;
+    const view = this.#view(asker);
     /** The redirects of the policy come first, and lead to what was asked upstream. */
     let redirecting = expected.verdict === 'local';
     const answer = reply.answer.filter((record) => record.type !== 'RRSIG');
@@ -231,7 +249,7 @@ export class Judge {
       return 'withheld without a reason';
     let owner = name;
     for (const record of answer) {
-      if (record.ttl > this.#longest(expected)) return `a TTL of ${record.ttl} s`;
+      if (record.ttl > this.#longest(asker, expected)) return `a TTL of ${record.ttl} s`;
       const at = nameOf(record.owner);
       if (redirecting && at === owner && record.type === 'CNAME') {
         const redirect = this.#policy.redirects.find((one) => nameOf(one.name) === at);
@@ -281,11 +299,13 @@ export class Judge {
     return null;
   }
 
-  /** Seconds that a TTL may have: 300, 30 for what is dynamic, and never longer than the rule. */
-  #longest({ deciders, bound }: Verdict): number {
+  /** Seconds that a TTL may have: 300, 30 for what is dynamic, and never longer than the rule or the lease. */
+  #longest(asker: number, { deciders, bound }: Verdict): number {
+    const { endsAt } = this.#who(asker);
+    const leased = Number.isFinite(endsAt) ? Math.min(30, Math.floor((endsAt - this.now) / 1000)) : 300;
     const decider = deciders[0];
-    if (!bound || decider === undefined) return 300;
-    return Math.min(300, decider.dynamic ? 30 : 300, Math.floor(decider.until - this.epoch));
+    if (!bound || decider === undefined) return leased;
+    return Math.min(leased, decider.dynamic ? 30 : 300, Math.floor(decider.until - this.epoch));
   }
 
   /** Whether the rule, or the last redirect, grants the addresses of a record; where rules are equals, `some` or `every` one. */

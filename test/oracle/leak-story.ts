@@ -30,8 +30,20 @@ export type Event =
   /** Ends one of the questions upstream: `pick` modulo how many there are; `seed` makes the answer. */
   | { readonly kind: 'settle'; readonly pick: number; readonly seed: number }
   | { readonly kind: 'pass'; readonly milliseconds: number }
-  /** What is due for renewal goes out. */
-  | { readonly kind: 'tick' };
+  /** What is due for renewal goes out, and leases that have ended are tidied away. */
+  | { readonly kind: 'tick' }
+  /** Binds the asker's address: to another identity, to a stage, to what no policy has. */
+  | {
+      readonly kind: 'lease';
+      readonly asker: number;
+      readonly identity: string;
+      readonly stage: string | null;
+      readonly milliseconds: number;
+      readonly quarantine: number;
+    }
+  /** The lease that was last opened for the address: at another stage, or ended. */
+  | { readonly kind: 'advance'; readonly asker: number; readonly stage: string }
+  | { readonly kind: 'end'; readonly asker: number };
 
 const HOSTS = 9;
 
@@ -105,12 +117,36 @@ export function stretch(random: Random, questions: number, now: number): Event[]
       case 3:
         events.push({ kind: 'tick' });
         break;
+      case 4:
+        if (random.once(2)) events.push(randomLeaseEvent(random));
+        break;
       default:
         events.push(randomAsk(random));
         left--;
     }
   }
   return events;
+}
+
+const STAGES = ['s0', 's1'];
+
+function randomLeaseEvent(random: Random): Event {
+  const asker = random.below(ASKERS.length);
+  switch (random.below(4)) {
+    case 0:
+      return { kind: 'advance', asker, stage: random.pick([...STAGES, 'gone']) };
+    case 1:
+      return { kind: 'end', asker };
+    default:
+      return {
+        kind: 'lease',
+        asker,
+        identity: random.once(8) ? 'gone' : ASKERS[random.below(2)]!.name,
+        stage: random.pick([...STAGES, ...STAGES, 'gone', null, null]),
+        milliseconds: 1 + random.below(random.once(2) ? 2000 : 60_000),
+        quarantine: random.once(3) ? random.below(5000) : 0,
+      };
+  }
 }
 
 function randomAsk(random: Random): Event {
@@ -180,7 +216,11 @@ function leakPolicy(random: Random, now: number): Policy {
       name,
       addresses: [from],
       allow,
-      stages: [],
+      stages: STAGES.filter(() => !random.once(3)).map((stage) => ({
+        name: stage,
+        kind: random.pick(['allow', 'only'] as const),
+        entries: [...(random.once(3) ? ['shared'] : []), ...rules(8)],
+      })),
       exceptions: rules(30).map((each) => ({ ...each, until: now + 1 + random.below(60) })),
       ...(random.once(8) ? { auditUntil: now + 1 + random.below(30) } : {}),
     };

@@ -84,7 +84,11 @@ t.test('two identities, lying answers and 60 reloads: nothing leaks in 4,000 que
   t.equal(failure, null);
   t.match(counts, { asked: 4000, reloads: 60 });
   t.ok(
-    counts.answered > 200 && counts.upstream > 500 && counts.later > 50 && counts.renewed > 100,
+    counts.answered > 200 &&
+      counts.upstream > 500 &&
+      counts.later > 50 &&
+      counts.renewed > 100 &&
+      counts.leases > 80,
     JSON.stringify(counts),
   );
 });

@@ -1,7 +1,20 @@
 import t from 'tap';
-import { familyNames } from '../../src/policy/rulebook.ts';
+import type { DestinationInput, RuleInput } from '../../src/policy/input.ts';
+import { isError } from '../../src/policy/problem.ts';
+import { familyNames, MAX_WRITTEN_OUT } from '../../src/policy/rulebook.ts';
 import { nameToText } from '../../src/wire/name.ts';
-import { ask, pattern, rule, single, types, verdict } from './build.ts';
+import {
+  ask,
+  build,
+  destination,
+  entries,
+  identity,
+  pattern,
+  rule,
+  single,
+  types,
+  verdict,
+} from './build.ts';
 
 /** Of these labels in front of `base`, those that are allowed. */
 function members(text: string, labels: readonly string[], base: string): string[] {
@@ -169,4 +182,28 @@ t.test('a family of 10,000 names is one rule where its number is in the first la
   t.equal(snapshot.rules.count, 1);
   t.ok(snapshot.tree.parents.length < 200, `${snapshot.tree.parents.length} nodes`);
   t.equal(verdict(snapshot, 'n9999.a.example'), 'allow');
+});
+
+t.test('names that are written out are bounded in all, and those that fit are in force', async (t) => {
+  const family = (i: number): RuleInput => rule(`a${i}.n{0..9999}.x.example`, {}, i + 1);
+  const whole = Array.from({ length: 10 }, (_, i) => family(i));
+  const destinations = (rules: readonly RuleInput[]): DestinationInput[] => [destination('d', rules)];
+  const fits = build({
+    destinations: destinations(whole),
+    identities: [identity('i', { allow: entries('=d') })],
+  });
+  t.same(fits.problems.filter(isError), []);
+  t.equal(fits.snapshot.rules.count, MAX_WRITTEN_OUT);
+  t.equal(verdict(fits.snapshot, 'a9.n9999.x.example'), 'allow');
+
+  const more = [...whole, rule('b.n{0..1}.x.example', {}, 99), rule('n{0..9999}.y.example', {}, 100)];
+  const over = build({
+    destinations: destinations(more),
+    identities: [identity('i', { allow: entries('=d') })],
+  });
+  t.same(
+    over.problems.filter(isError).map(({ code, at }) => [code, at.line]),
+    [['pattern-family-size', 99]],
+    'a range costs nothing, and is no part of it',
+  );
 });

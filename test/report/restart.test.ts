@@ -13,6 +13,8 @@ const settings: Settings = {
   limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
   renew: null,
   state: '/state',
+  admin: null,
+  exceptions: { maxTtl: 1 },
   metrics: null,
   log: { level: 'info' },
 };

@@ -48,7 +48,18 @@ function clientAt(family: 4 | 6, ...words: number[]): Client {
   const defer = (): never => {
     throw new Error('nobody waits here');
   };
-  return { transport: 'udp', spoofable: true, credential: null, family, w0, w1, w2, w3, defer };
+  return {
+    transport: 'udp',
+    spoofable: true,
+    credential: null,
+    asked: () => false,
+    family,
+    w0,
+    w1,
+    w2,
+    w3,
+    defer,
+  };
 }
 
 function judge(cookies: Cookies, data: Buffer, client: Client, epoch: number): boolean {

@@ -36,6 +36,8 @@ export interface QueryOptions {
   readonly transport?: 'udp' | 'tcp' | 'tls';
   readonly spoofable?: boolean;
   readonly credential?: Credential | null;
+  /** The address of ours that it asks. */
+  readonly asked?: string;
   readonly edns?: boolean;
   readonly udpSize?: number;
   readonly version?: number;
@@ -236,6 +238,7 @@ export class House {
       limits: { inFlight: 10_000, tcpClients: 1000, unknownQps: 20 },
       keepalive: 100,
       groupOf: groupRouter(groups),
+      designations: [],
       groupIds: groups.map((_, index) => index),
       ...settings,
     };
@@ -248,6 +251,12 @@ function clientAt(options: QueryOptions, later: ReplyLater): Client {
     transport: options.transport ?? 'udp',
     spoofable: options.spoofable ?? false,
     credential: options.credential ?? null,
+    asked: (out) => {
+      if (options.asked === undefined) return false;
+      const [a0 = 0, a1 = 0, a2 = 0, a3 = 0] = addressWords(options.asked);
+      Object.assign(out, { family: options.asked.includes(':') ? 6 : 4, w0: a0, w1: a1, w2: a2, w3: a3 });
+      return true;
+    },
     family: options.from?.includes(':') ? 6 : 4,
     w0,
     w1,

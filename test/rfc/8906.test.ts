@@ -120,11 +120,8 @@ const ROWS: Row[] = [
     reply: badVersion('00 0029 04d0 01 00 8000 0000'),
   },
   {
-    says: '8.2.10 several known options: COOKIE, NSID, EXPIRE, ECS: NOERROR; those that are not served are not answered',
-    ask: ask(
-      '0100',
-      '00 0029 04d0 00 00 0000 001c | 000a 0008 0102030405060708 | 0003 0000 | 0009 0000 | 0008 0004 00010000',
-    ),
+    says: '8.2.10 several known options: NSID, EXPIRE, ECS: NOERROR; what is not served is not answered (COOKIE is: test/resolve/cookies.test.ts)',
+    ask: ask('0100', '00 0029 04d0 00 00 0000 0010 | 0003 0000 | 0009 0000 | 0008 0004 00010000'),
     upstream: SOA,
     reply: found('8180', OPT),
   },

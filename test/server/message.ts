@@ -21,6 +21,7 @@ export const TYPES: Readonly<Record<string, number>> = {
   DNSKEY: 48,
   SVCB: 64,
   HTTPS: 65,
+  TKEY: 249,
   IXFR: 251,
   AXFR: 252,
   ANY: 255,

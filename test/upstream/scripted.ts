@@ -1,6 +1,8 @@
 /** Upstream servers on loopback that do what a test says, and the one question that a test asks. */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Test } from 'tap';
+import { loadNative } from '../../src/listen/native.ts';
 import type { ForwardListener, Outcome, UpstreamQuestion } from '../../src/resolve/ports.ts';
 import type { UpstreamGroup, UpstreamServer } from '../../src/resolve/settings.ts';
 import type { UpstreamEvent } from '../../src/upstream/event.ts';
@@ -245,11 +247,34 @@ export function group(servers: UpstreamGroup['servers'], name = 'default'): Upst
   return { name, servers, zones: [] };
 }
 
+/** Makes a forwarder with one group, and tells what it says to the log. */
+export type MakeUpstreams = (
+  t: Ending,
+  servers: UpstreamGroup['servers'],
+  options?: Partial<UpstreamOptions>,
+) => { forwarder: Upstreams; events: UpstreamEvent[] };
+
+export const NATIVE = loadNative();
+
+/** Runs a suite over node:dgram, and in batches where the machine can. */
+export function everyWay(
+  t: Test,
+  suite: (t: Test, upstreams: MakeUpstreams, way: 'portable' | 'batched') => void,
+): void {
+  // They mostly wait.
+  t.jobs = 2;
+  t.test('over node:dgram', { buffered: true }, async (t) => suite(t, upstreams, 'portable'));
+  const skip = typeof NATIVE === 'string' ? NATIVE : false;
+  t.test('in batches', { buffered: true, skip }, async (t) =>
+    suite(t, (t, servers, options) => upstreams(t, servers, { native: NATIVE, ...options }), 'batched'),
+  );
+}
+
 export function upstreams(
   t: Ending,
   servers: UpstreamGroup['servers'],
   options: Partial<UpstreamOptions> = {},
-): { forwarder: Upstreams; events: UpstreamEvent[] } {
+): ReturnType<MakeUpstreams> {
   const events: UpstreamEvent[] = [];
   const forwarder = new Upstreams({
     groups: [group(servers)],

@@ -20,7 +20,12 @@ function fate(octets: Buffer): string {
   if (query.ednsVersion > 0) return 'BADVERS';
   if (query.class !== CLASS.IN || query.type === TYPE.AXFR || query.type === TYPE.IXFR) return 'REFUSED';
   const name = nameToText(query.name.subarray(0, query.nameLength));
-  const marks = [query.edns && 'edns', query.dnssecOk && 'do', query.keepalive && 'keepalive'];
+  const marks = [
+    query.edns && 'edns',
+    query.dnssecOk && 'do',
+    query.cookieLength > 0 && 'cookie',
+    query.keepalive && 'keepalive',
+  ];
   return ['ask', name, typeToText(query.type), ...marks.filter((mark) => mark !== false)].join(' ');
 }
 

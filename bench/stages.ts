@@ -1,0 +1,341 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LruAnswerStore } from '../src/cache/store.ts';
+import { type Loaded, load } from '../src/config/load.ts';
+import { RateLimits } from '../src/listen/limits.ts';
+import { decide } from '../src/policy/decide.ts';
+import { findAddress } from '../src/policy/identity.ts';
+import { LeaseTable } from '../src/policy/lease.ts';
+import { createLog } from '../src/report/log.ts';
+import { StoryObserver } from '../src/report/observer.ts';
+import { clean } from '../src/resolve/clean.ts';
+import { Cookies } from '../src/resolve/cookies.ts';
+import { Endings } from '../src/resolve/endings.ts';
+import { Flights } from '../src/resolve/flights.ts';
+import { giveAnswer } from '../src/resolve/give.ts';
+import { groupRouter, type InForce } from '../src/resolve/in-force.ts';
+import { keyOf } from '../src/resolve/key.ts';
+import type {
+  Client,
+  Clock,
+  Forwarder,
+  ForwardListener,
+  ReplyLater,
+  UpstreamQuestion,
+} from '../src/resolve/ports.ts';
+import { Resolver } from '../src/resolve/resolve.ts';
+import { Standings } from '../src/resolve/standing.ts';
+import { Turn } from '../src/resolve/turn.ts';
+import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';
+import { readQuery } from '../src/wire/question.ts';
+import { ReplyWriter } from '../src/wire/reply.ts';
+import { namegate } from './contestants.ts';
+import { addressReply, question } from './messages.ts';
+import { APPROVED, Dice, deniedName, WILDCARD_ZONE } from './names.ts';
+
+/** One part of the way of a query, done `count` times over; the number that it returns keeps it from being optimised away. */
+export interface Stage {
+  readonly name: string;
+  readonly run: (count: number) => number;
+}
+
+/** Different questions that a stage goes round; a power of two. */
+const ROUND = 1024;
+/** Nothing is opened. */
+const OURS = 53;
+const UPSTREAM = 54;
+/** Octets of the store behind misses: less than ROUND answers take, so that each is a miss when its turn comes again. */
+const SMALL_STORE = 131_072;
+
+/** The stages of the story, in its order, under the shipped configuration with the bench's policy written to `folder`. */
+export function stages(folder: string): Stage[] {
+  const { settings, snapshot } = loaded(folder);
+  const inForce: InForce = {
+    snapshot,
+    replies: settings.replies,
+    cache: settings.cache,
+    limits: settings.limits,
+    keepalive: 100,
+    designations: [],
+    groupOf: groupRouter(settings.upstreams),
+    groupIds: settings.upstreams.map((_, index) => index),
+  };
+  const house = new House(inForce, settings.cache.size);
+  return [...parts(inForce, house), ...stories(inForce, house)];
+}
+
+function loaded(folder: string): Loaded {
+  const at = join(folder, 'namegate');
+  mkdirSync(at);
+  const command = namegate.prepare({
+    folder: at,
+    port: OURS,
+    upstream: { port: UPSTREAM, ca: null },
+    tls: null,
+  });
+  const result = load(command.at(-1)!, { env: {}, now: Date.now() / 1000, salt: 0x6e61_6d65 });
+  if (result.settings === null || result.snapshot === null) throw new Error(JSON.stringify(result.problems));
+  return { ...result, settings: result.settings, snapshot: result.snapshot };
+}
+
+const CLOCK: Clock = { monotonic: () => performance.now(), epoch: () => Date.now() / 1000 };
+
+/** What the story asks of others, and an upstream that answers when `land` is called. */
+class House {
+  readonly observer = new StoryObserver(createLog('silent'), () => performance.now());
+  readonly limits = new RateLimits([1, 2]);
+  readonly leases = new LeaseTable();
+  readonly cookies = new Cookies(new Uint8Array(16));
+  readonly store: LruAnswerStore;
+  readonly upstream = new InstantUpstream();
+  readonly client = new LoopbackClient();
+
+  constructor({ snapshot, limits }: InForce, size: number) {
+    this.store = new LruAnswerStore(size);
+    const identities = snapshot.identities.map(({ name, limits: { qps, burst } }) => ({ name, qps, burst }));
+    this.limits.configure({ identities, unknownQps: limits.unknownQps });
+  }
+
+  resolver(inForce: InForce, store: LruAnswerStore): Resolver {
+    const { observer, limits, upstream, leases, cookies } = this;
+    return new Resolver(
+      { store, forwarder: upstream, clock: CLOCK, limits, observer, leases, cookies },
+      inForce,
+    );
+  }
+}
+
+class InstantUpstream implements Forwarder {
+  /** What the next question is answered with. */
+  reply: Buffer = Buffer.alloc(0);
+  #listener: ForwardListener | null = null;
+
+  ask(_question: UpstreamQuestion, listener: ForwardListener): void {
+    this.#listener = listener;
+  }
+
+  land(): void {
+    const listener = this.#listener;
+    if (listener === null) throw new Error('nothing was asked');
+    this.#listener = null;
+    listener.accept(this.reply, false);
+    listener.done({ kind: 'reply', message: this.reply, verified: false });
+  }
+}
+
+/** 127.0.0.1 over UDP; late answers are counted. */
+class LoopbackClient implements Client, ReplyLater {
+  readonly transport = 'udp';
+  readonly spoofable = false;
+  readonly credential = null;
+  readonly family = 4;
+  readonly w0 = 0x7f00_0001;
+  readonly w1 = 0;
+  readonly w2 = 0;
+  readonly w3 = 0;
+  sent = 0;
+
+  asked(): boolean {
+    return false;
+  }
+
+  defer(): ReplyLater {
+    return this;
+  }
+
+  send(_reply: Buffer, length: number): void {
+    this.sent += length;
+  }
+
+  drop(): void {
+    throw new Error('an answer was dropped');
+  }
+}
+
+const approved = Array.from({ length: ROUND }, (_, i) => question(APPROVED[i % APPROVED.length]!));
+const dice = new Dice(0x6e67);
+const denied = Array.from({ length: ROUND }, () => question(deniedName(dice)));
+
+/** Each part of the story alone, on what the parts before it leave. */
+function parts(inForce: InForce, house: House): Stage[] {
+  const { snapshot } = inForce;
+  const { client, store, observer } = house;
+  const standings = new Standings();
+  standings.update(snapshot, inForce.limits.inFlight);
+  const turn = new Turn();
+  turn.client = client;
+  turn.out = Buffer.alloc(4096);
+  turn.limit = 1232;
+  turn.now = CLOCK.monotonic();
+  turn.epoch = CLOCK.epoch();
+  const owner = findAddress(snapshot.addresses, client.family, client.w0, client.w1, client.w2, client.w3);
+  turn.standing = standings.at(owner);
+  const { view } = turn.standing.identity;
+  const writer = new ReplyWriter();
+  const endings = new Endings(inForce, turn, writer, observer);
+  const flights = new Flights(house.upstream, store, CLOCK, observer);
+  const { query, decision } = turn;
+  const decided = (messages: readonly Buffer[], count: number): number => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const message = messages[i & (ROUND - 1)]!;
+      readQuery(message, message.length, query);
+      decide(snapshot, view, query, query.type, false, turn.epoch, decision);
+      sum += decision.verdict;
+    }
+    return sum;
+  };
+  const replies = Array.from({ length: ROUND }, (_, i) => addressReply(APPROVED[i % APPROVED.length]!, 300));
+  const cleaned = replies.map((reply, i) => {
+    const message = approved[i]!;
+    readQuery(message, message.length, query);
+    const name = Uint8Array.from(query.name.subarray(0, query.nameLength));
+    return { name, reply, answer: clean(reply, name, 1, false)! };
+  });
+  const entries = cleaned.map(({ answer }) => ({
+    answer,
+    stored: turn.now,
+    freshUntil: turn.now + 300_000,
+    failure: null,
+    renewed: false,
+  }));
+  cleaned.forEach(({ name }, i) => {
+    store.set(keyOf(Buffer.concat([name, Buffer.alloc(9)]), name.length, 1, 0, false, 0), entries[i]!);
+  });
+  return [
+    {
+      name: 'header',
+      run(count) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) {
+          const flags = messageFlags(approved[i & (ROUND - 1)]!);
+          if ((flags & FLAG.QR) === 0) sum += opcodeOf(flags) + 1;
+        }
+        return sum;
+      },
+    },
+    {
+      name: 'clocks',
+      run(count) {
+        for (let i = 0; i < count; i++) {
+          turn.now = CLOCK.monotonic();
+          turn.epoch = CLOCK.epoch();
+        }
+        return turn.now + turn.epoch;
+      },
+    },
+    {
+      name: 'identify',
+      run(count) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) {
+          const index = findAddress(snapshot.addresses, client.family, client.w0 + (i & 1), 0, 0, 0);
+          sum += standings.at(index).id;
+        }
+        return sum;
+      },
+    },
+    {
+      name: 'question',
+      run(count) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) {
+          const message = approved[i & (ROUND - 1)]!;
+          if (readQuery(message, message.length, query) === null) sum += query.nameLength;
+        }
+        return sum;
+      },
+    },
+    { name: 'question and decide, approved', run: (count) => decided(approved, count) },
+    { name: 'question and decide, denied', run: (count) => decided(denied, count) },
+    {
+      name: 'question, cache key and lookup',
+      run(count) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) {
+          const message = approved[i & (ROUND - 1)]!;
+          readQuery(message, message.length, query);
+          const key = keyOf(query.name, query.nameLength, query.type, 0, false, 0);
+          if (flights.lookup(key) !== undefined) sum++;
+        }
+        return sum;
+      },
+    },
+    {
+      name: 'question and give',
+      run(count) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) {
+          const message = approved[i & (ROUND - 1)]!;
+          readQuery(message, message.length, query);
+          sum += giveAnswer(turn, snapshot, writer, entries[i & (ROUND - 1)]!, false, 300, null);
+        }
+        return sum;
+      },
+    },
+    {
+      name: 'question, decide and deny',
+      run(count) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) {
+          const message = denied[i & (ROUND - 1)]!;
+          readQuery(message, message.length, query);
+          decide(snapshot, view, query, query.type, false, turn.epoch, decision);
+          sum += endings.deny();
+        }
+        return sum;
+      },
+    },
+    {
+      name: 'clean',
+      run(count) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) {
+          const { reply, name } = cleaned[i & (ROUND - 1)]!;
+          sum += clean(reply, name, 1, false)!.rcode + 1;
+        }
+        return sum;
+      },
+    },
+  ];
+}
+
+/** Whole stories, as a listener calls for them. */
+function stories(inForce: InForce, house: House): Stage[] {
+  const { client, store, upstream } = house;
+  const resolver = house.resolver(inForce, store);
+  const out = Buffer.alloc(4096);
+  const asked = (messages: readonly Buffer[], count: number): number => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const message = messages[i & (ROUND - 1)]!;
+      const length = resolver.answer(message, message.length, client, out);
+      if (length <= 0) throw new Error('a question was not answered at once');
+      sum += length;
+    }
+    return sum;
+  };
+  const local = Array.from({ length: ROUND }, () => question('localhost'));
+  const missing = house.resolver(inForce, new LruAnswerStore(SMALL_STORE));
+  const misses = Array.from({ length: ROUND }, (_, i) => {
+    const name = `u${i.toString(36)}.${WILDCARD_ZONE}`;
+    return { message: question(name), reply: addressReply(name, 300) };
+  });
+  return [
+    { name: 'whole story, hit', run: (count) => asked(approved, count) },
+    { name: 'whole story, denial', run: (count) => asked(denied, count) },
+    { name: 'whole story, local answer', run: (count) => asked(local, count) },
+    {
+      name: 'whole story, miss',
+      run(count) {
+        for (let i = 0; i < count; i++) {
+          const { message, reply } = misses[i & (ROUND - 1)]!;
+          upstream.reply = reply;
+          missing.answer(message, message.length, client, out);
+          upstream.land();
+        }
+        return client.sent;
+      },
+    },
+  ];
+}

@@ -1,0 +1,184 @@
+import { Journal, journalPath, type Replay } from '../journal/journal.ts';
+import { FolderLock } from '../journal/lock.ts';
+import type { LeaseTable } from '../policy/lease.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
+import type { Log } from '../report/log.ts';
+import type { Clock } from '../resolve/ports.ts';
+import type { AdminSetting, ExceptionSetting } from '../resolve/settings.ts';
+import type { Api } from './api.ts';
+import { ClockWatch } from './clock-watch.ts';
+import {
+  ExceptionBook,
+  type ExceptionEntry,
+  type RecompileResult,
+  type StoredException,
+} from './exception-book.ts';
+import { LeaseBook } from './lease-book.ts';
+import type { LeaseEntry } from './lease-record.ts';
+
+/** Between two looks for leases whose time has run out, so that their streams are closed, and at the clock. */
+const TICK_MS = 500;
+
+/** What the rest of the server does for this room. */
+export interface AdminPorts {
+  /** Questions under a lease, by verdict. */
+  readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+  /** A lease is over: its open streams close. */
+  readonly leaseEnded: (lease: string) => void;
+  /** Loads the policy with `Admin.exceptions`, and puts it in force if it is good. One call at a time. */
+  readonly recompile: () => Promise<RecompileResult>;
+  /** What `/v1/health` says beside. */
+  readonly ready: () => object;
+}
+
+export interface AdminOptions {
+  readonly setting: AdminSetting;
+  /** Absolute path of the state folder. */
+  readonly state: string;
+  readonly exceptions: ExceptionSetting;
+  readonly snapshot: Snapshot;
+  /** Filled by `open`. */
+  readonly leases: LeaseTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ports: AdminPorts;
+}
+
+/** Leases and exceptions: what is in force, what outlives a crash, and the API that changes it. */
+export class Admin {
+  readonly #options: AdminOptions;
+  readonly #leases: LeaseBook;
+  readonly #exceptions: ExceptionBook;
+  readonly #clockWatch: ClockWatch;
+  #setting: AdminSetting;
+  #limits: ExceptionSetting;
+  #lock: FolderLock | null = null;
+  #journal: Journal | null = null;
+  #api: Api | null = null;
+  #configureApi: (setting: AdminSetting) => void = () => {};
+  #timer: NodeJS.Timeout | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: AdminOptions) {
+    const { clock, log, ports, leases, snapshot } = options;
+    this.#options = options;
+    this.#setting = options.setting;
+    this.#limits = options.exceptions;
+    const { countsOf, leaseEnded, recompile } = ports;
+    this.#leases = new LeaseBook({ table: leases, clock, log, countsOf, ended: leaseEnded }, snapshot);
+    this.#exceptions = new ExceptionBook({ clock, log, recompile });
+    this.#clockWatch = new ClockWatch(clock);
+  }
+
+  /** What the policy is to be compiled with (`LoadOptions.exceptions`). */
+  get exceptions(): readonly StoredException[] {
+    return this.#exceptions.all;
+  }
+
+  /** Where the API is asked, once `start` is done; else empty. */
+  get urls(): string[] {
+    return this.#api === null || this.#api.url === '' ? [] : [this.#api.url];
+  }
+
+  /**
+   * Takes the state folder and puts in force what was before the restart: before anybody is answered. Rejects with a
+   * message that says what to do.
+   */
+  async open(): Promise<void> {
+    const { state } = this.#options;
+    const lock = FolderLock.take(state);
+    if (typeof lock === 'string') throw new Error(lock);
+    this.#lock = lock;
+    const everything = (): Iterable<object> => [...this.#leases.state(), ...this.#exceptions.state()];
+    const journal = await Journal.open(journalPath(state), (found) => this.#replay(found), everything);
+    this.#journal = journal;
+    this.#leases.use(journal);
+    this.#exceptions.use(journal);
+    await this.#exceptions.restore();
+  }
+
+  /** Answers on the socket or port. Rejects with a message that says what to do. */
+  async start(): Promise<void> {
+    const { clock, log, ports } = this.#options;
+    // Loaded only where there is an admin API: it is large.
+    const [{ Api }, { Authentication }] = await Promise.all([
+      import('./api.ts'),
+      import('./authentication.ts'),
+    ]);
+    const authentication = new Authentication(this.#setting, clock, log);
+    this.#configureApi = (setting) => authentication.configure(setting);
+    this.#api = await Api.build({
+      setting: this.#setting,
+      authentication,
+      leases: this.#leases,
+      exceptions: this.#exceptions,
+      clock,
+      log,
+      countsOf: ports.countsOf,
+      limits: () => this.#limits,
+      health: () => ({
+        leases: this.#leases.size,
+        exceptions: this.#exceptions.all.length,
+        ...ports.ready(),
+      }),
+    });
+    await this.#api.start();
+    log.info('listening', `the admin API listens on ${this.#api.url}`, { url: this.#api.url });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  /** Another policy is in force, and other settings; `setting` null where the new file has no admin API. */
+  configure(snapshot: Snapshot, setting: AdminSetting | null, exceptions: ExceptionSetting): void {
+    this.#leases.configure(snapshot);
+    this.#limits = exceptions;
+    if (setting === null) return;
+    this.#setting = setting;
+    this.#configureApi(setting);
+  }
+
+  /** Answers nobody any more, writes what waits, and gives the state folder free. Never rejects but for a bug. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#api?.close();
+    await this.#journal?.close();
+    this.#lock?.release();
+  }
+
+  #tick(): void {
+    this.#leases.tidy();
+    this.#exceptions.tidy();
+    const jump = this.#clockWatch.look();
+    if (jump === 0) return;
+    const message = "the machine's clock has jumped: leases last as long as they would have";
+    this.#options.log.warn('clock-jump', message, { seconds: Math.round(jump / 1000) });
+    // Dates on disk are by the machine's clock.
+    void this.#journal?.rewrite();
+  }
+
+  #replay({ records, damaged, torn, copy }: Replay): void {
+    const { clock, log } = this.#options;
+    if (torn) log.warn('journal-damaged', 'the last record of the journal was not whole, and never in force');
+    if (damaged.length > 0) {
+      const message = 'records of the journal are damaged; what is sound before and behind them is kept';
+      log.error('journal-damaged', message, { damaged: damaged.slice(0, 20), count: damaged.length, copy });
+    }
+    const entries = records as readonly (LeaseEntry | ExceptionEntry)[];
+    const newest = entries.reduce((latest, { at }) => Math.max(latest, at), 0);
+    const behind = newest / 1000 - clock.epoch();
+    if (behind > 3) {
+      const message = "the machine's clock is behind what was written before the restart";
+      log.warn('clock-jump', message, { seconds: -Math.round(behind) });
+    }
+    const isException = (entry: LeaseEntry | ExceptionEntry): entry is ExceptionEntry =>
+      entry.t === 'except' || entry.t === 'revoke';
+    this.#exceptions.replay(entries.filter(isException));
+    const leases = entries.filter((entry) => !isException(entry)) as LeaseEntry[];
+    this.#leases.replay(leases, newest);
+  }
+}

@@ -1,0 +1,27 @@
+import type { Clock } from '../resolve/ports.ts';
+
+/** Milliseconds by which the machine's clock may drift from the monotonic one between two looks. */
+const DRIFT_MS = 3_000;
+
+/** Notices when the machine's clock was set, or the machine slept: TTLs go by the monotonic clock, dates by the machine's. */
+export class ClockWatch {
+  readonly #clock: Clock;
+  #offset: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#offset = offsetOf(clock);
+  }
+
+  /** Milliseconds that the clock has jumped since the last look, forwards or (negative) back; 0 where it did not. */
+  look(): number {
+    const offset = offsetOf(this.#clock);
+    const jump = offset - this.#offset;
+    this.#offset = offset;
+    return Math.abs(jump) > DRIFT_MS ? jump : 0;
+  }
+}
+
+function offsetOf(clock: Clock): number {
+  return clock.epoch() * 1000 - clock.monotonic();
+}

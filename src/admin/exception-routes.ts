@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify';
+import { readPattern } from '../config/names.ts';
+import type { ExceptionSetting } from '../resolve/settings.ts';
+import { administers, type Caller, callerName, forbidden, maySee } from './callers.ts';
+import type { ExceptionBook, WantedException } from './exception-book.ts';
+import * as schema from './exception-schema.ts';
+import { answer, callerOf, type IdParams, sendRefusal } from './exchange.ts';
+import type { LeaseBook } from './lease-book.ts';
+import { Refusal } from './refusal.ts';
+
+interface ExceptionRouteOptions {
+  readonly exceptions: ExceptionBook;
+  readonly leases: LeaseBook;
+  /** Read anew for each request: a reload may change it. */
+  readonly limits: () => ExceptionSetting;
+}
+
+/** `/v1/exceptions`, for those who administer. */
+export function exceptionRoutes(
+  app: FastifyInstance,
+  { exceptions, leases, limits }: ExceptionRouteOptions,
+): void {
+  app.post<{ Body: AddBody }>('/v1/exceptions', { schema: schema.add }, async (request, reply) => {
+    const wanted = readException(request.body, callerOf(request), leases, limits());
+    const result = wanted instanceof Refusal ? wanted : await exceptions.add(wanted);
+    if (result instanceof Refusal) return sendRefusal(reply, result);
+    return reply.code(201).header('location', `/v1/exceptions/${result.id}`).send(result);
+  });
+
+  app.get('/v1/exceptions', { schema: schema.list }, (request) => {
+    const caller = callerOf(request);
+    const mine = exceptions.views().filter(({ identity }) => seesIdentity(caller, identity));
+    return { exceptions: mine };
+  });
+
+  app.delete<{ Params: IdParams }>(
+    '/v1/exceptions/:id',
+    { schema: schema.revoke },
+    async (request, reply) => {
+      const { id } = request.params;
+      const caller = callerOf(request);
+      const exception = exceptions.find(id);
+      if (!administers(caller, exception?.identity ?? null)) {
+        return sendRefusal(reply, forbidden('only who administers revokes exceptions'));
+      }
+      return answer(reply, await exceptions.revoke(id, callerName(caller)));
+    },
+  );
+}
+
+/** A job sees nothing but its own lease. */
+function seesIdentity(caller: Caller, identity: string): boolean {
+  return caller.kind !== 'job' && maySee(caller, { identity, holder: null });
+}
+
+interface AddBody {
+  readonly identity: string;
+  readonly name: string;
+  readonly types?: readonly string[] | null;
+  readonly ttl: number;
+  readonly reason: string;
+}
+
+function readException(
+  { identity, name, types, ttl, reason }: AddBody,
+  caller: Caller,
+  leases: LeaseBook,
+  { maxTtl }: ExceptionSetting,
+): WantedException | Refusal {
+  if (!administers(caller, identity)) return forbidden('only who administers makes exceptions');
+  if (leases.identity(identity) === null) return Refusal.at('/identity', `there is no identity ${identity}`);
+  const text = reason.trim().replace(/\s+/g, ' ');
+  if (text === '' || /\p{Cc}|[\u2028-\u202e\u2066-\u2069]/u.test(text) || !text.isWellFormed()) {
+    return Refusal.at('/reason', 'an exception has a reason, in plain text');
+  }
+  if (ttl > maxTtl)
+    return Refusal.at('/ttl', `exceptions last at most ${maxTtl} seconds (exceptions.max_ttl)`);
+  const pattern = readPattern(name);
+  if (!('pattern' in pattern)) return Refusal.at('/name', `${pattern.message}; ${pattern.fix}`);
+  return { identity, name, types: types ?? null, ttl, reason: text, approvedBy: callerName(caller) };
+}

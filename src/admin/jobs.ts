@@ -1,0 +1,99 @@
+import type { Identity } from '../policy/snapshot.ts';
+import type { UsedMark } from './lease-record.ts';
+import { markKey } from './used-marks.ts';
+
+/** Milliseconds for which a job is remembered: no runner's job lasts longer, so that nobody issues tokens for it any more. */
+const REMEMBER_MS = 7 * 86_400_000;
+/** Claims that a lease's `job` shows, as far as a token has them. */
+const SHOWN = [
+  'repository',
+  'repository_id',
+  'workflow_ref',
+  'job_workflow_ref',
+  'ref',
+  'sha',
+  'environment',
+  'actor',
+  'run_id',
+  'run_attempt',
+  'check_run_id',
+  'runner_environment',
+  'project_path',
+  'project_id',
+  'pipeline_id',
+  'job_id',
+  'runner_id',
+  'ref_protected',
+  'pipeline_slug',
+  'build_number',
+  'agent_id',
+];
+const MAX_SHOWN = 256;
+
+/** A job, as its own token (OIDC) says, whose signature, issuer, audience and dates are good. */
+export class Job {
+  readonly #issuer: string;
+  readonly #claims: Readonly<Record<string, unknown>>;
+
+  constructor(issuer: string, claims: Readonly<Record<string, unknown>>) {
+    this.#issuer = issuer;
+    this.#claims = claims;
+  }
+
+  /**
+   * What names the job among all of its issuer: `run_id`, `run_attempt` and `check_run_id` (GitHub), else `job_id` (GitLab,
+   * Buildkite). Null where the token names none: then it opens nothing.
+   */
+  get holder(): string | null {
+    const run = ['run_id', 'run_attempt', 'check_run_id'].map((name) => this.#text(name));
+    const parts = run.every((part) => part !== null) ? run : [this.#text('job_id')];
+    if (parts.includes(null)) return null;
+    return markKey('job', this.#issuer, ...(parts as string[]));
+  }
+
+  /** For people. */
+  get label(): string {
+    const where = ['repository', 'project_path', 'pipeline_slug']
+      .map((name) => this.#text(name))
+      .find((text) => text !== null);
+    const which = ['check_run_id', 'job_id'].map((name) => this.#text(name)).find((text) => text !== null);
+    return `${where ?? this.#issuer}${which === undefined ? '' : `#${which}`}`.slice(0, MAX_SHOWN);
+  }
+
+  /** Whether the token has all claims of one of the identity's entries. */
+  isOf({ claims }: Identity): boolean {
+    return claims.some(
+      ({ issuer, values }) =>
+        issuer === this.#issuer &&
+        Object.entries(values).every(([name, value]) => this.#text(name) === value),
+    );
+  }
+
+  /** What must not have been used before: the job, and the token (`jti`) where it has a name. `now`: seconds since 1970. */
+  marks(now: number): UsedMark[] {
+    const { holder } = this;
+    const marks = holder === null ? [] : [{ key: holder, until: now * 1000 + REMEMBER_MS }];
+    const jti = this.#text('jti');
+    const ends = Number(this.#claims['exp']) * 1000;
+    if (jti !== null) marks.push({ key: markKey('jti', this.#issuer, jti), until: ends });
+    return marks;
+  }
+
+  /** What a lease shows of the job. */
+  get facts(): Record<string, string> {
+    return Object.fromEntries(
+      SHOWN.flatMap((name) => {
+        const text = this.#text(name);
+        return text === null ? [] : [[name, text.slice(0, MAX_SHOWN)]];
+      }),
+    );
+  }
+
+  /** A claim that is one value, as text. */
+  #text(name: string): string | null {
+    if (!Object.hasOwn(this.#claims, name)) return null;
+    const value = this.#claims[name];
+    if (typeof value === 'string') return value === '' ? null : value;
+    return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
+  }
+}

@@ -1,0 +1,200 @@
+import type { FastifyInstance } from 'fastify';
+import { parseAddress, parsePrefix } from '../config/addresses.ts';
+import { parseCertificate } from '../config/certificates.ts';
+import { TextFault } from '../config/problems.ts';
+import type { Prefix } from '../policy/input.ts';
+import type { Identity } from '../policy/snapshot.ts';
+import type { Clock } from '../resolve/ports.ts';
+import { type Caller, callerName, forbidden, judgeOpening, mayAdvance, mayEnd, maySee } from './callers.ts';
+import { answer, callerOf, type IdParams, sendRefusal } from './exchange.ts';
+import { type LeaseBook, noLease, type WantedLease } from './lease-book.ts';
+import { judgeTtl } from './lease-rules.ts';
+import * as schema from './lease-schema.ts';
+import { Refusal } from './refusal.ts';
+
+interface LeaseRouteOptions {
+  readonly leases: LeaseBook;
+  readonly clock: Clock;
+  readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+}
+
+/** `/v1/leases`: who may do what is judged before anything is said of what is there. */
+export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: LeaseRouteOptions): void {
+  app.post<{ Body: OpenBody }>('/v1/leases', { schema: schema.open }, async (request, reply) => {
+    const wanted = readOpening(request.body, callerOf(request), leases, clock);
+    const result = wanted instanceof Refusal ? wanted : await leases.open(wanted);
+    if (result instanceof Refusal) return sendRefusal(reply, result);
+    return reply.code(201).header('location', `/v1/leases/${result.id}`).send(result);
+  });
+
+  app.get<{ Querystring: ListQuery }>('/v1/leases', { schema: schema.list }, (request) => {
+    const { identity, after = '', limit = '100' } = request.query;
+    const caller = callerOf(request);
+    const most = Math.min(Number(limit), schema.MAX_PAGE);
+    const page: object[] = [];
+    let next: string | null = null;
+    for (const id of leases.ids()) {
+      if (id <= after) continue;
+      const view = leases.view(id);
+      if (view === null || (identity !== undefined && view.identity !== identity)) continue;
+      if (!maySee(caller, { identity: view.identity, holder: leases.holder(id) })) continue;
+      if (page.length === most) {
+        next = (page.at(-1) as { id: string }).id;
+        break;
+      }
+      page.push(view);
+    }
+    return { leases: page, next };
+  });
+
+  app.get<{ Params: IdParams }>('/v1/leases/:id', { schema: schema.show }, (request, reply) => {
+    const { id } = request.params;
+    const view = leases.view(id);
+    if (view === null) return sendRefusal(reply, noLease(id));
+    if (!maySee(callerOf(request), { identity: view.identity, holder: leases.holder(id) })) {
+      return sendRefusal(reply, forbidden('this lease is not yours to see'));
+    }
+    return { ...view, counts: countsOf(id) };
+  });
+
+  app.patch<{ Params: IdParams; Body: ChangeBody }>(
+    '/v1/leases/:id',
+    { schema: schema.change },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { stage, ttl } = request.body;
+      const caller = callerOf(request);
+      const lease = leases.live(id);
+      if (lease === null) return sendRefusal(reply, noLease(id));
+      const held = { identity: lease.identity, holder: leases.holder(id) };
+      if (!mayEnd(caller, held)) return sendRefusal(reply, forbidden('this lease is not yours to change'));
+      if (stage !== undefined && !mayAdvance(caller, held, leases.identity(lease.identity))) {
+        return sendRefusal(reply, forbidden(`jobs of ${lease.identity} do not advance their own stage`));
+      }
+      const change = { ...(stage === undefined ? {} : { stage }), ...(ttl === undefined ? {} : { ttl }) };
+      return answer(reply, await leases.change(id, change, callerName(caller)));
+    },
+  );
+
+  app.delete<{ Params: IdParams }>('/v1/leases/:id', { schema: schema.end }, async (request, reply) => {
+    const { id } = request.params;
+    const caller = callerOf(request);
+    const lease = leases.live(id);
+    if (lease !== null && !mayEnd(caller, { identity: lease.identity, holder: leases.holder(id) })) {
+      return sendRefusal(reply, forbidden('this lease is not yours to end'));
+    }
+    return answer(reply, await leases.end(id, callerName(caller)));
+  });
+}
+
+interface OpenBody {
+  readonly address?: string;
+  readonly addresses?: readonly string[];
+  readonly certificate?: string | null;
+  readonly identity: string;
+  readonly stage?: string | null;
+  readonly ttl?: number;
+  readonly job?: Readonly<Record<string, string | number | boolean>> | null;
+}
+
+interface ChangeBody {
+  readonly stage?: string;
+  readonly ttl?: number;
+}
+
+interface ListQuery {
+  readonly identity?: string;
+  readonly after?: string;
+  readonly limit?: string;
+}
+
+/** The lease that a body asks for, checked in form and in rights. */
+function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: Clock): WantedLease | Refusal {
+  const claim = readClaim(body, caller);
+  if (claim instanceof Refusal) return claim;
+  const identity = leases.identity(body.identity);
+  if (identity === null) {
+    // Whoever may do nothing for it does not learn whether it is there.
+    const listed = maySee(caller, { identity: body.identity, holder: null }) && caller.kind !== 'job';
+    const detail = `there is no identity ${body.identity}`;
+    return listed
+      ? Refusal.at('/identity', detail)
+      : forbidden(`${callerName(caller)} may not open this lease`);
+  }
+  const stage = body.stage ?? identity.stages[0]?.name ?? null;
+  if (stage !== null && !identity.stages.some(({ name }) => name === stage)) {
+    const known = identity.stages.map(({ name }) => name).join(', ') || 'none';
+    return Refusal.at('/stage', `${identity.name} has no stage ${stage}; it has: ${known}`);
+  }
+  const refused = judgeOpening(caller, identity, { ...claim, stage }) ?? judgeTerms(body, identity, claim);
+  if (refused !== null) return refused;
+  const job = caller.kind === 'job' ? caller.job : null;
+  const holder = job?.holder ?? null;
+  if (job !== null && holder === null) {
+    return forbidden('the token names no job: run_id with run_attempt and check_run_id, or job_id');
+  }
+  return {
+    identity,
+    stage,
+    ...claim,
+    ttl: body.ttl ?? identity.maxLease,
+    job: jobFacts(body.job ?? null, job?.facts ?? null),
+    by: callerName(caller),
+    holder,
+    used: job?.marks(clock.epoch()) ?? [],
+  };
+}
+
+function judgeTerms(
+  body: OpenBody,
+  identity: Identity,
+  { certificate }: { readonly certificate: string | null },
+): Refusal | null {
+  if (identity.proof === 'certificate' && certificate === null) {
+    return Refusal.at('/certificate', `no address speaks for ${identity.name}: name the certificate`);
+  }
+  return judgeTtl(identity, body.ttl);
+}
+
+/** Whom the lease is to bind. A job that says nothing of it means the address that it calls from. */
+function readClaim(
+  { address, addresses, certificate: named }: OpenBody,
+  caller: Caller,
+): { readonly addresses: readonly Prefix[]; readonly certificate: string | null } | Refusal {
+  if (address !== undefined && addresses !== undefined) {
+    return Refusal.at('/address', 'write address or addresses, not both');
+  }
+  const prefixes: Prefix[] = [];
+  for (const [index, text] of (addresses ?? []).entries()) {
+    const prefix = parsePrefix(text);
+    if (prefix instanceof TextFault)
+      return Refusal.at(`/addresses/${index}`, `${prefix.message}; ${prefix.fix}`);
+    prefixes.push(prefix);
+  }
+  if (address !== undefined) {
+    const parsed = parseAddress(address);
+    const prefix = parsed instanceof TextFault ? parsed : parsePrefix(address);
+    if (prefix instanceof TextFault) return Refusal.at('/address', `${prefix.message}; ${prefix.fix}`);
+    prefixes.push(prefix);
+  }
+  const certificate = named === undefined || named === null ? null : parseCertificate(named);
+  if (certificate instanceof Object)
+    return Refusal.at('/certificate', `${certificate.message}; ${certificate.fix}`);
+  if (certificate?.endsWith('/*'))
+    return Refusal.at('/certificate', 'a lease binds one certificate: write it without *');
+  if (prefixes.length === 0 && certificate === null) {
+    if (caller.kind === 'job' && caller.from !== null) return { addresses: [caller.from], certificate };
+    return Refusal.at('/addresses', 'write addresses, a certificate, or both');
+  }
+  return { addresses: prefixes, certificate };
+}
+
+/** What is written of the job, and over it what its own token says. */
+function jobFacts(
+  written: OpenBody['job'] | null,
+  claimed: Readonly<Record<string, string>> | null,
+): Readonly<Record<string, string>> | null {
+  if (!written && claimed === null) return null;
+  const texts = Object.entries(written ?? {}).map(([name, value]) => [name, String(value)] as const);
+  return { ...Object.fromEntries(texts), ...claimed };
+}

@@ -1,0 +1,63 @@
+import type { Lease } from '../policy/lease.ts';
+import { type LeaseRecord, prefixToText } from './lease-record.ts';
+
+/** A lease as the API shows it. */
+export interface LeaseView {
+  readonly id: string;
+  readonly identity: string;
+  readonly stage: string | null;
+  readonly addresses: readonly string[];
+  readonly certificate: string | null;
+  readonly job: Readonly<Record<string, string>> | null;
+  readonly opened: string;
+  readonly expires: string;
+  readonly opened_by: string;
+  /** False: the policy has its identity or its stage no more, and whom it binds is `unknown`. */
+  readonly in_force: boolean;
+}
+
+export interface EndedLease {
+  readonly id: string;
+  readonly ended: string;
+  /** Questions by verdict. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** What the table does not need to know of a lease. */
+export type Details = Pick<LeaseRecord, 'opened' | 'by' | 'holder'>;
+
+/** `offset`: milliseconds from the monotonic clock to the machine's. */
+export function viewOf(lease: Lease, { opened, by }: Details, offset: number): LeaseView {
+  const { id, identity, stage, certificate, job, endsAt, known } = lease;
+  return {
+    id,
+    identity,
+    stage,
+    addresses: lease.addresses.map(prefixToText),
+    certificate,
+    job,
+    opened: iso(opened),
+    expires: iso(endsAt + offset),
+    opened_by: by,
+    in_force: known,
+  };
+}
+
+/** The same as it outlives the process. */
+export function recordOf(lease: Lease, { opened, by, holder }: Details, offset: number): LeaseRecord {
+  const { id, identity, stage, certificate, job, endsAt, quarantine } = lease;
+  const addresses = lease.addresses.map(prefixToText);
+  const expires = endsAt + offset;
+  return { id, identity, stage, addresses, certificate, job, opened, expires, by, holder, quarantine };
+}
+
+export function iso(milliseconds: number): string {
+  return new Date(Math.round(milliseconds)).toISOString();
+}
+
+/** A lease for the log. */
+export function facts(lease: Lease, by: string | null): Record<string, unknown> {
+  const { id, identity, stage, certificate, job } = lease;
+  const addresses = lease.addresses.map(prefixToText);
+  return { lease: id, identity, stage, addresses, certificate, job, ...(by === null ? {} : { by }) };
+}

@@ -1,0 +1,126 @@
+import type { FastifyInstance } from 'fastify';
+import { readExactName } from '../config/names.ts';
+import { explain, explanationLine } from '../policy/explain.ts';
+import type { Identity, Stage } from '../policy/snapshot.ts';
+import type { Clock } from '../resolve/ports.ts';
+import { typeFromText } from '../wire/iana.ts';
+import { type Caller, forbidden, maySee } from './callers.ts';
+import { callerOf, sendRefusal } from './exchange.ts';
+import type { LeaseBook } from './lease-book.ts';
+import * as schema from './policy-schema.ts';
+import { Refusal } from './refusal.ts';
+
+interface PolicyRouteOptions {
+  readonly leases: LeaseBook;
+  readonly clock: Clock;
+}
+
+/** What the policy in force says: `/v1/identities` and `/v1/explain`. */
+export function policyRoutes(app: FastifyInstance, { leases, clock }: PolicyRouteOptions): void {
+  app.get('/v1/identities', { schema: schema.identities }, (request) => {
+    const caller = callerOf(request);
+    const all = leases.snapshot.identities.filter((identity) => sees(caller, identity));
+    return { identities: all.map((identity) => identityView(identity, clock.epoch())) };
+  });
+
+  app.get<{ Params: { name: string } }>(
+    '/v1/identities/:name',
+    { schema: schema.identity },
+    (request, reply) => {
+      const identity = findIdentity(request.params.name, callerOf(request), leases);
+      if (identity instanceof Refusal) return sendRefusal(reply, identity);
+      return identityView(identity, clock.epoch());
+    },
+  );
+
+  app.get<{ Querystring: ExplainQuery }>('/v1/explain', { schema: schema.explain }, (request, reply) => {
+    const explained = explainQuery(request.query, callerOf(request), leases, clock.epoch());
+    return explained instanceof Refusal ? sendRefusal(reply, explained) : explained;
+  });
+}
+
+interface ExplainQuery {
+  readonly identity?: string;
+  readonly lease?: string;
+  readonly stage?: string;
+  readonly name: string;
+  readonly type?: string;
+}
+
+function sees(caller: Caller, identity: Identity): boolean {
+  return caller.kind === 'job'
+    ? caller.job.isOf(identity)
+    : maySee(caller, { identity: identity.name, holder: null });
+}
+
+function findIdentity(name: string, caller: Caller, leases: LeaseBook): Identity | Refusal {
+  const identity = leases.identity(name);
+  if (identity !== null && sees(caller, identity)) return identity;
+  return new Refusal('not-found', `there is no identity ${name} that you may see`);
+}
+
+function explainQuery(query: ExplainQuery, caller: Caller, leases: LeaseBook, now: number): object | Refusal {
+  const subject = findSubject(query, caller, leases);
+  if (subject instanceof Refusal) return subject;
+  const type = typeFromText(query.type ?? 'A');
+  if (type === null) return Refusal.at('#type', `${query.type} is no type`);
+  const read = readExactName(query.name, 'a question');
+  if (!('name' in read)) return Refusal.at('#name', `${read.message}; ${read.fix}`);
+  const explained = explain(leases.snapshot, subject.identity, subject.stage, read.name, type, now);
+  const { because: _, ...contract } = explained;
+  return { ...contract, text: explanationLine(explained) };
+}
+
+/** Of whom the question is: an identity at a stage, or the holder of a lease. */
+function findSubject(
+  { identity: name, lease: id, stage: stageName }: ExplainQuery,
+  caller: Caller,
+  leases: LeaseBook,
+): { readonly identity: Identity; readonly stage: Stage | null } | Refusal {
+  if ((name === undefined) === (id === undefined)) return Refusal.at('#identity', 'write identity or lease');
+  if (id !== undefined) {
+    const lease = leases.live(id);
+    if (lease === null) return new Refusal('not-found', `there is no live lease ${id}`);
+    if (!maySee(caller, { identity: lease.identity, holder: leases.holder(id) })) {
+      return forbidden('this lease is not yours to see');
+    }
+    const identity = lease.known ? leases.identity(lease.identity) : null;
+    if (identity === null)
+      return new Refusal('not-found', 'the policy no longer has the identity of this lease');
+    return { identity, stage: stageOf(identity, stageName ?? lease.stage) ?? identity.stages[0] ?? null };
+  }
+  const identity = findIdentity(name!, caller, leases);
+  if (identity instanceof Refusal) return identity;
+  const stage = stageName === undefined ? null : stageOf(identity, stageName);
+  return stage === undefined
+    ? Refusal.at('#stage', `${identity.name} has no stage ${stageName}`)
+    : { identity, stage };
+}
+
+function stageOf({ stages }: Identity, name: string | null): Stage | undefined {
+  return stages.find((stage) => stage.name === name);
+}
+
+function identityView(identity: Identity, now: number): object {
+  const { name, owner, workload, reviewBy, auditUntil, proof, addresses, certificates, claims } = identity;
+  return {
+    name,
+    owner,
+    workload,
+    review_by: reviewBy === null ? null : isoSeconds(reviewBy),
+    review_overdue: reviewBy === null || reviewBy <= now,
+    mode: auditUntil > now ? 'audit' : 'enforce',
+    proof,
+    addresses,
+    certificates,
+    claims: claims.map(({ issuer, values }) => ({ ...values, issuer })),
+    stages: identity.stages.map((stage) => stage.name),
+    max_lease: identity.maxLease,
+    self_advance: identity.selfAdvance,
+    quarantine: identity.quarantine,
+  };
+}
+
+function isoSeconds(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}

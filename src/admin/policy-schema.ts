@@ -1,0 +1,82 @@
+import { problem } from './lease-schema.ts';
+
+/** JSON Schemas of what the policy in force says, for checking and for `/openapi.json`. */
+
+const view = {
+  type: 'object',
+  properties: {
+    name: { type: 'string' },
+    owner: { type: 'string' },
+    workload: { type: ['string', 'null'] },
+    review_by: { type: ['string', 'null'], format: 'date-time' },
+    review_overdue: { type: 'boolean' },
+    mode: { enum: ['enforce', 'audit'] },
+    proof: { enum: ['any', 'certificate'] },
+    addresses: { type: 'array', items: { type: 'string' } },
+    certificates: { type: 'array', items: { type: 'string' } },
+    claims: { type: 'array', items: { type: 'object', additionalProperties: { type: 'string' } } },
+    stages: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'In the order in which a lease enters them.',
+    },
+    max_lease: { type: 'integer', description: 'Seconds.' },
+    self_advance: { type: 'boolean' },
+    quarantine: { type: 'integer', description: 'Seconds.' },
+  },
+} as const;
+
+export const identities = {
+  summary: 'The identities of the policy in force',
+  response: {
+    200: { type: 'object', properties: { identities: { type: 'array', items: view } } },
+    401: problem,
+  },
+} as const;
+
+export const identity = {
+  summary: 'One identity',
+  params: { type: 'object', required: ['name'], properties: { name: { type: 'string', maxLength: 128 } } },
+  response: { 200: view, 401: problem, 404: problem },
+} as const;
+
+export const explain = {
+  summary: 'How a question would be answered, by which rule, and whom to ask',
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      identity: { type: 'string', maxLength: 200 },
+      lease: { type: 'string', pattern: '^[A-Za-z0-9-]{1,64}$', description: 'Instead of an identity.' },
+      stage: { type: 'string', maxLength: 200 },
+      name: { type: 'string', minLength: 1, maxLength: 1024 },
+      type: { type: 'string', maxLength: 32, description: 'A mnemonic or TYPEn (default A).' },
+    },
+  },
+  response: {
+    200: {
+      type: 'object',
+      properties: {
+        verdict: { enum: ['allow', 'local', 'empty', 'deny', 'contain'] },
+        mode: { enum: ['enforce', 'audit'] },
+        identity: { type: 'string' },
+        stage: { type: ['string', 'null'] },
+        name: { type: 'string' },
+        type: { type: 'string' },
+        rule: { type: ['object', 'null'] },
+        ask: { type: 'string' },
+        text: { type: 'string', description: 'The same on one line.' },
+      },
+    },
+    400: problem,
+    401: problem,
+    404: problem,
+  },
+} as const;
+
+export const health = {
+  summary: 'Whether the server answers; no token needed',
+  security: [],
+  response: { 200: { type: 'object' } },
+} as const;

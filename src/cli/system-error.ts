@@ -1,0 +1,25 @@
+/** What an operator can do about an error of the system's when a listener could not start. */
+export function explainSystemError(error: unknown): string {
+  const { code, syscall, address, port, message } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
+  const where = address === undefined ? '' : ` ${address}${port === undefined ? '' : ` port ${port}`}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${where.trim() || 'the address'} is taken: another program listens there (ss -lunpt shows which)`;
+    case 'EACCES':
+      return `no right to listen on${where}: ports below 1024 need CAP_NET_BIND_SERVICE`;
+    case 'EADDRNOTAVAIL':
+      return `${where.trim()} is not an address of this machine`;
+    default:
+      return `${syscall ?? ''} ${message}`.trim();
+  }
+}
+
+/** Resolves with the first signal to end; later ones change nothing, for every drain has an end. */
+export function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
+  });
+}

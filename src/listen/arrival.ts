@@ -1,0 +1,114 @@
+import type { Socket } from 'node:net';
+import type { AddressWords } from './address.ts';
+import type { Member } from './crowd.ts';
+import { readProxyHeader } from './proxy.ts';
+
+/** How an arrival ended: see the counters of the same names. */
+export type ArrivalEnd = 'late' | 'proxy';
+
+/**
+ * A socket that is no connection yet: a balancer's header is read from it, or a handshake is under way. It has one
+ * deadline for all of that, and holds one chunk of octets at most.
+ */
+export class Arrival implements Member {
+  readonly socket: Socket;
+  readonly resting = true;
+  /** Who the client is, as far as is known. */
+  address: Readonly<AddressWords>;
+  /** How it ended has been counted, or is nothing to count: we ended it. */
+  counted = false;
+  readonly #host: ArrivalHost;
+  readonly #deadline: number;
+  #seen: Buffer | null = null;
+
+  constructor(socket: Socket, address: Readonly<AddressWords>, host: ArrivalHost, deadline: number) {
+    this.socket = socket;
+    this.address = { ...address };
+    this.#host = host;
+    this.#deadline = deadline;
+    socket.on('error', NOTHING);
+    socket.on('close', this.#close);
+  }
+
+  /** Reads the header; then `host.introduced` is called, with what followed it put back. */
+  readHeader(): void {
+    this.socket.on('data', this.#data);
+    this.socket.on('end', this.#end);
+  }
+
+  /** Ends it where its time is over. */
+  check(now: number): void {
+    if (now > this.#deadline) this.end('late');
+  }
+
+  end(why: ArrivalEnd): void {
+    this.#host.ended(this, why);
+    this.#leave();
+  }
+
+  evict(): void {
+    this.#leave();
+  }
+
+  /** The server is draining: it has asked nothing yet. */
+  finish(): void {
+    this.#leave();
+  }
+
+  reset(): void {
+    this.#leave();
+  }
+
+  /** What comes now is somebody else's: a connection's, or the handshake's. */
+  release(): void {
+    const { socket } = this;
+    socket.off('data', this.#data);
+    socket.off('end', this.#end);
+    socket.off('close', this.#close);
+  }
+
+  #leave(): void {
+    this.counted = true;
+    this.#host.gone(this);
+    // No reset: see `Connection`.
+    this.socket.destroy();
+  }
+
+  readonly #data = (chunk: Buffer): void => {
+    const octets = this.#seen === null ? chunk : Buffer.concat([this.#seen, chunk]);
+    const header = readProxyHeader(octets);
+    if (header.kind === 'partial') {
+      this.#seen = octets;
+      return;
+    }
+    this.#seen = null;
+    if (header.kind === 'bad') {
+      this.end('proxy');
+      return;
+    }
+    const { socket } = this;
+    socket.pause();
+    socket.off('data', this.#data);
+    socket.off('end', this.#end);
+    if (header.source !== null) this.address = header.source;
+    if (octets.length > header.octets) socket.unshift(octets.subarray(header.octets));
+    this.#host.introduced(this);
+  };
+
+  /** The header will not become whole. */
+  readonly #end = (): void => this.end('proxy');
+
+  readonly #close = (): void => this.#host.gone(this);
+}
+
+/** What it means is told by the close that follows. Not a method: it stays for the socket's life. */
+const NOTHING = (): void => {};
+
+export interface ArrivalHost {
+  /** The balancer has said who the client is: `address` is that now. Nothing reads the socket. */
+  introduced(arrival: Arrival): void;
+  /** It is ended by a bound or a fault; `gone` follows. */
+  ended(arrival: Arrival, why: ArrivalEnd): void;
+  /** It is over, whatever the reason; perhaps more than once. */
+  gone(arrival: Arrival): void;
+}

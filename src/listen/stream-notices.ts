@@ -1,0 +1,58 @@
+import { type ListenNotice, Pace } from './listener.ts';
+
+/** Tells of what happens to connections, each kind once a minute, for a flood of trouble must not be a flood of log lines. */
+export class StreamNotices {
+  readonly #notice: (notice: ListenNotice) => void;
+  readonly #now: () => number;
+  readonly #paces = new Map<string, Pace>();
+
+  constructor(notice: (notice: ListenNotice) => void, now: () => number) {
+    this.#notice = notice;
+    this.#now = now;
+  }
+
+  fault(error: unknown): void {
+    this.#tell('fault', (count) => ({ kind: 'fault', error, count }));
+  }
+
+  trouble(error: Error): void {
+    this.#tell('socket', (count) => ({ kind: 'socket', error, count }));
+  }
+
+  refused(cap: 'client' | 'total', client: string): void {
+    this.#tell(`refused ${cap}`, (count) => ({ kind: 'refused', cap, client, count }));
+  }
+
+  evicted(): void {
+    this.#tell('evicted', (count) => ({ kind: 'evicted', cap: 'total', count }));
+  }
+
+  proxy(client: string): void {
+    this.#tell('proxy', (count) => ({ kind: 'proxy', client, count }));
+  }
+
+  handshake(client: string, reason: string): void {
+    this.#tell('handshake', (count) => ({ kind: 'handshake', client, reason, count }));
+  }
+
+  certificate(client: string, refused: boolean, rule: string, message: string): void {
+    this.#tell(`certificate ${refused}`, (count) => ({
+      kind: 'certificate',
+      refused,
+      client,
+      rule,
+      message,
+      count,
+    }));
+  }
+
+  #tell(kind: string, make: (count: number) => ListenNotice): void {
+    let pace = this.#paces.get(kind);
+    if (pace === undefined) {
+      pace = new Pace();
+      this.#paces.set(kind, pace);
+    }
+    const count = pace.due(this.#now());
+    if (count > 0) this.#notice(make(count));
+  }
+}

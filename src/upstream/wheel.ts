@@ -1,0 +1,92 @@
+/** Milliseconds between two turns of the wheel; things come due that much late at most, and never early. */
+const TICK = 10;
+/** Slots. What is set for later than 5 s comes due by then, and is set again. */
+const SLOTS = 512;
+
+/** Something that comes due. It hangs in one slot of one wheel, or in none. */
+export abstract class Timed {
+  /** For the wheel alone. */
+  next: Timed | null = null;
+  previous: Timed | null = null;
+
+  /** Its time has come; it hangs in no slot any more. */
+  abstract due(now: number): void;
+}
+
+/**
+ * Deadlines of many questions on one timer: setting and taking back one costs a few stores, where a timer of its own for
+ * each question costs a microsecond. The timer runs, and keeps the process alive, while something hangs in the wheel.
+ */
+export class Wheel {
+  readonly #slots = Array.from({ length: SLOTS }, () => new Head());
+  readonly #before: () => void;
+  #count = 0;
+  /** The tick that has been. */
+  #tick = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** `before` is called ahead of each turn. */
+  constructor(before: () => void) {
+    this.#before = before;
+  }
+
+  /** Puts it in for `at` (performance.now()); `now` is the present. */
+  set(item: Timed, at: number, now: number): void {
+    if (this.#timer === null) {
+      this.#tick = Math.floor(now / TICK);
+      this.#timer = setInterval(() => this.#turn(), TICK);
+    }
+    const tick = Math.min(Math.max(Math.ceil(at / TICK), this.#tick + 1), this.#tick + SLOTS - 1);
+    const head = this.#slots[tick % SLOTS]!;
+    const last = head.previous!;
+    item.previous = last;
+    item.next = head;
+    last.next = item;
+    head.previous = item;
+    this.#count++;
+  }
+
+  /** Takes it out again; nothing where it hangs in no slot. */
+  clear(item: Timed): void {
+    const { next, previous } = item;
+    if (next === null || previous === null) return;
+    previous.next = next;
+    next.previous = previous;
+    item.next = null;
+    item.previous = null;
+    this.#count--;
+  }
+
+  #turn(): void {
+    if (this.#count === 0) {
+      if (this.#timer !== null) clearInterval(this.#timer);
+      this.#timer = null;
+      return;
+    }
+    this.#before();
+    const now = performance.now();
+    const end = Math.floor(now / TICK);
+    // After a pause of more than a round every slot is looked at once.
+    const from = Math.max(this.#tick, end - SLOTS);
+    for (let tick = from + 1; tick <= end; tick++) {
+      this.#tick = tick;
+      const head = this.#slots[tick % SLOTS]!;
+      // What is put in from here goes into later slots.
+      for (let item = head.next!; item !== head; item = head.next!) {
+        this.clear(item);
+        item.due(now);
+      }
+    }
+  }
+}
+
+/** The fixed point of a slot's ring. */
+class Head extends Timed {
+  constructor() {
+    super();
+    this.next = this;
+    this.previous = this;
+  }
+
+  due(): void {}
+}

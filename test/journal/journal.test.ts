@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { Journal, type Replay } from '../../src/journal/journal.ts';
+import { decodeLines, encodeLine } from '../../src/journal/lines.ts';
+import { FolderLock } from '../../src/journal/lock.ts';
+
+interface Opened {
+  readonly journal: Journal;
+  readonly found: Replay;
+  /** What has been applied: what a compaction writes. */
+  readonly applied: object[];
+  readonly path: string;
+}
+
+async function open(path: string): Promise<Opened> {
+  let found: Replay | null = null;
+  const applied: object[] = [];
+  const journal = await Journal.open(
+    path,
+    (replay) => {
+      found = replay;
+      applied.push(...replay.records);
+    },
+    () => applied,
+  );
+  return { journal, found: found!, applied, path };
+}
+
+async function write({ journal, applied }: Opened, ...records: object[]): Promise<void> {
+  await Promise.all(records.map((record) => journal.append(record, () => void applied.push(record))));
+}
+
+function fresh(t: Test): string {
+  return join(t.testdir({}), 'leases.journal');
+}
+
+t.test('what was written is there again, in order', async (t) => {
+  const first = await open(fresh(t));
+  t.same(first.found, { records: [], damaged: [], torn: false, copy: null });
+  t.equal(statSync(first.path).mode & 0o777, 0o600);
+  await write(first, { n: 1 }, { n: 2 }, { n: 3, text: 'ä\n\u2028' });
+  await first.journal.close();
+  const second = await open(first.path);
+  t.same(second.found.records, [{ n: 1 }, { n: 2 }, { n: 3, text: 'ä\n\u2028' }]);
+  await second.journal.close();
+});
+
+t.test('a record counts once it is written: what a crash cut off is dropped, and nothing else', async (t) => {
+  const first = await open(fresh(t));
+  await write(first, { n: 1 }, { n: 2 });
+  await first.journal.close();
+  const whole = readFileSync(first.path);
+  for (let length = whole.length - 1; length > whole.length - encodeLine({ n: 2 }).length; length--) {
+    writeFileSync(first.path, whole.subarray(0, length));
+    const again = await open(first.path);
+    t.same(again.found.records, [{ n: 1 }], `${length} octets`);
+    t.equal(again.found.torn, true);
+    t.same(again.found.damaged, []);
+    await write(again, { n: 3 });
+    await again.journal.close();
+    const third = await open(first.path);
+    t.same(third.found.records, [{ n: 1 }, { n: 3 }]);
+    t.equal(third.found.torn, false);
+    await third.journal.close();
+  }
+});
+
+t.test('damage in the middle is told and kept apart; what is before and behind it stays', async (t) => {
+  const first = await open(fresh(t));
+  await write(first, { n: 1 }, { n: 2 }, { n: 3 });
+  await first.journal.close();
+  const octets = readFileSync(first.path);
+  octets[octets.indexOf('"n":2') + 4] = 0x39;
+  writeFileSync(first.path, octets);
+  const second = await open(first.path);
+  t.same(second.found.records, [{ n: 1 }, { n: 3 }]);
+  t.match(second.found.damaged, [{ line: 3 }]);
+  t.equal(second.found.copy, `${first.path}.damaged`);
+  t.same(readFileSync(second.found.copy!), octets);
+  await second.journal.close();
+});
+
+t.test('any octets at all are read without a throw, and sound lines among them are found', async () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ maxLength: 80 }), (before, behind) => {
+      const octets = Buffer.concat([before, Buffer.from('\n'), encodeLine({ n: 1 }), behind]);
+      const { records } = decodeLines(octets);
+      return records.some((record) => (record as { n?: number }).n === 1);
+    }),
+  );
+});
+
+t.test('it is written anew from what is in force when it has grown', async (t) => {
+  const opened = await open(fresh(t));
+  const { journal, path } = opened;
+  const text = 'x'.repeat(100_000);
+  for (let i = 0; i < 30; i++) {
+    await journal.append({ i, text }, () => {
+      opened.applied.length = 0;
+      opened.applied.push({ i });
+    });
+  }
+  t.ok(statSync(path).size < 2_000_000, `${statSync(path).size}`);
+  await journal.close();
+  const again = await open(path);
+  t.same(again.found.records.at(-1), { i: 29, ...(again.found.records.length === 1 ? {} : { text }) });
+  t.same(await readdir(join(path, '..')), ['leases.journal'], 'no temporary file is left');
+  await again.journal.close();
+});
+
+t.test('a file that somebody moved away is made again, with everything in it', async (t) => {
+  const opened = await open(fresh(t));
+  await write(opened, { n: 1 });
+  renameSync(opened.path, `${opened.path}.away`);
+  await write(opened, { n: 2 });
+  await opened.journal.close();
+  const again = await open(opened.path);
+  t.same(again.found.records, [{ n: 1 }, { n: 2 }]);
+  await again.journal.close();
+});
+
+t.test('a later version is refused', async (t) => {
+  const path = fresh(t);
+  writeFileSync(path, encodeLine({ journal: 2 }));
+  await t.rejects(open(path), { message: /later version/ });
+  t.same(readFileSync(path), encodeLine({ journal: 2 }), 'and left as it is');
+});
+
+t.test(
+  'a disk that takes no more gives a fault, and nothing of it stays',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const opened = await open(fresh(t));
+    await write(opened, { n: 1 });
+    const size = statSync(opened.path).size;
+    // The limit on the size of a file gives EFBIG as a full disk gives ENOSPC: in the middle of a line.
+    const child = spawn(
+      'sh',
+      [
+        '-c',
+        `ulimit -f ${Math.ceil(size / 512) + 1}; exec "$0" "$1" "$2"`,
+        process.execPath,
+        fileURLToPath(new URL('fill.ts', import.meta.url)),
+        `${opened.path}.full`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    const [code] = await once(child, 'exit');
+    t.equal(code, 0);
+    t.match(output, /^fault EFBIG after [1-9]\d*, then null, kept [1-9]\d*\n$/);
+    await opened.journal.close();
+  },
+);
+
+t.test('one process has a state folder, for as long as it lives', async (t) => {
+  const folder = join(t.testdir({}), 'state');
+  const lock = FolderLock.take(folder);
+  if (typeof lock === 'string') throw new Error(lock);
+  t.equal(statSync(folder).mode & 0o777, 0o700);
+  t.match(FolderLock.take(folder), /another process uses the state folder/, 'nor twice in one');
+  const holder = `import { FolderLock } from ${JSON.stringify(new URL('../../src/journal/lock.ts', import.meta.url).href)};
+    const lock = FolderLock.take(${JSON.stringify(folder)});
+    console.log(typeof lock === 'string' ? lock : 'mine');
+    if (typeof lock !== 'string') setInterval(() => {}, 1000);`;
+  const run = async (): Promise<{ child: ReturnType<typeof spawn>; line: string }> => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', holder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    const [line] = await once(child.stdout!, 'data');
+    return { child, line: String(line) };
+  };
+  t.match((await run()).line, /another process/);
+  lock.release();
+  const { child, line } = await run();
+  t.match(line, /mine/);
+  t.match(FolderLock.take(folder), /another process/);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const again = FolderLock.take(folder);
+  if (typeof again === 'string') throw new Error(again);
+  again.release();
+});
+
+t.test('a state folder that is no folder is said to be none', async (t) => {
+  const path = join(t.testdir({ state: 'text' }), 'state');
+  t.match(FolderLock.take(path), /cannot be used/);
+  await mkdir(join(path, '..', 'odd', 'lock'), { recursive: true });
+  t.match(FolderLock.take(join(path, '..', 'odd')), /cannot be locked/);
+  truncateSync(path, 0);
+});
