@@ -36,6 +36,12 @@ export function rssOf(pid: number): number {
   return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
+/** Milliseconds that a process's main thread has waited for a processor although it could run (/proc/PID/schedstat). */
+export function waitedOf(pid: number): number {
+  const [, waited = '0'] = readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ');
+  return Number(waited) / 1e6;
+}
+
 export interface Stat extends CpuTime {
   readonly parent: number;
 }

@@ -133,6 +133,7 @@ class LoopbackClient implements Client, ReplyLater {
   readonly w1 = 0;
   readonly w2 = 0;
   readonly w3 = 0;
+  lease = '';
   sent = 0;
 
   asked(): boolean {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { Admin } from './admin/admin.ts';
+import { Chores } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { Reloads } from './assembly/reloads.ts';
@@ -27,7 +29,7 @@ import { groupRouter, type InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Renewals } from './resolve/renewals.ts';
 import { Resolver } from './resolve/resolve.ts';
-import type { Settings } from './resolve/settings.ts';
+import type { AdminSetting, Settings } from './resolve/settings.ts';
 import type { UpstreamEvent } from './upstream/event.ts';
 import { Upstreams } from './upstream/forwarder.ts';
 
@@ -64,14 +66,13 @@ export class Server {
   readonly #native = loadNative();
   readonly #listeners: Listeners;
   readonly #status: StatusServer | null;
+  readonly #admin: Admin | null;
   readonly #groupIds = new Map<string, number>();
   readonly #restart: RestartNeeds;
   readonly #reloads: Reloads;
   readonly #crls: CrlWatch;
+  readonly #chores = new Chores();
   #snapshot: Snapshot;
-  #renewTimer: NodeJS.Timeout | null = null;
-  #cookieTimer: NodeJS.Timeout | null = null;
-  #crlTimer: NodeJS.Timeout | null = null;
   #stopping: Promise<void> | null = null;
 
   /** `first` is the load that the server starts with: one without errors. */
@@ -113,7 +114,13 @@ export class Server {
       log: options.log,
     });
     const { serverFile, env, salt, log } = options;
-    const loadOptions = () => ({ env, salt, now: CLOCK.epoch() });
+    this.#admin = settings.admin === null ? null : this.#buildAdmin(settings.admin, first);
+    const loadOptions = () => ({
+      env,
+      salt,
+      now: CLOCK.epoch(),
+      exceptions: this.#admin?.exceptions ?? [],
+    });
     const take = (result: LoadResult, why: string, ms: number) => this.#take(result, why, ms);
     this.#reloads = new Reloads({ serverFile, loadOptions, log, take }, first);
     this.#status =
@@ -135,6 +142,11 @@ export class Server {
     return this.#listeners.urls;
   }
 
+  /** Where the admin API is asked; empty without one. */
+  get adminUrls(): readonly string[] {
+    return this.#admin?.urls ?? [];
+  }
+
   /** Where /health and /ready are, or null. */
   get statusUrl(): string | null {
     if (this.#status === null) return null;
@@ -145,14 +157,14 @@ export class Server {
   /** Resolves when every listener takes queries. Rejects with the system's error, `listener` named in its message. */
   async start(): Promise<void> {
     await this.#status?.start();
+    // What was leased before a restart is in force before anybody is answered.
+    await this.#admin?.open();
     await this.#listeners.start();
+    await this.#admin?.start();
     this.#reloads.start();
-    this.#renewTimer = setInterval(() => this.#renew(), RENEWAL_TICK_MS);
-    this.#renewTimer.unref();
-    this.#crlTimer = setInterval(() => this.#crls.look(CLOCK.epoch()), CRL_LOOK_MS);
-    this.#crlTimer.unref();
-    this.#cookieTimer = setInterval(() => this.#cookies.roll(randomBytes(16)), ROLL_COOKIES_MS);
-    this.#cookieTimer.unref();
+    this.#chores.every(RENEWAL_TICK_MS, () => this.#renew());
+    this.#chores.every(CRL_LOOK_MS, () => this.#crls.look(CLOCK.epoch()));
+    this.#chores.every(ROLL_COOKIES_MS, () => this.#cookies.roll(randomBytes(16)));
     this.#giveBackMemory();
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
@@ -177,6 +189,7 @@ export class Server {
     const inForce = this.#inForce(result);
     this.#resolver.swap(inForce);
     this.#listeners.trust(result.trusts);
+    this.#admin?.configure(result.snapshot, result.settings.admin, result.settings.exceptions);
     this.#crls.take(result.trusts, CLOCK.epoch());
     this.#putInForce(result, inForce);
     release(this.#snapshot);
@@ -211,10 +224,9 @@ export class Server {
   async #drain(why: string): Promise<void> {
     this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
     this.readiness.raise('stopping', 'the server is stopping');
-    if (this.#renewTimer !== null) clearInterval(this.#renewTimer);
-    if (this.#cookieTimer !== null) clearInterval(this.#cookieTimer);
-    if (this.#crlTimer !== null) clearInterval(this.#crlTimer);
+    this.#chores.stop();
     await this.#reloads.close();
+    await this.#admin?.close();
     await this.#listeners.close(DRAIN_MS);
     this.#upstreams.close();
     await this.#status?.close();
@@ -245,6 +257,28 @@ export class Server {
       this.#groupIds.set(name, id);
     }
     return id;
+  }
+
+  #buildAdmin(setting: AdminSetting, { settings, snapshot }: Loaded): Admin {
+    const { tally } = this.#resolver;
+    return new Admin({
+      setting,
+      state: settings.state,
+      exceptions: settings.exceptions,
+      snapshot,
+      leases: this.#leases,
+      clock: CLOCK,
+      log: this.#log,
+      ports: {
+        countsOf: (lease) => tally.of(lease),
+        leaseEnded: (lease) => {
+          this.#listeners.endLease(lease);
+          tally.forget(lease);
+        },
+        recompile: () => this.#reloads.outcome('an exception changed'),
+        ready: () => this.readiness.report(),
+      },
+    });
   }
 
   /** What hangs on the policy beside the resolver itself. */

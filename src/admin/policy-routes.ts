@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readExactName } from '../config/names.ts';
+import { describeIdentity } from '../policy/describe.ts';
 import { explain, explanationLine } from '../policy/explain.ts';
 import type { Identity, Stage } from '../policy/snapshot.ts';
 import type { Clock } from '../resolve/ports.ts';
@@ -20,7 +21,7 @@ export function policyRoutes(app: FastifyInstance, { leases, clock }: PolicyRout
   app.get('/v1/identities', { schema: schema.identities }, (request) => {
     const caller = callerOf(request);
     const all = leases.snapshot.identities.filter((identity) => sees(caller, identity));
-    return { identities: all.map((identity) => identityView(identity, clock.epoch())) };
+    return { identities: all.map((identity) => describeIdentity(identity, clock.epoch())) };
   });
 
   app.get<{ Params: { name: string } }>(
@@ -29,7 +30,7 @@ export function policyRoutes(app: FastifyInstance, { leases, clock }: PolicyRout
     (request, reply) => {
       const identity = findIdentity(request.params.name, callerOf(request), leases);
       if (identity instanceof Refusal) return sendRefusal(reply, identity);
-      return identityView(identity, clock.epoch());
+      return describeIdentity(identity, clock.epoch());
     },
   );
 
@@ -99,28 +100,4 @@ function findSubject(
 
 function stageOf({ stages }: Identity, name: string | null): Stage | undefined {
   return stages.find((stage) => stage.name === name);
-}
-
-function identityView(identity: Identity, now: number): object {
-  const { name, owner, workload, reviewBy, auditUntil, proof, addresses, certificates, claims } = identity;
-  return {
-    name,
-    owner,
-    workload,
-    review_by: reviewBy === null ? null : isoSeconds(reviewBy),
-    review_overdue: reviewBy === null || reviewBy <= now,
-    mode: auditUntil > now ? 'audit' : 'enforce',
-    proof,
-    addresses,
-    certificates,
-    claims: claims.map(({ issuer, values }) => ({ ...values, issuer })),
-    stages: identity.stages.map((stage) => stage.name),
-    max_lease: identity.maxLease,
-    self_advance: identity.selfAdvance,
-    quarantine: identity.quarantine,
-  };
-}
-
-function isoSeconds(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }

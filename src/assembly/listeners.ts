@@ -48,6 +48,11 @@ export class Listeners {
     }
   }
 
+  /** Open streams of a lease that is over. */
+  endLease(lease: string): void {
+    for (const listener of this.#all) listener.endLease?.(lease);
+  }
+
   async close(drainMs: number): Promise<void> {
     await Promise.all(this.#all.map((listener) => listener.close(drainMs)));
   }

@@ -10,6 +10,7 @@ import { isError, type Problem } from '../policy/problem.ts';
 import type { Designation } from '../resolve/designation.ts';
 import type { AskedAddress } from '../resolve/ports.ts';
 import type { DotSetting, ListenSetting } from '../resolve/settings.ts';
+import { warnUnreached } from './unreached.ts';
 
 /** What one TLS listener shows, whom it trusts, and what may be told of it. */
 export interface ListenerTrust {
@@ -50,11 +51,12 @@ export class TrustBuilder {
   vet(result: LoadResult, epoch: number): Vetted {
     if (!isLoaded(result)) return { ...result, trusts: new Map() };
     const { trusts, problems } = this.#build(result.settings.listen, epoch);
+    problems.push(...warnUnreached(result.settings, result.snapshot));
     const unfit = problems.some(isError) ? { settings: null, snapshot: null } : {};
     return { ...result, ...unfit, problems: [...result.problems, ...problems], trusts };
   }
 
-  #build(listen: readonly ListenSetting[], epoch: number): { trusts: Trusts; problems: readonly Problem[] } {
+  #build(listen: readonly ListenSetting[], epoch: number): { trusts: Trusts; problems: Problem[] } {
     const problems: Problem[] = [];
     const trusts = new Map<string, ListenerTrust>();
     const places = placesOf(listen);

@@ -1,21 +1,21 @@
 import { Command } from 'commander';
-import { parseAddress } from '../config/addresses.ts';
+import { TrustBuilder, type Trusts } from '../assembly/trusts.ts';
 import { load } from '../config/load.ts';
 import { parseTime } from '../config/units.ts';
 import { explain, explanationLine } from '../policy/explain.ts';
-import { findAddress, UNKNOWN } from '../policy/identity.ts';
 import { isError } from '../policy/problem.ts';
-import type { Identity, Snapshot } from '../policy/snapshot.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
 import { typeFromText } from '../wire/iana.ts';
 import { lowerName } from '../wire/name.ts';
+import { identityAt, identityNamed } from './asker.ts';
 import { complainProblems } from './problems.ts';
 import { readQuestionName } from './question-name.ts';
+import { type Shown, seeCertificate } from './shown-certificate.ts';
 import {
   CONFIG_HELP,
   EXIT_GOOD,
   EXIT_PROBLEMS,
   EXIT_USAGE,
-  enumerate,
   escapeText,
   missingServerFile,
   serverFile,
@@ -26,6 +26,7 @@ interface Options {
   readonly config?: string;
   readonly from?: string;
   readonly identity?: string;
+  readonly cert?: string;
   readonly stage?: string;
   readonly at?: string;
   readonly json?: boolean;
@@ -41,6 +42,7 @@ export function explainVerb(terminal: Terminal): Command {
     .option('-c, --config <file>', CONFIG_HELP)
     .option('--from <address>', "the client's address")
     .option('--identity <name>', 'the identity, instead of an address')
+    .option('--cert <file>', 'the certificate that the client shows, with its chain: PEM or DER')
     .option('--stage <stage>', 'the stage that the identity is in')
     .option('--at <time>', 'the moment, ISO 8601 (default: now)')
     .option('--json', 'print JSON')
@@ -48,7 +50,8 @@ export function explainVerb(terminal: Terminal): Command {
       'after',
       `\nExamples:
   $ namegate explain --from 127.0.0.1 github.com
-  $ namegate explain --identity payments-build --stage fetch pypi.org AAAA --json`,
+  $ namegate explain --identity payments-build --stage fetch pypi.org AAAA --json
+  $ namegate explain --cert tls/job.pem github.com`,
     )
     .action((name: string, type: string, options: Options) => {
       terminal.code = explainQuestion(terminal, name, type, options);
@@ -56,8 +59,10 @@ export function explainVerb(terminal: Terminal): Command {
 }
 
 function explainQuestion(terminal: Terminal, nameText: string, typeText: string, options: Options): number {
-  if ((options.from === undefined) === (options.identity === undefined)) {
-    return terminal.usage('explain', 'say who asks, with one of --from ADDRESS and --identity NAME');
+  const asked = [options.from, options.identity, options.cert].filter((way) => way !== undefined);
+  if (asked.length !== 1) {
+    const message = 'say who asks, with one of --from ADDRESS, --identity NAME and --cert FILE';
+    return terminal.usage('explain', message);
   }
   const type = typeFromText(typeText);
   if (type === null)
@@ -70,17 +75,17 @@ function explainQuestion(terminal: Terminal, nameText: string, typeText: string,
 
   const missing = missingServerFile(options.config);
   if (missing !== null) return terminal.usage('explain', missing);
-  const { problems, sources, snapshot } = load(serverFile(options.config), {
-    env: process.env,
-    now: at,
-    salt: 0,
-  });
+  const loaded = load(serverFile(options.config), { env: process.env, now: at, salt: 0 });
+  const { problems, sources, snapshot, trusts } = new TrustBuilder().vet(loaded, at);
   if (snapshot === null) {
     complainProblems(terminal, problems.filter(isError), sources);
     return EXIT_USAGE;
   }
-  const identity = findIdentity(snapshot, options);
-  if (typeof identity === 'string') return terminal.usage('explain', identity);
+  const asker = findAsker(snapshot, trusts, options, at);
+  if (typeof asker === 'string') return terminal.usage('explain', asker);
+  for (const remark of asker.remarks) terminal.complain(escapeText(remark));
+  const { identity } = asker;
+  if (identity === null) return EXIT_PROBLEMS;
   const stage =
     options.stage === undefined ? null : identity.stages.find((known) => known.name === options.stage);
   if (stage === undefined) {
@@ -93,18 +98,12 @@ function explainQuestion(terminal: Terminal, nameText: string, typeText: string,
   return explained.verdict === 'allow' || explained.verdict === 'local' ? EXIT_GOOD : EXIT_PROBLEMS;
 }
 
-/** The identity, or what is wrong with how it was named. */
-function findIdentity(snapshot: Snapshot, options: Options): Identity | string {
-  if (options.identity !== undefined) {
-    if (options.identity === UNKNOWN.name) return UNKNOWN;
-    const found = snapshot.identities.find(({ name }) => name === options.identity);
-    return (
-      found ??
-      `there is no identity ${options.identity}; there are: ${enumerate(snapshot.identities.map(({ name }) => name)) || 'none'}`
-    );
-  }
-  const address = parseAddress(options.from!);
-  if ('fix' in address) return `--from ${options.from}: ${address.message}; ${address.fix}`;
-  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = address.words;
-  return snapshot.identities[findAddress(snapshot.addresses, address.family, w0, w1, w2, w3)] ?? UNKNOWN;
+/** Who asks, or what is wrong with how that was said. */
+function findAsker(snapshot: Snapshot, trusts: Trusts, options: Options, at: number): Shown | string {
+  if (options.cert !== undefined) return seeCertificate(options.cert, trusts, snapshot, at);
+  const identity =
+    options.identity === undefined
+      ? identityAt(options.from!, snapshot)
+      : identityNamed(options.identity, snapshot);
+  return typeof identity === 'string' ? identity : { identity, remarks: [] };
 }

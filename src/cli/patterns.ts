@@ -1,5 +1,6 @@
 import { type Blast, blastRadius } from '../policy/blast.ts';
-import type { Snapshot } from '../policy/snapshot.ts';
+import { explainRule } from '../policy/explain.ts';
+import type { Snapshot, View } from '../policy/snapshot.ts';
 import { count, enumerate, escapeText, type Terminal } from './terminal.ts';
 
 /**
@@ -16,6 +17,22 @@ export function patternLines(terminal: Terminal, snapshot: Snapshot): string[] {
     const names = who.names.length === 0 ? 'nobody' : enumerate(who.names);
     return [`${title} (for ${names})`, ...setLines(snapshot, rules, listNames)];
   });
+}
+
+/** What one view approves, a pattern each, in the order written. */
+export function identityPatterns(
+  snapshot: Snapshot,
+  view: View,
+): { readonly pattern: string; readonly destination: string | null; readonly until: string | null }[] {
+  const bySet = rulesBySet(snapshot);
+  return Array.from(view.sets).flatMap((set) =>
+    (bySet[set] ?? [])
+      .filter((rule) => !isRepeated(snapshot, rule))
+      .map((rule) => {
+        const { pattern, destination, until } = explainRule(snapshot, rule);
+        return { pattern, destination, until };
+      }),
+  );
 }
 
 /** Patterns of one kind that are listed one by one in a set; what stands in more is counted. */

@@ -1,7 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { checkVerb } from './check.ts';
 import { doctorVerb } from './doctor.ts';
+import { exceptionVerb } from './exception.ts';
 import { explainVerb } from './explain.ts';
+import { identityVerb } from './identity.ts';
+import { leaseVerb } from './lease.ts';
 import { queryVerb } from './query.ts';
 import { schemaVerb } from './schema.ts';
 import { serveVerb } from './serve.ts';
@@ -29,13 +32,31 @@ export function buildProgram(terminal: Terminal): Command {
     .exitOverride()
     .configureOutput(terminal.output)
     .addHelpText('after', EXAMPLES);
-  for (const verb of [serveVerb, checkVerb, explainVerb, queryVerb, schemaVerb, doctorVerb, stubVerb]) {
+  for (const verb of VERBS) {
     const command = verb(terminal);
     program.addCommand(command.copyInheritedSettings(program));
     command.showHelpAfterError(`(namegate ${command.name()} --help has examples)`);
+    for (const inner of command.commands) {
+      inner
+        .copyInheritedSettings(command)
+        .showHelpAfterError(`(see namegate ${command.name()} ${inner.name()} --help)`);
+    }
   }
   return program.showHelpAfterError('(see namegate --help)');
 }
+
+const VERBS = [
+  serveVerb,
+  checkVerb,
+  explainVerb,
+  queryVerb,
+  schemaVerb,
+  leaseVerb,
+  exceptionVerb,
+  identityVerb,
+  doctorVerb,
+  stubVerb,
+];
 
 const EXAMPLES = `
 Examples:
@@ -43,4 +64,6 @@ Examples:
   $ namegate check
   $ namegate explain --from 10.20.3.4 github.com
   $ namegate query github.com AAAA --server 127.0.0.1:5300
+  $ namegate lease list
+  $ namegate identity show payments-build
   $ namegate doctor`;

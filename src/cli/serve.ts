@@ -84,6 +84,7 @@ function greet(terminal: Terminal, server: Server, { settings, snapshot }: Loade
     terminal.print(`  ${terminal.paint('dim', label.padEnd(10))} ${text}`);
   terminal.print(terminal.paint('bold', `namegate ${version()}`));
   for (const url of server.urls) line('listening', url);
+  for (const url of server.adminUrls) line('admin', url);
   if (server.statusUrl !== null) line('status', `${server.statusUrl}/ready`);
   const { identities, rules, views } = snapshot;
   const counts = [

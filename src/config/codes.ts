@@ -90,7 +90,7 @@ export const CODES = {
   audit: 'an identity is in audit mode',
   'audit-ended': 'the audit of an identity has ended',
   'certificate-claimed': 'two identities claim one certificate',
-  'certificate-unused': 'nothing reads certificates yet',
+  'certificate-unused': 'an identity has certificates, and no listener asks for one',
   'destination-duplicate': 'a destination is defined twice',
   'destination-unknown': 'a destination is named that does not exist',
   'destination-unused': 'no identity allows a destination',
@@ -110,6 +110,7 @@ export const CODES = {
   'review-missing': 'an identity has no review_by',
   'review-passed': 'the review of an identity is overdue',
   'rule-ended': 'a rule has ended',
+  'stage-unreachable': 'an identity has stages, and there is no admin API to enter them',
   'stage-duplicate': 'a stage is defined twice',
 } as const;
 

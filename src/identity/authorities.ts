@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { error, type Problem, warning } from '../policy/problem.ts';
+import { error, isError, type Problem, warning } from '../policy/problem.ts';
 import type { PemFile, TlsSetting } from '../resolve/settings.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { USAGE } from './extensions.ts';
+import { nameText } from './name-text.ts';
 import { readPem } from './pem.ts';
 
 /** The place of `client_ca` among the vouchers; the others are trust domains, which are never empty. */
@@ -39,32 +40,46 @@ export class Authorities {
 
 /** Reads `client_ca` and the bundles. `epoch`: seconds since 1970. */
 export function readAuthorities(tls: TlsSetting, epoch: number, problems: Problem[]): Authorities {
-  const found = new Map<string, { certificate: Certificate; vouchesFor: Set<string> }>();
+  const found = new Map<string, Found>();
   const files = tls.trustDomains.map(({ name, bundle }) => ({ name, file: bundle }));
   if (tls.clientCa !== null) files.unshift({ name: CLIENT_CA, file: tls.clientCa });
   for (const { name, file } of files) {
-    const read = isJson(file.text) ? readJwks(file, problems) : readCertificates(file, problems);
-    const ours = read.flatMap((entry) => usable(entry, file, epoch, problems) ?? []);
-    if (
-      ours.length === 0 &&
-      !problems.some(({ severity, at }) => severity === 'error' && at.file === file.path)
-    )
-      problems.push(
-        error(
-          'trust-empty',
-          at(file),
-          'it holds no CA certificate',
-          'write the certificate of a CA: nobody is trusted without',
-        ),
-      );
-    const subjects = new Set(ours.map(({ subject }) => subject));
-    for (const certificate of ours) {
-      const known = found.get(certificate.sha256) ?? { certificate, vouchesFor: new Set<string>() };
+    const ours = readFile(file, epoch, problems);
+    const subjects = new Set(ours.map(({ certificate }) => certificate.subject));
+    for (const { certificate, place } of ours) {
+      const known = found.get(certificate.sha256) ?? { certificate, place, vouchesFor: new Set<string>() };
       if (certificate.selfIssued || !subjects.has(certificate.issuer)) known.vouchesFor.add(name);
       found.set(certificate.sha256, known);
     }
   }
-  return new Authorities([...found.values()]);
+  const authorities = new Authorities([...found.values()]);
+  for (const { certificate, place } of found.values()) {
+    if (certificate.selfIssued || authorities.named(certificate.issuer).length > 0) continue;
+    const message = `its issuer ${nameText(certificate.issuer)} is in no file of this listener, and OpenSSL refuses what it vouches for`;
+    problems.push(
+      warning('trust-unused', place, message, 'add the certificates above it, up to one that names itself'),
+    );
+  }
+  return authorities;
+}
+
+interface Found extends Authority {
+  readonly place: Problem['at'];
+  readonly vouchesFor: Set<string>;
+}
+
+function readFile(file: PemFile, epoch: number, problems: Problem[]): Omit<Found, 'vouchesFor'>[] {
+  const before = problems.length;
+  const read = isJson(file.text) ? readJwks(file, problems) : readCertificates(file, problems);
+  const certificates = read.flatMap((entry) => {
+    const certificate = usable(entry, file, epoch, problems);
+    return certificate === null ? [] : [{ certificate, place: at(file, entry.line) }];
+  });
+  if (certificates.length === 0 && !problems.slice(before).some(isError)) {
+    const fix = 'write the certificate of a CA: nobody is trusted without';
+    problems.push(error('trust-empty', at(file), 'it holds no CA certificate', fix));
+  }
+  return certificates;
 }
 
 interface Entry {

@@ -20,6 +20,8 @@ export interface Listener {
    * timer. Resolves when all is closed; never rejects; a second call waits for the first.
    */
   close(drainMs: number): Promise<void>;
+  /** Streams only: connections whose last query was under this lease take no more, and end when they have their answers. */
+  endLease?(lease: string): void;
 }
 
 export interface Endpoint {

@@ -116,6 +116,12 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     });
   }
 
+  endLease(lease: string): void {
+    for (const guest of [...this.#guests.members()]) {
+      if (guest instanceof Connection && guest.lease === lease) guest.finish();
+    }
+  }
+
   close(drainMs: number): Promise<void> {
     this.#closing ??= this.#drain(drainMs);
     return this.#closing;

@@ -21,6 +21,7 @@ const TURN = 128;
 export class Connection implements Client, AddressWords, Member, BatchOwner {
   readonly transport: 'tcp' | 'tls';
   readonly spoofable = false;
+  lease = '';
   family: 4 | 6;
   w0: number;
   w1: number;

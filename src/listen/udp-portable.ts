@@ -192,6 +192,7 @@ class DatagramClient implements Client, AddressWords {
   readonly transport = 'udp';
   readonly credential = null;
   readonly spoofable: boolean;
+  lease = '';
   family: 4 | 6 = 4;
   w0 = 0;
   w1 = 0;

@@ -240,6 +240,7 @@ class SlotClient implements Client {
   readonly transport = 'udp';
   readonly credential = null;
   readonly spoofable: boolean;
+  lease = '';
   family: 4 | 6 = 4;
   w0 = 0;
   w1 = 0;

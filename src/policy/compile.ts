@@ -249,13 +249,6 @@ function checkIdentity({ problems, now }: Build, input: IdentityInput): void {
         : warning('audit', at, message, 'write mode: enforce when the record is clean'),
     );
   }
-  const certificate = input.certificates[0];
-  if (certificate !== undefined) {
-    const fix = 'keep them for the TLS listeners of a later release; until then addresses decide';
-    problems.push(
-      warning('certificate-unused', certificate.at, `nothing reads the certificates of ${name} yet`, fix),
-    );
-  }
 }
 
 /** Views with the same sets are one view. */

@@ -16,6 +16,8 @@ export interface Client {
   readonly spoofable: boolean;
   /** What the client's certificate proves; null where it has shown none. */
   readonly credential: Credential | null;
+  /** The lease under which the last query was answered, or empty. Written by the answerer, for streams that end with it. */
+  lease: string;
   /** 4 or 6, as the socket saw it; a mapped address is recognised by `identify`. */
   readonly family: 4 | 6;
   /** The address in network order, 32 bits each, unsigned; IPv4 is `w0` alone. */

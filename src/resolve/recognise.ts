@@ -32,8 +32,10 @@ export class Recogniser {
     turn.bound = null;
     turn.stage = null;
     turn.disagrees = null;
-    if (client.credential === null) this.#byAddress(client, turn);
-    else this.#byCertificate(client.credential, client, turn);
+    const { credential } = client;
+    if (credential === null) this.#byAddress(client, turn);
+    else this.#byCertificate(credential, client, turn);
+    client.lease = turn.bound === null ? '' : (turn.bound as Bound).lease;
   }
 
   #byCertificate(credential: Credential, client: Client, turn: Turn): void {

@@ -52,6 +52,7 @@ export class Pending implements Client {
   readonly w2: number;
   readonly w3: number;
   readonly standing: Standing;
+  lease = '';
   /** How often it has waited. */
   readonly rounds: number;
   readonly #later: ReplyLater;

@@ -159,7 +159,7 @@ export class Attempt implements UdpListener, StreamUser {
     }
     // Names may point into the question: the case that we mixed into it is nobody else's business.
     const { octets, questionEnd } = this.#query;
-    octets.copy(message, HEADER_SIZE, HEADER_SIZE, questionEnd);
+    for (let at = HEADER_SIZE; at < questionEnd; at++) message[at] = octets[at]!;
     if (!this.#owner.isUsable(message, this.server.verified)) {
       this.#fail('refused', 'unusable reply');
       return;

@@ -15,8 +15,9 @@ import { randomOctet, randomUint16 } from './random.ts';
 
 /** Octets of a UDP reply that we take (DNS flag day 2020). */
 const UDP_SIZE = 1232;
-const OPT_SIZE = 11;
-const OPT_DO = 0x8000;
+/** RFC 6891 §6.1.2: root owner, type, payload size, extended RCODE and version 0, DO, no options. */
+const OPT = [0, 0, TYPE.OPT, UDP_SIZE >>> 8, UDP_SIZE & 0xff, 0, 0, 0x80, 0, 0, 0] as const;
+const OPT_SIZE = OPT.length;
 
 /** A question as it goes to servers: ID 0 and lower case, to be copied for each exchange. */
 export interface Query {
@@ -30,20 +31,18 @@ export interface Query {
  * apart (no ECS, no cookie, no client option).
  */
 export function writeQuery(question: UpstreamQuestion): Query {
-  const name = question.name;
+  const { name } = question;
   const questionEnd = HEADER_SIZE + name.length + 4;
-  // From Buffer's pool: a backing store of its own costs more than all the rest. The counts of answers stay 0.
-  const octets = Buffer.allocUnsafe(questionEnd + OPT_SIZE).fill(0);
+  // From Buffer's pool: a backing store of its own costs more than all the rest.
+  const octets = Buffer.allocUnsafe(questionEnd + OPT_SIZE);
+  for (let at = 0; at < HEADER_SIZE; at++) octets[at] = 0;
   writeUint16(octets, 2, FLAG.RD | (question.checkingDisabled ? FLAG.CD : 0));
-  writeUint16(octets, 4, 1);
-  writeUint16(octets, 10, 1);
-  octets.set(name, HEADER_SIZE);
+  octets[5] = 1;
+  octets[11] = 1;
+  for (let at = 0; at < name.length; at++) octets[HEADER_SIZE + at] = name[at]!;
   writeUint16(octets, questionEnd - 4, question.type);
   writeUint16(octets, questionEnd - 2, CLASS.IN);
-  // RFC 6891 §6.1.2: root owner, OPT, payload size, extended RCODE and version 0, flags, no options.
-  writeUint16(octets, questionEnd + 1, TYPE.OPT);
-  writeUint16(octets, questionEnd + 3, UDP_SIZE);
-  writeUint16(octets, questionEnd + 7, OPT_DO);
+  for (let at = 0; at < OPT_SIZE; at++) octets[questionEnd + at] = OPT[at]!;
   return { octets, questionEnd };
 }
 
@@ -52,13 +51,14 @@ export function writeQuery(question: UpstreamQuestion): Query {
  * a forger must guess both. Length octets are below 64 and are no letters.
  */
 export function mixedCopy(query: Query, mix: boolean): Buffer {
-  const copy = Buffer.allocUnsafe(query.octets.length);
-  copy.set(query.octets);
+  const { octets, questionEnd } = query;
+  const copy = Buffer.allocUnsafe(octets.length);
+  for (let at = 2; at < octets.length; at++) copy[at] = octets[at]!;
   writeUint16(copy, 0, randomUint16());
   if (!mix) return copy;
   let bits = 0;
   let left = 0;
-  for (let at = HEADER_SIZE; at < query.questionEnd - 4; at++) {
+  for (let at = HEADER_SIZE; at < questionEnd - 4; at++) {
     const octet = copy[at]!;
     if (octet < 0x61 || octet > 0x7a) continue;
     if (left === 0) {

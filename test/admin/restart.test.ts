@@ -114,7 +114,7 @@ t.test('a second server on one state folder is refused, and the first goes on', 
   t.equal((await first.ask('GET', '/v1/leases')).status, 200);
 });
 
-t.test('a state folder that goes away under it is made again', async (t) => {
+t.test('a state folder that is gone: nothing new comes into force, and ends do', async (t) => {
   const folder = t.testdir({});
   const first = await house(t, { folder, setting: { kind: 'unix', path: join(folder, 'admin.sock') } });
   await first.ask('POST', '/v1/leases', { identity: 'build', address: '10.9.0.1' });

@@ -179,7 +179,7 @@ t.test('listeners', async (t) => {
     ['listen: [quic://127.0.0.1:853]', ['1:10 url-unsupported']],
     [
       'listen: ["udp://127.0.0.1:853", "tcp://127.0.0.1:853", { on: "tcp://127.0.0.1:853" }]',
-      ['1:63 listen-duplicate'],
+      ['1:62 listen-duplicate'],
     ],
     ['listen: [5300]', ['1:10 yaml-quote']],
     ['listen: [udp://127.0.0.1, tcp://127.0.0.1, udp://127.0.0.1:53]', ['1:44 listen-duplicate']],

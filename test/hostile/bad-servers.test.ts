@@ -5,6 +5,7 @@ import { replyOctets } from '../server/message.ts';
 import { type Namegate, namegate, pause, until } from '../server/namegate.ts';
 import { type Script, type Seen, silent, type Upstream, upstream } from '../server/upstream.ts';
 import { percentile } from './latency.ts';
+import { policyOf } from './policy.ts';
 
 /** Servers that are dead, lame, mad or old-fashioned among good ones; and all of them gone for a while. */
 
@@ -58,15 +59,9 @@ const cut: Script = ({ over }, to) => {
 /** A server that is not there, and the others. */
 const KINDS = ['dead', ...Object.keys(SCRIPTS)];
 
-function policyOf(zones: readonly string[]): string {
-  return `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.0/8] }
-    allow: [${zones.map((zone) => `{ name: "*.${zone}.example", reason: a zone }`).join(', ')}]
-`;
+/** Approves the names of these zones. */
+function zonesOf(zones: readonly string[]): string {
+  return policyOf({ name: 'job', from: ['127.0.0.0/8'], allow: zones.map((zone) => `*.${zone}.example`) });
 }
 
 /** One group and zone for each kind, with that kind first and the good server last. */
@@ -82,7 +77,7 @@ async function serve(): Promise<Namegate> {
   const servers = [(await upstream(t, cut)).url, last.url];
   groups.push(`  cut: { servers: ${JSON.stringify(servers)}, zones: [cut.example] }`);
   return namegate(t, {
-    policy: policyOf([...KINDS, 'cut']),
+    policy: zonesOf([...KINDS, 'cut']),
     groups: groups.join('\n'),
   });
 }
@@ -155,7 +150,7 @@ t.test('an outage: what was known is served stale, and all is well within 5 s of
   const zones = OUTAGES.map(
     (kind) => `  ${kind}: { servers: ["${ups.get(kind)!.url}"], zones: [${kind}.example] }`,
   );
-  const server = await namegate(t, { policy: policyOf(OUTAGES), groups: zones.join('\n') });
+  const server = await namegate(t, { policy: zonesOf(OUTAGES), groups: zones.join('\n') });
   const client = await Client.open(server, 'udp');
   const known = OUTAGES.flatMap((kind) => Array.from({ length: 5 }, (_, i) => `known${i}.${kind}.example`));
   const never = OUTAGES.flatMap((kind) => Array.from({ length: 5 }, (_, i) => `never${i}.${kind}.example`));

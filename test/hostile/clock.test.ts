@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { ask } from '../server/client.ts';
 import { house, Namegate, until } from '../server/namegate.ts';
 import { upstream } from '../server/upstream.ts';
+import { policyOf } from './policy.ts';
 
 /**
  * A clock that jumps by a day. libfaketime stands before the C library of the server's process and moves its wall clock
@@ -18,26 +19,27 @@ function date(seconds: number): string {
   return new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-const policy = (more = ''): string => `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow:
-      - { name: always.example.com, reason: no date }
-      - { name: "*.slow.example.com", reason: no date }
-      - { name: coming.example.com, reason: ends soon, until: ${date(DAY / 2)} }
-      - { name: gone.example.com, reason: has ended, until: ${date(-DAY / 2)} }
-${more}
-  - name: audited
-    owner: team
-    review_by: 2099-01-01
-    mode: audit
-    audit_until: ${date(DAY / 2)}
-    from: { addresses: [127.0.0.2] }
-    allow: [{ name: always.example.com, reason: no date }]
-`;
+/** `more`: another pattern that is approved. */
+const policy = (...more: readonly string[]): string =>
+  policyOf(
+    {
+      name: 'job',
+      from: ['127.0.0.1'],
+      allow: [
+        'always.example.com',
+        '*.slow.example.com',
+        `{ name: coming.example.com, reason: ends soon, until: ${date(DAY / 2)} }`,
+        `{ name: gone.example.com, reason: has ended, until: ${date(-DAY / 2)} }`,
+        ...more,
+      ],
+    },
+    {
+      name: 'audited',
+      from: ['127.0.0.2'],
+      allow: ['always.example.com'],
+      more: ['mode: audit', `audit_until: ${date(DAY / 2)}`],
+    },
+  );
 
 interface Seen {
   readonly always: string;
@@ -119,7 +121,7 @@ async function outcomes(server: Namegate): Promise<Seen> {
 
 /** A change of the policy is seen, whatever the file's times look like beside the clock. */
 async function changed(t: Test, server: Namegate, name: string, what: string): Promise<void> {
-  server.replace('policy/test.yaml', policy(`      - { name: ${name}, reason: a change }`));
+  server.replace('policy/test.yaml', policy(name));
   const took = await until(
     async () => (await ask(server, name)).rcode === 'NOERROR',
     () => `${what}: the change does not come into force`,

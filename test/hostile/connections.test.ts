@@ -4,22 +4,11 @@ import { plain, upstream } from '../server/upstream.ts';
 import { type CrowdOptions, crowd, Worker } from './crowd.ts';
 import { holdTo, percentile, prefer, Sampler } from './latency.ts';
 import { descriptors, MIB, residentOctets } from './load.ts';
+import { JOB, policyOf } from './policy.ts';
 
 /** TCP connections that say nothing, or say it slowly, in numbers. */
 
-const POLICY = `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow: [{ name: "*.good.example", reason: what it needs }]
-  - name: crowd
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.1.0.0/16] }
-    allow: [{ name: "*.other.example", reason: what it needs }]
-`;
+const POLICY = policyOf(JOB, { name: 'crowd', from: ['127.1.0.0/16'], allow: ['*.other.example'] });
 
 /** Caps of `tcp_clients` by default: in total, and an eighth of it for a client. */
 const TOTAL = 1000;

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { ask, type Transport } from '../server/client.ts';
 import { type Namegate, pause } from '../server/namegate.ts';
+import { program } from './program.ts';
 
 /** Many TCP connections to a server, made by another process. */
 export interface Crowd {
@@ -20,11 +19,8 @@ export interface CrowdOptions {
 }
 
 export function crowd(t: Test, server: Namegate, { count, addresses, kind }: CrowdOptions): Crowd {
-  const program = fileURLToPath(new URL('crowd-process.ts', import.meta.url));
   const words = [server.tcp, count, addresses, kind].map(String);
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, program, ...words], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const { child, end: leave } = program(t, 'crowd-process.ts', words);
   const seen = { connected: 0, ended: 0 };
   let rest = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -33,12 +29,6 @@ export function crowd(t: Test, server: Namegate, { count, addresses, kind }: Cro
     const last = lines.at(-1);
     if (last !== undefined) Object.assign(seen, JSON.parse(last));
   });
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const leave = (): Promise<void> => {
-    child.kill('SIGKILL');
-    return closed;
-  };
-  t.teardown(leave);
   return {
     get connected() {
       return seen.connected;

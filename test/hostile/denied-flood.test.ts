@@ -4,6 +4,7 @@ import { namegate, pause } from '../server/namegate.ts';
 import { upstream } from '../server/upstream.ts';
 import { holdTo, median, percentile, prefer, Sampler } from './latency.ts';
 import { deniedNames, flood, MIB, processorSeconds, residentOctets } from './load.ts';
+import { JOB, policyOf } from './policy.ts';
 
 /** Random denied names, as fast as the server answers them, from one identity while another works. */
 
@@ -15,19 +16,7 @@ const BUSY = 0.5;
 /** More than a flood asks for in its time, so that no name comes twice. */
 const NAMES = 520_000;
 
-const POLICY = `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow: [{ name: "*.good.example", reason: what it needs }]
-  - name: flooder
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.2] }
-    allow: [{ name: "*.other.example", reason: what it needs }]
-`;
+const POLICY = policyOf(JOB, { name: 'flooder', from: ['127.0.0.2'], allow: ['*.other.example'] });
 
 t.test(
   'random denied names at full load: approved p99 at most 3 times the idle one, and memory is flat',

@@ -15,32 +15,23 @@ import { freePort, missingForRoot } from '../interop/process.ts';
 import { ask, type Place } from '../server/client.ts';
 import { fetchText, house, type LogLine, Namegate, pause, until } from '../server/namegate.ts';
 import { plain, upstream } from '../server/upstream.ts';
+import { JOB, policyOf } from './policy.ts';
 
 /**
  * A full disk: the standard output and error and one file of the policy stand on a file system of 64 KiB without room. The
  * rest of the policy can be changed.
  */
 
-const policy = (more = ''): string => `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow:
-      - { name: "*.good.example", reason: what it needs }
-${more}
-`;
+/** `more`: another pattern that is approved. */
+const policy = (...more: readonly string[]): string => policyOf({ ...JOB, allow: [...JOB.allow, ...more] });
 
 /** The file of the policy that is on the disk: one more destination, and the identity that may use it. */
-const onDisk = (reason: string): string => `
-identities:
-  - name: second
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.2] }
-    allow: [{ name: "*.disk.example", reason: "${reason}" }]
-`;
+const onDisk = (reason: string): string =>
+  policyOf({
+    name: 'second',
+    from: ['127.0.0.2'],
+    allow: [`{ name: "*.disk.example", reason: "${reason}" }`],
+  });
 
 /** A file system in a mount namespace of the server's own, then the server in place of the shell. */
 const MOUNT =
@@ -109,10 +100,7 @@ t.test(
     const size = statSync(log).size;
     const wrong: string[] = [];
     for (let i = 0; i < 10; i++) {
-      server.replace(
-        'policy/test.yaml',
-        policy(`      - { name: a${i}.good.example.com, reason: a change }`),
-      );
+      server.replace('policy/test.yaml', policy(`a${i}.good.example.com`));
       await until(
         async () => (await outcome(`a${i}.good.example.com`)) === 'NOERROR',
         () => `change ${i} did not come into force`,
@@ -131,7 +119,7 @@ t.test(
     t.equal(statSync(log).size, size, 'nothing more was written');
 
     rmSync(join(inside, 'fill'));
-    server.replace('policy/test.yaml', policy('      - { name: last.good.example.com, reason: a change }'));
+    server.replace('policy/test.yaml', policy('last.good.example.com'));
     await until(async () => (await outcome('last.good.example.com')) === 'NOERROR');
     await until(
       () => logged('policy-loaded'),

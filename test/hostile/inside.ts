@@ -1,8 +1,8 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { program } from './program.ts';
 
 /** Both ends of DNS in network namespaces: programs of `inside-process.ts`, spoken to by lines. */
 
@@ -19,11 +19,7 @@ export interface Result {
 
 /** Starts an upstream at an address of a namespace, whose answers live `ttl` seconds. Returns its port. */
 export async function upstreamInside(t: Test, namespace: string, host: string, ttl: number): Promise<number> {
-  const child = inside(t, namespace, ['upstream', host, String(ttl)]);
-  const line = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).once('line', resolve);
-    child.once('close', () => reject(new Error('the upstream did not start')));
-  });
+  const line = await program(t, 'inside-process.ts', ['upstream', host, String(ttl)], namespace).firstLine();
   return (JSON.parse(line) as { port: number }).port;
 }
 
@@ -33,7 +29,7 @@ export class ClientInside {
   readonly #waiting = new Map<string, (result: Result) => void>();
 
   constructor(t: Test, namespace: string, port: number) {
-    this.#child = inside(t, namespace, ['client', '127.0.0.1', String(port)]);
+    this.#child = program(t, 'inside-process.ts', ['client', '127.0.0.1', String(port)], namespace).child;
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       const result = JSON.parse(line) as Result;
       this.#waiting.get(result.name)?.(result);
@@ -48,30 +44,4 @@ export class ClientInside {
       this.#child.stdin.write(`${name}\n`);
     });
   }
-}
-
-function inside(
-  t: Test,
-  namespace: string,
-  words: readonly string[],
-): ChildProcessByStdio<Writable, Readable, null> {
-  const program = fileURLToPath(new URL('inside-process.ts', import.meta.url));
-  const command = [
-    'netns',
-    'exec',
-    namespace,
-    'env',
-    '-u',
-    'NODE_OPTIONS',
-    process.execPath,
-    program,
-    ...words,
-  ];
-  const child = spawn('ip', command, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  t.teardown(() => {
-    child.kill('SIGKILL');
-    return ended;
-  });
-  return child;
 }

@@ -1,50 +1,20 @@
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { Client, queryOctets } from '../server/client.ts';
 import { type Namegate, namegate, pause } from '../server/namegate.ts';
 import { KINDS } from './large-replies.ts';
 import { holdLongest, prefer, Sampler } from './latency.ts';
+import { JOB, policyOf } from './policy.ts';
+import { program } from './program.ts';
 
 /** An upstream that answers one identity's questions with 64 KiB that are hard to read, again and again; others wait for it. */
 
-const POLICY = `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow: [{ name: "*.good.example", reason: what it needs }]
-  - name: hostile
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.2] }
-    allow: [{ name: "**.large.example", reason: what it needs }]
-`;
+const POLICY = policyOf(JOB, { name: 'hostile', from: ['127.0.0.2'], allow: ['**.large.example'] });
 
 const BOUND_MS = 20;
 const ROUND_MS = 800;
 /** Questions of the hostile identity under way at any time: that many replies may arrive at once. */
 const LANES = 8;
 const PAUSE_MS = 4;
-
-/** Starts the upstream. Returns its URL. */
-function hostile(t: Test): Promise<string> {
-  const program = fileURLToPath(new URL('large-replies-process.ts', import.meta.url));
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, program], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  t.teardown(() => {
-    child.kill('SIGKILL');
-    return closed;
-  });
-  return new Promise((resolve, reject) => {
-    createInterface({ input: child.stdout }).once('line', resolve);
-    void closed.then(() => reject(new Error('the upstream did not start')));
-  });
-}
 
 /** Asks for new names of a kind, `LANES` at a time, for as long as `going` says. Returns how many were answered. */
 async function ask(server: Namegate, kind: string, going: () => boolean): Promise<number> {
@@ -77,7 +47,7 @@ async function longest(t: Test, server: Namegate, sampler: Sampler, kind: string
 }
 
 t.test(`replies of 64 KiB that are hard to read: nobody else waits longer than ${BOUND_MS} ms`, async (t) => {
-  const url = await hostile(t);
+  const url = await program(t, 'large-replies-process.ts', []).firstLine();
   const server = await namegate(t, { policy: POLICY, servers: `["${url}"]` });
   prefer(server);
   const sampler = await Sampler.open(t, server, {

@@ -4,6 +4,7 @@ import { namespace } from '../interop/netns.ts';
 import { missingForRoot } from '../interop/process.ts';
 import { house, Namegate, pause } from '../server/namegate.ts';
 import { ClientInside, type Result, upstreamInside } from './inside.ts';
+import { JOB, policyOf } from './policy.ts';
 import { type Impairment, wire } from './wire.ts';
 
 /** A bad network between the server and its upstream, each in a namespace of its own. */
@@ -11,16 +12,7 @@ import { type Impairment, wire } from './wire.ts';
 const NEAR = '192.0.2.1';
 const FAR = '192.0.2.2';
 
-const POLICY = `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow:
-      - { name: "*.udp.example", reason: asked over UDP }
-      - { name: "*.tcp.example", reason: asked over TCP }
-`;
+const POLICY = policyOf({ ...JOB, allow: ['*.udp.example', '*.tcp.example'] });
 
 interface Case extends Impairment {
   readonly what: string;

@@ -6,17 +6,11 @@ import { Client, queryOctets } from '../server/client.ts';
 import { readMessage } from '../server/message.ts';
 import { house, Namegate, pause, until } from '../server/namegate.ts';
 import { upstream } from '../server/upstream.ts';
+import { JOB, policyOf } from './policy.ts';
 
 /** kill -9 under load, and a start on the same ports. */
 
-const POLICY = `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow: [{ name: "*.good.example", reason: what it needs }]
-`;
+const POLICY = policyOf(JOB);
 
 const KILLS = 4;
 

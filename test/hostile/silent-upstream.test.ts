@@ -5,6 +5,7 @@ import { readMessage } from '../server/message.ts';
 import { house, Namegate, pause } from '../server/namegate.ts';
 import { plain, silent, upstream } from '../server/upstream.ts';
 import { holdTo, percentile, prefer, Sampler } from './latency.ts';
+import { JOB, policyOf } from './policy.ts';
 
 /**
  * A silent upstream behind one identity's zone. Two servers stand side by side under the same load; the upstream of the
@@ -12,19 +13,7 @@ import { holdTo, percentile, prefer, Sampler } from './latency.ts';
  * on the machine slows both alike.
  */
 
-const POLICY = `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow: [{ name: "*.good.example", reason: what it needs }]
-  - name: other
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.2] }
-    allow: [{ name: "*.zone.example", reason: what it needs }]
-`;
+const POLICY = policyOf(JOB, { name: 'other', from: ['127.0.0.2'], allow: ['*.zone.example'] });
 
 /** More than an identity's share of questions in flight, an eighth of 10,000, can hold for 3.8 s each. */
 const RATE = 400;

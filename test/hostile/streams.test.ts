@@ -7,24 +7,18 @@ import { type Script, upstream } from '../server/upstream.ts';
 import { Worker } from './crowd.ts';
 import { percentile, prefer, Sampler } from './latency.ts';
 import { descriptors, MIB, residentOctets } from './load.ts';
+import { JOB, policyOf } from './policy.ts';
 
 /** TCP clients that misbehave: they do not read, reset, say all at once, or ask without end. */
 
-const POLICY = `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow: [{ name: "*.good.example", reason: what it needs }]
-  - name: hostile
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.2] }
-    allow:
-      - { name: "*.late.example", reason: answered after a while }
-      - { name: "*.large.example", types: [TXT], reason: as large as an answer can be }
-`;
+const POLICY = policyOf(JOB, {
+  name: 'hostile',
+  from: ['127.0.0.2'],
+  allow: [
+    '*.late.example',
+    '{ name: "*.large.example", types: [TXT], reason: as large as an answer can be }',
+  ],
+});
 
 const LARGE = Array.from({ length: 240 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(240));
 

@@ -73,6 +73,14 @@ t.test('whom it trusts', async (t) => {
   ]);
   t.same(problems({ clientCa: new Authority({ keyUsage: ['cRLSign'] }).pem }).length, 2);
   t.same(problems({ clientCa: new Authority({ version: 1 }).pem }).length, 2);
+  const middle = ca.intermediate({ name: 'middle' });
+  t.same(problems({ clientCa: ca.pem + middle.pem }), []);
+  t.same(
+    problems({ clientCa: middle.pem }),
+    ['trust-unused warning clients.pem:1'],
+    'OpenSSL wants the CA above it',
+  );
+  t.same(problems({ domains: { 'ci.example': middle.pem } }), [], 'which another file may hold');
   const { clientCa: _, ...bare } = setting({});
   for (const clients of ['required', 'optional'] as const) {
     const { trust, problems } = buildTrust({ ...bare, clientCa: null, clients }, NOW);

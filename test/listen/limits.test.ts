@@ -12,6 +12,7 @@ function client(text: string): Client & AddressWords {
   return {
     transport: 'udp',
     spoofable: false,
+    lease: '',
     credential: null,
     asked: () => false,
     ...words,

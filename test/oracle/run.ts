@@ -1,40 +1,68 @@
 /**
- * The long run of both oracles: `npm run test:oracle -- --questions 10000000`. Ends with 1 at the first difference or leak,
- * which it prints with its seed and the smallest policy that shows it.
+ * The long run of the oracles, `npm run test:oracle`. Ends with 1 at the first difference or leak, which it prints with its
+ * seed and the smallest policy that shows it.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { compareBindings } from './bindings.ts';
 import { compileInPlace } from './compare.ts';
 import { compileFromFiles } from './from-files.ts';
 import { watchForLeaks } from './leak.ts';
 import { consult } from './oracle.ts';
 
-const HELP = `npm run test:oracle -- [--questions N] [--seed N] [--leak-questions N] [--reloads N]
+const HELP = `npm run test:oracle -- [--questions N] [--bindings N] [--leak-questions N] [--reloads N] [--seed N]
   --questions       questions about random policies, decided by src/policy and by the reference (10000000)
+  --bindings        changes of random leases, after each of which every client is looked up in both ways (20000)
   --leak-questions  questions of two identities while the upstream lies (100000)
   --reloads         reloads during those (1000)
-  --seed            of both; the same seed gives the same run (1)`;
+  --seed            of all; the same seed gives the same run (1)
+0 leaves a part out. Exit code: 0 good, 1 a difference or a leak, 2 the command is wrong.`;
 
 /** Of so many policies one is written to files and read by the loader; the others are compiled in place. */
 const FROM_FILES = 50;
 
-const { values } = parseArgs({
-  options: {
-    questions: { type: 'string', default: '10000000' },
-    seed: { type: 'string', default: '1' },
-    'leak-questions': { type: 'string', default: '100000' },
-    reloads: { type: 'string', default: '1000' },
-    help: { type: 'boolean', default: false },
-  },
-});
-const numbers = [values.questions, values.seed, values['leak-questions'], values.reloads].map(Number);
-if (values.help || numbers.some((number) => !Number.isSafeInteger(number) || number < 0)) {
-  console.log(HELP);
-  process.exit(values.help ? 0 : 2);
+const { questions, bindings, leakQuestions, reloads, seed } = read();
+
+/** The command line; what is wrong with it ends the process with 2. */
+function read() {
+  const wrong = (why: string): never => {
+    console.error(`${why}\n${HELP}`);
+    process.exit(2);
+  };
+  try {
+    const { values } = parseArgs({
+      options: {
+        questions: { type: 'string', default: '10000000' },
+        bindings: { type: 'string', default: '20000' },
+        'leak-questions': { type: 'string', default: '100000' },
+        reloads: { type: 'string', default: '1000' },
+        seed: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(HELP);
+      process.exit(0);
+    }
+    const number = (flag: Exclude<keyof typeof values, 'help'>): number =>
+      /^\d{1,10}$/.test(values[flag])
+        ? Number(values[flag])
+        : wrong(`--${flag} is no number: ${values[flag]}`);
+    const [leaks, swaps] = [number('leak-questions'), number('reloads')];
+    if (leaks > 0 && swaps === 0) wrong('--leak-questions needs a reload at least: the first policy is one');
+    return {
+      questions: number('questions'),
+      bindings: number('bindings'),
+      leakQuestions: leaks,
+      reloads: swaps,
+      seed: number('seed'),
+    };
+  } catch (error) {
+    return wrong(error instanceof Error ? error.message : String(error));
+  }
 }
-const [questions = 0, seed = 0, leakQuestions = 0, reloads = 0] = numbers;
 
 /** Prints how far it is, every twentieth of the way. */
 function progressOf(what: string, total: number): (done: number) => void {
@@ -69,7 +97,12 @@ try {
       `policy: no difference in ${result.questions} questions about ${result.policies} policies (of each seventh: ${seen.join(', ')})`,
     );
   }
-  if (leakQuestions > 0 && reloads > 0 && process.exitCode === undefined) {
+  if (bindings > 0 && process.exitCode === undefined) {
+    const { steps, seen, failure } = compareBindings(bindings, seed);
+    const told = Object.entries(seen).map(([what, count]) => `${what} ${count}`);
+    conclude(failure, `bindings: no difference after ${steps} changes of leases (${told.join(', ')})`);
+  }
+  if (leakQuestions > 0 && process.exitCode === undefined) {
     const progress = progressOf('leaks', leakQuestions);
     const { failure, counts } = await watchForLeaks({ questions: leakQuestions, reloads, seed, progress });
     const told = Object.entries(counts).map(([what, count]) => `${what} ${count}`);

@@ -2,6 +2,7 @@
 import t from 'tap';
 import type { PolicyInput } from '../../src/policy/input.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
+import { compareBindings } from './bindings.ts';
 import { type Compiling, compileInPlace, compileInput } from './compare.ts';
 import { compileFromFiles } from './from-files.ts';
 import { toInput } from './layout.ts';
@@ -77,6 +78,15 @@ t.test('a difference in who is asking is found', async (t) => {
   };
   const { failure } = await consult({ questions: 20_000, seed: SEED, how: () => how });
   t.match(failure, /identity: unknown, not i\d/);
+});
+
+t.test('DESIGN §3: leases, on addresses and certificates, bind whom the slow reference says', async (t) => {
+  const { failure, seen } = compareBindings(2000, SEED);
+  t.equal(failure, null);
+  t.ok(
+    Object.values(seen).every((count) => count > 100),
+    JSON.stringify(seen),
+  );
 });
 
 t.test('two identities, lying answers and 60 reloads: nothing leaks in 4,000 questions', async (t) => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -55,10 +56,19 @@ function checkProbe(t: Test, words: readonly string[]): void {
   t.match(options, { server: '127.0.0.1:53' });
 }
 
+/** Node ends at its start where it may not be told these. */
+function checkNodeOptions(t: Test, options: string): void {
+  const { status, stderr } = spawnSync('env', ['-i', `NODE_OPTIONS=${options}`, process.execPath, '-e', ''], {
+    encoding: 'utf8',
+  });
+  t.equal(status, 0, stderr);
+}
+
 interface Container {
   readonly name: string;
   readonly args: readonly string[];
   readonly restartPolicy?: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly startupProbe: { readonly exec: { readonly command: readonly string[] } };
   readonly securityContext: Record<string, unknown>;
   readonly volumeMounts?: readonly {
@@ -89,6 +99,7 @@ t.test('the pod', async (t) => {
   checkStub(t, stub.args, stub.volumeMounts?.[0]?.mountPath ?? '');
   checkProbe(t, stub.startupProbe.exec.command);
   t.equal(stub.restartPolicy, 'Always', 'a sidecar');
+  checkNodeOptions(t, stub.env.find(({ name }) => name === 'NODE_OPTIONS')!.value);
   t.match(spec.securityContext, {
     runAsNonRoot: true,
     fsGroup: 65532,
@@ -112,6 +123,7 @@ interface Service {
   readonly dns?: readonly string[];
   readonly volumes?: readonly string[];
   readonly healthcheck: { readonly test: readonly string[] };
+  readonly environment: { readonly NODE_OPTIONS: string };
   readonly [key: string]: unknown;
 }
 
@@ -122,6 +134,7 @@ t.test('the compose file', async (t) => {
   t.equal(dns.healthcheck.test[0], 'CMD');
   checkProbe(t, dns.healthcheck.test.slice(1));
   t.same(dns.dns, ['127.0.0.1']);
+  checkNodeOptions(t, dns.environment.NODE_OPTIONS);
   t.same(dns.volumes, ['./tls:/tls:ro']);
   t.match(dns, { read_only: true, user: '65532:65532', cap_drop: ['ALL'], cap_add: ['NET_BIND_SERVICE'] });
   t.equal(job.network_mode, 'service:dns');

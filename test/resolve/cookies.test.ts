@@ -51,6 +51,7 @@ function clientAt(family: 4 | 6, ...words: number[]): Client {
   return {
     transport: 'udp',
     spoofable: true,
+    lease: '',
     credential: null,
     asked: () => false,
     family,

@@ -250,6 +250,7 @@ function clientAt(options: QueryOptions, later: ReplyLater): Client {
   return {
     transport: options.transport ?? 'udp',
     spoofable: options.spoofable ?? false,
+    lease: '',
     credential: options.credential ?? null,
     asked: (out) => {
       if (options.asked === undefined) return false;

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import t from 'tap';
 import { median, percentile } from '../hostile/latency.ts';
 import { descriptors, MIB, residentOctets } from '../hostile/load.ts';
+import { JOB, policyOf } from '../hostile/policy.ts';
 import { Client, framed, queryOctets } from '../server/client.ts';
 import { readMessage, replyOctets } from '../server/message.ts';
 import { namegate, pause } from '../server/namegate.ts';
@@ -22,22 +23,18 @@ const SAMPLE_MS = Math.min(15_000, (MINUTES * 60_000) / 20);
 
 t.setTimeout(patienceFor('soak'));
 
-const policy = (change: number): string => `
-identities:
-  - name: job
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
-    allow:
-      - { name: "*.good.example", reason: what it needs }
-      - { name: "*.mad.example", types: [A, TXT], reason: answered by a mad server }
-      - { name: change${change}.good.example.com, reason: it changes }
-  - name: hostile
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.2, 127.1.0.0/16] }
-    allow: [{ name: "*.silent.example", reason: nobody answers }]
-`;
+const policy = (change: number): string =>
+  policyOf(
+    {
+      ...JOB,
+      allow: [
+        ...JOB.allow,
+        '{ name: "*.mad.example", types: [A, TXT], reason: answered by a mad server }',
+        `change${change}.good.example.com`,
+      ],
+    },
+    { name: 'hostile', from: ['127.0.0.2', '127.1.0.0/16'], allow: ['*.silent.example'] },
+  );
 
 let away = false;
 const random = new Random(20_261_120);
