@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { TrustBuilder, type Trusts } from '../assembly/trusts.ts';
+import type { DynamicException } from '../config/exceptions.ts';
 import { load } from '../config/load.ts';
 import { parseTime } from '../config/units.ts';
 import { explain, explanationLine } from '../policy/explain.ts';
@@ -8,6 +9,7 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import { typeFromText } from '../wire/iana.ts';
 import { lowerName } from '../wire/name.ts';
 import { identityAt, identityNamed } from './asker.ts';
+import { explainLease, liveExceptions } from './explain-lease.ts';
 import { complainProblems } from './problems.ts';
 import { readQuestionName } from './question-name.ts';
 import { type Shown, seeCertificate } from './shown-certificate.ts';
@@ -27,6 +29,9 @@ interface Options {
   readonly from?: string;
   readonly identity?: string;
   readonly cert?: string;
+  readonly lease?: string;
+  readonly admin?: string;
+  readonly tokenFile?: string;
   readonly stage?: string;
   readonly at?: string;
   readonly json?: boolean;
@@ -43,6 +48,9 @@ export function explainVerb(terminal: Terminal): Command {
     .option('--from <address>', "the client's address")
     .option('--identity <name>', 'the identity, instead of an address')
     .option('--cert <file>', 'the certificate that the client shows, with its chain: PEM or DER')
+    .option('--lease <id>', 'the lease that the client has; a running server is asked')
+    .option('--admin <url>', "with --lease: the admin API (default: the server file's)")
+    .option('--token-file <file>', 'with --lease: file of the token to show')
     .option('--stage <stage>', 'the stage that the identity is in')
     .option('--at <time>', 'the moment, ISO 8601 (default: now)')
     .option('--json', 'print JSON')
@@ -51,17 +59,31 @@ export function explainVerb(terminal: Terminal): Command {
       `\nExamples:
   $ namegate explain --from 127.0.0.1 github.com
   $ namegate explain --identity payments-build --stage fetch pypi.org AAAA --json
-  $ namegate explain --cert tls/job.pem github.com`,
+  $ namegate explain --cert tls/job.pem github.com
+  $ namegate explain --lease le-0192f0a1b2c3d4e5f6a7b8c9 pypi.org`,
     )
-    .action((name: string, type: string, options: Options) => {
-      terminal.code = explainQuestion(terminal, name, type, options);
+    .action(async (name: string, type: string, options: Options) => {
+      const { lease, from, identity, cert, at, ...rest } = options;
+      if (lease !== undefined && [from, identity, cert, at].every((way) => way === undefined)) {
+        await explainLease(terminal, name, type, { ...rest, lease });
+        return;
+      }
+      const exceptions = await liveExceptions(options.config);
+      terminal.code = explainQuestion(terminal, name, type, options, exceptions);
     });
 }
 
-function explainQuestion(terminal: Terminal, nameText: string, typeText: string, options: Options): number {
-  const asked = [options.from, options.identity, options.cert].filter((way) => way !== undefined);
-  if (asked.length !== 1) {
-    const message = 'say who asks, with one of --from ADDRESS, --identity NAME and --cert FILE';
+function explainQuestion(
+  terminal: Terminal,
+  nameText: string,
+  typeText: string,
+  options: Options,
+  exceptions: readonly DynamicException[],
+): number {
+  const { from, identity: named, cert, lease } = options;
+  const asked = [from, named, cert, lease].filter((way) => way !== undefined);
+  if (asked.length !== 1 || lease !== undefined) {
+    const message = 'say who asks, with one of --from ADDRESS, --identity NAME, --cert FILE and --lease ID';
     return terminal.usage('explain', message);
   }
   const type = typeFromText(typeText);
@@ -75,7 +97,7 @@ function explainQuestion(terminal: Terminal, nameText: string, typeText: string,
 
   const missing = missingServerFile(options.config);
   if (missing !== null) return terminal.usage('explain', missing);
-  const loaded = load(serverFile(options.config), { env: process.env, now: at, salt: 0 });
+  const loaded = load(serverFile(options.config), { env: process.env, now: at, salt: 0, exceptions });
   const { problems, sources, snapshot, trusts } = new TrustBuilder().vet(loaded, at);
   if (snapshot === null) {
     complainProblems(terminal, problems.filter(isError), sources);

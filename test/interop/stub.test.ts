@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -159,3 +160,105 @@ t.test('client certificates that openssl made', { skip: missing('openssl', 'dig'
   }
   t.equal(server.seen.length, 1);
 });
+
+interface NamegateOptions {
+  readonly policy: string;
+  /** YAML of the listener for TLS. */
+  readonly listener: string;
+}
+
+/** namegate as a process of its own, on TLS, and on UDP at the address that is returned. */
+async function namegate(t: Test, upstream: Server, { policy, listener }: NamegateOptions): Promise<Server> {
+  const [host, port] = ['127.0.0.1', await freePort()];
+  const folder = mkdtempSync(join(tmpdir(), 'namegate-dot-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'policy.yaml'), policy);
+  writeFileSync(
+    join(folder, 'namegate.yaml'),
+    `listen: ["udp://${host}:${port}", ${listener}]
+upstreams: { default: { servers: ["udp://${upstream.host}:${upstream.port}"] } }
+policy: policy.yaml
+state: state/
+`,
+  );
+  const config = ['--config', join(folder, 'namegate.yaml')];
+  const peer = start(t, [process.execPath, source, 'serve', ...config], { cwd: folder });
+  await until(
+    () => peer.ended() || peer.log().includes('"event":"ready"'),
+    () => `namegate is not ready:\n${peer.log()}`,
+  );
+  if (peer.ended()) throw new Error(peer.log());
+  return { ...peer, host, port };
+}
+
+const POLICY = `
+identities:
+  - name: certified
+    owner: team-a
+    review_by: 2099-01-01
+    from: { certificates: ["spiffe://ci.example/job"] }
+    allow: [{ name: www.example, owner: team-a, reason: test }]
+  - name: renewed
+    owner: team-b
+    review_by: 2099-01-01
+    from: { certificates: ["spiffe://ci.example/next"] }
+    allow: [{ name: mx1.example, owner: team-b, reason: test }]
+`;
+
+t.test(
+  'namegate behind the stub: the client is known by its certificate',
+  { skip: missing('nsd', 'openssl', 'ldns-signzone', 'dig', 'kdig') },
+  async (t) => {
+    const { example } = await zones(t);
+    const authority = await nsd(t, [example]);
+    const { ca, cert, key } = await certificate(t, 'dns.example');
+    const tls = await freePort();
+    // The bundle of its trust domain is what vouches for a SPIFFE ID.
+    const trust = `clients: required, client_ca: ${ca}, trust_domains: { ci.example: ${ca} }`;
+    const server = await namegate(t, authority, {
+      policy: POLICY,
+      listener: `{ on: "tls://127.0.0.1:${tls}", certificate: ${cert}, key: ${key}, ${trust} }`,
+    });
+    const folder = join(dirname(ca), 'client');
+    mkdirSync(folder);
+    const shown = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
+    const show = (client: Client): void => {
+      copyFileSync(client.key, shown.key);
+      copyFileSync(client.cert, shown.cert);
+    };
+    show(await clientOf(ca, 'job'));
+    const one = await stub(t, [`tls://127.0.0.1:${tls}#dns.example`], shown, ca);
+
+    await t.test('its approved names, and why others are not', async (t) => {
+      for (const ask of [dig, kdig]) {
+        t.strictSame(data(await ask(one, 'www.example A'), 'A'), ['192.0.2.10', '192.0.2.11']);
+        t.strictSame(data(await ask(one, 'www.example A +tcp'), 'A'), ['192.0.2.10', '192.0.2.11']);
+      }
+      const denied = await dig(one, 'mx1.example A');
+      t.equal(denied.status, 'NXDOMAIN');
+      t.match(denied.ede, [{ code: 15, text: /certified: .*; ask team-a/ }]);
+      t.equal((await dig(one, 'localhost A')).status, 'NOERROR');
+      t.equal((await dig(server, 'www.example A')).status, 'NXDOMAIN', 'the address alone is nobody');
+    });
+
+    await t.test('a renewed certificate is another identity', async (t) => {
+      show(await clientOf(ca, 'next'));
+      await until(
+        async () => (await dig(one, 'mx1.example A')).status === 'NOERROR',
+        () => one.log(),
+      );
+      t.equal((await dig(one, 'www.example A')).status, 'NXDOMAIN');
+    });
+
+    await t.test('a certificate of another CA gets nothing', async (t) => {
+      const stranger = await certificate(t, 'dns.example');
+      const other = await stub(
+        t,
+        [`tls://127.0.0.1:${tls}#dns.example`],
+        await clientOf(stranger.ca, 'job'),
+        ca,
+      );
+      t.match(await dig(other, 'www.example A'), { status: 'SERVFAIL', ede: [{ code: 23 }] });
+    });
+  },
+);
