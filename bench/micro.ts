@@ -8,11 +8,10 @@
  * comes between; what reading it costs is taken off, and again the median counts. A stage that allocates nothing shows 0.
  * Stages that build on what an earlier one leaves include that one, as their names say.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { median, table } from './figures.ts';
+import { scratchFolder } from './processes.ts';
 import { type Stage, stages } from './stages.ts';
 
 /** Milliseconds that a stage runs before it is measured, and in one round. */
@@ -25,21 +24,16 @@ const HEAP_QUERIES = 4096;
 function main(rounds: number): void {
   const collect = globalThis.gc;
   if (collect === undefined) throw new Error('start it with --expose-gc, as npm run bench:micro does');
-  const folder = mkdtempSync(join(tmpdir(), 'namegate-micro-'));
-  try {
-    const runs = stages(folder).map((stage) => new Run(stage));
-    // Twice, since what comes later shows the compiler more of what is called.
-    for (const run of [...runs, ...runs]) run.warm();
-    for (let round = 0; round < rounds; round++) for (const run of runs) run.measure(collect);
-    const rows = runs.map((run) => [run.name, run.nanoseconds.toFixed(0), run.octets.toFixed(0)]);
-    const model = cpus()[0]?.model ?? 'unknown processor';
-    process.stdout.write(`${model}, ${availableParallelism()} cores, Node ${process.version}\n`);
-    process.stdout.write(`a query, median of ${rounds} rounds\n\n`);
-    process.stdout.write(table([['stage', 'ns', 'octets'], ...rows]));
-    if (Number.isNaN(sink)) throw new Error('a stage returned no number');
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const runs = stages(scratchFolder('micro')).map((stage) => new Run(stage));
+  // Twice, since what comes later shows the compiler more of what is called.
+  for (const run of [...runs, ...runs]) run.warm();
+  for (let round = 0; round < rounds; round++) for (const run of runs) run.measure(collect);
+  const rows = runs.map((run) => [run.name, run.nanoseconds.toFixed(0), run.octets.toFixed(0)]);
+  const model = cpus()[0]?.model ?? 'unknown processor';
+  process.stdout.write(`${model}, ${availableParallelism()} cores, Node ${process.version}\n`);
+  process.stdout.write(`a query, median of ${rounds} rounds\n\n`);
+  process.stdout.write(table([['stage', 'ns', 'octets'], ...rows]));
+  if (Number.isNaN(sink)) throw new Error('a stage returned no number');
 }
 
 /** The rounds of one stage. */

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /** A daemon that a bench started. It ends with the bench at the latest. */
@@ -127,6 +128,15 @@ function spawnOn(command: readonly string[], options: StartOptions, stdout: 'pip
     env: { ...environment, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
+}
+
+/** A folder of its own for one run. It goes when the process ends, by a signal too. */
+export function scratchFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `namegate-${name}-`));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  for (const [signal, number] of [['SIGINT', 2] as const, ['SIGTERM', 15] as const])
+    process.once(signal, () => process.exit(128 + number));
+  return folder;
 }
 
 /** Waits until `what` gives true; throws with `why()` after so many milliseconds. */

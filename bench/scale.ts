@@ -8,7 +8,7 @@
  * afterwards. Some three minutes; 1.5 GB of memory are enough.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os';
+import { availableParallelism, cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,7 +16,7 @@ import { cpuOf, rssOf, waitedOf } from './cpu.ts';
 import type { DecisionTimes } from './decisions.ts';
 import { quantile, table } from './figures.ts';
 import { listedName, rulesOf, type Scale, writeList, writeScale } from './policies.ts';
-import { type Daemon, freePort, run, sleep, start, until } from './processes.ts';
+import { type Daemon, freePort, run, scratchFolder, sleep, start, until } from './processes.ts';
 
 const PARTS = ['rules', 'identities', 'reload'] as const;
 type Part = (typeof PARTS)[number];
@@ -67,15 +67,11 @@ interface Reloaded {
 async function main(parts: readonly Part[], reloads: number, json: string | null): Promise<void> {
   print(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Linux ${release()}, `);
   print(`Node ${process.version}; load average ${loadavg()[0]!.toFixed(1)} at the start\n`);
-  const folder = mkdtempSync(join(tmpdir(), 'namegate-scale-'));
+  const folder = scratchFolder('scale');
   const results: Record<string, unknown> = {};
-  try {
-    if (parts.includes('rules')) results['rules'] = await grow('names', RULES, folder);
-    if (parts.includes('identities')) results['identities'] = await grow('identities', IDENTITIES, folder);
-    if (parts.includes('reload')) results['reload'] = await reload(folder, reloads);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  if (parts.includes('rules')) results['rules'] = await grow('names', RULES, folder);
+  if (parts.includes('identities')) results['identities'] = await grow('identities', IDENTITIES, folder);
+  if (parts.includes('reload')) results['reload'] = await reload(folder, reloads);
   if (json !== null) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
 }
 

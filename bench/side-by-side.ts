@@ -7,8 +7,8 @@
  *
  * Traffic stays on loopback. Where nothing else is asked for it takes some eight minutes, and ends by itself within twelve.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -28,7 +28,7 @@ import {
   writeQuestions,
 } from './loads.ts';
 import { APPROVED } from './names.ts';
-import { find, run } from './processes.ts';
+import { find, run, scratchFolder } from './processes.ts';
 import { type Measurement, reportLoad } from './report.ts';
 import { startNsd, startTlsUpstream, type Upstream } from './upstreams.ts';
 
@@ -53,20 +53,16 @@ async function main(settings: Settings): Promise<void> {
   for (const program of ['dnsperf', 'nsd']) {
     if (find(program) === null) throw new Error(`${program} is not installed`);
   }
-  const folder = mkdtempSync(join(tmpdir(), 'namegate-bench-'));
+  const folder = scratchFolder('bench');
   const started = performance.now();
   const found: Measurement[] = [];
   print(
     `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Linux ${release()}, Node `,
   );
   print(`${process.version}; load average ${loadavg()[0]!.toFixed(1)} at the start\n`);
-  try {
-    for (const setting of SETTINGS) {
-      const loads = settings.loads.filter((load) => load.setting === setting);
-      if (loads.length > 0) await compete(setting, loads, settings, folder, started, found);
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  for (const setting of SETTINGS) {
+    const loads = settings.loads.filter((load) => load.setting === setting);
+    if (loads.length > 0) await compete(setting, loads, settings, folder, started, found);
   }
   if (settings.json !== null) {
     writeFileSync(settings.json, `${JSON.stringify({ settings, measurements: found }, null, 1)}\n`);

@@ -35,7 +35,10 @@ export class Reloads {
   /** Why another load is wanted when this one is done. */
   #again: string | null = null;
   #files: readonly string[];
+  /** Of the files, for the watch. */
   #hash: string;
+  /** Of the files and what the load was made with beside. */
+  #content: string;
   #watch: FileWatch | null = null;
   #closed = false;
   /** Of the last load. */
@@ -49,6 +52,7 @@ export class Reloads {
     this.#options = options;
     this.#files = first.files;
     this.#hash = first.hash;
+    this.#content = first.content;
     this.#outcome = { inForce: true, problems: first.problems };
   }
 
@@ -118,8 +122,9 @@ export class Reloads {
   #done(result: LoadResult, why: string, ms: number): void {
     if (this.#closed) return;
     this.#files = result.files;
-    if (result.hash === this.#hash) return;
     this.#hash = result.hash;
+    if (result.content === this.#content) return;
+    this.#content = result.content;
     this.#outcome = { inForce: this.#options.take(result, why, ms), problems: result.problems };
   }
 }

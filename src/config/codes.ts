@@ -110,8 +110,21 @@ export const CODES = {
   'review-missing': 'an identity has no review_by',
   'review-passed': 'the review of an identity is overdue',
   'rule-ended': 'a rule has ended',
-  'stage-unreachable': 'an identity has stages, and there is no admin API to enter them',
   'stage-duplicate': 'a stage is defined twice',
+  'stage-unreachable': 'an identity has stages, and there is no admin API to enter them',
+
+  'tls-certificate':
+    "a listener's certificate is missing, unreadable, refused by OpenSSL, or not for a server",
+  'tls-key': "a listener's key is missing, unreadable, encrypted, or not that of its certificate",
+  'tls-dates': "a listener's certificate has ended, or has not begun",
+  'trust-empty': 'clients show certificates, and there is no CA to verify them with',
+  'trust-certificate': 'a certificate in client_ca or a bundle cannot be read',
+  'trust-bundle': 'a trust domain has a bundle that is no SPIFFE bundle',
+  'trust-unused':
+    'a certificate in client_ca or a bundle vouches for nobody: no CA, ended, weak, or no CA above it',
+  'crl-invalid': 'a CRL cannot be used: unreadable, badly signed, of another issuer, delta or indirect',
+  'crl-ended': 'a CRL has ended, or has not begun',
+  'crl-missing': 'a CA of client_ca has no CRL beside those of others',
 } as const;
 
 export type ProblemCode = keyof typeof CODES;

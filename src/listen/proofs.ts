@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Credential, CredentialJudge, Judgement } from '../resolve/credential.ts';
 
 /** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
-const MAX_CHAIN = 16;
+const MAX_CHAIN = 8;
 /** Chains that are remembered for resumed sessions, and their octets. */
 const MAX_REMEMBERED = 10_000;
 const MAX_REMEMBERED_OCTETS = 32 * 2 ** 20;

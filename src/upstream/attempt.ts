@@ -1,10 +1,10 @@
 import { HEADER_SIZE } from '../wire/header.ts';
 import { RCODE } from '../wire/iana.ts';
-import { isTruncated, type Query, replyCode } from './query.ts';
+import { countLetters, isTruncated, type Query, replyCode } from './query.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import type { StreamUser, Ticket } from './stream.ts';
-import type { UdpExchange, UdpListener, UdpRoute } from './way.ts';
+import { MAX_WRONG, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
 
 /** Who wants the answer. Of `replied` and `failed` one is called, once, and never from within `start`. */
 export interface AttemptOwner {
@@ -20,6 +20,8 @@ export interface AttemptOwner {
 const MAX_RECONNECTS = 16;
 /** Ports that one question is asked from anew, each after one that forged replies had found. */
 const MAX_MOVES = 3;
+/** With so many, every ID may be tried. */
+const MOST_LETTERS = 11;
 
 /**
  * One question to one server, over what it takes: UDP, and TCP after a reply that is truncated, or right in all but
@@ -66,11 +68,12 @@ export class Attempt implements UdpListener, StreamUser {
       this.#failLater('EINVAL');
       return;
     }
-    this.#askUdp(target, false, now);
+    this.#askUdp(target, MAX_WRONG, now);
   }
 
-  #askUdp(target: UdpRoute, alone: boolean, now: number): void {
-    const how = { mix: !this.server.foldsCase, alone, background: this.#background };
+  #askUdp(target: UdpRoute, maxWrong: number, now: number): void {
+    const alone = this.#moves > 0;
+    const how = { mix: !this.server.foldsCase, alone, maxWrong, background: this.#background };
     this.#udp = target.ask(this.#query, this, how, now);
     this.#sent = this.#udp;
   }
@@ -117,16 +120,23 @@ export class Attempt implements UdpListener, StreamUser {
 
   /**
    * Somebody guesses (RFC 5452 §9.3). The question goes out again from a port that is its own, so that who is not meant
-   * is out of it; where that is found too, it goes out from another, and beside it over TCP.
+   * is out of it; where that is found too, it goes out from another, and beside it over TCP. When all have been found,
+   * the next server is asked, or this one again in its time.
    */
   udpForged(): void {
     this.#udp = null;
     if (this.#over) return;
     const now = performance.now();
     const { udp } = this.server;
-    if (this.#moves++ < MAX_MOVES && udp !== null) this.#askUdp(udp, true, now);
+    if (this.#moves++ < MAX_MOVES && udp !== null) this.#askUdp(udp, this.#allowance(), now);
     if (this.#moves > 1 && !this.#tcpAsked) this.#askTcp(now);
-    else if (this.#udp === null && this.#ticket === null) this.#fail('network', 'forged replies');
+    else if (this.#udp === null && this.#ticket === null) this.#owner.doubted();
+  }
+
+  /** A guess has to meet the case of all letters too: as many more are let pass, and the chance stays 1 in 2,048. */
+  #allowance(): number {
+    const letters = this.server.foldsCase ? 0 : countLetters(this.#query);
+    return MAX_WRONG * 2 ** Math.min(MOST_LETTERS, letters);
   }
 
   streamReply(message: Buffer, same: boolean, rtt: number): void {
@@ -148,7 +158,7 @@ export class Attempt implements UdpListener, StreamUser {
   /** Where TCP was to tell and cannot, what came over UDP counts for nothing, or a forger could end the wait. */
   #streamFailed(reason: 'network' | 'refused', code: string): void {
     if (this.#over) return;
-    if (this.#udp === null) this.#fail(reason, code);
+    if (this.#udp === null && this.#moves <= MAX_MOVES) this.#fail(reason, code);
     else this.#owner.doubted();
   }
 

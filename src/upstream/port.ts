@@ -1,7 +1,7 @@
 import { BATCH } from './native.ts';
 import { matchReply } from './query.ts';
 import { randomUint16 } from './random.ts';
-import type { UdpExchange, UdpListener } from './way.ts';
+import { MAX_WRONG, type UdpExchange, type UdpListener } from './way.ts';
 
 /** Questions that wait at one port at once: one batch. */
 const MAX_WAITING = BATCH;
@@ -43,17 +43,19 @@ export class Port {
   settling = false;
   /** Questions without a reply that somebody waits for. */
   waiting = 0;
-  /** Replies that matched nothing. */
-  wrong = 0;
+  /** Replies that may match nothing before it is given up. */
+  wrongLeft: number;
   outgoing: Exchange[] = [];
   /** All questions that it had, by ID: a reply that comes late or twice is not taken for a forged one. */
   readonly #asked = new Map<number, Exchange>();
 
-  constructor(owner: PortOwner, peer: Peer, fd: number, alone: boolean, now: number) {
+  /** `maxWrong`: 0 for a port that is shared. */
+  constructor(owner: PortOwner, peer: Peer, fd: number, maxWrong: number, now: number) {
     this.#owner = owner;
     this.peer = peer;
     this.fd = fd;
-    this.#alone = alone;
+    this.#alone = maxWrong > 0;
+    this.wrongLeft = maxWrong || MAX_WRONG;
     this.#openedAt = now;
   }
 

@@ -72,6 +72,16 @@ export function mixedCopy(query: Query, mix: boolean): Buffer {
   return copy;
 }
 
+/** Letters of the name: each doubles what a forger must guess. */
+export function countLetters({ octets, questionEnd }: Query): number {
+  let count = 0;
+  for (let at = HEADER_SIZE; at < questionEnd - 4; at++) {
+    const octet = lowerOctet(octets[at]!);
+    if (octet >= 0x61 && octet <= 0x7a) count++;
+  }
+  return count;
+}
+
 /**
  * Whether `reply` is the response to `sent` (RFC 5452 §9.1): its ID, QR=1, opcode 0 and one question, the one that was
  * sent. `same`: octet by octet. `case`: but for the case of letters in the name. `none`: not a reply to it.

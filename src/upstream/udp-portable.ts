@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { SocketAddress } from 'node:net';
 import { matchReply, mixedCopy, type Query } from './query.ts';
 import { NO_SOCKET, type Sockets } from './sockets.ts';
-import { type DatagramWay, MAX_WRONG, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
+import type { DatagramWay, UdpExchange, UdpListener, UdpRoute } from './way.ts';
 
 /** UDP over node:dgram: a socket for each question, on a random port of the kernel's choice. */
 export class PortableUdp implements DatagramWay {
@@ -16,7 +16,7 @@ export class PortableUdp implements DatagramWay {
   route(family: 4 | 6, host: string, port: number): UdpRoute {
     const target = udpTarget(family, host, port);
     return {
-      ask: (query, listener, { mix, background }) => {
+      ask: (query, listener, { mix, maxWrong, background }) => {
         const exchange = new DgramExchange(
           target,
           mixedCopy(query, mix),
@@ -25,7 +25,7 @@ export class PortableUdp implements DatagramWay {
           listener,
           this.#open,
         );
-        exchange.open(background);
+        exchange.open(maxWrong, background);
         return exchange;
       },
     };
@@ -65,7 +65,7 @@ function literal(
 
 /**
  * One datagram and the wait for its reply, on a fresh socket, connected, so that only the server's datagrams arrive and
- * ICMP errors do too. What does not match is counted and passed over, up to `MAX_WRONG`.
+ * ICMP errors do too. What does not match is counted and passed over, so often as the question allows.
  */
 class DgramExchange implements UdpExchange {
   readonly octets: Buffer;
@@ -75,7 +75,8 @@ class DgramExchange implements UdpExchange {
   readonly #listener: UdpListener;
   readonly #all: Set<DgramExchange>;
   #socket: Socket | null = null;
-  #wrong = 0;
+  /** Replies that may match nothing. */
+  #left = 0;
 
   constructor(
     target: UdpTarget,
@@ -93,7 +94,8 @@ class DgramExchange implements UdpExchange {
     this.#all = all;
   }
 
-  open(background: boolean): void {
+  open(maxWrong: number, background: boolean): void {
+    this.#left = maxWrong;
     if (!this.#sockets.take()) {
       process.nextTick(() => this.#listener.udpFailed(NO_SOCKET));
       return;
@@ -143,7 +145,7 @@ class DgramExchange implements UdpExchange {
       return;
     }
     this.#sockets.counters.mismatched++;
-    if (++this.#wrong < MAX_WRONG) return;
+    if (--this.#left > 0) return;
     this.close();
     this.#listener.udpForged();
   }

@@ -2,14 +2,7 @@ import { BATCH, type Native, Questions, Replies, type Watch, wordsOf } from './n
 import { Exchange, type Peer, Port, type PortOwner } from './port.ts';
 import { mixedCopy, type Query } from './query.ts';
 import { NO_SOCKET, type Sockets } from './sockets.ts';
-import {
-  type DatagramWay,
-  MAX_WRONG,
-  type UdpAsk,
-  type UdpExchange,
-  type UdpListener,
-  type UdpRoute,
-} from './way.ts';
+import type { DatagramWay, UdpAsk, UdpExchange, UdpListener, UdpRoute } from './way.ts';
 
 /** Below 2,560 questions a second to one server each has a port of its own, as it costs little then. */
 const QUIET = 256;
@@ -62,11 +55,11 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   }
 
   /** The port that takes one more question to the server, or the code of why there is none. */
-  portFor(route: Route, alone: boolean, now: number): Port | string {
+  portFor(route: Route, { alone, maxWrong }: UdpAsk, now: number): Port | string {
     const own = alone || (route.count(now) <= this.#quiet && !this.#sockets.tight);
     const port = route.port;
     if (!own && port?.takes(now)) return port;
-    const fresh = this.#open(route, own, now);
+    const fresh = this.#open(route, own ? maxWrong : 0, now);
     if (typeof fresh !== 'string') {
       if (!own) route.port = fresh;
       return fresh;
@@ -76,7 +69,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     return fresh;
   }
 
-  #open(route: Route, own: boolean, now: number): Port | string {
+  #open(route: Route, maxWrong: number, now: number): Port | string {
     if (this.#closed) return 'ECONNABORTED';
     if (route.address === null) return 'EINVAL';
     if (!this.#sockets.take()) return NO_SOCKET;
@@ -86,7 +79,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
       this.#sockets.release();
       return fault ?? 'EINVAL';
     }
-    const port = new Port(this, route, fd, own, now);
+    const port = new Port(this, route, fd, maxWrong, now);
     this.#ports.set(fd, port);
     return port;
   }
@@ -194,7 +187,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
 
   #wrong(port: Port): void {
     this.#sockets.counters.mismatched++;
-    if (++port.wrong < MAX_WRONG) return;
+    if (--port.wrongLeft > 0) return;
     this.shut(port);
     port.giveUp((listener) => listener.udpForged());
   }
@@ -240,9 +233,9 @@ class Route implements UdpRoute, Peer {
     return Math.max(this.#now, this.#before);
   }
 
-  ask(query: Query, listener: UdpListener, { mix, alone }: UdpAsk, now: number): UdpExchange {
-    const port = this.#way.portFor(this, alone, now);
-    const exchange = new Exchange(mixedCopy(query, mix), query.questionEnd, listener, port);
+  ask(query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange {
+    const port = this.#way.portFor(this, how, now);
+    const exchange = new Exchange(mixedCopy(query, how.mix), query.questionEnd, listener, port);
     if (typeof port !== 'string') port.ask(exchange);
     else setImmediate(() => exchange.end()?.udpFailed(port));
     return exchange;

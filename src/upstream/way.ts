@@ -1,6 +1,6 @@
 import type { Query } from './query.ts';
 
-/** Replies that match nothing before the port that they came to is given up: somebody guesses. */
+/** Replies that match nothing before the port that they came to is given up: somebody guesses. 32 of 65,536 IDs. */
 export const MAX_WRONG = 32;
 
 /** How questions go out over UDP and replies come in: in batches where the machine can (`udp.ts`), else `udp-portable.ts`. */
@@ -25,6 +25,8 @@ export interface UdpAsk {
   readonly mix: boolean;
   /** From a port that no other question has. */
   readonly alone: boolean;
+  /** Replies that match nothing before the port is given up; of a port that is shared, `MAX_WRONG`. */
+  readonly maxWrong: number;
   /** The wait keeps no process alive. */
   readonly background: boolean;
 }
@@ -40,6 +42,6 @@ export interface UdpListener {
   udpReply(message: Buffer, match: 'same' | 'case'): void;
   /** The exchange is over: a socket error, or ICMP said that nobody listens. */
   udpFailed(code: string): void;
-  /** The exchange is over: its port got `MAX_WRONG` replies that match nothing, and is closed. */
+  /** The exchange is over: its port got too many replies that match nothing, and is closed. */
   udpForged(): void;
 }
