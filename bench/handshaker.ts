@@ -18,11 +18,13 @@ function once(port: number, secureContext: SecureContext, query: Buffer): Promis
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, secureContext, rejectUnauthorized: false };
-    const socket = connect({ ...options, minVersion: 'TLSv1.3', ecdhCurve: 'X25519' });
+    const socket = connect(options);
     const received: Buffer[] = [];
     socket.setTimeout(PATIENCE, () => socket.destroy(new Error('no answer')));
     socket.once('secureConnect', () => {
-      if (socket.isSessionReused()) socket.destroy(new Error('the session was resumed'));
+      const { name } = socket.getEphemeralKeyInfo() as { name?: string };
+      if (name !== 'X25519') socket.destroy(new Error(`the keys were agreed on by ${name}`));
+      else if (socket.isSessionReused()) socket.destroy(new Error('the session was resumed'));
       else socket.write(query);
     });
     socket.on('data', (octets: Buffer) => {
@@ -42,7 +44,12 @@ function isWhole(octets: Buffer): boolean {
 }
 
 async function main([port = '', seconds = '', certificate = '', key = '', name = '']: readonly string[]) {
-  const context = createSecureContext({ cert: readFileSync(certificate), key: readFileSync(key) });
+  const context = createSecureContext({
+    cert: readFileSync(certificate),
+    key: readFileSync(key),
+    minVersion: 'TLSv1.3',
+    ecdhCurve: 'X25519',
+  });
   const message = question(name);
   const query = Buffer.concat([Buffer.of(message.length >>> 8, message.length & 0xff), message]);
   const found: number[] = [];

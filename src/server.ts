@@ -192,7 +192,7 @@ export class Server {
     this.#admin?.configure(result.snapshot, result.settings.admin, result.settings.exceptions);
     this.#crls.take(result.trusts, CLOCK.epoch());
     this.#putInForce(result, inForce);
-    release(this.#snapshot);
+    release(this.#snapshot, setImmediate);
     this.#giveBackMemory();
     this.#snapshot = result.snapshot;
     this.readiness.reloadDone();

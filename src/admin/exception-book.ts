@@ -5,7 +5,7 @@ import { isError, type Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
 import { iso } from './lease-view.ts';
-import { Refusal } from './refusal.ts';
+import { notDurable, Refusal } from './refusal.ts';
 import { Turns } from './turns.ts';
 
 /** Exceptions at once: each is a rule of the policy, and is compiled with it. */
@@ -95,6 +95,8 @@ export class ExceptionBook {
     const fault = await this.#tryOut(exception);
     if (fault !== null) {
       this.#drop(id);
+      // What was tried out has failed: the last word on the policy must not be that.
+      if (fault.kind === 'malformed') await this.#options.recompile();
       return fault;
     }
     const unwritten = await this.#write({ t: 'except', at: now * 1000, exception });
@@ -235,10 +237,6 @@ export class ExceptionBook {
     if (this.#journal === null) throw new Error('the journal is not open');
     return this.#journal.append(entry, () => {});
   }
-}
-
-function notDurable({ code }: JournalFault, what: string): Refusal {
-  return new Refusal('not-durable', `the state folder could not be written (${code}): ${what}`);
 }
 
 function viewOf({

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Journal, JournalFault } from '../journal/journal.ts';
 import type { Prefix } from '../policy/input.ts';
 import { collision, type Lease, type LeaseClaim, type LeaseTable } from '../policy/lease.ts';
@@ -14,8 +13,18 @@ import {
   type UsedMark,
 } from './lease-record.ts';
 import { isKnown, judgeStage, judgeTtl } from './lease-rules.ts';
-import { type Details, type EndedLease, facts, iso, type LeaseView, recordOf, viewOf } from './lease-view.ts';
-import { Refusal } from './refusal.ts';
+import {
+  type Details,
+  type EndedLease,
+  facts,
+  iso,
+  type LeaseView,
+  leaseId,
+  recordOf,
+  tellKnown,
+  viewOf,
+} from './lease-view.ts';
+import { notDurable, Refusal } from './refusal.ts';
 import { Turns } from './turns.ts';
 import { UsedMarks } from './used-marks.ts';
 
@@ -334,22 +343,6 @@ function byName({ identities }: Snapshot): ReadonlyMap<string, Identity> {
   return new Map(identities.map((identity) => [identity.name, identity]));
 }
 
-function notDurable({ code }: JournalFault, what: string): Refusal {
-  return new Refusal('not-durable', `the state folder could not be written (${code}): ${what}`);
-}
-
 export function noLease(id: string): Refusal {
   return new Refusal('not-found', `there is no live lease ${id}`);
-}
-
-/** In the order opened: milliseconds since 1970, then chance. */
-function leaseId(at: number): string {
-  return `le-${Math.floor(at).toString(16).padStart(12, '0')}${randomBytes(6).toString('hex')}`;
-}
-
-function tellKnown(log: Log, { id, identity, stage }: Lease, known: boolean): void {
-  const text = known
-    ? 'the policy has the identity and stage of a lease again'
-    : 'the policy has no such identity or stage for a lease: whom it binds is unknown';
-  log[known ? 'info' : 'warn']('lease-unknown', text, { lease: id, identity, stage, in_force: known });
 }

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import type { Lease } from '../policy/lease.ts';
+import type { Log } from '../report/log.ts';
 import { type LeaseRecord, prefixToText } from './lease-record.ts';
 
 /** A lease as the API shows it. */
@@ -60,4 +62,16 @@ export function facts(lease: Lease, by: string | null): Record<string, unknown> 
   const { id, identity, stage, certificate, job } = lease;
   const addresses = lease.addresses.map(prefixToText);
   return { lease: id, identity, stage, addresses, certificate, job, ...(by === null ? {} : { by }) };
+}
+
+/** In the order opened: milliseconds since 1970, then chance. */
+export function leaseId(at: number): string {
+  return `le-${Math.floor(at).toString(16).padStart(12, '0')}${randomBytes(6).toString('hex')}`;
+}
+
+export function tellKnown(log: Log, { id, identity, stage }: Lease, known: boolean): void {
+  const text = known
+    ? 'the policy has the identity and stage of a lease again'
+    : 'the policy has no such identity or stage for a lease: whom it binds is unknown';
+  log[known ? 'info' : 'warn']('lease-unknown', text, { lease: id, identity, stage, in_force: known });
 }

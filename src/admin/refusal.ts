@@ -57,3 +57,8 @@ export interface FieldError {
 }
 
 export const PROBLEM_JSON = 'application/problem+json';
+
+/** What could not be made durable, and what that means. */
+export function notDurable({ code }: { readonly code: string }, what: string): Refusal {
+  return new Refusal('not-durable', `the state folder could not be written (${code}): ${what}`);
+}

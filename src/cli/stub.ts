@@ -53,7 +53,7 @@ export function stubVerb(terminal: Terminal): Command {
     .addHelpText(
       'after',
       `
-The files are read anew when they change. The log is JSON lines on the standard error.
+The files are read anew when they change, and on SIGHUP. The log is JSON lines on the standard error.
 
 Examples:
   $ namegate stub --server tls://192.0.2.10:853#dns.example --cert tls.crt --key tls.key --ca ca.crt
@@ -79,6 +79,7 @@ async function stub(terminal: Terminal, options: Options): Promise<number> {
   const { servers, files } = settings;
   const listen = (answerer: Answerer): Listeners => listeners(settings.listen, answerer, log);
   const running = new Stub({ servers, files, listen, log }, reading, result);
+  process.on('SIGHUP', () => running.reload());
   const starting = running.start().then(
     () => null,
     (error: unknown) => error,

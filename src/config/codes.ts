@@ -77,7 +77,7 @@ export const CODES = {
   'pattern-empty': 'an empty pattern',
   'pattern-star': 'a star that is not the whole first label, or that stands for every name',
   'pattern-brace': 'a brace that is not one range of numbers',
-  'pattern-family-size': 'a range of more than 10,000 names',
+  'pattern-family-size': 'a range of more than 10,000 names, or more than 100,000 written out in all',
   'pattern-mixed': 'a pattern with a brace and a star',
   'pattern-label': 'an empty or too long label, or a too long name',
   'pattern-escape': 'a bad escape',

@@ -12,8 +12,7 @@ import { ReplyBatch } from './reply-batch.ts';
 import { Connection, type StreamHost } from './stream.ts';
 import { newCounters, STREAM_LIMITS, type StreamCounters, type StreamLimits } from './stream-limits.ts';
 import { StreamNotices } from './stream-notices.ts';
-import type { StreamOptions } from './tcp.ts';
-import type { TlsListener, TlsOptions } from './tls.ts';
+import type { StreamOptions, TlsListener, TlsOptions } from './stream-options.ts';
 
 const CLIENTS = 1000;
 const BACKLOG = 1024;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Credential } from '../resolve/credential.ts';
+import { Credential } from '../resolve/credential.ts';
 import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
 import { FrameReader } from '../wire/framing.ts';
 import { type AddressWords, readAddress } from './address.ts';
@@ -79,9 +79,10 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     if (socket.isPaused()) socket.resume();
   }
 
-  /** What the client's certificate proves now. Where the trust of now refuses it, the connection is over and this is null. */
+  /** What the client's certificate proves now. Where the trust of now refuses it, the connection is over, and it is nobody's. */
   get credential(): Credential | null {
-    return this.#proof !== null && this.#trusted() ? this.#proof.credential : null;
+    if (this.#proof === null) return null;
+    return this.#trusted() ? this.#proof.credential : DISTRUSTED;
   }
 
   /** Whether no question of it is in flight or waits for its turn, nor an answer: closing it loses none. */
@@ -325,6 +326,9 @@ export interface Sockets {
   readonly socket: Socket;
   readonly raw: Socket;
 }
+
+/** Its address must not speak for who has shown a certificate that is refused. */
+const DISTRUSTED = new Credential([], 'refused');
 
 /** What the connections of one listener share. */
 export interface StreamHost {

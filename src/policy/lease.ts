@@ -1,18 +1,8 @@
+import type { Bound } from './bound.ts';
 import type { Prefix } from './input.ts';
 import { PrefixIndex, Slot } from './prefix-index.ts';
 
-/** What a live lease or a quarantine says of a client. Never changed: what changes is another object. */
-export interface Bound {
-  /** `unknown` for a quarantine, and for a lease whose identity or stage the policy no longer has. */
-  readonly identity: string;
-  /** Null: the first stage of an identity that has any (DESIGN §3). */
-  readonly stage: string | null;
-  /** The lease's id; empty for a quarantine. */
-  readonly lease: string;
-  /** Monotonic milliseconds from which it holds no longer. */
-  readonly endsAt: number;
-  readonly job: Readonly<Record<string, string>> | null;
-}
+export type { Bound } from './bound.ts';
 
 /** Whom a lease binds: who shows the certificate, who comes from one of the addresses, or who does both. */
 export interface LeaseClaim {

@@ -275,7 +275,7 @@ function covers(pattern: Wildcard, terms: RuleTerms, name: Uint8Array): boolean 
 }
 
 /**
- * Names that the families of one policy may be written out into: some 0.4 s and 20 MB. One family has 10,000 at most, but a
+ * Names that the families of one policy may be written out into: some second and 31 MB. One family has 10,000 at most, but a
  * policy may hold any number of families.
  */
 export const MAX_WRITTEN_OUT = 100_000;

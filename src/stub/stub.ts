@@ -109,7 +109,7 @@ export class Stub {
     this.#watch = new FileWatch({
       files: () => this.#reading.files,
       hash: () => this.#reading.hash,
-      onChange: () => this.#rotate(),
+      onChange: () => this.reload(),
       onError: (error) =>
         this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
       ...(this.#options.poll === undefined ? {} : { poll: this.#options.poll }),
@@ -118,6 +118,27 @@ export class Stub {
     const server = await this.#firstWord();
     if (server === null) this.#log.warn('ready', 'ready, and no server is reached yet', { server });
     else this.#log.info('ready', 'ready', { server });
+  }
+
+  /**
+   * Reads the files. New connections show what is in them now, where it fits together; else what was read last stays in use.
+   * It happens by itself when they change.
+   */
+  reload(): void {
+    if (this.#stopping !== null) return;
+    const before = this.#reading.hash;
+    this.#reading = readCredentials(this.#options.files);
+    const { result, hash } = this.#reading;
+    if (hash === before) return;
+    if (isFault(result)) {
+      const text =
+        'the new certificate, key and CAs cannot be used: the old ones stay, until the files change again';
+      this.#log.error('reload-failed', text, { ...result });
+      return;
+    }
+    this.#inUse = result;
+    this.#dispatcher.renew(result.context);
+    this.#tellCertificate();
   }
 
   /** Takes no more queries, lets those in flight end, closes everything. */
@@ -141,22 +162,6 @@ export class Stub {
       timer = setTimeout(() => resolve(null), FIRST_WORD_MS);
     });
     return Promise.race([this.#first, late]).finally(() => clearTimeout(timer));
-  }
-
-  /** New connections show what is in the files now, where it fits together; else what was read last stays in use. */
-  #rotate(): void {
-    if (this.#stopping !== null) return;
-    this.#reading = readCredentials(this.#options.files);
-    const { result } = this.#reading;
-    if (isFault(result)) {
-      const text =
-        'the new certificate, key and CAs cannot be used: the old ones stay, until the files change again';
-      this.#log.error('reload-failed', text, { ...result });
-      return;
-    }
-    this.#inUse = result;
-    this.#dispatcher.renew(result.context);
-    this.#tellCertificate();
   }
 
   #tellCertificate(): void {

@@ -51,8 +51,7 @@ export class ReplyWriter {
     this.authority = 0;
     const opcode = query.flags & OPCODE_MASK;
     // RD and CD come back (RFC 4035 §3.2.2), RA is true: we forward. They mean something in a QUERY alone (RFC 8906 §8.1.4).
-    this.#flags =
-      FLAG.QR | flags | (opcode === 0 ? FLAG.RA | (query.flags & (FLAG.RD | FLAG.CD)) : opcode);
+    this.#flags = FLAG.QR | flags | (opcode === 0 ? FLAG.RA | (query.flags & (FLAG.RD | FLAG.CD)) : opcode);
     const end = query.questionEnd;
     out[0] = query.message[0]!;
     out[1] = query.message[1]!;

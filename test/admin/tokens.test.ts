@@ -28,9 +28,7 @@ const TOKENS = [
   grant('old', { rights: ['administer'], until: 1000 }),
 ];
 
-async function start(
-  t: Test,
-): Promise<{
+async function start(t: Test): Promise<{
   made: House;
   ask: (as: string, method: string, path: string, body?: unknown) => Promise<Reply>;
 }> {

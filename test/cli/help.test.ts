@@ -7,26 +7,32 @@ const README = new URL('../../README.md', import.meta.url);
 const nowhere = { write: () => {} };
 const verbs = buildProgram(new Terminal(nowhere, nowhere, {})).commands;
 
+/** What the text below the table says once for all verbs that ask a running server. */
+const SHARED = ['--config', '--admin', '--token-file', '--json'];
+
 t.test('the README has every verb and option, and no other', { skip: !existsSync(README) }, async (t) => {
-  const rows = readmeRows(readFileSync(README, 'utf8'));
-  t.same(
-    [...rows.keys()].sort(),
-    verbs.map((verb) => verb.name()).sort(),
-    'one row of the table for each verb',
+  const usages = readmeUsages(readFileSync(README, 'utf8'));
+  const leaves = verbs.flatMap((verb) =>
+    verb.commands.length === 0
+      ? [{ name: verb.name(), verb }]
+      : verb.commands.map((inner) => ({ name: `${verb.name()} ${inner.name()}`, verb: inner })),
   );
-  for (const verb of verbs) {
-    const usage = rows.get(verb.name()) ?? '';
+  t.same([...usages.keys()].sort(), leaves.map(({ name }) => name).sort(), 'one usage for each verb');
+  for (const { name, verb } of leaves) {
+    const usage = usages.get(name) ?? '';
+    const shared = optionsOf(verb).includes('--admin') || name.includes(' ') ? SHARED : [];
     const told = [...usage.matchAll(/--[a-z][a-z-]*/g)].map(([option]) => option);
-    t.same(told.sort(), optionsOf(verb).sort(), `options of ${verb.name()}`);
+    const wanted = optionsOf(verb).filter((option) => told.includes(option) || !shared.includes(option));
+    t.same(told.sort(), wanted.sort(), `options of ${name}`);
     for (const argument of verb.registeredArguments) {
       const choices = argument.argChoices ?? [argument.name().toUpperCase()];
-      for (const choice of choices) t.match(usage, choice, `${verb.name()} ${choice}`);
+      for (const choice of choices) t.match(usage, choice, `${name} ${choice}`);
     }
   }
 });
 
 t.test('the help of every verb has each of its options', async (t) => {
-  for (const verb of verbs) {
+  for (const verb of verbs.flatMap((one) => [one, ...one.commands])) {
     const help = verb.helpInformation();
     for (const option of optionsOf(verb)) t.match(help, option, `${verb.name()} ${option}`);
   }
@@ -36,8 +42,16 @@ function optionsOf(verb: (typeof verbs)[number]): string[] {
   return verb.options.map((option) => option.long ?? option.flags);
 }
 
-/** By verb: the first cell of the table's row that starts with `namegate VERB`. */
-function readmeRows(markdown: string): Map<string, string> {
-  const cells = [...markdown.matchAll(/^\| `namegate ((?:[^|\\]|\\.)*)` \|/gm)];
-  return new Map(cells.map(([, usage = '']) => [/^[a-z]+/.exec(usage)?.[0] ?? '', usage]));
+/** By verb: the usages in the first cells of the table of commands; the verbs of a group may share a cell. */
+function readmeUsages(markdown: string): Map<string, string> {
+  const table = markdown.slice(markdown.indexOf('### Commands'));
+  const groups = new Set(verbs.filter((verb) => verb.commands.length > 0).map((verb) => verb.name()));
+  const usages = new Map<string, string>();
+  for (const [, cell = ''] of table.matchAll(/^\| (`namegate (?:[^|\\]|\\.)*`) \|/gm)) {
+    for (const [, usage = ''] of cell.matchAll(/`(?:namegate )?([^`]*)`/g)) {
+      const [first = '', second = ''] = usage.split(' ');
+      usages.set(groups.has(first) ? `${first} ${second}` : first, usage);
+    }
+  }
+  return usages;
 }

@@ -7,7 +7,18 @@ const NOWHERE = new Terminal({ write: () => {} }, { write: () => {} }, {});
 
 t.test('help, version, and mistakes in the command line', async (t) => {
   const verbs = buildProgram(NOWHERE).commands.map((verb) => verb.name());
-  t.same(verbs, ['serve', 'check', 'explain', 'query', 'schema', 'doctor', 'stub']);
+  t.same(verbs, [
+    'serve',
+    'check',
+    'explain',
+    'query',
+    'schema',
+    'lease',
+    'exception',
+    'identity',
+    'doctor',
+    'stub',
+  ]);
   const [help, checkHelp, ver, none, verb, option, missing, value, extra] = await Promise.all([
     say(['--help']),
     say(['check', '--help']),

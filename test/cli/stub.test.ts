@@ -170,6 +170,9 @@ t.test('without a server it is ready, says so, and answers SERVFAIL', async (t) 
   t.match(stub.log().at(-1), { level: 'warn', event: 'ready', server: null });
   t.ok(stub.log().some(({ event, detail }) => event === 'upstream-down' && detail === 'ECONNREFUSED'));
   t.equal(rcode(await askUdp(port, query(1))), 2);
+  files.write();
+  stub.child.kill('SIGHUP');
+  while (stub.log().filter(({ event }) => event === 'certificate-loaded').length < 2) await wait(10);
   stub.child.kill('SIGINT');
   t.equal(await stub.ended, 0);
 });

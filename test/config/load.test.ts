@@ -41,7 +41,7 @@ t.test('every mistake of every file is told at once, in order, of form and of me
   });
   t.same(told, [
     'namegate.yaml:1:16 url-form',
-    'namegate.yaml:3:1 key-unknown',
+    'namegate.yaml:3:8 admin-form',
     'namegate.yaml:4:16 yaml-quote',
     'policy/a.yaml:2:3 key-missing',
     'policy/a.yaml:2:28 public-suffix',

@@ -7,7 +7,7 @@ import { Problems } from '../../src/config/problems.ts';
 import { TermPool } from '../../src/config/rules.ts';
 import { checkShape } from '../../src/config/shape.ts';
 import { readYaml } from '../../src/config/yaml.ts';
-import { FOREVER, type PolicyInput, type RuleInput } from '../../src/policy/input.ts';
+import { DEFAULT_TERMS, FOREVER, type PolicyInput, type RuleInput } from '../../src/policy/input.ts';
 import { patternText } from '../../src/policy/pattern.ts';
 import { nameToText } from '../../src/wire/name.ts';
 import { POLICY, problemsOf } from './harness.ts';
@@ -139,6 +139,7 @@ identities:
       { text: 'dns:a.example', at: { file: 'p.yaml', line: 9, column: 47 } },
       { text: `sha256:${'ab'.repeat(32)}`, at: { file: 'p.yaml', line: 9, column: 64 } },
     ],
+    terms: DEFAULT_TERMS,
     at: { file: 'p.yaml', line: 3, column: 11 },
   });
   t.same(
@@ -339,23 +340,26 @@ t.test('each mistake, where it stands', async (t) => {
     [identity('    limits: { qps: 0 }\n'), ['6:20 value-range']],
     [identity('    limits: { qps: 5/s }\n'), ['6:20 value-kind']],
     [identity('    search: ["*.a.example", a..b]\n'), ['6:15 name-exact', '6:31 pattern-label']],
-    [identity('    proof: {}\n    claims: {}\n'), ['6:5 key-unknown', '7:5 key-unknown']],
+    [identity('    proof: {}\n    claims: {}\n'), ['6:12 value-choice', '7:13 value-kind']],
+    [identity('    proof: maybe\n    self_advance: yes\n'), ['6:12 value-choice', '7:19 value-kind']],
+    [identity('    max_lease: 0s\n    quarantine: 1500ms\n'), ['6:16 value-range', '7:17 value-range']],
+    [identity('    max_lease: 6\n    quarantine: soon\n'), ['6:16 yaml-quote', '7:17 duration-form']],
+    [identity('    claims: []\n'), ['6:13 value-empty']],
+    [identity('    claims: [{ repository_id: 1 }]\n'), ['6:14 key-missing']],
+    [identity('    claims: [{ issuer: "https://ci.example" }]\n'), ['6:16 claims-form']],
+    [identity('    claims: [{ issuer: ci.example, repository_id: 1 }]\n'), ['6:24 claims-form']],
+    [identity('    claims: [{ issuer: "https://ci.example", ref: main }]\n'), ['6:16 claims-loose?']],
+    [
+      identity('    claims: [{ issuer: "https://ci.example", repository_id: 7, ref: [a] }]\n'),
+      ['6:69 value-kind'],
+    ],
     [identity('    stages: [fetch]\n'), ['6:13 value-kind']],
-    [identity('    stages: { 1st: { allow: [] } }\n'), ['6:15 identifier-form', '6:15 stage-unreachable?']],
-    [identity('    stages: { a: {} }\n'), ['6:15 stage-form', '6:15 stage-unreachable?']],
-    [
-      identity('    stages: { a: { allow: [], only: [] } }\n'),
-      ['6:15 stage-form', '6:15 stage-unreachable?'],
-    ],
-    [
-      identity('    stages: { a: { alow: [] } }\n'),
-      ['6:15 stage-form', '6:15 stage-unreachable?', '6:20 key-unknown'],
-    ],
+    [identity('    stages: { 1st: { allow: [] } }\n'), ['6:15 identifier-form']],
+    [identity('    stages: { a: {} }\n'), ['6:15 stage-form']],
+    [identity('    stages: { a: { allow: [], only: [] } }\n'), ['6:15 stage-form']],
+    [identity('    stages: { a: { alow: [] } }\n'), ['6:15 stage-form', '6:20 key-unknown']],
     [identity('    stages: { a: }\n'), ['6:15 value-empty']],
-    [
-      identity('    stages: { a: { only: [nosuch] } }\n'),
-      ['6:15 stage-unreachable?', '6:27 destination-unknown'],
-    ],
+    [identity('    stages: { a: { only: [nosuch] } }\n'), ['6:27 destination-unknown']],
     [identity('    exceptions: [a.example]\n'), ['6:18 value-kind']],
     [
       identity('    exceptions:\n      - { name: a.example, until: 2027-01-01 }\n'),

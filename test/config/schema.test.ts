@@ -68,16 +68,18 @@ t.test('the keys are those of the design, and no other', async (t) => {
   };
   t.same(
     keys('server'),
-    `ca cache dynamic_max_ttl ede_text in_flight level limits listen log max max_ttl metrics name names on policy
-     renew replies serve_stale servers share size state tcp_clients unknown_qps upstreams zones`
+    `admin audience ca cache certificate client_ca clients crl crl_ended dynamic_max_ttl ede_text exceptions in_flight
+     issuer jwks key level limits listen log max max_ttl metrics name names oidc on policy proxy_from renew replies
+     serve_stale servers share size spoofable state tcp_clients tokens trust_domains unknown_qps upstreams zones`
       .trim()
       .split(/\s+/),
   );
   t.same(
     keys('policy'),
-    `addresses allow approved_by audit_until burst certificates data destinations exceptions from identities
-     in_flight limits max_label_length max_labels mode name names names_from only owner private qps reason records
-     redirects review_by search shared_zone stages to ttl type types until workload`
+    `addresses allow approved_by audit_until burst certificates claims data destinations exceptions from identities
+     in_flight issuer limits max_label_length max_labels max_lease mode name names names_from only owner private
+     proof qps quarantine reason records redirects review_by search self_advance shared_zone stages to ttl type
+     types until workload`
       .trim()
       .split(/\s+/),
   );
@@ -109,9 +111,9 @@ t.test('a slip of the finger is answered with the key that was meant', async (t)
     ['policy', 'redirects: [{ name: a.example, too: b.example }]', 'write to'],
   ];
   for (const [kind, text, wanted] of cases) t.equal(fix(kind, text), wanted, text);
-  t.match(fix('server', 'admin: unix:x'), /^remove it; known here: listen, upstreams, policy, /);
+  t.match(fix('server', 'workers: 4'), /^remove it; known here: listen, upstreams, policy, /);
   t.match(
-    fix('policy', 'identities: [{ name: a, owner: o, claims: {} }]'),
+    fix('policy', 'identities: [{ name: a, owner: o, colour: {} }]'),
     /^remove it; known here: name, owner, /,
   );
 });

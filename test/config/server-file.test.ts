@@ -30,6 +30,8 @@ t.test('defaults', async (t) => {
     replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true },
     limits: { inFlight: 10_000, tcpClients: 1_000, unknownQps: 20 },
     renew: null,
+    admin: null,
+    exceptions: { maxTtl: 604_800 },
     metrics: null,
     log: { level: 'info' },
   });
@@ -94,7 +96,6 @@ t.test('settings are frozen, to the bottom', async (t) => {
 t.test('each mistake, where it stands', async (t) => {
   const base = 'listen: [udp://127.0.0.1:5300]\npolicy: policy.yaml\n';
   const cases: [line: string, problems: string[]][] = [
-    ['admin: unix:state/admin.sock', ['3:1 key-unknown']],
     ['workers: 4', ['3:1 key-unknown']],
     ['upstream: {}', ['3:1 key-unknown']],
     ['state: ""', ['3:8 value-empty']],

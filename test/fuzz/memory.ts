@@ -9,10 +9,10 @@ export const ENOUGH_CASES = 50_000;
 const MOST = 1.1;
 /** Of all cases, how many are warm-up. */
 const WARM_UP = 0.4;
-/** Milliseconds at the end in which garbage may be collected: memory that is lost does not come back. */
-const REST = 6000;
-/** Cases between two looks. */
-const PACE = 10_000;
+/** Looks in a run. */
+const LOOKS = 50;
+/** Of all cases, how many more may be run where memory is above its bound: garbage is collected as it is made. */
+const MORE = 0.5;
 
 /**
  * Of another process, its resident memory. Of this one, which makes garbage of its own with every case, what is in use
@@ -34,20 +34,25 @@ export class Memory {
   /** To be called as cases are done; looks now and then. */
   look(done: number): void {
     if (done < this.#next) return;
-    this.#next = done + PACE;
+    this.#next = done + this.#cases / LOOKS;
     this.#last = this.#pid === process.pid ? octetsInUse() : residentOctets(this.#pid);
     if (done <= this.#cases * WARM_UP) this.#warm = Math.max(this.#warm, this.#last);
   }
 
+  /** Whether the run goes on after `done` cases: memory that is lost does not come back, garbage does. */
+  goesOn(done: number): boolean {
+    return done < this.#cases || (this.#isAbove && done < this.#cases * (1 + MORE));
+  }
+
   /** What is wrong at the end, or null. */
-  async fault(): Promise<string | null> {
-    for (let rested = 0; rested <= REST; rested += 500) {
-      this.#next = 0;
-      this.look(this.#cases);
-      if (this.#cases < ENOUGH_CASES || this.#last <= this.#warm * MOST) return null;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    return `memory grew: ${this.told}`;
+  get fault(): string | null {
+    this.#next = 0;
+    this.look(this.#cases);
+    return this.#isAbove ? `memory grew: ${this.told}` : null;
+  }
+
+  get #isAbove(): boolean {
+    return this.#cases >= ENOUGH_CASES && this.#last > this.#warm * MOST;
   }
 
   get told(): string {

@@ -63,9 +63,10 @@ export async function fuzzServer({ cases, seed, progress }: RunOptions): Promise
   let done = 0;
   try {
     await run.open();
-    for (let round = 0; done < cases; round++) {
+    for (let round = 0; memory.goesOn(done); round++) {
       const over = round % TCP_ROUNDS === 0 ? 'tcp' : 'udp';
-      const size = Math.min(cases - done, over === 'udp' ? SOURCES.length * WINDOW : CONNECTIONS * PIPELINE);
+      const left = done < cases ? cases - done : Number.POSITIVE_INFINITY;
+      const size = Math.min(left, over === 'udp' ? SOURCES.length * WINDOW : CONNECTIONS * PIPELINE);
       const messages = Array.from({ length: size }, (_, i) => serverCase(seed, done + i, sources));
       const fault =
         (await run.round(over, messages, randomOf(seed, -1 - round))) ?? asFault(await target.fault(over));
@@ -78,7 +79,7 @@ export async function fuzzServer({ cases, seed, progress }: RunOptions): Promise
       memory.look(done);
       progress?.(done);
     }
-    const grown = await memory.fault();
+    const grown = memory.fault;
     run.close();
     const end = await target.stop();
     const slowest = `slowest good answer ${Math.round(target.slowest)} ms`;

@@ -159,7 +159,7 @@ export async function fuzzUpstream({ cases, seed, progress }: RunOptions): Promi
   let next = 0;
   let done = 0;
   const work = async (): Promise<void> => {
-    while (next < cases && fault === null) {
+    while (memory.goesOn(next) && fault === null) {
       const index = next++;
       const planned = plan(seed, index, sources);
       const name = `${nameOf(index, planned.over)}.`;
@@ -172,7 +172,7 @@ export async function fuzzUpstream({ cases, seed, progress }: RunOptions): Promi
     }
   };
   const watch = async (): Promise<void> => {
-    while (done < cases && fault === null) {
+    while ((done < next || memory.goesOn(next)) && fault === null) {
       fault ??= await target.fault(done % 2 === 0 ? 'udp' : 'tcp');
       progress?.(done);
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -182,7 +182,7 @@ export async function fuzzUpstream({ cases, seed, progress }: RunOptions): Promi
     await Promise.all([watch(), ...Array.from({ length: Math.min(IN_FLIGHT, cases) }, work)]);
     const [stray] = client.strays;
     if (stray !== undefined) fault ??= `a reply that nobody waits for: ${stray.toString('hex')}`;
-    fault ??= await memory.fault();
+    fault ??= memory.fault;
     fault ??= await target.stop();
     const told = [...ended].sort().map(([what, count]) => `${what} ${count}`);
     return {

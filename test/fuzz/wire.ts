@@ -55,7 +55,7 @@ export async function fuzzWire({ cases, seed, progress }: RunOptions): Promise<R
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  const grown = await memory.fault();
+  const grown = memory.fault;
   const told = [...reached].sort().map(([what, count]) => `${what} ${count}`);
   return { cases, failure: grown, told: `${told.join(', ')}; ${memory.told}` };
 }

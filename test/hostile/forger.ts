@@ -51,15 +51,20 @@ interface Asking {
   readonly to: Answering;
 }
 
-/** The name whose question sets off a flood. */
-export function nameOf(index: number): string {
-  return `c${index}${LETTERS}.good.example`;
+/** A question waits for 3.8 s at most: where the machine is too slow, the rest of the IDs is for the next question. */
+const FLOOD_MS = 2000;
+
+/** The name whose question sets off a flood: of a guess by its index, and how often it was asked before. */
+export function nameOf(index: number, round: number): string {
+  return `c${index}-${round}-${LETTERS}.good.example`;
 }
 
 /** The upstream's true answer to such a name comes when the flood is over, over UDP and TCP; to others soon. */
 export class Forger {
   readonly #guesses: readonly Guess[];
   readonly #floods = new Map<string, Promise<Flood>>();
+  /** The ID at which the next flood of each guess goes on. */
+  readonly #next: number[];
   readonly #askings = new Map<string, Asking[]>();
   readonly #stranger = createSocket('udp4');
   #strangerBound = false;
@@ -69,6 +74,7 @@ export class Forger {
 
   constructor(t: Test, guesses: readonly Guess[]) {
     this.#guesses = guesses;
+    this.#next = guesses.map(() => 0);
     t.teardown(() => this.#stranger.close());
   }
 
@@ -79,15 +85,21 @@ export class Forger {
   }
 
   /** What became of a flood, when it is over. */
-  async flood(index: number): Promise<Flood> {
-    const flood = await this.#floods.get(`${nameOf(index)}.`);
-    if (flood === undefined) throw new Error(`nobody asked for ${nameOf(index)}`);
+  async flood(name: string): Promise<Flood> {
+    const flood = await this.#floods.get(`${name}.`);
+    if (flood === undefined) throw new Error(`nobody asked for ${name}`);
     return flood;
+  }
+
+  /** Whether every ID was sent. */
+  isDone(index: number): boolean {
+    return this.#next[index]! > 0xffff;
   }
 
   readonly script: Script = (seen, to) => {
     const good = (): void => to.reply({ answer: [`${seen.name} 300 A ${TRUE}`] });
-    const guess = this.#guesses[this.#guesses.findIndex((_, i) => seen.name === `${nameOf(i)}.`)];
+    const index = Number(/^c(\d)-\d-/.exec(seen.name)?.[1] ?? -1);
+    const guess = this.#guesses[index];
     if (guess === undefined) {
       if (seen.over === 'udp') this.#others = [{ seen, to }, ...this.#others.slice(0, 3)];
       setTimeout(good, 10);
@@ -99,20 +111,22 @@ export class Forger {
       const askings = this.#askings.get(seen.name) ?? [];
       askings.push({ seen, to });
       this.#askings.set(seen.name, askings);
-      if (!this.#floods.has(seen.name)) this.#floods.set(seen.name, this.#flood(guess, askings));
+      if (!this.#floods.has(seen.name)) this.#floods.set(seen.name, this.#flood(guess, index, askings));
     }
     void this.#floods.get(seen.name)?.then(good);
   };
 
   /** Sends to the first port where the question waits, as fast as the server reads there; where it left, to the next one. */
-  async #flood(guess: Guess, askings: readonly Asking[]): Promise<Flood> {
+  async #flood(guess: Guess, index: number, askings: readonly Asking[]): Promise<Flood> {
+    const end = performance.now() + FLOOD_MS;
     let replies = 0;
     let met = 0;
     let open = true;
     let dropped = 0;
     let at = 0;
     let send = this.#sender(guess, askings[0]!);
-    for (let id = 0; id < 0x10000; id++) {
+    let id = this.#next[index]!;
+    for (; id < 0x10000 && performance.now() < end; id++) {
       const { seen } = askings[at]!;
       if (guess.without?.(id, seen) === true) continue;
       send(id);
@@ -129,6 +143,7 @@ export class Forger {
       send = this.#sender(guess, askings[++at]!);
       open = true;
     }
+    this.#next[index] = id;
     return { replies, met, dropped, ports: at + 1 };
   }
 

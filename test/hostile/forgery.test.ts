@@ -5,6 +5,7 @@ import { readMessage, replyOctets } from '../server/message.ts';
 import { type Namegate, namegate, pause } from '../server/namegate.ts';
 import { type Script, type Seen, upstream } from '../server/upstream.ts';
 import { Forger, type Guess, nameOf, TRUE } from './forger.ts';
+import { prefer } from './latency.ts';
 import { JOB, policyOf } from './policy.ts';
 
 /** Replies with every ID that there is, while the question waits that they pretend to answer. */
@@ -40,6 +41,9 @@ const GUESSES: readonly Guess[] = [
   },
 ];
 
+/** Questions of a guess at most: a slow machine sends the replies while several wait, one after the other. */
+const ROUNDS = 5;
+
 t.test('65,000 forged replies while a question waits: none is accepted', async (t) => {
   const forger = new Forger(t, GUESSES);
   const up = await upstream(t, forger.script);
@@ -55,30 +59,37 @@ t.test('the same where the server has no TCP: none is accepted', async (t) => {
 
 async function attack(t: Test, url: string, forger: Forger, guesses: readonly Guess[]): Promise<void> {
   const server = await namegate(t, { policy: POLICY, servers: `[${url}]` });
+  prefer(server);
   for (const [index, { what }] of guesses.entries()) {
-    const others = served(t, server);
-    const from = performance.now();
-    const tcp = forger.tcp;
-    const { answer } = await ask(server, nameOf(index));
-    const took = performance.now() - from;
-    await others.stop();
-    const flood = await forger.flood(index);
-    t.same(
-      answer.map(({ data }) => data),
-      [TRUE],
-      `${what}: the true answer, after ${took.toFixed(0)} ms`,
-    );
-    t.ok(
-      flood.replies > 65_000 && flood.met > 0,
-      `${flood.replies} forged replies, ${flood.met} while it waited there`,
-    );
-    t.comment(JSON.stringify({ ...flood, tcp: forger.tcp - tcp }));
-    const again = await ask(server, nameOf(index));
-    t.same(
-      again.answer.map(({ data }) => data),
-      [TRUE],
-      'and the cache holds it',
-    );
+    let replies = 0;
+    for (let round = 0; round < ROUNDS && !forger.isDone(index); round++) {
+      const name = nameOf(index, round);
+      const others = served(t, server);
+      const from = performance.now();
+      const tcp = forger.tcp;
+      const { answer } = await ask(server, name);
+      const took = performance.now() - from;
+      await others.stop();
+      const flood = await forger.flood(name);
+      replies += flood.replies;
+      t.same(
+        answer.map(({ data }) => data),
+        [TRUE],
+        `${what}: the true answer, after ${took.toFixed(0)} ms`,
+      );
+      t.comment(JSON.stringify({ ...flood, tcp: forger.tcp - tcp }));
+      t.ok(
+        flood.met > 0,
+        `${flood.met} of ${flood.replies} forged replies came to where it waited at that time`,
+      );
+      const again = await ask(server, name);
+      t.same(
+        again.answer.map(({ data }) => data),
+        [TRUE],
+        'and the cache holds it',
+      );
+    }
+    t.ok(replies > 65_000, `${replies} forged replies in all`);
   }
   t.same(server.events('upstream-changed'), [], 'nobody was taken for a server that folds case');
   await server.stop(t);

@@ -132,6 +132,8 @@ export interface NamegateOptions extends Place {
   readonly server?: string;
   /** More hosts to listen on. */
   readonly alsoOn?: readonly string[];
+  /** More entries of `listen`. */
+  readonly listen?: readonly object[];
   /** A program with its arguments that runs the server, such as a tracer. */
   readonly under?: readonly string[];
 }
@@ -147,7 +149,8 @@ export async function namegate(t: Test, options: NamegateOptions): Promise<Nameg
   const { host, port, folder } = await settle(t, 'namegate', options);
   const health = await freePort();
   const hosts = [host, ...(options.alsoOn ?? [])];
-  const listen = hosts.flatMap((on) => [`udp://${on}:${port}`, `tcp://${on}:${port}`]);
+  const own = hosts.flatMap((on) => [`udp://${on}:${port}`, `tcp://${on}:${port}`]);
+  const listen = [...own, ...(options.listen ?? [])];
   const config = `listen: ${JSON.stringify(listen)}
 upstreams: { default: { servers: ${options.upstream} } }
 policy: policy/

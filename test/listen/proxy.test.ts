@@ -138,7 +138,7 @@ t.test('TCP: the header says who the client is, whole, in pieces, with what foll
 });
 
 t.test('TCP: no header, a bad one, half of one, and one from a stranger', async (t) => {
-  const { echo, dial, counters, notices } = await plain(t, { limits: { handshakeMs: 100 } });
+  const { echo, dial, counters, notices } = await plain(t, { limits: { handshakeMs: 100, messageMs: 200 } });
   for (const octets of [
     framed(query(1)),
     Buffer.from('PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n'),

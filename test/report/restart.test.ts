@@ -73,3 +73,29 @@ t.test('problems of a reload: a line each, the first 20', async (t) => {
   t.equal(lines.length, 21);
   t.match(lines.at(-1), { level: 'warn', text: /^and 5 more/, fields: { more: 5 } });
 });
+
+t.test('what a tls:// listener shows and whom it trusts needs no restart', async (t) => {
+  const file = (text: string) => ({ path: '/tls/file.pem', text });
+  const dot = {
+    protocol: 'tls',
+    host: '127.0.0.1',
+    port: 853,
+    proxyFrom: [],
+    tls: {
+      certificate: file('a'),
+      key: file('b'),
+      clients: 'none',
+      clientCa: null,
+      crl: null,
+      crlEnded: 'refuse',
+      trustDomains: [],
+    },
+  } as const;
+  const running: Settings = { ...settings, listen: [dot] };
+  const needs = new RestartNeeds(running);
+  const trusting = { ...dot.tls, key: file('c'), clients: 'required', clientCa: file('d') } as const;
+  t.same(needs.changed({ ...running, listen: [{ ...dot, tls: trusting }] }), []);
+  t.same(needs.changed({ ...running, listen: [{ ...dot, port: 854 }] }), ['listen']);
+  const prefix = { family: 4, words: [0x0a000001], length: 32 } as const;
+  t.same(needs.changed({ ...running, listen: [{ ...dot, proxyFrom: [prefix] }] }), ['listen']);
+});

@@ -310,7 +310,9 @@ export function askUdp(port: number, message: Buffer, patience = 6000): Promise<
     };
     const timer = setTimeout(() => end(null), patience);
     socket.on('message', end);
-    socket.send(message, port, '127.0.0.1');
+    // Connected: nothing but the stub's datagrams come in, whoever had this port before.
+    socket.on('error', () => {});
+    socket.connect(port, '127.0.0.1', () => socket.send(message));
   });
 }
 

@@ -196,18 +196,18 @@ t.test('a question whose every port is flooded takes no other with it', async (t
   const { tcp, server } = await bothUpstream(
     t,
     (seen, send) => {
-      const target = seen.name.toLowerCase().startsWith('n7.');
+      const target = seen.name === '7.0';
       for (let id = 1; target && id <= 100; id++) send(reply(seen, { id: seen.id ^ id, address: 250 }));
       if (!target) setTimeout(() => send(numbered(seen)), 20);
     },
     (seen, send) => send(numbered(seen)),
   );
   const { forwarder } = upstreams(t, [server], { ...shared, timing: PATIENT });
-  const asked = Array.from({ length: 50 }, (_, i) => ask(forwarder, `n${i}.example.com`));
+  const asked = Array.from({ length: 50 }, (_, i) => ask(forwarder, `${i}.0`));
   for (const [i, { outcome }] of (await Promise.all(asked)).entries()) t.equal(won(outcome), i);
   t.same(
-    tcp.seen.map(({ name }) => name.toLowerCase()),
-    ['n7.example.com'],
+    tcp.seen.map(({ name }) => name),
+    ['7.0'],
     'TCP is asked for the one that is meant',
   );
   t.ok(forwarder.counters.mismatched <= 4 * MAX_WRONG);

@@ -164,7 +164,18 @@ everyWay(t, (t, upstreams) => {
     t.equal(forwarder.counters.overTcp, 0);
   });
 
-  t.test('a flood to every port: TCP answers', async (t) => {
+  t.test('a flood that follows to the second port: what the letters allow is passed over', async (t) => {
+    const server = await udpUpstream(t, (seen, send) => {
+      for (let id = 1; id <= 200; id++) send(reply(seen, { id: seen.id ^ id, address: 66 }));
+      setTimeout(() => send(reply(seen, { address: 7 })), 20);
+    });
+    const { forwarder } = upstreams(t, [server.server], { timing: PATIENT });
+    t.equal(won((await ask(forwarder, 'www.example.com')).outcome), 7);
+    t.equal(server.seen.length, 2);
+    t.equal(forwarder.counters.mismatched, MAX_WRONG + 200);
+  });
+
+  t.test('a flood to every port, for a name without letters: TCP answers', async (t) => {
     const { udp, tcp, server } = await bothUpstream(
       t,
       (seen, send) => {
@@ -173,22 +184,31 @@ everyWay(t, (t, upstreams) => {
       (seen, send) => setTimeout(() => send(reply(seen, { address: 9 })), 50),
     );
     const { forwarder } = upstreams(t, [server], { timing: PATIENT });
-    t.equal(won((await ask(forwarder, 'www.example.com')).outcome), 9);
+    t.equal(won((await ask(forwarder, '4.3.2.1')).outcome), 9);
     t.equal(tcp.seen.length, 1);
     t.equal(udp.seen.length, 4, 'and no port after the fourth');
+    t.equal(forwarder.counters.mismatched, 4 * MAX_WRONG);
   });
 
-  t.test('a flood to every port, and no TCP: the next server at once, then failure', async (t) => {
+  t.test('a flood to every port, and no TCP: the next server at once, and this one again', async (t) => {
+    let flooding = true;
     const flooded = await udpUpstream(t, (seen, send) => {
-      for (let id = 1; id <= 100; id++) send(reply(seen, { id: seen.id ^ id, address: 66 }));
+      for (let id = 1; flooding && id <= 100; id++) send(reply(seen, { id: seen.id ^ id, address: 66 }));
+      if (!flooding) send(reply(seen, { address: 1 }));
     });
     const second = await udpUpstream(t, (seen, send) => send(reply(seen, { address: 2 })));
     const { forwarder } = upstreams(t, [flooded.server, second.server], { timing: PATIENT });
-    const { outcome, elapsed } = await ask(forwarder, 'www.example.com');
+    const { outcome, elapsed } = await ask(forwarder, '4.3.2.1');
     t.equal(won(outcome), 2);
     t.ok(elapsed < 1500, `${elapsed} ms`);
-    const alone = upstreams(t, [flooded.server], { timing: PATIENT });
-    t.equal(won((await ask(alone.forwarder, 'www.example.com')).outcome), 'network');
+    const timing = { firstRetry: 200, retries: [400, 600], end: 800 };
+    const alone = upstreams(t, [flooded.server], { timing });
+    t.equal(won((await ask(alone.forwarder, '4.3.2.1')).outcome), 'silent');
+    const asked = ask(alone.forwarder, '4.3.2.1');
+    await pause(100);
+    flooding = false;
+    t.equal(won((await asked).outcome), 1, 'when the flood is over');
+    t.equal(alone.forwarder.openSockets, 0);
   });
 
   t.test('a reply from another port, or another address, is not seen', async (t) => {

@@ -60,7 +60,11 @@ t.test(
       'RD only where it was asked',
     );
     t.equal(finished(ask({ flags: 0x2000 })).readUInt16BE(2), 0xa000, 'the opcode comes back');
-    t.equal(finished(ask({ flags: 0x7fff & ~0x0f })).readUInt16BE(2), 0xf800, 'and no flag, unless it is QUERY');
+    t.equal(
+      finished(ask({ flags: 0x7fff & ~0x0f })).readUInt16BE(2),
+      0xf800,
+      'and no flag, unless it is QUERY',
+    );
   },
 );
 
@@ -328,3 +332,33 @@ t.test('one writer is used again and again', async (t) => {
   writer.finish(0, NO_EDE, null, 40);
   t.same(finished(query), message({ flags: 0x8180 }));
 });
+
+t.test(
+  'RFC 8467 §4.1: a reply to a padded query is filled up to the block, where it is told to',
+  async (t) => {
+    const padded = ask({ additional: [opt({ options: option(12, Buffer.alloc(30)) })] });
+    const bare = ask({ additional: [opt()] });
+    t.ok(padded.padding);
+    t.notOk(bare.padding);
+    const plain = finished(bare).length;
+    t.equal(finished(padded).length, plain, 'not on a transport where it hides nothing');
+    writer.padding = 468;
+    t.teardown(() => {
+      writer.padding = 0;
+    });
+    t.equal(finished(bare).length, plain, 'not where none was asked for');
+    const reply = finished(padded);
+    t.equal(reply.length, 468);
+    const rdata = optOf(reply, padded.questionEnd);
+    t.equal(rdata.readUInt16BE(0), 12);
+    t.equal(rdata.readUInt16BE(2), rdata.length - 4);
+    t.ok(rdata.subarray(4).every((octet) => octet === 0));
+    t.equal(finished(padded, 0, EDE.BLOCKED, 'x'.repeat(420)).length, 468 * 2, 'behind the other options');
+    for (let size = 380; size < 480; size++) {
+      const length = finished(padded, 0, EDE.BLOCKED, 'x'.repeat(size)).length;
+      t.equal(length % 468, 0, `${size}`);
+    }
+    writer.begin(padded, out, 0, 400);
+    t.equal(writer.finish(0, NO_EDE, null, 0xffff), plain, 'not past the limit');
+  },
+);
