@@ -23,7 +23,7 @@ import { listenOnSocket } from './unix-socket.ts';
 
 const MAX_BODY = 16 * 1024;
 const MAX_HEADERS = 16 * 1024;
-const MAX_CONNECTIONS = 128;
+const MAX_CONNECTIONS = 512;
 /** A request must be whole by then. */
 const REQUEST_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;

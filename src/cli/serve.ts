@@ -9,6 +9,8 @@ import { createLog } from '../report/log.ts';
 import { Server } from '../server.ts';
 import { listenerTarget } from './listener-target.ts';
 import { complainProblems } from './problems.ts';
+import { untilSignal } from './signals.ts';
+import { explainSystemError } from './system-error.ts';
 import {
   CONFIG_HELP,
   count,
@@ -69,16 +71,6 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   return EXIT_GOOD;
 }
 
-/**
- * Resolves with the first signal to end. One that comes while the server starts still drains; later ones change nothing,
- * for the drain has an end.
- */
-function untilSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
-  });
-}
-
 function greet(terminal: Terminal, server: Server, { settings, snapshot }: Loaded, took: number): void {
   const line = (label: string, text: string): void =>
     terminal.print(`  ${terminal.paint('dim', label.padEnd(10))} ${text}`);
@@ -99,24 +91,5 @@ function greet(terminal: Terminal, server: Server, { settings, snapshot }: Loade
     const url = new URL(server.urls[settings.listen.indexOf(udp)]!.replace('udp:', 'http:'));
     const target = listenerTarget([{ ...udp, port: Number(url.port || 80) }], 'udp');
     if (target !== null) line('try', `dig @${target.host} -p ${target.port} ${name}`);
-  }
-}
-
-/** What an operator can do about an error of the system's. */
-function explainSystemError(error: unknown): string {
-  const { code, syscall, address, port, message } = error as NodeJS.ErrnoException & {
-    address?: string;
-    port?: number;
-  };
-  const where = address === undefined ? '' : ` ${address}${port === undefined ? '' : ` port ${port}`}`;
-  switch (code) {
-    case 'EADDRINUSE':
-      return `${where.trim() || 'the address'} is taken: another program listens there (ss -lunpt shows which)`;
-    case 'EACCES':
-      return `no right to listen on${where}: ports below 1024 need CAP_NET_BIND_SERVICE`;
-    case 'EADDRNOTAVAIL':
-      return `${where.trim()} is not an address of this machine`;
-    default:
-      return `${syscall ?? ''} ${message}`.trim();
   }
 }

@@ -13,7 +13,8 @@ import type { ListenSetting } from '../resolve/settings.ts';
 import { type ServerAddress, serverUrl } from '../stub/connector.ts';
 import { type CredentialFiles, isFault, readCredentials } from '../stub/credentials.ts';
 import { Stub } from '../stub/stub.ts';
-import { explainSystemError, untilSignal } from './system-error.ts';
+import { untilSignal } from './signals.ts';
+import { explainSystemError } from './system-error.ts';
 import { parseTarget, type Target } from './target.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, shortPath, type Terminal, version } from './terminal.ts';
 

@@ -16,10 +16,3 @@ export function explainSystemError(error: unknown): string {
       return `${syscall ?? ''} ${message}`.trim();
   }
 }
-
-/** Resolves with the first signal to end; later ones change nothing, for every drain has an end. */
-export function untilSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
-  });
-}

@@ -11,9 +11,12 @@ export interface Waiter {
   settle(key: string, entry: Entry, stale: boolean): void;
 }
 
-/** Seconds that a failure is kept: the first, and the most (RFC 9520 §3.2 allows 1 s to 5 min; DESIGN wants 30 s). */
+/**
+ * Seconds that a failure is kept: the first, and the most. RFC 9520 §3.2 allows 1 s to 5 min; with more than this, a name that
+ * is asked for all through an outage would stay away for longer than 5 s after its end.
+ */
 const FIRST_FAILURE = 1;
-const LAST_FAILURE = 30;
+const LAST_FAILURE = 4;
 /** Seconds that a renewed answer, or a failure to renew, lives at least. */
 export const RENEWED_LIFE = 60;
 

@@ -2,13 +2,12 @@ import { decide, GROUND, VERDICT } from '../policy/decide.ts';
 import { REASON } from '../policy/explain.ts';
 import type { LeaseTable } from '../policy/lease.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
-import { OWN_ZONE } from '../policy/special.ts';
 import { FLAG, HEADER_SIZE, messageFlags } from '../wire/header.ts';
 import { EDE, RCODE, TYPE } from '../wire/iana.ts';
-import { isAtOrUnder } from '../wire/name.ts';
 import { readQuery } from '../wire/question.ts';
-import { NO_EDE, ReplyWriter, UDP_PAYLOAD } from '../wire/reply.ts';
+import { NO_EDE, PADDING_BLOCK, ReplyWriter, UDP_PAYLOAD } from '../wire/reply.ts';
 import type { AnswerStore, Entry } from './answer.ts';
+import { isAudited } from './audit.ts';
 import { grantOf, ttlBound } from './bounds.ts';
 import type { Cookies } from './cookies.ts';
 import { Endings } from './endings.ts';
@@ -135,7 +134,7 @@ export class Resolver implements Answerer {
         return query.type === TYPE.ANY ? this.#any() : this.#forward(query.name, query.nameLength, null);
       default:
         if (dnssec && this.#isTrustQuestion()) return this.#forward(query.name, query.nameLength, null);
-        if (this.#auditing()) return this.#audited();
+        if (isAudited(this.#turn)) return this.#audited();
         return decision.verdict === VERDICT.EMPTY ? this.#endings.empty() : this.#endings.deny();
     }
   }
@@ -150,6 +149,7 @@ export class Resolver implements Answerer {
     turn.epoch = clock.epoch();
     turn.fetched = fetched;
     this.#recogniser.recognise(client, turn);
+    this.#writer.padding = client.transport === 'tls' ? PADDING_BLOCK : 0;
     this.#writer.keepalive = client.transport === 'udp' ? 0 : this.#inForce.keepalive;
     return turn;
   }
@@ -205,14 +205,6 @@ export class Resolver implements Answerer {
     return this.#endings.written(EXIT.local);
   }
 
-  /** Whether a denial is only recorded. Special names, our own zone and private reverse zones are as in enforce mode. */
-  #auditing(): boolean {
-    const { standing, decision, query, epoch } = this.#turn;
-    if (standing.identity.auditUntil <= epoch) return false;
-    if (decision.ground === GROUND.SPECIAL || decision.privateReverse) return false;
-    return !isAtOrUnder(query.name.subarray(0, query.nameLength), OWN_ZONE);
-  }
-
   /** What an audited identity may not resolve is resolved, and recorded once: when it goes out, or is there already. */
   #audited(): number {
     const { query, fetched } = this.#turn;
@@ -266,7 +258,7 @@ export class Resolver implements Answerer {
     const answer = entry.answer!;
     const grant = grantOf(turn, snapshot.rules, redirect?.last.private);
     const withheld = withheldBecause(answer, snapshot, view, grant, turn.epoch);
-    if (withheld === REASON.TARGET && this.#auditing()) {
+    if (withheld === REASON.TARGET && isAudited(this.#turn)) {
       // The target would be denied; the name that led here has been recorded if it would be too.
       if (decision.verdict === VERDICT.ALLOW || decision.verdict === VERDICT.LOCAL)
         this.#endings.finding('would_deny');
@@ -307,17 +299,18 @@ export class Resolver implements Answerer {
     const pending = new Pending(turn, client);
     const question = {
       group,
-      name: Uint8Array.from(name.subarray(0, nameLength)),
+      name: copyOf(name, nameLength),
       type: turn.query.type,
       checkingDisabled,
     };
-    this.flights.join(key, question, {
-      settle: (settled, entry, stale) => this.#resume(pending, { key: settled, entry, stale }),
-    });
+    pending.resume = this.#resumed;
+    this.flights.join(key, question, pending);
     this.#waiting++;
     standing.inFlight++;
     return LATER;
   }
+
+  readonly #resumed = (pending: Pending, fetched: Fetched): void => this.#resume(pending, fetched);
 
   /** The story goes on, from its beginning and under the policy of now: it gives the answer only if that approves. */
   #resume(pending: Pending, fetched: Fetched): void {
@@ -343,4 +336,11 @@ export class Resolver implements Answerer {
     const code = entry.failure!.reason === 'network' ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
     return this.#endings.servfail(EXIT.servfail, code, '', waited ? NO_EDE : EDE.CACHED_ERROR);
   }
+}
+
+/** `Uint8Array.from` and `subarray` cost several times as much for so few octets. */
+function copyOf(octets: Uint8Array, length: number): Uint8Array {
+  const copy = new Uint8Array(length);
+  for (let i = 0; i < length; i++) copy[i] = octets[i]!;
+  return copy;
 }

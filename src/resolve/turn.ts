@@ -60,7 +60,9 @@ export class Pending implements Client {
   readonly #stream: Client | null;
 
   constructor(turn: Turn, client: Client) {
-    this.query = Buffer.from(turn.query.message.subarray(0, turn.query.length));
+    const { message, length } = turn.query;
+    this.query = Buffer.allocUnsafe(length);
+    for (let i = 0; i < length; i++) this.query[i] = message[i]!;
     this.transport = client.transport;
     this.spoofable = client.spoofable;
     this.#stream = client.transport === 'udp' ? null : client instanceof Pending ? client.#stream : client;
@@ -85,5 +87,12 @@ export class Pending implements Client {
 
   defer(): ReplyLater {
     return this.#later;
+  }
+
+  /** Set before it waits. */
+  resume!: (pending: Pending, fetched: Fetched) => void;
+
+  settle(key: string, entry: Entry, stale: boolean): void {
+    this.resume(this, { key, entry, stale });
   }
 }

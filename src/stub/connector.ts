@@ -1,6 +1,6 @@
-import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { connect, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
+import { connect, type SecureContext, type TLSSocket } from 'node:tls';
+import { checkIdentity } from '../upstream/tls.ts';
 
 /** A server of DNS over TLS, as the command line names it. */
 export interface ServerAddress {
@@ -57,21 +57,4 @@ export class Connector {
   forget(): void {
     this.#session = null;
   }
-}
-
-/** The subject's CN counts for nothing (RFC 8310 §8.1, RFC 9525 §2); Node's own check falls back to it. */
-function checkIdentity(identity: string, certificate: PeerCertificate): Error | undefined {
-  try {
-    const leaf = new X509Certificate(certificate.raw);
-    const found =
-      isIP(identity) === 0
-        ? leaf.checkHost(identity, { subject: 'never', partialWildcards: false })
-        : leaf.checkIP(identity);
-    if (found !== undefined) return undefined;
-  } catch {
-    // No certificate, or a name that is none: nobody is known by it, and nothing may be thrown from here.
-  }
-  return Object.assign(new Error(`the certificate of the server does not hold ${identity}`), {
-    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
-  });
 }

@@ -83,7 +83,7 @@ function contextFor(ca: string | null): SecureContext {
 }
 
 /** The subject's CN counts for nothing (RFC 8310 §8.1, RFC 9525 §2); Node's own check falls back to it. */
-function checkIdentity(identity: string, certificate: PeerCertificate): Error | undefined {
+export function checkIdentity(identity: string, certificate: PeerCertificate): Error | undefined {
   try {
     const leaf = new X509Certificate(certificate.raw);
     const found =

@@ -307,3 +307,28 @@ t.test('identities and explanations', async (t) => {
   t.equal(await explain('name=a.example'), 400);
   t.equal(await explain('identity=build&stage=no&name=a.example'), 400);
 });
+
+t.test('two callers race for the stage of one lease: it never goes back', async (t) => {
+  const { ask } = bind(await house(t));
+  for (let round = 0; round < 5; round++) {
+    const { body } = await ask('POST', '/v1/leases', { identity: 'build', address: `10.9.0.${round}` });
+    const path = `/v1/leases/${body['id']}`;
+    const stages = ['compile', 'release', 'compile', 'release', 'fetch'];
+    const replies = await Promise.all(stages.map((stage) => ask('PATCH', path, { stage })));
+    t.ok(replies.every(({ status }) => status === 200 || status === 409));
+    t.match((await ask('GET', path)).body, { stage: 'release' });
+    const ends = await Promise.all([1, 2, 3, 4].map(() => ask('DELETE', path)));
+    t.same(ends.map(({ status }) => status).sort(), [200, 404, 404, 404]);
+  }
+});
+
+t.test('three hundred callers at once are all answered', async (t) => {
+  const { ask, table } = bind(await house(t));
+  const replies = await Promise.all(
+    Array.from({ length: 300 }, (_, i) =>
+      ask('POST', '/v1/leases', { identity: 'build', address: `10.9.${i >> 8}.${i & 255}` }),
+    ),
+  );
+  t.ok(replies.every(({ status }) => status === 201));
+  t.equal(table.size, 300);
+});

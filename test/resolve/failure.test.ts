@@ -46,9 +46,9 @@ t.test('and 13 while a failure is cached: nobody is asked', async (t) => {
   t.equal((await house.query('www.example', 'A', { edns: false })).edns, false);
 });
 
-t.test('failures are cached 1 to 30 s, longer in a row (RFC 9520 §3.2)', async (t) => {
+t.test('failures are cached 1 to 4 s, longer in a row (RFC 9520 §3.2)', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
-  for (const seconds of [1, 2, 4, 8, 16, 30, 30, 30]) {
+  for (const seconds of [1, 2, 4, 4, 4]) {
     const before = house.asked.length;
     t.equal((await house.ask('www.example', 'A', {}, { failure: 'silent' })).rcode, 2);
     house.pass(seconds - 0.001);

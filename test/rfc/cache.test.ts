@@ -70,21 +70,24 @@ for (const { says, upstream, kept, code } of ROWS) {
   });
 }
 
-t.test('RFC 9520 §3.2: the time grows with failures in a row, and never beyond 5 minutes', async (t) => {
-  const house = new House(t.testdir.bind(t), POLICY);
-  const times: number[] = [];
-  let last = 0;
-  for (let second = 0; second < 200; second++) {
-    void house.query('www.example.org');
-    if (house.open.length > 0) {
-      times.push(second - last);
-      last = second;
-      house.settleAll({ failure: 'silent' });
+t.test(
+  'RFC 9520 §3.2: the time grows with failures in a row, and an outage’s end is seen within 5 s',
+  async (t) => {
+    const house = new House(t.testdir.bind(t), POLICY);
+    const times: number[] = [];
+    let last = 0;
+    for (let second = 0; second < 24; second++) {
+      void house.query('www.example.org');
+      if (house.open.length > 0) {
+        times.push(second - last);
+        last = second;
+        house.settleAll({ failure: 'silent' });
+      }
+      house.pass(1);
     }
-    house.pass(1);
-  }
-  t.same(times, [0, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30]);
-});
+    t.same(times, [0, 1, 2, 4, 4, 4, 4, 4]);
+  },
+);
 
 t.test('RFC 9520 §3.1: one question at a time, however many ask', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
