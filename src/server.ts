@@ -6,6 +6,7 @@ import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { Reloads } from './assembly/reloads.ts';
 import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
+import { within } from './assembly/within.ts';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
 import { isOurs, machineAddresses } from './config/ourselves.ts';
@@ -36,6 +37,8 @@ import { Upstreams } from './upstream/forwarder.ts';
 /** Milliseconds that answers in flight have when the server stops. */
 const DRAIN_MS = 4_000;
 const RENEWAL_TICK_MS = 200;
+/** Milliseconds that files and sockets have to close when the drain is over. */
+const CLOSE_MS = 800;
 const GIVE_BACK_MS = 1_000;
 const CRL_LOOK_MS = 60_000;
 /** A server cookie lives an hour, and the secret before the present one is kept. */
@@ -225,11 +228,13 @@ export class Server {
     this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
     this.readiness.raise('stopping', 'the server is stopping');
     this.#chores.stop();
-    await this.#reloads.close();
-    await this.#admin?.close();
-    await this.#listeners.close(DRAIN_MS);
-    this.#upstreams.close();
-    await this.#status?.close();
+    const closed = Promise.all([
+      this.#reloads.close(),
+      this.#admin?.close(),
+      this.#listeners.close(DRAIN_MS).then(() => this.#upstreams.close()),
+    ]).then(() => this.#status?.close());
+    if (!(await within(DRAIN_MS + CLOSE_MS, closed)))
+      this.#log.warn('listener-trouble', 'what did not close in time is left', {});
     this.#log.info('stopped', 'stopped', {
       queries: this.#observer.report(),
       lost_log_lines: this.#log.dropped,

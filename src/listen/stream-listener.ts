@@ -16,6 +16,8 @@ import type { StreamOptions, TlsListener, TlsOptions } from './stream-options.ts
 
 const CLIENTS = 1000;
 const BACKLOG = 1024;
+/** Milliseconds that sockets have to close when all of them were reset. */
+const CLOSE_MS = 500;
 /** Milliseconds that judging open connections again takes before others have their turn. */
 const JUDGING_MS = 10;
 
@@ -142,13 +144,19 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
   }
 
   async #drain(drainMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    let last: NodeJS.Timeout | undefined;
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      // A handle that the system does not give back must not keep the process.
+      last = setTimeout(resolve, drainMs + CLOSE_MS);
+    });
     for (const guest of [...this.#guests.members()]) guest.finish();
     const timer = setTimeout(() => {
       for (const guest of [...this.#guests.members()]) guest.reset();
     }, drainMs);
     await closed;
     clearTimeout(timer);
+    clearTimeout(last);
   }
 
   active(connection: Connection): void {

@@ -8,8 +8,9 @@ import type { AddressTable, CertificateTable } from './snapshot.ts';
 export function claimAddresses(identities: readonly IdentityInput[], problems: Problem[]): AddressTable {
   const claims = new Claims('address-claimed', problems);
   const table = identities.flatMap((identity, index) => {
-    if (identity.addresses.length + identity.certificates.length === 0) {
-      const fix = 'write from.addresses or from.certificates';
+    const { addresses, certificates, terms } = identity;
+    if (addresses.length + certificates.length + terms.claims.length === 0) {
+      const fix = 'write from.addresses, from.certificates or claims';
       problems.push(
         warning('identity-unreachable', identity.at, `nothing is recognised as ${identity.name}`, fix),
       );

@@ -92,7 +92,7 @@ t.test('URLs of listeners, servers and metrics', async (t) => {
     t.match(text, new RegExp(form), 'editors accept it');
   }
   const bad: [parse: typeof parseListener, text: string, code: string, offset: number, fix: RegExp][] = [
-    [parseListener, 'tls://127.0.0.1:853', 'url-unsupported', 0, /udp:\/\/ and tcp:\/\//],
+    [parseListener, 'quic://127.0.0.1:853', 'url-unsupported', 0, /./],
     [parseListener, 'https://127.0.0.1', 'url-unsupported', 0, /./],
     [parseListener, '127.0.0.1:5300', 'url-form', 0, /^write udp:\/\/127\.0\.0\.1:5300$/],
     [parseListener, '::1', 'url-form', 0, /^write udp:\/\/\[::1\]$/],

@@ -240,7 +240,13 @@ export const anyQuery: fc.Arbitrary<MessageShape> = fc
         version: fc.constantFrom(0, 0, 0, 1, 255),
         dnssecOk: fc.boolean(),
         options: fc.array(
-          fc.tuple(fc.constantFrom(3, 8, 10, 11, 12, 15, 65001), fc.uint8Array({ maxLength: 20 })),
+          fc
+            .tuple(fc.constantFrom(3, 8, 10, 11, 12, 15, 65001), fc.uint8Array({ maxLength: 20 }))
+            .map(([code, data]): [number, Uint8Array] => [
+              code,
+              // No cookie has another length (RFC 7873 §4).
+              code === 10 ? new Uint8Array(data.length < 16 ? 8 : data.length) : data,
+            ]),
           {
             maxLength: 4,
           },

@@ -265,7 +265,7 @@ t.test('RFC 6891 §6.1.1: dns2 takes two OPTs and an OPT with an owner; we do no
     t.match(readQuery(octets, octets.length, new Query()), { code: 'opt' });
   }
   // Both read an option that does not fit as a fault.
-  const cut = message({ additional: [opt({ options: Buffer.concat([option(10), u16(11, 9)]) })] });
+  const cut = message({ additional: [opt({ options: Buffer.concat([option(3), u16(11, 9)]) })] });
   t.equal(Packet.parse(cut).errors.length, 1);
   t.match(readQuery(cut, cut.length, new Query()), { code: 'opt' });
 });
