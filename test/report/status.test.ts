@@ -74,6 +74,7 @@ t.test('/ready: not while starting, then while no reason stands', async (t) => {
     ready: false,
     reasons: [{ code: 'starting', text: 'the server is starting' }],
     audit: [],
+    crls: [],
     reload: null,
   });
   readiness.clear('starting');

@@ -69,7 +69,8 @@ export class DotClient {
   /** Asks for A records. */
   ask(name: string): Promise<DotReply> {
     if (this.over) return Promise.resolve(null);
-    const id = (this.#id = (this.#id + 1) & 0xffff);
+    this.#id = (this.#id + 1) & 0xffff;
+    const id = this.#id;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
       this.socket.write(framed(queryOctets(name, { id })));
@@ -96,5 +97,5 @@ export class DotClient {
 /** What a reply says, in one word: its first datum, its RCODE, or that the connection ended. */
 export function told(reply: DotReply): string {
   if (reply === null) return 'closed';
-  return reply.answers[0]?.data ?? reply.rcode;
+  return reply.answer[0]?.data ?? reply.rcode;
 }

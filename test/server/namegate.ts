@@ -128,7 +128,7 @@ export interface NamegateOptions extends ProcessOptions {
   readonly servers?: string;
   /** More keys of the server file. */
   readonly settings?: string;
-  readonly listen?: readonly string[];
+  readonly listen?: readonly (string | object)[];
   /** Other groups, as lines of `upstreams:`. */
   readonly groups?: string;
 }

@@ -1,0 +1,97 @@
+import t from 'tap';
+import { CrlWatch } from '../../src/assembly/crl-watch.ts';
+import { placesOf, TrustBuilder, type Vetted } from '../../src/assembly/trusts.ts';
+import type { LoadResult } from '../../src/config/load.ts';
+import type { Log } from '../../src/report/log.ts';
+import { Readiness } from '../../src/report/readiness.ts';
+import type { DotSetting, ListenSetting } from '../../src/resolve/settings.ts';
+import { Authority } from '../identity/authority.ts';
+import { NOW, setting, type Written } from '../identity/listener.ts';
+
+const clients = new Authority({ name: 'clients' });
+const servers = new Authority({ name: 'servers' });
+const shown = servers.issue({ dns: ['dns.example'], ips: ['192.0.2.1'], eku: ['serverAuth'] });
+
+function listener(written: Written, host = '127.0.0.1', port = 853): DotSetting {
+  return { protocol: 'tls', host, port, proxyFrom: [], tls: setting(written) };
+}
+
+function loaded(...listen: readonly ListenSetting[]): LoadResult {
+  const snapshot = { identities: [] };
+  const settings = { listen, admin: null };
+  return {
+    problems: [],
+    settings,
+    snapshot,
+    sources: new Map(),
+    files: [],
+    hash: '',
+  } as unknown as LoadResult;
+}
+
+function vet(...listen: readonly ListenSetting[]): Vetted {
+  return new TrustBuilder().vet(loaded(...listen), NOW);
+}
+
+t.test('a listener has one place, whatever is written before it', async (t) => {
+  const udp: ListenSetting = { protocol: 'udp', host: '127.0.0.1', port: 853, spoofable: false };
+  const dot = listener({ clientCa: clients.pem });
+  t.equal(placesOf([udp, dot])[1], placesOf([dot])[0]);
+  t.equal(new Set(placesOf([udp, dot, dot])).size, 3, 'two on port 0 are told apart');
+});
+
+t.test('an error in trust is one of the whole load', async (t) => {
+  const good = vet(listener({ clientCa: clients.pem }));
+  t.ok(good.settings);
+  t.equal(good.trusts.size, 1);
+  const bad = vet(listener({ clientCa: clients.pem, crl: new Authority({ name: 'other' }).crl().pem }));
+  t.equal(bad.settings, null);
+  t.equal(bad.snapshot, null);
+  t.match(bad.problems, [{ code: 'crl-invalid', severity: 'error' }]);
+});
+
+t.test('only listeners that discovery can verify are designated (RFC 9462 §4.2)', async (t) => {
+  const designated = (written: Written, host?: string): unknown[] =>
+    [...vet(listener({ certificate: shown.pem, key: shown.keyPem, ...written }, host)).trusts.values()].map(
+      ({ designation }) => designation,
+    );
+  t.match(designated({ clients: 'none' }, '0.0.0.0'), [
+    { target: 'dns.example', port: 853, host: null, addresses: [{ family: 4, w0: 0xc000_0201 }] },
+  ]);
+  t.match(designated({ clients: 'optional', clientCa: clients.pem }), [
+    { host: { family: 4, w0: 0x7f00_0001 } },
+  ]);
+  t.same(
+    designated({ clients: 'required', clientCa: clients.pem }),
+    [null],
+    'who discovers has no certificate',
+  );
+  const nameless = servers.issue({ ips: ['192.0.2.1'], eku: ['serverAuth'] });
+  t.same(designated({ clients: 'none', certificate: nameless.pem, key: nameless.keyPem }), [null]);
+  const homeless = servers.issue({ dns: ['dns.example'], eku: ['serverAuth'] });
+  t.same(designated({ clients: 'none', certificate: homeless.pem, key: homeless.keyPem }), [null]);
+});
+
+t.test('a CRL that nears its end is told ahead of time, once, and in /ready while it is so', async (t) => {
+  const lines: string[] = [];
+  const tell = (level: string) => (event: string, _: string, fields?: { state?: string }) =>
+    lines.push(`${level} ${event} ${fields?.state}`);
+  const log = { info: tell('info'), warn: tell('warn') } as unknown as Log;
+  const readiness = new Readiness();
+  const watch = new CrlWatch(log, readiness);
+  const until = new Date((NOW + 4 * 86_400) * 1000);
+  const crl = clients.crl({ thisUpdate: new Date((NOW - 60) * 1000), nextUpdate: until }).pem;
+  const { trusts } = vet(listener({ clientCa: clients.pem, crl }));
+  watch.take(trusts, NOW);
+  t.same(lines, []);
+  t.same(readiness.report().crls, []);
+  watch.look(NOW + 3.5 * 86_400);
+  watch.look(NOW + 3.6 * 86_400);
+  t.same(lines, ['warn crl near']);
+  t.match(readiness.report().crls, [{ state: 'near', issuer: /clients/ }]);
+  watch.look(NOW + 5 * 86_400);
+  t.same(lines, ['warn crl near', 'warn crl ended']);
+  watch.take(vet(listener({ clientCa: clients.pem, crl: clients.crl().pem })).trusts, NOW);
+  t.same(lines.slice(2), ['info crl good']);
+  t.same(readiness.report().crls, []);
+});
