@@ -1,20 +1,11 @@
 import { Command, CommanderError } from 'commander';
-import { checkVerb } from './check.ts';
-import { doctorVerb } from './doctor.ts';
-import { exceptionVerb } from './exception.ts';
-import { explainVerb } from './explain.ts';
-import { identityVerb } from './identity.ts';
-import { leaseVerb } from './lease.ts';
-import { queryVerb } from './query.ts';
-import { schemaVerb } from './schema.ts';
-import { serveVerb } from './serve.ts';
-import { stubVerb } from './stub.ts';
 import { EXIT_USAGE, processTerminal, type Terminal, version } from './terminal.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code; usage errors are 2. */
 export async function run(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
   try {
-    await buildProgram(terminal).parseAsync([...argv], { from: 'user' });
+    const program = await buildProgram(terminal, argv[0]);
+    await program.parseAsync([...argv], { from: 'user' });
     return terminal.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -23,8 +14,11 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
   }
 }
 
-/** All verbs. Each leaves its exit code in the terminal; a CommanderError is thrown where commander would exit. */
-export function buildProgram(terminal: Terminal): Command {
+/**
+ * The program with all its verbs, or with `only` that one where there is one of that name: what the others are made of is
+ * then not loaded. Each verb leaves its exit code in the terminal; a CommanderError is thrown where commander would exit.
+ */
+export async function buildProgram(terminal: Terminal, only = ''): Promise<Command> {
   const program = new Command('namegate')
     .description('A DNS server that gives each client its approved names and nothing else.')
     .version(version(), '-V, --version')
@@ -32,7 +26,8 @@ export function buildProgram(terminal: Terminal): Command {
     .exitOverride()
     .configureOutput(terminal.output)
     .addHelpText('after', EXAMPLES);
-  for (const verb of VERBS) {
+  const verbs = Object.hasOwn(VERBS, only) ? [VERBS[only as keyof typeof VERBS]] : Object.values(VERBS);
+  for (const verb of await Promise.all(verbs.map((load) => load()))) {
     const command = verb(terminal);
     program.addCommand(command.copyInheritedSettings(program));
     command.showHelpAfterError(`(namegate ${command.name()} --help has examples)`);
@@ -45,18 +40,19 @@ export function buildProgram(terminal: Terminal): Command {
   return program.showHelpAfterError('(see namegate --help)');
 }
 
-const VERBS = [
-  serveVerb,
-  checkVerb,
-  explainVerb,
-  queryVerb,
-  schemaVerb,
-  leaseVerb,
-  exceptionVerb,
-  identityVerb,
-  doctorVerb,
-  stubVerb,
-];
+/** In the order of the help. */
+const VERBS = {
+  serve: async () => (await import('./serve.ts')).serveVerb,
+  check: async () => (await import('./check.ts')).checkVerb,
+  explain: async () => (await import('./explain.ts')).explainVerb,
+  query: async () => (await import('./query.ts')).queryVerb,
+  schema: async () => (await import('./schema.ts')).schemaVerb,
+  lease: async () => (await import('./lease.ts')).leaseVerb,
+  exception: async () => (await import('./exception.ts')).exceptionVerb,
+  identity: async () => (await import('./identity.ts')).identityVerb,
+  doctor: async () => (await import('./doctor.ts')).doctorVerb,
+  stub: async () => (await import('./stub.ts')).stubVerb,
+} as const;
 
 const EXAMPLES = `
 Examples:

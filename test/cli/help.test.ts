@@ -5,7 +5,7 @@ import { Terminal } from '../../src/cli/terminal.ts';
 
 const README = new URL('../../README.md', import.meta.url);
 const nowhere = { write: () => {} };
-const verbs = buildProgram(new Terminal(nowhere, nowhere, {})).commands;
+const verbs = (await buildProgram(new Terminal(nowhere, nowhere, {}))).commands;
 
 /** What the text below the table says once for all verbs that ask a running server. */
 const SHARED = ['--config', '--admin', '--token-file', '--json'];

@@ -6,7 +6,7 @@ import { command, MAIN, namegate, say } from './command.ts';
 const NOWHERE = new Terminal({ write: () => {} }, { write: () => {} }, {});
 
 t.test('help, version, and mistakes in the command line', async (t) => {
-  const verbs = buildProgram(NOWHERE).commands.map((verb) => verb.name());
+  const verbs = (await buildProgram(NOWHERE)).commands.map((verb) => verb.name());
   t.same(verbs, [
     'serve',
     'check',
@@ -52,7 +52,7 @@ t.test('help, version, and mistakes in the command line', async (t) => {
 });
 
 t.test('every verb has examples', async (t) => {
-  for (const verb of buildProgram(NOWHERE).commands) {
+  for (const verb of (await buildProgram(NOWHERE)).commands) {
     let text = '';
     verb
       .configureOutput({

@@ -24,11 +24,12 @@ const entrypoint = JSON.parse(
     .instructions.find(({ keyword }) => keyword === 'ENTRYPOINT')!.text,
 ) as string[];
 
+const program = await buildProgram(new Terminal({ write: () => {} }, { write: () => {} }, {}));
+
 /** Parses a command line as the program does, without running it. */
 function parsed(t: Test, words: readonly string[]) {
-  const nowhere = { write: () => {} };
   const [name, ...args] = words;
-  const verb = buildProgram(new Terminal(nowhere, nowhere, {})).commands.find((one) => one.name() === name)!;
+  const verb = program.commands.find((one) => one.name() === name)!;
   const { operands, unknown } = verb.parseOptions(args);
   t.same(unknown, [], `every option of ${words.join(' ')} is known`);
   return { name, operands, options: verb.opts() };
