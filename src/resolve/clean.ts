@@ -2,8 +2,15 @@ import { REACH, reachOf } from '../policy/address.ts';
 import { WireError } from '../wire/error.ts';
 import { FLAG, RCODE_MASK, readUint32 } from '../wire/header.ts';
 import { CLASS, RCODE, TYPE } from '../wire/iana.ts';
-import { ANSWER, AUTHORITY, type Message, readMessage, type WireRecord } from '../wire/message.ts';
-import { isAtOrUnder, lowerName, sameName } from '../wire/name.ts';
+import {
+  ADDITIONAL,
+  ANSWER,
+  AUTHORITY,
+  type Message,
+  readMessage,
+  type WireRecord,
+} from '../wire/message.ts';
+import { isAtOrUnder, sameName } from '../wire/name.ts';
 import {
   everyAddress,
   expandRdata,
@@ -23,6 +30,12 @@ import { type CleanRecord, writeSections } from './sections.ts';
 const MAX_CHAIN = 16;
 /** NSEC and NSEC3 records that a denial at the end of such a chain needs at most, with some to spare (RFC 5155 §7.2). */
 const MAX_PROOFS = 32;
+/** Owners of NSEC and NSEC3 records that are looked at, those that prove nothing here included. */
+const MAX_PROOF_OWNERS = 128;
+/** Records of a message that are quicker searched than sorted by owner. */
+const FEW = 16;
+/** What is kept has to fit a message again: its octets, owners as short as they can be. */
+const MAX_KEPT = 0xffff;
 /** Seconds that a negative answer is believed at most (RFC 2308 §5 leaves the bound to the resolver). */
 export const MAX_NEGATIVE_TTL = 300;
 
@@ -86,15 +99,8 @@ function followCname(kept: Kept, current: Uint8Array): Uint8Array | 'broken' | n
 
 /** RFC 6672 §3.1: the DNAME, and the CNAME that it makes, which is written here where the server left it out. */
 function followDname(kept: Kept, current: Uint8Array): Uint8Array | 'broken' | null {
-  const dname = kept.message.records.find(
-    (record) =>
-      record.section === ANSWER &&
-      record.type === TYPE.DNAME &&
-      record.class === CLASS.IN &&
-      record.owner.length < current.length &&
-      isAtOrUnder(current, record.owner),
-  );
-  if (dname === undefined) return null;
+  const dname = kept.firstAbove(ANSWER, current, TYPE.DNAME, 1);
+  if (dname === null) return null;
   const target = rdataName(kept.message.octets, dname.start, dname.end);
   const next = target === null ? null : substitute(current, dname.owner, target);
   if (next === null) return 'broken';
@@ -107,14 +113,8 @@ function followDname(kept: Kept, current: Uint8Array): Uint8Array | 'broken' | n
 /** The end of the chain has no data: its SOA and proofs. False for a referral, which is no answer. */
 function takeNegative(kept: Kept, end: Uint8Array, rcode: number): boolean {
   const { records } = kept.message;
-  const soa = records.find(
-    (record) =>
-      record.section === AUTHORITY &&
-      record.type === TYPE.SOA &&
-      record.class === CLASS.IN &&
-      isAtOrUnder(end, record.owner),
-  );
-  if (soa === undefined) {
+  const soa = kept.firstAbove(AUTHORITY, end, TYPE.SOA, 0);
+  if (soa === null) {
     const refers = records.some((record) => record.section === AUTHORITY && record.type === TYPE.NS);
     kept.unsupported = rcode === RCODE.NXDOMAIN || kept.chain.length === 0;
     // Stubs and small forwarders leave the SOA out behind a CNAME. That is kept, but no longer than another negative.
@@ -171,21 +171,59 @@ class Kept {
   readonly zones: Uint8Array[] = [];
   /** Negative, and no SOA says for how long. */
   unsupported = false;
-  /** Some RDATA is not what its type allows. */
+  /** Some RDATA is not what its type allows, or there is more than a message holds. */
   broken = false;
+  /** Of more than a few: answers and authority by owner, so that each is gone through a few times, however many names are looked for. */
+  readonly #byOwner: Map<Uint8Array, WireRecord[]> | null = null;
+  #size = 0;
 
   constructor(message: Message) {
     this.message = message;
+    if (message.records.length <= FEW) return;
+    this.#byOwner = new Map();
+    for (const record of message.records) {
+      if (record.section === ADDITIONAL) break;
+      if (record.class !== CLASS.IN) continue;
+      const others = this.#byOwner.get(record.owner);
+      if (others === undefined) this.#byOwner.set(record.owner, [record]);
+      else others.push(record);
+    }
   }
 
   rrset(section: 1 | 2, owner: Uint8Array, type: number): WireRecord[] {
-    return this.message.records.filter(
-      (record) =>
-        record.section === section &&
-        record.type === type &&
-        record.class === CLASS.IN &&
-        sameName(record.owner, owner),
+    return this.#of(owner).filter(
+      (record) => record.type === type && record.section === section && record.class === CLASS.IN,
     );
+  }
+
+  /** The first record in the message of a type whose owner is `name` without its first labels, `least` of them or more. */
+  firstAbove(section: 1 | 2, name: Uint8Array, type: number, least: 0 | 1): WireRecord | null {
+    if (this.#byOwner === null) {
+      const above = (record: WireRecord): boolean =>
+        record.type === type &&
+        record.section === section &&
+        record.class === CLASS.IN &&
+        record.owner.length <= name.length - least &&
+        isAtOrUnder(name, record.owner);
+      return this.message.records.find(above) ?? null;
+    }
+    let first: WireRecord | null = null;
+    let skipped = 0;
+    for (let at = 0; at < name.length; at += 1 + name[at]!) {
+      if (skipped++ < least) continue;
+      const found = this.#of(name.subarray(at)).find(
+        (each) => each.type === type && each.section === section,
+      );
+      if (found !== undefined && (first === null || found.start < first.start)) first = found;
+    }
+    return first;
+  }
+
+  #of(owner: Uint8Array): readonly WireRecord[] {
+    const { records, owners } = this.message;
+    if (this.#byOwner === null) return records.filter((record) => sameName(record.owner, owner));
+    const known = owners.find(owner);
+    return known === undefined ? NO_RECORDS : (this.#byOwner.get(known) ?? NO_RECORDS);
   }
 
   /** Takes an RRset with its signatures. Its TTL is the least of its records' (RFC 2181 §5.2). */
@@ -225,19 +263,22 @@ class Kept {
 
   /** NSEC and NSEC3 of `zones` with their signatures, for clients that asked for DNSSEC (RFC 4035 §3.1.3, RFC 5155 §7.2). */
   takeProofs(): void {
-    const done: WireRecord[] = [];
     if (this.zones.length === 0) return;
-    for (const record of this.message.records) {
-      if (record.section !== AUTHORITY || record.class !== CLASS.IN) continue;
-      if (record.type !== TYPE.NSEC && record.type !== TYPE.NSEC3) continue;
-      if (done.some(({ type, owner }) => type === record.type && sameName(owner, record.owner))) continue;
-      if (!this.zones.some((zone) => isAtOrUnder(record.owner, zone))) continue;
-      if (done.push(record) > MAX_PROOFS) {
-        this.broken = true;
-        return;
-      }
+    const nsec = new Set<Uint8Array>();
+    const nsec3 = new Set<Uint8Array>();
+    let proofs = 0;
+    for (const { section, owner, type, class: of } of this.message.records) {
+      if (section !== AUTHORITY || of !== CLASS.IN) continue;
+      if (type !== TYPE.NSEC && type !== TYPE.NSEC3) continue;
+      const owners = type === TYPE.NSEC ? nsec : nsec3;
+      if (owners.has(owner)) continue;
+      owners.add(owner);
+      const needed = this.zones.some((zone) => isAtOrUnder(owner, zone));
+      if ((needed && ++proofs > MAX_PROOFS) || owners.size > MAX_PROOF_OWNERS) this.broken = true;
+      if (this.broken) return;
+      if (!needed) continue;
       const plain = this.plain.authority.length;
-      this.take(this.rrset(AUTHORITY, record.owner, record.type), 'authority');
+      this.take(this.rrset(AUTHORITY, owner, type), 'authority');
       this.plain.authority.length = plain;
     }
   }
@@ -245,7 +286,9 @@ class Kept {
   #rdata(record: WireRecord): Uint8Array | null {
     const { octets } = this.message;
     const size = expandRdata(octets, record.type, record.start, record.end, room, 0);
-    if (size >= 0) return room.slice(0, size);
+    // A root as owner, and a CNAME's target as a pointer, are as short as can be.
+    this.#size += 11 + (record.type === TYPE.CNAME ? 1 : size);
+    if (size >= 0 && this.#size <= MAX_KEPT) return room.slice(0, size);
     this.broken = true;
     return null;
   }
@@ -263,9 +306,11 @@ class Kept {
     if (!parsed) this.broken = true;
     if (!hasTarget(type)) return;
     const target = targetOf(type, rdata);
-    if (target !== null) this.targets.push(lowerName(target));
+    if (target !== null) this.targets.push(target);
   }
 }
+
+const NO_RECORDS: readonly WireRecord[] = [];
 
 /** RDATA may grow by two names when it is expanded. */
 const room = new Uint8Array(0x1_0000 + 512);

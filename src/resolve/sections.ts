@@ -27,6 +27,8 @@ export function writeSections(
   authority: readonly CleanRecord[],
 ): Form | null {
   known = 0;
+  effort = 0;
+  lastName = null;
   remember(question, HEADER_SIZE);
   const base = HEADER_SIZE + question.length + 4;
   let count = 0;
@@ -73,8 +75,23 @@ function remember(name: Uint8Array, offset: number): void {
   offsets[known++] = offset;
 }
 
+/**
+ * Octets and names compared so far, and after how many no more are looked for: names that cost more were made to, and
+ * are written out. 32 proofs and a chain of 16 need a tenth of it.
+ */
+let effort = 0;
+const MAX_EFFORT = 500_000;
+
+/** The last name that is known whole, and where: the records of an RRset follow each other. */
+let lastName: Uint8Array | null = null;
+let lastPlace = 0;
+
 /** Writes a name at `at`, its longest known suffix as a pointer; returns the offset behind it. */
 function writeName(name: Uint8Array, at: number): number {
+  if (name === lastName) {
+    writeUint16(scratch, at, 0xc000 | lastPlace);
+    return at + 2;
+  }
   let from = 0;
   let to = at;
   for (; name[from] !== 0; from += 1 + name[from]!) {
@@ -82,7 +99,12 @@ function writeName(name: Uint8Array, at: number): number {
     if (place >= 0) {
       writeUint16(scratch, to, 0xc000 | place);
       // A name that is known whole has its suffixes known too.
-      if (from > 0) remember(name, at);
+      if (from > 0) {
+        remember(name, at);
+      } else {
+        lastName = name;
+        lastPlace = place;
+      }
       return to + 2;
     }
     const end = from + 1 + name[from]!;
@@ -99,11 +121,14 @@ function writeName(name: Uint8Array, at: number): number {
  */
 function placeOf(name: Uint8Array, from: number): number {
   const length = name.length - from;
+  if (effort > MAX_EFFORT) return -1;
+  effort += known;
   for (let i = 0; i < known; i++) {
     const other = names[i]!;
     const start = other.length - length;
     if (start < 0 || offsets[i]! + start >= 0x4000 || !endsAlike(name, other, length)) continue;
     // Labels begin where both begin one: their octets alone do not say so.
+    effort += start;
     let label = 0;
     while (label < start) label += 1 + other[label]!;
     if (label === start) return offsets[i]! + start;
@@ -116,8 +141,12 @@ function endsAlike(a: Uint8Array, b: Uint8Array, length: number): boolean {
   for (let i = 1; i <= length; i++) {
     const left = a[a.length - i]!;
     const right = b[b.length - i]!;
-    if (left !== right && lowerOctet(left) !== lowerOctet(right)) return false;
+    if (left !== right && lowerOctet(left) !== lowerOctet(right)) {
+      effort += i;
+      return false;
+    }
   }
+  effort += length;
   return true;
 }
 

@@ -102,10 +102,11 @@ export class Attempt implements UdpListener, StreamUser {
     }
     const code = replyCode(message, this.#sent.questionEnd);
     if (isTruncated(message) && (isAnswer(code) || code < 0)) {
-      this.server.health.heard(now);
       this.#udp?.close();
       this.#udp = null;
       this.#caseInDoubt = false;
+      // Silence over TCP counts from here. That UDP was heard does not: a server that only truncates is of no use.
+      this.#sentAt = now;
       if (this.#ticket === null) this.#askTcp(now);
     } else {
       this.#judge(message, code, now, now - this.#sentAt);

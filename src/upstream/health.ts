@@ -57,11 +57,6 @@ export class Health {
     this.#measuredAt = now;
   }
 
-  /** It is there, whatever comes of the question. */
-  heard(now: number): void {
-    this.#heardAt = now;
-  }
-
   /** An RCODE that is no answer, or a reply that cannot be used. One name may be the cause, many are not. */
   refused(now: number, fault: string): void {
     this.#heardAt = now;

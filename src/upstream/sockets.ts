@@ -1,4 +1,5 @@
 import type { UpstreamCounters, UpstreamEvent } from './event.ts';
+import { LargeReplies } from './large-replies.ts';
 import type { StreamLimits, Timing } from './timing.ts';
 
 /** Failures of this machine, which say nothing about the server that was to be asked. */
@@ -30,6 +31,7 @@ export class Sockets {
     mismatched: 0,
     probes: 0,
   };
+  readonly largeReplies = new LargeReplies();
   readonly emit: (event: UpstreamEvent) => void;
   readonly #max: number;
   #open = 0;

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { FrameReader } from '../wire/framing.ts';
 import { HEADER_SIZE, messageId, writeUint16 } from '../wire/header.ts';
+import type { Holder } from './large-replies.ts';
 import { matchReply, type Query } from './query.ts';
 import { randomUint16 } from './random.ts';
 import type { Sockets } from './sockets.ts';
@@ -32,6 +33,8 @@ interface Entry {
   writtenAt: number;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Where one question went, to cancel it. */
 export interface Ticket {
   readonly stream: Stream;
@@ -42,7 +45,7 @@ export interface Ticket {
  * One connection to one server, TCP or TLS (RFC 7766, RFC 7858): questions are pipelined, each under its own ID,
  * and answered in any order. A reply whose question is not the one asked under its ID ends the connection.
  */
-export class Stream {
+export class Stream implements Holder {
   /** Messages answered so far. */
   answers = 0;
   /** No new questions; the connection ends with those that it has. */
@@ -59,6 +62,8 @@ export class Stream {
   #live = 0;
   #foreground = 0;
   #waitingSince = -1;
+  /** A large reply for a later turn, when it came, and what was read behind it; nothing is read meanwhile. */
+  #held: { readonly message: Buffer; readonly at: number; rest: Buffer } | null = null;
 
   /** `gone` is called once, when the connection has ended, before users hear of it. */
   constructor(
@@ -149,6 +154,8 @@ export class Stream {
     clearTimeout(this.#handshake);
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#reader.close();
+    this.#held = null;
+    this.#sockets.largeReplies.leave(this);
     this.#socket.destroy();
     this.#sockets.release();
     this.#gone(this);
@@ -179,9 +186,35 @@ export class Stream {
     const now = performance.now();
     // Before the users hear of their replies: what they ask next must not find this connection stalled.
     this.#waitingSince = now;
-    const going = this.#reader.push(chunk, (message) => this.#receive(message, now));
+    this.#push(chunk, now);
+  }
+
+  #push(chunk: Buffer, now: number): void {
+    const going = this.#reader.push(chunk, (message) => this.#arrived(message, now));
     if (!going) this.end('EPROTO', true);
+    if (this.#held !== null) this.#held.rest = chunk.subarray(this.#reader.taken);
     if (this.#entries.size === 0) this.#waitingSince = -1;
+  }
+
+  #arrived(message: Buffer, now: number): void {
+    if (this.#sockets.largeReplies.admit(message.length, this)) {
+      this.#receive(message, now);
+      return;
+    }
+    this.#held = { message: Buffer.from(message), at: now, rest: NOTHING };
+    this.#reader.pause();
+    this.#socket.pause();
+  }
+
+  /** For `LargeReplies`: it is this stream's turn. */
+  proceed(): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    this.#sockets.largeReplies.count(held.message.length);
+    this.#receive(held.message, held.at);
+    if (!this.#closed) this.#push(held.rest, performance.now());
+    if (!this.#closed && this.#held === null) this.#socket.resume();
   }
 
   #receive(message: Buffer, now: number): void {

@@ -1,12 +1,13 @@
 import { WireError } from './error.ts';
 import { HEADER_SIZE, messageFlags, readUint16, readUint32, sectionCount } from './header.ts';
 import { MAX_NAME, nameFault, readName, skipName } from './name.ts';
+import { Owners } from './owners.ts';
 
 export const ANSWER = 1;
 export const AUTHORITY = 2;
 export const ADDITIONAL = 3;
 
-/** One record of a message. Names are uncompressed, in lower case; RDATA stays where it is. */
+/** One record of a message. Owners are uncompressed, in lower case, and one array where they are equal; RDATA stays where it is. */
 export interface WireRecord {
   readonly section: 1 | 2 | 3;
   readonly owner: Uint8Array;
@@ -25,6 +26,8 @@ export interface Message {
   readonly flags: number;
   readonly question: { readonly name: Uint8Array; readonly type: number; readonly class: number };
   readonly records: readonly WireRecord[];
+  /** Of the records, and the question's name among them. */
+  readonly owners: Owners;
 }
 
 const TYPE_OPT = 41;
@@ -36,7 +39,8 @@ const TYPE_OPT = 41;
 export function readMessage(octets: Uint8Array): Message | WireError {
   if (octets.length < HEADER_SIZE) return new WireError('short', octets.length);
   if (sectionCount(octets, 0) !== 1) return new WireError('question-count', 4);
-  const name = ownerAt(octets, HEADER_SIZE);
+  const owners = new Owners(octets);
+  const name = owners.read(HEADER_SIZE) ?? faultAt(octets, HEADER_SIZE);
   if (name instanceof WireError) return name;
   let at = skipName(octets, octets.length, HEADER_SIZE);
   if (at + 4 > octets.length) return new WireError('short', at);
@@ -45,18 +49,23 @@ export function readMessage(octets: Uint8Array): Message | WireError {
   const records: WireRecord[] = [];
   for (const section of [ANSWER, AUTHORITY, ADDITIONAL] as const) {
     for (let left = sectionCount(octets, section); left > 0; left--) {
-      const record = readRecord(octets, at, section);
+      const record = readRecord(octets, owners, at, section);
       if (record instanceof WireError) return record;
       records.push(record);
       at = record.end;
     }
   }
   if (at !== octets.length) return new WireError('trailing', at);
-  return { octets, flags: messageFlags(octets), question, records };
+  return { octets, flags: messageFlags(octets), question, records, owners };
 }
 
-function readRecord(octets: Uint8Array, start: number, section: 1 | 2 | 3): WireRecord | WireError {
-  const owner = ownerAt(octets, start);
+function readRecord(
+  octets: Uint8Array,
+  owners: Owners,
+  start: number,
+  section: 1 | 2 | 3,
+): WireRecord | WireError {
+  const owner = owners.read(start) ?? faultAt(octets, start);
   if (owner instanceof WireError) return owner;
   const at = skipName(octets, octets.length, start);
   if (at + 10 > octets.length) return new WireError('short', at);
@@ -77,7 +86,8 @@ function readRecord(octets: Uint8Array, start: number, section: 1 | 2 | 3): Wire
 
 const scratch = new Uint8Array(MAX_NAME);
 
-function ownerAt(octets: Uint8Array, at: number): Uint8Array | WireError {
-  const length = readName(octets, octets.length, at, scratch, 0);
-  return length < 0 ? new WireError(nameFault.code, nameFault.offset) : scratch.slice(0, length);
+/** What is wrong with a name that could not be read. */
+function faultAt(octets: Uint8Array, at: number): WireError {
+  readName(octets, octets.length, at, scratch, 0);
+  return new WireError(nameFault.code, nameFault.offset);
 }

@@ -81,14 +81,13 @@ export function rdataName(message: Uint8Array, start: number, end: number): Uint
 
 /**
  * The name that a record points a client at: MX, SRV, SVCB and HTTPS. Null for the types without one and for
- * a target that names no host (`.`: RFC 7505 §3, RFC 2782, RFC 9460 §2.5). RDATA is expanded.
+ * a target that names no host (`.`: RFC 7505 §3, RFC 2782, RFC 9460 §2.5). RDATA is expanded; the name is in lower case.
  */
 export function targetOf(type: number, rdata: Uint8Array): Uint8Array | null {
   const at = type === TYPE.MX || type === TYPE.SVCB || type === TYPE.HTTPS ? 2 : type === TYPE.SRV ? 6 : -1;
   if (at < 0 || rdata[at] === 0) return null;
-  const out = new Uint8Array(MAX_NAME);
-  const length = readName(rdata, rdata.length, at, out, 0);
-  return length < 0 ? null : out.slice(0, length);
+  const length = readName(rdata, rdata.length, at, targetName, 0);
+  return length < 0 ? null : targetName.slice(0, length);
 }
 
 export function hasTarget(type: number): boolean {

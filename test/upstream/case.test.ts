@@ -37,6 +37,24 @@ everyWay(t, (t, upstreams) => {
     t.ok(elapsed < 1500, `${elapsed} ms`);
   });
 
+  t.test('truncated, and TCP is silent: that server has failed, and is asked after the next', async (t) => {
+    const silent = await bothUpstream(
+      t,
+      (seen, send) => send(reply(seen, { truncated: true, address: null })),
+      () => {},
+    );
+    const good = await udpUpstream(t, (seen, send) => send(reply(seen, { address: 2 })));
+    const { forwarder } = upstreams(t, [silent.server, good.server]);
+    const first = await ask(forwarder, 'a.example.com');
+    t.equal(won(first.outcome), 2);
+    t.ok(first.elapsed > 200, 'it had its time');
+    for (const name of ['b', 'c', 'd']) {
+      const { outcome, elapsed } = await ask(forwarder, `${name}.example.com`);
+      t.equal(won(outcome), 2);
+      t.ok(elapsed < 150, `the next: ${elapsed} ms`);
+    }
+  });
+
   t.test('truncated over TCP too: unusable', async (t) => {
     const { server } = await bothUpstream(
       t,

@@ -45,7 +45,7 @@ t.test('silence counts when the server had its time and was silent throughout', 
   health.answered(200, 50);
   health.silent(5000, 100);
   t.equal(health.up, true, 'it answered another question meanwhile');
-  health.heard(5500);
+  health.refused(5500, 'SERVFAIL');
   health.silent(6000, 5400);
   t.equal(health.up, true, 'it sent something meanwhile');
   health.silent(6400, 6000);
