@@ -18,6 +18,8 @@ import type { LeaseEntry } from './lease-record.ts';
 
 /** Between two looks for leases whose time has run out, so that their streams are closed, and at the clock. */
 const TICK_MS = 500;
+/** Between two tries to write down what could not be. */
+const RETRY_TICKS = 10;
 
 /** What the rest of the server does for this room. */
 export interface AdminPorts {
@@ -57,6 +59,7 @@ export class Admin {
   #api: Api | null = null;
   #configureApi: (setting: AdminSetting) => void = () => {};
   #timer: NodeJS.Timeout | null = null;
+  #ticks = 0;
   #closing: Promise<void> | null = null;
 
   constructor(options: AdminOptions) {
@@ -153,6 +156,7 @@ export class Admin {
   #tick(): void {
     this.#leases.tidy();
     this.#exceptions.tidy();
+    if (++this.#ticks % RETRY_TICKS === 0 && this.#journal?.behind) void this.#journal.rewrite();
     const jump = this.#clockWatch.look();
     if (jump === 0) return;
     const message = "the machine's clock has jumped: leases last as long as they would have";

@@ -14,6 +14,7 @@ import type { Authentication } from './authentication.ts';
 import type { ExceptionBook } from './exception-book.ts';
 import { exceptionRoutes } from './exception-routes.ts';
 import { sendRefusal } from './exchange.ts';
+import { takeStrictJson } from './json-body.ts';
 import type { LeaseBook } from './lease-book.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
@@ -106,6 +107,7 @@ export class Api {
       reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
     });
     app.removeContentTypeParser('text/plain');
+    takeStrictJson(app);
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
     app.get('/v1/health', { schema: health }, () => ({ healthy: true, ...options.health() }));
     await app.register(async (guarded) => {

@@ -62,6 +62,8 @@ export class ExceptionBook {
   #all: readonly StoredException[] = [];
   /** Revoked, but not on disk yet. */
   readonly #unwritten = new Set<string>();
+  /** In `all` to be compiled, and not on disk yet: it may still be refused. */
+  #trying: string | null = null;
   #journal: Journal | null = null;
 
   constructor(options: ExceptionBookOptions) {
@@ -91,6 +93,7 @@ export class ExceptionBook {
       .toString(16)
       .padStart(12, '0')}${randomBytes(4).toString('hex')}`;
     const exception: StoredException = { ...wanted, id, made: now * 1000, until: Math.floor(now) + ttl };
+    this.#trying = id;
     this.#all = [...this.#all, exception];
     const fault = await this.#tryOut(exception);
     if (fault !== null) {
@@ -226,16 +229,21 @@ export class ExceptionBook {
   }
 
   *state(): Generator<ExceptionEntry> {
-    for (const exception of this.#all) yield { t: 'except', at: exception.made, exception };
+    for (const exception of this.#all)
+      if (exception.id !== this.#trying) yield { t: 'except', at: exception.made, exception };
   }
 
   #drop(id: string): void {
     this.#all = this.#all.filter((exception) => exception.id !== id);
   }
 
+  /** An exception counts once it is written; a revocation does at once. */
   #write(entry: ExceptionEntry): Promise<JournalFault | null> {
     if (this.#journal === null) throw new Error('the journal is not open');
-    return this.#journal.append(entry, () => {});
+    if (entry.t === 'revoke') return this.#journal.record(entry);
+    return this.#journal.append(entry, () => {
+      this.#trying = null;
+    });
   }
 }
 

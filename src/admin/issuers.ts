@@ -121,9 +121,10 @@ class KeysUnavailable extends Error {}
 
 const MAX_JWKS = 256 * 1024;
 const FETCH_MS = 5_000;
-/** After a failure nobody asks again for so long; after a success, for a key that was not there, for as long as `jose` says. */
+/** After a failure nobody asks again for so long. */
 const RETRY_MS = 10_000;
-const UNKNOWN_KEY_MS = 30_000;
+/** After a success nobody asks for a key that was not there for so long: an issuer's next key counts that soon. */
+const UNKNOWN_KEY_MS = 5_000;
 /** No answer, no 200, no JSON, no set of keys. */
 const KEY_FAULTS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID']);
 

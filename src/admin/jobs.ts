@@ -30,6 +30,11 @@ const SHOWN = [
 ];
 const MAX_SHOWN = 256;
 
+/** Whether a lease shows this only where a job's own token says it. */
+export function isClaim(name: string): boolean {
+  return SHOWN.includes(name);
+}
+
 /** A job, as its own token (OIDC) says, whose signature, issuer, audience and dates are good. */
 export class Job {
   readonly #issuer: string;

@@ -195,7 +195,7 @@ export class LeaseBook {
     return this.#turns.take(id, async () => {
       const ended = this.#unwritten.get(id) ?? this.#endNow(id, by);
       if (ended instanceof Refusal) return ended;
-      const fault = await this.#write({ t: 'end', at: this.#options.clock.epoch() * 1000, id }, () => {});
+      const fault = await this.#write({ t: 'end', at: this.#options.clock.epoch() * 1000, id });
       if (fault === null) {
         this.#unwritten.delete(id);
         return ended;
@@ -232,7 +232,7 @@ export class LeaseBook {
       log.info('lease-ended', `the lease of ${lease.identity} ran out`, { ...facts(lease, null), counts });
       this.#over(lease.id);
       // Its end is known without this, as long as the machine's clock does not go back.
-      void this.#write({ t: 'end', at, id: lease.id }, () => {});
+      void this.#write({ t: 'end', at, id: lease.id });
     }
     this.#used.tidy(at);
   }
@@ -333,9 +333,10 @@ export class LeaseBook {
     return clock.epoch() * 1000 - clock.monotonic();
   }
 
-  #write(entry: LeaseEntry, apply: () => void): Promise<JournalFault | null> {
+  /** Without `apply`: what the entry says is in force already. */
+  #write(entry: LeaseEntry, apply?: () => void): Promise<JournalFault | null> {
     if (this.#journal === null) throw new Error('the journal is not open');
-    return this.#journal.append(entry, apply);
+    return apply === undefined ? this.#journal.record(entry) : this.#journal.append(entry, apply);
   }
 }
 

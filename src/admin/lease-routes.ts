@@ -7,6 +7,7 @@ import type { Identity } from '../policy/snapshot.ts';
 import type { Clock } from '../resolve/ports.ts';
 import { type Caller, callerName, forbidden, judgeOpening, mayAdvance, mayEnd, maySee } from './callers.ts';
 import { answer, callerOf, type IdParams, sendRefusal } from './exchange.ts';
+import { isClaim } from './jobs.ts';
 import { type LeaseBook, noLease, type WantedLease } from './lease-book.ts';
 import { judgeTtl } from './lease-rules.ts';
 import * as schema from './lease-schema.ts';
@@ -189,12 +190,14 @@ function readClaim(
   return { addresses: prefixes, certificate };
 }
 
-/** What is written of the job, and over it what its own token says. */
+/** What is written of the job, and beside it what its own token says, which a job cannot write itself. */
 function jobFacts(
   written: OpenBody['job'] | null,
   claimed: Readonly<Record<string, string>> | null,
 ): Readonly<Record<string, string>> | null {
   if (!written && claimed === null) return null;
-  const texts = Object.entries(written ?? {}).map(([name, value]) => [name, String(value)] as const);
+  const texts = Object.entries(written ?? {})
+    .filter(([name]) => claimed === null || !isClaim(name))
+    .map(([name, value]) => [name, String(value)] as const);
   return { ...Object.fromEntries(texts), ...claimed };
 }

@@ -22,6 +22,8 @@ interface Waiting {
   readonly line: Buffer;
   /** Puts the record in force; runs before anybody else hears of it, and before a compaction asks for the state. */
   readonly apply: () => void;
+  /** It is in force whether or not it can be written. */
+  readonly stands: boolean;
   readonly settle: (fault: JournalFault | null) => void;
 }
 
@@ -42,7 +44,7 @@ export class Journal {
   /** Octets that are durable: the file is cut to them before anything is written. */
   #length: number;
   #compacted: number;
-  /** The file may hold what `#length` does not say: it is written anew before it is used. */
+  /** The file may hold what is not so, or what `#length` does not say: it is written anew before it is used. */
   #suspect = false;
   #queue: Waiting[] = [];
   /** Somebody wants the file written anew. */
@@ -97,8 +99,25 @@ export class Journal {
 
   /** Makes a record durable and puts it in force by `apply`; or gives the fault, and nothing of it stays. */
   append(record: object, apply: () => void): Promise<JournalFault | null> {
+    return this.#append({ line: encodeLine(record), apply, stands: false });
+  }
+
+  /**
+   * Makes durable what is in force already, such as an end. Where that fails, nothing else is written before the file has
+   * been written anew without it: what came after it must not meet it again after a restart.
+   */
+  record(record: object): Promise<JournalFault | null> {
+    return this.#append({ line: encodeLine(record), apply: () => {}, stands: true });
+  }
+
+  /** What is in force is not what the file says: `rewrite` mends that, and so does the next `append`. */
+  get behind(): boolean {
+    return this.#suspect;
+  }
+
+  #append(waiting: Omit<Waiting, 'settle'>): Promise<JournalFault | null> {
     return new Promise((settle) => {
-      this.#queue.push({ line: encodeLine(record), apply, settle });
+      this.#queue.push({ ...waiting, settle });
       this.#start();
     });
   }
@@ -137,6 +156,7 @@ export class Journal {
       if (batch.length === 0) continue;
       const failed = this.#suspect ? (fault ?? SUSPECT) : await this.#write(batch);
       if (failed === null) for (const { apply } of batch) apply();
+      else if (batch.some(({ stands }) => stands)) this.#suspect = true;
       for (const { settle } of batch) settle(failed);
     }
   }

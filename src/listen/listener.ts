@@ -113,16 +113,27 @@ export function listenerUrl(listener: Listener): string {
 
 const PACE_MS = 60_000;
 
-/** Lets one notice of a kind through each minute, so that a flood of trouble is not a flood of log lines. */
+/** Lets few notices of a kind through each minute, so that a flood of trouble is not a flood of log lines. */
 export class Pace {
+  readonly #most: number;
   #count = 0;
+  #told = 0;
   #next = Number.NEGATIVE_INFINITY;
+
+  /** `most`: notices a minute. */
+  constructor(most = 1) {
+    this.#most = most;
+  }
 
   /** How many happened since the last notice, this one included, when a notice is due; else 0. */
   due(now: number): number {
     this.#count++;
-    if (now < this.#next) return 0;
-    this.#next = now + PACE_MS;
+    if (now >= this.#next) {
+      this.#next = now + PACE_MS;
+      this.#told = 0;
+    }
+    if (this.#told >= this.#most) return 0;
+    this.#told++;
     const count = this.#count;
     this.#count = 0;
     return count;

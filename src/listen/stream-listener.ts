@@ -284,9 +284,9 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
       arrival.reset();
       return;
     }
-    const fault = proof.credential?.fault ?? null;
+    const { fault = null, names: [sha256 = ''] = [] } = proof.credential ?? {};
     if (fault !== null)
-      this.#notices.certificate(addressText(address), false, fault, 'its holder is unknown');
+      this.#notices.certificate(addressText(address), false, fault, `its holder is unknown: ${sha256}`);
     arrival.release();
     this.#guests.leave(arrival);
     this.#guests.enter(new Connection({ socket, raw }, address, proof, this), clientKey(address));

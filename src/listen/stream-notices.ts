@@ -1,6 +1,9 @@
 import { type ListenNotice, Pace } from './listener.ts';
 
-/** Tells of what happens to connections, each kind once a minute, for a flood of trouble must not be a flood of log lines. */
+/** Notices a minute of certificates for each rule: each may be another's. */
+const CERTIFICATES = 10;
+
+/** Tells of what happens to connections, each kind once a minute (certificates: see above), for a flood of trouble must not be a flood of log lines. */
 export class StreamNotices {
   readonly #notice: (notice: ListenNotice) => void;
   readonly #now: () => number;
@@ -36,20 +39,21 @@ export class StreamNotices {
   }
 
   certificate(client: string, refused: boolean, rule: string, message: string): void {
-    this.#tell(`certificate ${refused}`, (count) => ({
+    const make = (count: number): ListenNotice => ({
       kind: 'certificate',
       refused,
       client,
       rule,
       message,
       count,
-    }));
+    });
+    this.#tell(`certificate ${refused} ${rule}`, make, CERTIFICATES);
   }
 
-  #tell(kind: string, make: (count: number) => ListenNotice): void {
+  #tell(kind: string, make: (count: number) => ListenNotice, most = 1): void {
     let pace = this.#paces.get(kind);
     if (pace === undefined) {
-      pace = new Pace();
+      pace = new Pace(most);
       this.#paces.set(kind, pace);
     }
     const count = pace.due(this.#now());

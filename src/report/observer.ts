@@ -35,7 +35,9 @@ export class StoryObserver implements Observer {
     const now = this.#now();
     const name = nameToText(finding.name);
     const type = typeToText(finding.type);
-    const key = `${finding.kind} ${finding.identity} ${type} ${name}`;
+    const strange = finding.kind === 'certificate-of-nobody' || finding.kind === 'certificate-of-two';
+    const of = strange ? finding.certificate[0] : `${type} ${name}`;
+    const key = `${finding.kind} ${finding.identity} ${of}`;
     const told = this.#told.get(key);
     if (told !== undefined && now - told < TELL_AGAIN) return;
     if (told === undefined && this.#told.size >= MAX_TOLD && !this.#makeRoom(now)) {
@@ -46,11 +48,12 @@ export class StoryObserver implements Observer {
     this.#told.set(key, now);
     const suppressed = this.#suppressed === 0 ? {} : { suppressed: this.#suppressed };
     this.#suppressed = 0;
-    this.#log.warn('finding', TEXTS[finding.kind], {
-      finding: finding.kind,
+    this.#log.warn(strange ? 'client-certificate' : 'finding', TEXTS[finding.kind], {
+      [strange ? 'rule' : 'finding']: finding.kind,
       identity: finding.identity,
       name,
       type,
+      ...(finding.certificate.length === 0 ? {} : { certificate: finding.certificate }),
       ...(finding.other === null ? {} : { other: finding.other }),
       ...(finding.unproven ? { unproven: true } : {}),
       ...suppressed,
@@ -87,5 +90,7 @@ const TEXTS: Record<Finding['kind'], string> = {
   'private-address': 'an answer held an address that the rule does not grant, and was withheld',
   'unapproved-target': 'an answer led to a name that is not approved, and was withheld',
   'identity-disagreement': "a certificate is shown from an address of another identity's",
+  'certificate-of-nobody': "a client's certificate is that of no identity: its holder is unknown",
+  'certificate-of-two': "a client's certificate is that of two identities: its holder is unknown",
   would_deny: 'in audit mode: this question would be denied',
 };

@@ -16,6 +16,8 @@ export class Credential {
   /** For `recognise` alone: the identity (an index) in the policy where it was looked up last. */
   foundIn: Snapshot | null = null;
   index = -1;
+  /** The policy under which it was told that the names are nobody's. */
+  toldIn: Snapshot | null = null;
 
   constructor(names: readonly string[], fault: string | null) {
     this.names = names;

@@ -8,6 +8,9 @@ import type { InForce } from './in-force.ts';
 import { DROPPED, type Finding, type Observer } from './ports.ts';
 import type { Turn } from './turn.ts';
 
+/** Of a certificate, in a finding. */
+const SHOWN_NAMES = 4;
+
 /** How a turn ends without an answer from elsewhere: every ending is counted, and all but a drop is a reply. */
 export class Endings {
   inForce: InForce;
@@ -105,10 +108,11 @@ export class Endings {
   }
 
   finding(kind: Finding['kind']): void {
-    const { query, standing, disagrees: other, proven } = this.#turn;
+    const { query, standing, disagrees: other, proven, client } = this.#turn;
     const name = query.name.subarray(0, query.nameLength);
     const identity = standing.identity.name;
-    this.#observer.finding({ kind, identity, other, name, type: query.type, unproven: !proven });
+    const certificate = client.credential?.names.slice(0, SHOWN_NAMES) ?? [];
+    this.#observer.finding({ kind, identity, other, certificate, name, type: query.type, unproven: !proven });
   }
 
   #denial(): string {

@@ -16,7 +16,7 @@ export interface Client {
   readonly spoofable: boolean;
   /** What the client's certificate proves; null where it has shown none. */
   readonly credential: Credential | null;
-  /** The lease under which the last query was answered, or empty. Written by the answerer, for streams that end with it. */
+  /** The last lease under which a query was answered, or empty. Written by the answerer, for streams that end with it. */
   lease: string;
   /** 4 or 6, as the socket saw it; a mapped address is recognised by `identify`. */
   readonly family: 4 | 6;
@@ -123,11 +123,16 @@ export interface Observer {
   bug(error: unknown): void;
 }
 
+/** Of a client's certificate: shown from another's address; its names are nobody's, or those of two identities. */
+export type CertificateFinding = 'identity-disagreement' | 'certificate-of-nobody' | 'certificate-of-two';
+
 export interface Finding {
-  readonly kind: 'private-address' | 'unapproved-target' | 'would_deny' | 'identity-disagreement';
+  readonly kind: 'private-address' | 'unapproved-target' | 'would_deny' | CertificateFinding;
   readonly identity: string;
   /** The identity that has the client's address, where its certificate is another's. */
   readonly other: string | null;
+  /** The first names of the client's certificate, its fingerprint ahead; empty without one. */
+  readonly certificate: readonly string[];
   readonly name: Uint8Array;
   readonly type: number;
   /** The source address may be forged: nobody is to be blamed for it. */

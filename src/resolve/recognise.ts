@@ -1,4 +1,4 @@
-import { findCertificate } from '../policy/certificates.ts';
+import { findCertificate, TWO } from '../policy/certificates.ts';
 import { findAddress } from '../policy/identity.ts';
 import type { Bound, LeaseTable } from '../policy/lease.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
@@ -6,6 +6,8 @@ import type { Credential } from './credential.ts';
 import type { Client } from './ports.ts';
 import type { Standings } from './standing.ts';
 import type { Turn } from './turn.ts';
+
+const NO_LEASE = { lease: '' };
 
 /**
  * Says who asks, anew for every query, by the strongest proof there is (DESIGN §3): a lease on certificate and address, a
@@ -31,11 +33,14 @@ export class Recogniser {
   recognise(client: Client, turn: Turn): void {
     turn.bound = null;
     turn.stage = null;
+    turn.doubt = null;
     turn.disagrees = null;
     const { credential } = client;
     if (credential === null) this.#byAddress(client, turn);
     else this.#byCertificate(credential, client, turn);
-    client.lease = turn.bound === null ? '' : (turn.bound as Bound).lease;
+    // It stays when the lease is over: a stream that asks on until somebody looks ends all the same.
+    const { lease } = (turn.bound as Bound | null) ?? NO_LEASE;
+    if (lease !== '') client.lease = lease;
   }
 
   #byCertificate(credential: Credential, client: Client, turn: Turn): void {
@@ -49,8 +54,14 @@ export class Recogniser {
       this.#leases.size === 0
         ? null
         : this.#leases.byCertificate(credential.names, family, w0, w1, w2, w3, turn.now);
-    if (bound === null) this.#take(index, turn);
-    else this.#bind(bound, turn);
+    if (bound !== null) this.#bind(bound, turn);
+    else {
+      this.#take(index, turn);
+      if (index < 0 && credential.toldIn !== this.#snapshot) {
+        credential.toldIn = this.#snapshot;
+        turn.doubt = index === TWO ? 'certificate-of-two' : 'certificate-of-nobody';
+      }
+    }
   }
 
   /** The certificate's identity, found once for each policy; then it is told whose address it is shown from. */
@@ -61,7 +72,10 @@ export class Recogniser {
       credential.index = findCertificate(snapshot.certificates, credential.names);
       const { family, w0, w1, w2, w3 } = client;
       const other = findAddress(snapshot.addresses, family, w0, w1, w2, w3);
-      if (other >= 0 && other !== credential.index) turn.disagrees = snapshot.identities[other]!.name;
+      if (other >= 0 && other !== credential.index) {
+        turn.disagrees = snapshot.identities[other]!.name;
+        turn.doubt = 'identity-disagreement';
+      }
     }
     return credential.index;
   }

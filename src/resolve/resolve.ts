@@ -125,7 +125,7 @@ export class Resolver implements Answerer {
 
     const dnssec = query.dnssecOk || (query.flags & FLAG.CD) !== 0;
     decide(snapshot, turn.view, query, query.type, dnssec, turn.epoch, decision);
-    if (turn.disagrees !== null) this.#endings.finding('identity-disagreement');
+    if (turn.doubt !== null) this.#endings.finding(turn.doubt);
     if (counted && turn.bound !== null) this.tally.count(turn.bound.lease, decision.verdict);
     switch (decision.verdict) {
       case VERDICT.LOCAL:

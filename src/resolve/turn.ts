@@ -4,7 +4,7 @@ import type { Bound } from '../policy/lease.ts';
 import type { Stage, View } from '../policy/snapshot.ts';
 import { Query } from '../wire/question.ts';
 import type { Entry } from './answer.ts';
-import type { Client, ReplyLater } from './ports.ts';
+import type { CertificateFinding, Client, ReplyLater } from './ports.ts';
 import type { Standing } from './standing.ts';
 
 /**
@@ -21,7 +21,9 @@ export class Turn {
   stage: Stage | null = null;
   /** The lease, or the quarantine after one, that says who asks; null without. */
   bound: Bound | null = null;
-  /** An identity that has the client's address, though its certificate is another's: told once a certificate and policy. */
+  /** What is to be told of the client's certificate, once a certificate and policy; null for nothing. */
+  doubt: CertificateFinding | null = null;
+  /** Where there is a doubt: an identity that has the client's address, though its certificate is another's. */
   disagrees: string | null = null;
   /** The client has its address: it is on a stream, shows a server cookie, or listens where nobody can forge one. */
   proven = true;

@@ -80,8 +80,9 @@ t.test('a job opens a lease for the address that it calls from, at the first sta
   t.equal(await open(mine, { identity: 'nobody' }), 403);
   const opened = await ask(mine, 'POST', '/v1/leases', {
     identity: 'build',
-    job: { run_id: 'forged', note: 'kept' },
+    job: { run_id: 'forged', environment: 'forged', note: 'kept' },
   });
+  t.notOk(Object.hasOwn(opened.body['job'] as object, 'environment'), 'no claim that its token lacks');
   t.match(opened, {
     status: 201,
     body: {

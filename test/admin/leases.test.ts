@@ -101,6 +101,10 @@ t.test('what is malformed is refused with a pointer to it', async (t) => {
     ['', null],
     ['{"identity":"build","address":"10.9.0.1","__proto__":{"ttl":1}}', null],
     ['{"identity":"build","address":"10.9.0.1","constructor":{"prototype":{}}}', null],
+    ['{"identity":"build","address":"10.9.0.1","identity":"steady"}', null],
+    ['{"identity":"build","address":"10.9.0.1","\\u0069dentity":"steady"}', null],
+    ['{"identity":"build","address":"10.9.0.1","job":{"a":"{\\"","b":"1","a":"2"}}', null],
+    [`${'['.repeat(8000)}${']'.repeat(8000)}`, ''],
   ];
   for (const [body, pointer] of cases) {
     const reply = await ask('POST', '/v1/leases', body);
@@ -111,6 +115,13 @@ t.test('what is malformed is refused with a pointer to it', async (t) => {
     if (pointer !== null) t.ok(pointers.includes(pointer), `${JSON.stringify(body)}: ${pointers}`);
   }
   t.equal(table.size, 0);
+  const quoted =
+    '{"identity":"build","address":"10.9.0.1","job":{"identity":"{\\"a\\":1,\\"a\\":2}","address":"["}}';
+  t.equal(
+    (await ask('POST', '/v1/leases', quoted)).status,
+    201,
+    'names in another object, and in texts, are others',
+  );
 });
 
 t.test('what is no request for JSON is refused', async (t) => {

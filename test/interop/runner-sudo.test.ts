@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { askAt } from '../admin/house.ts';
 import { dig } from './dig.ts';
 import { namegate } from './peers.ts';
 import { missingForRoot, type Output, run } from './process.ts';
@@ -50,6 +51,8 @@ mkdir ${server.folder}/layer/{up,work}
 mount -t overlay none -o lowerdir=/etc,upperdir=${server.folder}/layer/up,workdir=${server.folder}/layer/work /etc
 mount -t tmpfs none /usr/local
 mount -t tmpfs none /run
+mkdir -p ${server.folder}/lib
+mount --bind ${server.folder}/lib /var/lib
 install -d -m 755 /usr/local/libexec/namegate /etc/namegate /etc/sudoers.d
 install -o root -g root -m 755 ${HOOKS}/runner-lease ${HOOKS}/job-started.sh ${HOOKS}/job-completed.sh /usr/local/libexec/namegate/
 install -o root -g root -m 600 ${server.folder}/runner.conf /etc/namegate/runner.conf
@@ -74,9 +77,12 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups env -i "$@"
   const peeking = await asJob(
     '/bin/sh',
     '-c',
-    `cat /etc/namegate/runner.conf; /usr/bin/curl -s --unix-socket ${socket} http://x/v1/leases; ls /run/namegate-runner`,
+    `cat /etc/namegate/runner.conf; /usr/bin/curl -s --unix-socket ${socket} http://x/v1/leases; ls /var/lib/namegate-runner`,
   );
   t.equal(peeking.stdout, '', 'the job reads neither the file nor the socket nor the record');
+  const again = await hook('job-started.sh');
+  t.equal(again.code, 0, `a job that was cut off by a reboot is in nobody's way: ${again.stderr}`);
+  t.equal(await resolves(), 'NOERROR');
   const other = await hook('job-started.sh', 'NAMEGATE_ADDRESS=127.0.0.78');
   t.equal(other.code, 2, "another address is not the hook's to lease");
   t.match(other.stderr, /does not allow "payments-build 127\.0\.0\.78"/);
@@ -85,6 +91,13 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups env -i "$@"
     'NAMEGATE_ADMIN=http://127.0.0.1:9',
     'NAMEGATE_TOKEN_FILE=/etc/shadow',
   );
-  t.equal(elsewhere.code, 1, 'servers and credential are those of the file, whatever the job says');
-  t.match(elsewhere.stderr, /admin\.sock/);
+  t.equal(elsewhere.code, 0, 'servers and credential are those of the file, whatever the job says');
+  t.equal(await resolves(), 'NOERROR');
+  t.equal((await hook('job-completed.sh')).code, 0);
+  t.equal(await resolves(), 'NXDOMAIN', 'its end is the end of its lease');
+  const taken = { identity: 'payments-build', address: JOB, ttl: 60 };
+  t.equal((await askAt(`unix:${socket}`, 'POST', '/v1/leases', taken)).status, 201);
+  const late = await hook('job-started.sh');
+  t.equal(late.code, 1, "somebody else's lease fails the job");
+  t.match(late.stderr, /admin\.sock.* 409 /);
 });

@@ -107,11 +107,12 @@ export class House {
             this.exits.push(EXITS[exit]!);
             this.onExit();
           },
-          finding: ({ other, unproven, name, ...told }) =>
+          finding: ({ other, unproven, name, certificate, ...told }) =>
             this.findings.push({
               ...told,
               name: nameToText(name),
               ...(other === null ? {} : { other }),
+              ...(certificate.length === 0 ? {} : { certificate }),
               ...(unproven ? { unproven } : {}),
             }),
           bug: (error) => {

@@ -142,6 +142,25 @@ t.test('a certificate from an address of another identity is told, once for each
   t.equal(house.findings.length, 2);
 });
 
+t.test('a certificate of nobody, or of two, is told, once for each policy', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  const nobody = shown('dns:other.example');
+  const both = shown('dns:alice.example', 'dns:vault.example');
+  for (const who of [nobody, both, nobody, both]) await tree(house, FROM('192.0.2.1', who));
+  t.match(house.findings, [
+    { kind: 'certificate-of-nobody', identity: 'unknown', certificate: ['dns:other.example'] },
+    { kind: 'certificate-of-two', identity: 'unknown', certificate: both.names },
+  ]);
+  t.equal(house.findings.length, 2);
+  house.reload(POLICY);
+  await tree(house, FROM('192.0.2.1', nobody));
+  t.equal(house.findings.length, 3);
+  const leased = shown('dns:leased.example');
+  lease(house, 'l1', { identity: 'alice', certificate: 'dns:leased.example' });
+  t.equal(await tree(house, FROM('192.0.2.1', leased)), 'alice');
+  t.equal(house.findings.length, 3, 'a lease says whose it is');
+});
+
 t.test('proof: certificate makes every address claim unknown', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
   t.equal(await tree(house, FROM('10.9.0.1')), '', 'the prefix');

@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { askAt, type Reply } from '../admin/house.ts';
+import { ask, Client } from './client.ts';
+import { house, Namegate, pause } from './namegate.ts';
+
+/** Leases as those see them who ask a whole server. */
+
+const POLICY = `identities:
+  - name: build
+    owner: team
+    review_by: 2099-01-01
+    from: { addresses: [127.0.0.50] }
+    stages:
+      fetch: { allow: [{ name: fetch.example, types: [A], reason: test }] }
+      seal: { only: [] }
+  - name: quiet
+    owner: team
+    review_by: 2099-01-01
+    from: { addresses: [127.0.0.64/26] }
+    quarantine: 3s
+    allow: [{ name: quiet.example, types: [A], reason: test }]
+records:
+  - { name: fetch.example, type: A, data: 192.0.2.1 }
+  - { name: quiet.example, type: A, data: 192.0.2.2 }
+`;
+
+class Rig {
+  readonly #t: Test;
+  readonly folder: string;
+  server!: Namegate;
+
+  constructor(t: Test) {
+    this.#t = t;
+    this.folder = house(t, { policy: POLICY, settings: 'admin: unix:admin.sock' });
+  }
+
+  async start(): Promise<this> {
+    this.server = await new Namegate(this.#t, this.folder).started();
+    return this;
+  }
+
+  async killAndStart(): Promise<void> {
+    this.server.kill('SIGKILL');
+    await this.server.ended;
+    await this.start();
+  }
+
+  api(method: string, path: string, body?: unknown): Promise<Reply> {
+    return askAt(`unix:${join(this.folder, 'admin.sock')}`, method, path, body);
+  }
+
+  async open(identity: string, address: string, ttl: number): Promise<string> {
+    const { status, body } = await this.api('POST', '/v1/leases', { identity, address, ttl });
+    if (status !== 201) throw new Error(JSON.stringify(body));
+    return body['id'] as string;
+  }
+
+  /** The data of the answer, or its RCODE. */
+  async told(name: string, from: string, over: 'udp' | 'tcp' = 'udp'): Promise<string> {
+    const reply = await ask(this.server, name, { from, over });
+    return reply.answer[0]?.data ?? reply.rcode;
+  }
+}
+
+t.test('a lease ends to the second, and its streams with it, however busy they are', async (t) => {
+  const rig = await new Rig(t).start();
+  const before = performance.now();
+  await rig.open('build', '127.0.0.10', 2);
+  const opened = performance.now();
+  const stream = await Client.open(rig.server, 'tcp', '127.0.0.10');
+  t.teardown(() => stream.close());
+  const first = await stream.ask('fetch.example');
+  t.equal(first.answer[0]?.data, '192.0.2.1');
+  t.ok(first.answer[0]!.ttl <= 2, 'no TTL is longer than what is left');
+  let ended = 0;
+  while (ended === 0) {
+    if ((await rig.told('fetch.example', '127.0.0.10')) === 'NXDOMAIN') ended = performance.now();
+    await pause(5);
+  }
+  t.ok(ended - before >= 2000 && ended - opened < 2200, 'to the second', { took: ended - opened });
+  let told = '';
+  while (told !== 'closed' && performance.now() - ended < 3000) {
+    told = await stream.ask('fetch.example', {}, 500).then(
+      ({ rcode }) => rcode,
+      () => 'closed',
+    );
+    t.not(told, 'NOERROR');
+    await pause(20);
+  }
+  t.equal(told, 'closed', 'a stream that goes on asking is closed too');
+  await rig.server.stop(t);
+});
+
+t.test('who ends a lease ends its streams, and hears what was asked', async (t) => {
+  const rig = await new Rig(t).start();
+  const id = await rig.open('build', '127.0.0.11', 60);
+  const stream = await Client.open(rig.server, 'tcp', '127.0.0.11');
+  t.teardown(() => stream.close());
+  for (const name of ['fetch.example', 'other.example', 'fetch.example']) await stream.ask(name);
+  t.match(await rig.api('DELETE', `/v1/leases/${id}`), {
+    status: 200,
+    body: { counts: { local: 2, deny: 1 } },
+  });
+  await t.rejects(stream.ask('fetch.example', {}, 1000));
+  t.equal((await rig.api('DELETE', `/v1/leases/${id}`)).status, 404);
+  await rig.server.stop(t);
+});
+
+t.test('TTL and quarantine go on over a kill', async (t) => {
+  const rig = await new Rig(t).start();
+  const opened = performance.now();
+  await rig.open('build', '127.0.0.12', 4);
+  const quiet = await rig.open('quiet', '127.0.0.70', 60);
+  t.equal(await rig.told('quiet.example', '127.0.0.70'), '192.0.2.2');
+  const freed = performance.now();
+  await rig.api('DELETE', `/v1/leases/${quiet}`);
+  await rig.killAndStart();
+  t.equal(await rig.told('fetch.example', '127.0.0.12'), '192.0.2.1');
+  t.equal(await rig.told('quiet.example', '127.0.0.70'), 'NXDOMAIN', 'in quarantine');
+  t.equal(await rig.told('quiet.example', '127.0.0.71'), '192.0.2.2', 'and nobody beside it');
+  await pause(3100 - (performance.now() - freed));
+  t.equal(await rig.told('quiet.example', '127.0.0.70'), '192.0.2.2', 'its own again');
+  await pause(3800 - (performance.now() - opened));
+  t.equal(await rig.told('fetch.example', '127.0.0.12'), '192.0.2.1');
+  await pause(4200 - (performance.now() - opened));
+  t.equal(await rig.told('fetch.example', '127.0.0.12'), 'NXDOMAIN');
+  await rig.server.stop(t);
+});
+
+t.test('two hundred ask for one address at once: one has it', async (t) => {
+  const rig = await new Rig(t).start();
+  const body = { identity: 'build', address: '127.0.0.13', ttl: 60 };
+  const replies = await Promise.all(Array.from({ length: 200 }, () => rig.api('POST', '/v1/leases', body)));
+  const counted = (status: number): number => replies.filter((reply) => reply.status === status).length;
+  t.same([counted(201), counted(409)], [1, 199]);
+  await rig.server.stop(t);
+});
