@@ -3,7 +3,7 @@ import { type ListenNotice, Pace } from './listener.ts';
 /** Notices a minute of certificates for each rule: each may be another's. */
 const CERTIFICATES = 10;
 
-/** Tells of what happens to connections, each kind once a minute (certificates: see above), for a flood of trouble must not be a flood of log lines. */
+/** Tells of what happens to connections, each kind (of handshakes, each reason: a closed set) once a minute, for a flood of trouble must not be a flood of log lines. */
 export class StreamNotices {
   readonly #notice: (notice: ListenNotice) => void;
   readonly #now: () => number;
@@ -35,7 +35,7 @@ export class StreamNotices {
   }
 
   handshake(client: string, reason: string): void {
-    this.#tell('handshake', (count) => ({ kind: 'handshake', client, reason, count }));
+    this.#tell(`handshake ${reason}`, (count) => ({ kind: 'handshake', client, reason, count }));
   }
 
   certificate(client: string, refused: boolean, rule: string, message: string): void {

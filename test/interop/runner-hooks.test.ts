@@ -20,7 +20,7 @@ import { missingForRoot } from './process.ts';
 
 const NOBODY = 65_534;
 const HOOKS = fileURLToPath(new URL('../../packaging/github-runner', import.meta.url));
-const RECORDS = `/tmp/namegate-runner-${NOBODY}`;
+const RECORDS = `/var/tmp/namegate-runner-${NOBODY}`;
 
 interface Asked {
   readonly method: string;
