@@ -6,8 +6,8 @@ import { constraintFault } from './name-constraints.ts';
 import { nameText } from './name-text.ts';
 import type { Revocation } from './revocation.ts';
 
-/** Certificates of a path, the client's and the last CA's included. */
-export const LONGEST_PATH = 6;
+/** Certificates of a path, the client's and the last CA's included: six intermediates. */
+export const LONGEST_PATH = 8;
 /** Signatures that one client may have verified, and CAs that are looked at. What was verified before is not counted. */
 const MOST_SIGNATURES = 64;
 const MOST_STEPS = 256;
@@ -88,7 +88,10 @@ class PathSearch {
   /** `path`: the leaf first. `unlisted`: the first issuer on it without a CRL. */
   #climb(path: readonly Certificate[], until: number, unlisted: Certificate | null): void {
     const child = path.at(-1)!;
-    if (path.length >= LONGEST_PATH) return;
+    if (path.length >= LONGEST_PATH) {
+      if (!this.#issuersOf(child).next().done) this.#note(path.length, TOO_LONG);
+      return;
+    }
     for (const { certificate: issuer, vouchesFor } of this.#issuersOf(child)) {
       // A CA stands on a path once, whatever certificate it has there.
       if (path.some(({ keyId, subject }) => keyId === issuer.keyId && subject === issuer.subject)) continue;
@@ -148,6 +151,11 @@ class PathSearch {
     if (this.#fault === null || depth > this.#fault.depth) this.#fault = { depth, rule, message };
   }
 }
+
+const TOO_LONG = {
+  rule: 'chain',
+  message: `its path has more than ${LONGEST_PATH - 2} intermediates, which are the most that are taken`,
+} as const;
 
 const NOBODY: ReadonlySet<string> = new Set();
 

@@ -63,7 +63,10 @@ export class ClientTrust implements CredentialJudge {
     const [first, ...rest] = chain;
     if (first === undefined) return refused('none', 'it has shown no certificate');
     if (rest.length >= MOST_SHOWN)
-      return refused('chain', `it has shown more than ${MOST_SHOWN} certificates`);
+      return refused(
+        'chain',
+        `it has shown more than ${MOST_SHOWN} certificates, which are the most that are taken`,
+      );
     const { memo } = this.#ground;
     const leaf = memo.read(first);
     if (leaf === null) return refused('form', 'its certificate is not in DER');

@@ -38,11 +38,12 @@ export class Arrival implements Member {
 
   /** Ends it where its time is over. */
   check(now: number): void {
-    if (now > this.#deadline) this.end('late');
+    if (now > this.#deadline) this.end('late', 'too late');
   }
 
-  end(why: ArrivalEnd): void {
-    this.#host.ended(this, why);
+  /** `reason`: one of a closed set of texts. */
+  end(why: ArrivalEnd, reason: string): void {
+    this.#host.ended(this, why, reason);
     this.#leave();
   }
 
@@ -83,7 +84,7 @@ export class Arrival implements Member {
     }
     this.#seen = null;
     if (header.kind === 'bad') {
-      this.end('proxy');
+      this.end('proxy', header.reason);
       return;
     }
     const { socket } = this;
@@ -96,7 +97,7 @@ export class Arrival implements Member {
   };
 
   /** The header will not become whole. */
-  readonly #end = (): void => this.end('proxy');
+  readonly #end = (): void => this.end('proxy', 'a connection that ended within the header');
 
   readonly #close = (): void => this.#host.gone(this);
 }
@@ -108,7 +109,7 @@ export interface ArrivalHost {
   /** The balancer has said who the client is: `address` is that now. Nothing reads the socket. */
   introduced(arrival: Arrival): void;
   /** It is ended by a bound or a fault; `gone` follows. */
-  ended(arrival: Arrival, why: ArrivalEnd): void;
+  ended(arrival: Arrival, why: ArrivalEnd, reason: string): void;
   /** It is over, whatever the reason; perhaps more than once. */
   gone(arrival: Arrival): void;
 }

@@ -93,8 +93,8 @@ export type ListenNotice =
       readonly message: string;
       readonly count: number;
     }
-  /** A balancer's connection was ended: its PROXY header was missing or wrong. */
-  | { readonly kind: 'proxy'; readonly client: string; readonly count: number }
+  /** A balancer's connection was ended: its PROXY header was missing or wrong, which `reason` says. */
+  | { readonly kind: 'proxy'; readonly client: string; readonly reason: string; readonly count: number }
   /** At the listener's cap the connections that had been silent longest made room for new ones. */
   | { readonly kind: 'evicted'; readonly cap: 'total'; readonly count: number };
 

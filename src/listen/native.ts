@@ -4,7 +4,7 @@ import { ADDRESS_SIZE, AF_INET, AF_INET6, socketAddress } from './socket-address
 
 /**
  * The C library's batched socket calls, and libuv's poll handles in Node's own event loop. Linux on 64 bits, little
- * endian: the layouts below are that ABI's. `loadNative` returns null elsewhere, or where koffi does not load.
+ * endian: the layouts below are that ABI's. `loadNative` returns a text elsewhere, or where koffi does not load.
  */
 export interface Native {
   /** A bound, non-blocking UDP socket, or the system's error as a value with `code` and `syscall`. */
@@ -21,6 +21,8 @@ export interface Native {
    */
   openConnected(address: Buffer): number | string;
   close(fd: number): void;
+  /** Whether something waits to be read, at this moment. */
+  isReadable(fd: number): boolean;
   /** The name of an error number: `ECONNREFUSED`. */
   errorName(errno: number): string;
   /** Calls `wake` on each turn of the event loop on which the descriptor can be read. `wake` must not throw. */
@@ -76,6 +78,7 @@ const EPOLLIN = 1;
 /** struct epoll_event is packed on x64 alone; its data stands last. */
 const EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
 const EVENTS = 64;
+const POLLIN = 1;
 const UV_POLL = 8;
 const UV_READABLE = 1;
 
@@ -114,6 +117,7 @@ class LinuxNative implements Native {
   readonly #getsockopt: Call;
   readonly #close: Call;
   readonly #usleep: Call;
+  readonly #pollOnce: Call;
   readonly #recvmmsg: Call;
   readonly #sendmmsg: Call;
   readonly #uv: { readonly size: number } & Readonly<
@@ -137,6 +141,7 @@ class LinuxNative implements Native {
     this.#getsockopt = func('int getsockopt(int, int, int, void *, void *)');
     this.#close = func('int close(int)');
     this.#usleep = func('int usleep(uint32_t)');
+    this.#pollOnce = func('int poll(void *, unsigned long, int)');
     this.#recvmmsg = func('int recvmmsg(int, void *, uint32_t, int, void *)');
     this.#sendmmsg = func('int sendmmsg(int, void *, uint32_t, int)');
     this.#trim = optional(() => func('int malloc_trim(size_t)'));
@@ -213,6 +218,14 @@ class LinuxNative implements Native {
 
   close(fd: number): void {
     this.#close(fd);
+  }
+
+  isReadable(fd: number): boolean {
+    // struct pollfd
+    const asked = Buffer.alloc(8);
+    asked.writeInt32LE(fd);
+    asked.writeInt16LE(POLLIN, 4);
+    return Number(this.#pollOnce(asked, 1, 0)) > 0 && (asked.readInt16LE(6) & POLLIN) !== 0;
   }
 
   errorName(errno: number): string {

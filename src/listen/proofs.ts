@@ -134,7 +134,11 @@ const NO_CERTIFICATE: Refusal = {
   rule: 'missing',
   message: 'the client has shown no certificate',
 };
-const TOO_LONG: Refusal = { kind: 'refused', rule: 'chain', message: 'the chain is too long' };
+const TOO_LONG: Refusal = {
+  kind: 'refused',
+  rule: 'chain',
+  message: `it has shown more than ${MAX_CHAIN} certificates, which are the most that are taken`,
+};
 
 function keyOf(leaf: Buffer): string {
   return hash('sha256', leaf, 'base64');

@@ -249,11 +249,11 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     this.#guests.enter(new Connection({ socket, raw: socket }, address, null, this), client);
   }
 
-  ended(arrival: Arrival, why: ArrivalEnd): void {
+  ended(arrival: Arrival, why: ArrivalEnd, reason: string): void {
     this.counters[why]++;
     const client = addressText(arrival.address);
-    if (why === 'proxy') this.#notices.proxy(client);
-    else this.#notices.handshake(client, 'too late');
+    if (why === 'proxy') this.#notices.proxy(client, reason);
+    else this.#notices.handshake(client, reason);
   }
 
   #shakeHands(arrival: Arrival): void {

@@ -3,7 +3,7 @@ import { type ListenNotice, Pace } from './listener.ts';
 /** Notices a minute of certificates for each rule: each may be another's. */
 const CERTIFICATES = 10;
 
-/** Tells of what happens to connections, each kind (of handshakes, each reason: a closed set) once a minute, for a flood of trouble must not be a flood of log lines. */
+/** Tells of what happens to connections, each kind (of handshakes and PROXY headers, each reason: a closed set) once a minute, for a flood of trouble must not be a flood of log lines. */
 export class StreamNotices {
   readonly #notice: (notice: ListenNotice) => void;
   readonly #now: () => number;
@@ -30,8 +30,8 @@ export class StreamNotices {
     this.#tell('evicted', (count) => ({ kind: 'evicted', cap: 'total', count }));
   }
 
-  proxy(client: string): void {
-    this.#tell('proxy', (count) => ({ kind: 'proxy', client, count }));
+  proxy(client: string, reason: string): void {
+    this.#tell(`proxy ${reason}`, (count) => ({ kind: 'proxy', client, reason, count }));
   }
 
   handshake(client: string, reason: string): void {

@@ -123,19 +123,28 @@ class BatchedUdp implements Listener {
     }
   }
 
-  /** A poll callback that was lost would leave the socket unread for good: then this reads it, and says so. */
+  /**
+   * A poll callback that was lost would leave the socket unread for good. What waits at this moment may have come since
+   * the loop looked last, and be found when it looks next: only what waits after that was overlooked.
+   */
   #look(): void {
     const wakes = this.#wakes;
     this.#wakes = 0;
-    if (wakes > 0) return;
-    const received = this.counters.received;
+    if (wakes === 0 && this.#isReadable()) setImmediate(this.#lookAgain);
+  }
+
+  readonly #lookAgain = (): void => {
+    if (this.#wakes > 0 || !this.#isReadable()) return;
     try {
       this.#receive();
     } catch (error) {
       this.#fault(error);
     }
-    if (this.counters.received > received)
-      this.#trouble(new Error('the socket was readable and nothing woke us'));
+    this.#trouble(new Error('the socket was readable and nothing woke us'));
+  };
+
+  #isReadable(): boolean {
+    return this.#socket !== null && this.#native.isReadable(this.#socket.fd);
   }
 
   #receive(): void {

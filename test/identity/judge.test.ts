@@ -211,8 +211,25 @@ t.test('RFC 5280 §4.2.1.9: how many CAs may follow', async (t) => {
   t.equal(of(0, 1), 'refused: chain');
   t.equal(of(1, 1), 'dns:a.example');
   t.equal(of(1, 2), 'refused: chain');
-  t.equal(of(9, 4), 'dns:a.example', 'six certificates');
-  t.equal(of(9, 5), 'refused: chain', 'seven');
+  t.equal(of(9, 6), 'dns:a.example', 'eight certificates');
+  t.equal(of(9, 7), 'refused: chain', 'nine');
+});
+
+t.test('a path with more intermediates than are taken says so', async (t) => {
+  const root = new Authority({ name: 'root' });
+  let authority = root;
+  for (let i = 0; i < 7; i++) authority = authority.intermediate({ name: `m${i}` });
+  // All are in the file, or all but the root are shown: eight at most may be.
+  const { der, chain } = authority.issue();
+  const everything = root.pem + authority.above.map(({ pem }) => pem).join('');
+  for (const judgement of [
+    trust({ clientCa: root.pem }).judge(chain, NOW),
+    trust({ clientCa: everything }).judge([der], NOW),
+  ])
+    t.match(judgement, { kind: 'refused', rule: 'chain', message: /more than 6 intermediates/ });
+  const stranger = new Authority({ name: 'other' });
+  const told = trust({ clientCa: stranger.pem }).judge(chain.slice(0, 7), NOW);
+  t.match(told, { message: /no CA that is trusted/ }, 'a path that nobody trusts is not called too long');
 });
 
 t.test('work is bounded: CAs of one name, and a ring', async (t) => {

@@ -152,7 +152,15 @@ t.test('TCP: no header, a bad one, half of one, and one from a stranger', async 
   gone.socket.end(header(0x21, 0x11, V4).subarray(0, 20));
   await gone.over;
   t.match(counters, { proxy: 4, late: 0 });
-  t.match(notices, [{ kind: 'proxy', client: BALANCER, count: 1 }]);
+  t.same(
+    notices,
+    [
+      'no PROXY v2 signature',
+      'a family or protocol that is not TCP over IP',
+      'a connection that ended within the header',
+    ].map((reason) => ({ kind: 'proxy', client: BALANCER, reason, count: 1 })),
+    'each reason once a minute',
+  );
   const slow = await dial();
   slow.socket.write(header(0x21, 0x11, V4).subarray(0, 20));
   await slow.over;
