@@ -35,6 +35,8 @@ export class Reloads {
   /** Why another load is wanted when this one is done. */
   #again: string | null = null;
   #files: readonly string[];
+  /** Those of them that are not to be read. */
+  #barred: readonly string[];
   /** Of the files, for the watch. */
   #hash: string;
   /** Of the files and what the load was made with beside. */
@@ -51,6 +53,7 @@ export class Reloads {
   constructor(options: ReloadsOptions, first: LoadResult) {
     this.#options = options;
     this.#files = first.files;
+    this.#barred = first.barred;
     this.#hash = first.hash;
     this.#content = first.content;
     this.#outcome = { inForce: true, problems: first.problems };
@@ -60,6 +63,7 @@ export class Reloads {
   start(): void {
     this.#watch = new FileWatch({
       files: () => this.#files,
+      barred: () => this.#barred,
       hash: () => this.#hash,
       onChange: () => this.ask('a file changed'),
       onError: (error) =>
@@ -122,6 +126,7 @@ export class Reloads {
   #done(result: LoadResult, why: string, ms: number): void {
     if (this.#closed) return;
     this.#files = result.files;
+    this.#barred = result.barred;
     this.#hash = result.hash;
     if (result.content === this.#content) return;
     this.#content = result.content;

@@ -84,7 +84,7 @@ export function readTokenFile(holder: object, path: string, context: ServerConte
     return [];
   }
   const file = relativeTo(marks.file, path);
-  const source = reader.readText(file, at, problems);
+  const source = reader.readHiddenText(file, at, problems);
   const yaml = source === null ? null : readYaml(file, source, problems);
   const written = yaml === null ? null : checkShape(tokenFileSchema, yaml, problems);
   if (yaml === null || written === null) return [];

@@ -148,7 +148,7 @@ function readJwks(
     return null;
   }
   const path = relativeTo(marks.file, text);
-  const content = reader.readText(path, at, problems);
+  const content = reader.readHiddenText(path, at, problems);
   if (content === null) return null;
   const fault = faultOfJwks(content);
   if (fault === null) return { file: { path, text: content } };

@@ -5,6 +5,7 @@ export const CODES = {
   'file-missing': 'a file or folder is not there',
   'file-unreadable': 'a file or folder cannot be read',
   'file-kind': 'a folder, device or pipe where a file is wanted',
+  'file-outside': 'a file of a policy lies outside its folder, and policy.may_read does not name its own',
   'file-size': 'a file is larger than 64 MiB',
   'file-encoding': 'a file is not UTF-8',
   'file-pem': 'a file of certificates or keys holds none, or one that cannot be read',

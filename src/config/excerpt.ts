@@ -1,4 +1,5 @@
 import { isError, type Problem } from '../policy/problem.ts';
+import { dots, nextPem, withoutSecrets } from './secrets.ts';
 
 export interface ExcerptOptions {
   /** ANSI colours, for terminals alone. */
@@ -7,7 +8,7 @@ export interface ExcerptOptions {
 
 /**
  * `file:line:column: code: message`, the line with a caret under the column, and what to write instead. A warning says
- * so behind its message. The line is left out where `sources` does not have the file.
+ * so behind its message. The line is left out where `sources` does not have the file; what looks like a secret is hidden.
  */
 export function formatProblem(
   problem: Problem,
@@ -85,6 +86,8 @@ class Lines {
   #file = '';
   #line = 1;
   #start = 0;
+  /** The PEM block that the line lies in, or the next one. */
+  #pem = { start: 0, end: 0 };
 
   constructor(sources: ReadonlyMap<string, string>) {
     this.#sources = sources;
@@ -97,6 +100,7 @@ class Lines {
       this.#file = file;
       this.#line = 1;
       this.#start = 0;
+      this.#pem = nextPem(text, 0);
     }
     for (; this.#line < line; this.#line++) {
       const newline = text.indexOf('\n', this.#start);
@@ -104,6 +108,8 @@ class Lines {
       this.#start = newline + 1;
     }
     const end = text.indexOf('\n', this.#start);
-    return text.slice(this.#start, end < 0 ? text.length : end).replace(/\r$/, '');
+    const shown = text.slice(this.#start, end < 0 ? text.length : end).replace(/\r$/, '');
+    while (this.#pem.end < this.#start) this.#pem = nextPem(text, this.#pem.end);
+    return this.#pem.start <= this.#start + shown.length ? dots(shown) : withoutSecrets(shown);
   }
 }

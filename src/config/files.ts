@@ -1,62 +1,78 @@
 import { hash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Position } from '../policy/problem.ts';
+import type { Enclosure } from './enclosure.ts';
+import { look, MAX_FILE, type Seen } from './look.ts';
 import type { Problems } from './problems.ts';
-
-/** Octets that a file may have: lists are the largest. */
-export const MAX_FILE = 64 * 2 ** 20;
-
-/** What one path was when it was looked at. */
-export type Seen =
-  | { readonly kind: 'file'; readonly bytes: Buffer }
-  /** Names of its policy files, sorted. */
-  | { readonly kind: 'folder'; readonly names: readonly string[] }
-  | { readonly kind: 'large'; readonly size: number }
-  /** A device, a pipe or a socket: reading it might never end. */
-  | { readonly kind: 'other' }
-  | { readonly kind: 'fault'; readonly code: string };
 
 /** Reads the files of one load, and remembers everything that it looked at, found or not. */
 export class FileReader {
   readonly #digests = new Map<string, string>();
+  readonly #barred = new Set<string>();
   /** Texts by the path that problems name. */
   readonly sources = new Map<string, string>();
 
-  see(path: string): Seen {
-    const seen = look(resolve(path));
-    this.#digests.set(resolve(path), digestOf(seen));
+  /** `within`: folders that the path must lie in, links resolved; null for what the operator named. */
+  see(path: string, within: Enclosure | null = null): Seen {
+    const full = resolve(path);
+    const seen = look(full, within);
+    // A path that is outside as it is written stays so until a file changes that is looked at anyway.
+    if (seen.kind === 'outside' && seen.real === null) return seen;
+    if (seen.kind === 'outside') this.#barred.add(full);
+    this.#digests.set(full, digestOf(seen));
     return seen;
   }
 
   /** The octets of a regular file, or null with a problem at `at`. */
-  readBytes(path: string, at: Position, problems: Problems): Buffer | null {
-    const seen = this.see(path);
+  readBytes(path: string, at: Position, problems: Problems, within: Enclosure | null = null): Buffer | null {
+    const seen = this.see(path, within);
     if (seen.kind === 'file') return seen.bytes;
-    reportUnread(path, seen, at, problems);
+    reportUnread(path, seen, at, problems, within);
     return null;
   }
 
-  /** The text of a UTF-8 file without its byte order mark, or null with a problem: at `at`, or in the file itself. */
-  readText(path: string, at: Position, problems: Problems): string | null {
-    const bytes = this.readBytes(path, at, problems);
+  /**
+   * The text of a UTF-8 file without its byte order mark, or null with a problem: at `at`, or in the file itself. Problems
+   * show its lines.
+   */
+  readText(path: string, at: Position, problems: Problems, within: Enclosure | null = null): string | null {
+    return this.#readText(path, at, problems, within, true);
+  }
+
+  /** The same for what may hold secrets, or another file than was meant (keys, tokens): no line of it is shown. */
+  readHiddenText(path: string, at: Position, problems: Problems): string | null {
+    return this.#readText(path, at, problems, null, false);
+  }
+
+  #readText(
+    path: string,
+    at: Position,
+    problems: Problems,
+    within: Enclosure | null,
+    shown: boolean,
+  ): string | null {
+    const bytes = this.readBytes(path, at, problems, within);
     if (bytes === null) return null;
     const text = decodeUtf8(bytes);
     if (typeof text === 'string') {
-      this.sources.set(path, text);
+      if (shown) this.sources.set(path, text);
       return text;
     }
     const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
     const message = utf16 ? 'the file is UTF-16' : 'octets here are not UTF-8';
     problems.error('file-encoding', { file: path, ...text }, message, 'save the file as UTF-8');
-    this.sources.set(path, bytes.toString('utf8'));
+    if (shown) this.sources.set(path, bytes.toString('utf8'));
     return null;
   }
 
   /** Absolute paths of all that was looked at, sorted. */
   get files(): string[] {
     return [...this.#digests.keys()].sort();
+  }
+
+  /** Those of `files` that led outside of where they may lie, and were not read. */
+  get barred(): string[] {
+    return [...this.#barred].sort();
   }
 
   hash(): string {
@@ -80,46 +96,11 @@ export function digestOf(seen: Seen): string {
       return `large ${seen.size}`;
     case 'other':
       return 'other';
+    case 'outside':
+      return `outside ${seen.real}`;
     case 'fault':
       return `fault ${seen.code}`;
   }
-}
-
-/** Files of a policy folder: *.yaml and *.yml that are not hidden (a ConfigMap's `..data` is). */
-export function isPolicyFile(name: string): boolean {
-  return !name.startsWith('.') && /\.ya?ml$/.test(name);
-}
-
-/** Looks at an absolute path. Symbolic links are followed. */
-function look(path: string): Seen {
-  try {
-    const stats = statSync(path);
-    if (stats.isDirectory()) return { kind: 'folder', names: readdirSync(path).filter(isPolicyFile).sort() };
-    if (!stats.isFile()) return { kind: 'other' };
-    if (stats.size > MAX_FILE) return { kind: 'large', size: stats.size };
-    return { kind: 'file', bytes: readFileSync(path) };
-  } catch (error) {
-    return { kind: 'fault', code: faultCode(error) };
-  }
-}
-
-/** `look` that does not block: a mount that hangs must not stop the server. */
-export async function lookLater(path: string): Promise<Seen> {
-  try {
-    const stats = await stat(path);
-    if (stats.isDirectory())
-      return { kind: 'folder', names: (await readdir(path)).filter(isPolicyFile).sort() };
-    if (!stats.isFile()) return { kind: 'other' };
-    if (stats.size > MAX_FILE) return { kind: 'large', size: stats.size };
-    return { kind: 'file', bytes: await readFile(path) };
-  } catch (error) {
-    return { kind: 'fault', code: faultCode(error) };
-  }
-}
-
-/** Never the message: it may name what changes from look to look. */
-export function faultCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }
 
 /** Reports why a path gave no file. */
@@ -128,6 +109,7 @@ export function reportUnread(
   seen: Exclude<Seen, { kind: 'file' }>,
   at: Position,
   problems: Problems,
+  within: Enclosure | null = null,
 ): void {
   switch (seen.kind) {
     case 'folder':
@@ -136,6 +118,14 @@ export function reportUnread(
     case 'other':
       problems.error('file-kind', at, `${path} is no regular file`, 'name a regular file');
       break;
+    case 'outside': {
+      const folder = within?.folders[0] ?? '';
+      const leads = seen.real === null ? '' : ` leads to ${seen.real}, which`;
+      const message = `${path}${leads} lies outside the policy's folder ${folder}`;
+      const fix = `copy it into ${folder}, or name a folder that policy authors may read in the server file (policy.may_read)`;
+      problems.error('file-outside', at, message, fix);
+      break;
+    }
     case 'large': {
       const message = `${path} has ${seen.size} octets; ${MAX_FILE} are the most`;
       problems.error('file-size', at, message, 'split it');

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import type { ListInput, RuleTerms } from '../policy/input.ts';
 import type { Position } from '../policy/problem.ts';
+import type { Enclosure } from './enclosure.ts';
 import type { FileReader } from './files.ts';
 import { toAsciiName } from './names.ts';
 import { type Problems, TextFault } from './problems.ts';
@@ -10,10 +11,13 @@ import { type Problems, TextFault } from './problems.ts';
 export class Lists {
   readonly #reader: FileReader;
   readonly #problems: Problems;
+  readonly #within: Enclosure;
   readonly #texts = new Map<string, string | null>();
 
-  constructor(reader: FileReader, problems: Problems) {
+  /** `within`: where lists may lie. */
+  constructor(reader: FileReader, within: Enclosure, problems: Problems) {
     this.#reader = reader;
+    this.#within = within;
     this.#problems = problems;
   }
 
@@ -28,7 +32,7 @@ export class Lists {
   }
 
   #load(path: string, at: Position): string | null {
-    const text = this.#reader.readText(path, at, this.#problems);
+    const text = this.#reader.readText(path, at, this.#problems, this.#within);
     if (text === null) return null;
     // Nearly every list is ASCII with LF: then the text is kept as it is.
     const ascii = isAscii(Buffer.from(text)) ? text : this.#convert(text, path);

@@ -1,20 +1,24 @@
 import { hash } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { compile } from '../policy/compile.ts';
 import type { IdentityInput, PolicyInput } from '../policy/input.ts';
 import { isError, type Position, type Problem } from '../policy/problem.ts';
 import { renewable } from '../policy/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Settings } from '../resolve/settings.ts';
+import { Enclosure } from './enclosure.ts';
 import { type DynamicException, withExceptions } from './exceptions.ts';
-import { FileReader, reportUnread } from './files.ts';
-import { Lists } from './lists.ts';
+import { FileReader } from './files.ts';
+import { Lists, relativeTo } from './lists.ts';
+import { isFolder } from './look.ts';
 import { machineAddresses } from './ourselves.ts';
 import { readPolicyFile } from './policy-file.ts';
+import { readPolicyPlace } from './policy-place.ts';
 import { policySchema } from './policy-schema.ts';
 import { MAX_PROBLEMS, Problems, sortProblems } from './problems.ts';
 import { TermPool } from './rules.ts';
-import { policyPath, readServerFile } from './server-file.ts';
+import { withoutSecrets } from './secrets.ts';
+import { readServerFile } from './server-file.ts';
 import { serverSchema } from './server-schema.ts';
 import { checkShape } from './shape.ts';
 import { suffixTable } from './suffixes.ts';
@@ -32,6 +36,8 @@ export interface LoadResult {
   readonly sources: ReadonlyMap<string, string>;
   /** Absolute paths of all that was read or looked for, folders included, sorted. */
   readonly files: readonly string[];
+  /** Those of them that led outside of the policy's folder: they are followed as links, and never read. */
+  readonly barred: readonly string[];
   /** sha256 over these paths and what each was: it changes if and only if one of them does. */
   readonly hash: string;
   /** The same over `hash` and the exceptions that the load was made with. */
@@ -94,7 +100,6 @@ class Loading {
   readonly #options: LoadOptions;
   readonly #problems = new Problems();
   readonly #reader = new FileReader();
-  readonly #lists = new Lists(this.#reader, this.#problems);
   readonly #terms = new TermPool();
   #compiled: { snapshot: Snapshot; problems: Problem[] } | null = null;
   /** Destinations that the server file names, with where it does. */
@@ -114,39 +119,29 @@ class Loading {
     if (override !== undefined) this.#reader.sources.set('NAMEGATE_UPSTREAM', override);
     const { marks } = yaml;
     const ownAddresses = machineAddresses();
-    const settings = readServerFile(written, {
-      marks,
-      problems,
-      reader: this.#reader,
-      override,
-      ownAddresses,
-    });
+    const context = { marks, problems, reader: this.#reader, override, ownAddresses };
+    const place = readPolicyPlace(written, context);
+    const settings = readServerFile(written, place?.path ?? relativeTo(file, ''), context);
     const names = written.renew?.names;
     if (Array.isArray(names)) {
       this.#named = names.flatMap((name, i) =>
         name === undefined ? [] : [{ name, at: marks.value(names, i) }],
       );
     }
-    if (written.policy === '') {
-      problems.error(
-        'value-empty',
-        marks.value(written, 'policy'),
-        'policy is empty',
-        'write the path of a file or folder',
-      );
-    } else if (written.policy !== undefined) {
-      this.policy(policyPath(written, marks), marks.value(written, 'policy'));
-    }
+    if (place !== null) this.policy(place.path, place.at, place.mayRead);
     if (settings !== null) this.#checkRenewal(settings, marks.value(written, 'renew'));
     return settings;
   }
 
-  /** Reads and compiles the policy at `path`; `at` is where it is named. */
-  policy(path: string, at: Position): void {
+  /** Reads and compiles the policy at `path`; `at` is where it is named, `mayRead` what it may read beside its own folder. */
+  policy(path: string, at: Position, mayRead: readonly string[] = []): void {
     const parts: PolicyInput[] = [];
     let whole = true;
+    const own = isFolder(path) ? path : dirname(path);
+    const within = new Enclosure([own, ...mayRead].map((folder) => resolve(folder)));
+    const lists = new Lists(this.#reader, within, this.#problems);
     for (const file of this.#policyFiles(path, at)) {
-      const part = this.#policyFile(file.path, file.at);
+      const part = this.#policyFile(file.path, file.at, lists, within);
       if (part === null) whole = false;
       else parts.push(part);
     }
@@ -189,34 +184,23 @@ class Loading {
   }
 
   #policyFiles(path: string, at: Position): { readonly path: string; readonly at: Position }[] {
+    if (!isFolder(path)) return [{ path, at }];
     const seen = this.#reader.see(path);
-    switch (seen.kind) {
-      case 'file':
-        return [{ path, at }];
-      case 'folder':
-        if (seen.names.length === 0) {
-          const message = `${path} holds no policy file`;
-          this.#problems.error(
-            'policy-empty',
-            at,
-            message,
-            'write one that ends in .yaml, or correct the path',
-          );
-        }
-        return seen.names.map((name) => {
-          const file = join(path, name);
-          return { path: file, at: { file, line: 1, column: 1 } };
-        });
-      default:
-        reportUnread(path, seen, at, this.#problems);
-        return [];
+    if (seen.kind !== 'folder') return [{ path, at }];
+    if (seen.names.length === 0) {
+      const message = `${path} holds no policy file`;
+      this.#problems.error('policy-empty', at, message, 'write one that ends in .yaml, or correct the path');
     }
+    return seen.names.map((name) => {
+      const file = join(path, name);
+      return { path: file, at: { file, line: 1, column: 1 } };
+    });
   }
 
   /** One file, or null where it has no structure that could be read. */
-  #policyFile(path: string, at: Position): PolicyInput | null {
+  #policyFile(path: string, at: Position, lists: Lists, within: Enclosure): PolicyInput | null {
     const problems = this.#problems;
-    const text = this.#reader.readText(path, at, problems);
+    const text = this.#reader.readText(path, at, problems, within);
     const yaml = text === null ? null : readYaml(path, text, problems);
     const written = yaml === null ? null : checkShape(policySchema, yaml, problems);
     if (yaml === null || written === null) {
@@ -224,7 +208,7 @@ class Loading {
       return null;
     }
     const { marks } = yaml;
-    const shared = { problems, reader: this.#reader, lists: this.#lists, terms: this.#terms };
+    const shared = { problems, reader: this.#reader, lists, terms: this.#terms };
     return readPolicyFile(written, { marks, ...shared });
   }
 
@@ -242,11 +226,12 @@ class Loading {
     const files = this.#reader.hash();
     const good = !all.some(isError) && this.#compiled !== null;
     return {
-      problems: capped(sortProblems(all)),
+      problems: capped(sortProblems(all)).map(hideSecrets),
       settings: good && settings !== null ? freeze(settings) : null,
       snapshot: good ? this.#compiled!.snapshot : null,
       sources: this.#reader.sources,
       files: this.#reader.files,
+      barred: this.#reader.barred,
       hash: files,
       content: hash('sha256', files + JSON.stringify(this.#options.exceptions ?? [])),
     };
@@ -259,6 +244,10 @@ const ABOUT_MISSING = new Set([
   'record-unapproved',
   'redirect-unapproved',
 ]);
+
+function hideSecrets(problem: Problem): Problem {
+  return { ...problem, message: withoutSecrets(problem.message), fix: withoutSecrets(problem.fix) };
+}
 
 /** At most MAX_PROBLEMS a file, sorted as they are. */
 function capped(problems: readonly Problem[]): Problem[] {

@@ -4,7 +4,6 @@ import { readAdmin } from './admin.ts';
 import { parseMetrics } from './endpoint.ts';
 import { readListeners } from './listeners.ts';
 import { relativeTo } from './lists.ts';
-import type { Marks } from './marks.ts';
 import { TextFault } from './problems.ts';
 import { readSeconds } from './seconds.ts';
 import type { ServerContext } from './server-context.ts';
@@ -15,8 +14,11 @@ import { readUpstreams } from './upstreams.ts';
 
 type Written = Repaired<ServerFile>;
 
-/** The server file as settings, defaults filled in, paths absolute. For use only if no problem is an error. */
-export function readServerFile(written: Written, context: ServerContext): Settings {
+/**
+ * The server file as settings, defaults filled in, paths absolute. For use only if no problem is an error. `policy`: the
+ * path of the policy, as `readPolicyPlace` gives it.
+ */
+export function readServerFile(written: Written, policy: string, context: ServerContext): Settings {
   const { marks } = context;
   const listeners = readListeners(written.listen ?? [], context);
   return {
@@ -26,7 +28,7 @@ export function readServerFile(written: Written, context: ServerContext): Settin
       listeners.map(({ endpoint }) => endpoint),
       context,
     ),
-    policy: resolve(policyPath(written, marks)),
+    policy: resolve(policy),
     cache: {
       size: readSize(written.cache, 'size', context) ?? 64 * 2 ** 20,
       maxTtl: readSeconds(written.cache, 'max_ttl', 1, context) ?? 86_400,
@@ -50,11 +52,6 @@ export function readServerFile(written: Written, context: ServerContext): Settin
     metrics: readMetrics(written, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
   };
-}
-
-/** The policy's path as seen from where the server file was seen, or the server file's folder where none is written. */
-export function policyPath(written: Written, marks: Marks): string {
-  return relativeTo(marks.file, written.policy ?? '');
 }
 
 function readMetrics(written: Written, { marks, problems }: ServerContext): Settings['metrics'] {

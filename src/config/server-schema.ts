@@ -56,6 +56,8 @@ const group = z
   })
   .meta({ title: 'a map with servers' });
 
+const policyPath = text('a path', 'A file or a folder. Relative to this file.', null, 'policy/');
+
 export const serverSchema = z
   .strictObject({
     listen: list(listenEntry, 'a list of URLs and maps', 'Where namegate listens.').min(1),
@@ -67,12 +69,26 @@ export const serverSchema = z
           'Groups of servers that approved questions go to. Without it: { default: { servers: system } }.',
       })
       .optional(),
-    policy: text(
-      'a path',
-      'The policy: a file, or a folder of *.yaml. Relative to this file.',
-      null,
-      'policy/',
-    ),
+    policy: z
+      .union([
+        policyPath,
+        z.strictObject({
+          path: policyPath,
+          may_read: list(
+            text('a folder', 'Its files may be read, and their lines shown.', null, '/srv/lists'),
+            'a list of folders',
+            "Folders beside the policy's own that it may read lists and linked files from. Relative to this file.",
+          )
+            .min(1)
+            .optional(),
+        }),
+      ])
+      .meta({
+        title: 'a path or a map with path',
+        description:
+          'The policy: a file, or a folder of *.yaml and *.yml. What it reads lies in that folder, links resolved.',
+        examples: ['policy/'],
+      }),
     cache: z
       .strictObject({
         size: text('a size', 'Memory for answers (default 64MiB).', FORM.size, '64MiB').optional(),

@@ -214,7 +214,7 @@ function readCa(holder: object, path: string, { marks, problems, reader }: Serve
     return null;
   }
   const file = relativeTo(marks.file, path);
-  const text = reader.readText(file, at, problems);
+  const text = reader.readHiddenText(file, at, problems);
   if (text === null) return null;
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const bad = blocks.findIndex((block) => !isCertificate(block));

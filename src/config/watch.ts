@@ -1,11 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
-import { combine, digestOf, faultCode, lookLater } from './files.ts';
+import { combine, digestOf } from './files.ts';
+import { faultCode, lookLater, lookWhereLater } from './look.ts';
 
 export interface WatchOptions {
   /** What to follow, as LoadResult.files has it: asked at every look, so that it may change with a load. */
   files(): readonly string[];
+  /** LoadResult.barred: those of the files that are not to be read. */
+  barred?(): readonly string[];
   /** LoadResult.hash of the last load, good or bad. */
   hash(): string;
   /** The content of the files is not what `hash` says. Called once for each new content. */
@@ -184,10 +187,15 @@ export class FileWatch {
   async #compare(): Promise<void> {
     this.#follow();
     const files = this.#files;
+    const barred = new Set(this.#options.barred?.());
     const digests = new Map<string, string>();
     for (let i = 0; i < files.length; i += BATCH) {
       const batch = files.slice(i, i + BATCH);
-      const found = await Promise.all(batch.map((path) => this.#digest(path)));
+      const found = await Promise.all(
+        batch.map(async (path) =>
+          barred.has(path) ? digestOf(await lookWhereLater(path)) : this.#digest(path),
+        ),
+      );
       batch.forEach((path, j) => {
         digests.set(path, found[j]!);
       });

@@ -3,8 +3,8 @@ import { chmodSync, readFileSync, rmSync, symlinkSync, truncateSync } from 'node
 import { join, relative } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_FILE } from '../../src/config/files.ts';
 import { isLoaded, load, loadPolicyOnly } from '../../src/config/load.ts';
+import { MAX_FILE } from '../../src/config/look.ts';
 import { MAX_PROBLEMS } from '../../src/config/problems.ts';
 import { isError } from '../../src/policy/problem.ts';
 import { brief, loadFrom, NOW, POLICY, problemsOf, put, SERVER, write } from './harness.ts';
@@ -82,10 +82,10 @@ t.test('a folder is its *.yaml and *.yml, hidden ones left out, links followed',
     'policy/..data/x.yaml': 'broken: [',
     'policy/notes.txt': 'broken: [',
     'policy/deeper/c.yaml': 'broken: [',
-    'real/three.yaml': destination('three'),
+    'policy/..real/three.yaml': destination('three'),
     'policy/two.yaml': destination('two'),
   });
-  symlinkSync('../real/three.yaml', join(dir, 'policy/three.yaml'));
+  symlinkSync('..real/three.yaml', join(dir, 'policy/three.yaml'));
   const result = loadFrom(dir);
   t.same(brief(dir, result), []);
   t.same(

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Enclosure } from '../../src/config/enclosure.ts';
 import { FileReader } from '../../src/config/files.ts';
 import { Lists } from '../../src/config/lists.ts';
 import { readPolicyFile } from '../../src/config/policy-file.ts';
@@ -18,7 +19,7 @@ function read(text: string): PolicyInput {
   const yaml = readYaml('p.yaml', text, problems)!;
   const written = checkShape(policySchema, yaml, problems)!;
   const reader = new FileReader();
-  const lists = new Lists(reader, problems);
+  const lists = new Lists(reader, new Enclosure([]), problems);
   const input = readPolicyFile(written, {
     marks: yaml.marks,
     problems,
