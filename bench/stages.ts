@@ -8,13 +8,12 @@ import { findAddress } from '../src/policy/identity.ts';
 import { LeaseTable } from '../src/policy/lease.ts';
 import { createLog } from '../src/report/log.ts';
 import { StoryObserver } from '../src/report/observer.ts';
-import { clean } from '../src/resolve/clean.ts';
-import { Cookies } from '../src/resolve/cookies.ts';
-import { Endings } from '../src/resolve/endings.ts';
-import { Flights } from '../src/resolve/flights.ts';
-import { giveAnswer } from '../src/resolve/give.ts';
+import { clean } from '../src/resolve/answer/clean.ts';
+import { Cookies } from '../src/resolve/client/cookies.ts';
+import { Standings } from '../src/resolve/client/standing.ts';
+import { Flights } from '../src/resolve/flights/flights.ts';
+import { keyOf } from '../src/resolve/flights/key.ts';
 import { groupRouter, type InForce } from '../src/resolve/in-force.ts';
-import { keyOf } from '../src/resolve/key.ts';
 import type {
   Client,
   Clock,
@@ -23,9 +22,10 @@ import type {
   ReplyLater,
   UpstreamQuestion,
 } from '../src/resolve/ports.ts';
-import { Resolver } from '../src/resolve/resolve.ts';
-import { Standings } from '../src/resolve/standing.ts';
-import { Turn } from '../src/resolve/turn.ts';
+import { Endings } from '../src/resolve/story/endings.ts';
+import { giveAnswer } from '../src/resolve/story/give.ts';
+import { Resolver } from '../src/resolve/story/story.ts';
+import { Turn } from '../src/resolve/story/turn.ts';
 import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { ReplyWriter } from '../src/wire/reply.ts';

@@ -25,12 +25,12 @@ import { tellProblems } from './report/problems.ts';
 import { Readiness } from './report/readiness.ts';
 import { RestartNeeds } from './report/restart.ts';
 import { StatusServer } from './report/status.ts';
-import { Cookies } from './resolve/cookies.ts';
+import { Cookies } from './resolve/client/cookies.ts';
+import { Renewals } from './resolve/flights/renewals.ts';
 import { groupRouter, type InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
-import { Renewals } from './resolve/renewals.ts';
-import { Resolver } from './resolve/resolve.ts';
-import type { AdminSetting, Settings } from './resolve/settings.ts';
+import { Resolver } from './resolve/story/story.ts';
+import type { AdminSetting, Settings } from './settings/settings.ts';
 import type { UpstreamEvent } from './upstream/event.ts';
 import { Upstreams } from './upstream/forwarder.ts';
 

@@ -4,7 +4,7 @@ import type { LeaseTable } from '../policy/lease.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
-import type { AdminSetting, ExceptionSetting } from '../resolve/settings.ts';
+import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Api } from './api.ts';
 import { ClockWatch } from './clock-watch.ts';
 import {

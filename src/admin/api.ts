@@ -9,7 +9,7 @@ import Fastify, {
 } from 'fastify';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
-import type { AdminSetting, ExceptionSetting } from '../resolve/settings.ts';
+import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Authentication } from './authentication.ts';
 import type { ExceptionBook } from './exception-book.ts';
 import { exceptionRoutes } from './exception-routes.ts';

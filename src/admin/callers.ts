@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Prefix } from '../policy/input.ts';
 import { covers } from '../policy/lease.ts';
 import type { Identity } from '../policy/snapshot.ts';
-import type { Right, TokenGrant } from '../resolve/settings.ts';
+import type { Right, TokenGrant } from '../settings/settings.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { Job } from './jobs.ts';
 import { Refusal } from './refusal.ts';
 

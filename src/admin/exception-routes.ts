@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readPattern } from '../config/names.ts';
-import type { ExceptionSetting } from '../resolve/settings.ts';
+import type { ExceptionSetting } from '../settings/settings.ts';
 import { administers, type Caller, callerName, forbidden, maySee } from './callers.ts';
 import type { ExceptionBook, WantedException } from './exception-book.ts';
 import * as schema from './exception-schema.ts';

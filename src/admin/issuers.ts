@@ -8,7 +8,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
-import type { OidcSetting } from '../resolve/settings.ts';
+import type { OidcSetting } from '../settings/settings.ts';
 import { Job } from './jobs.ts';
 
 /** What became of a token. */

@@ -1,9 +1,9 @@
 import type { Journal, JournalFault } from '../journal/journal.ts';
-import type { Prefix } from '../policy/input.ts';
 import { collision, type Lease, type LeaseClaim, type LeaseTable } from '../policy/lease.ts';
 import type { Identity, Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { historyOf } from './lease-history.ts';
 import {
   type LeaseEntry,

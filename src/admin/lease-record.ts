@@ -1,6 +1,6 @@
 import { parsePrefix, wordsToText } from '../config/addresses.ts';
 import { TextFault } from '../config/problems.ts';
-import type { Prefix } from '../policy/input.ts';
+import type { Prefix } from '../wire/prefix.ts';
 
 /** A lease as it outlives the process. Times are milliseconds since 1970. */
 export interface LeaseRecord {

@@ -7,7 +7,7 @@ import { batchedUdp } from '../listen/udp.ts';
 import { portableUdp } from '../listen/udp-portable.ts';
 import type { Log } from '../report/log.ts';
 import type { Answerer } from '../resolve/ports.ts';
-import type { ListenSetting } from '../resolve/settings.ts';
+import type { ListenSetting } from '../settings/settings.ts';
 import { placesOf, type Trusts } from './trusts.ts';
 
 export interface ListenersOptions {

@@ -7,9 +7,9 @@ import { buildTrust, type ClientTrust } from '../identity/trust.ts';
 import { readAddress } from '../listen/address.ts';
 import type { TlsMaterial } from '../listen/handshakes.ts';
 import { isError, type Problem } from '../policy/problem.ts';
-import type { Designation } from '../resolve/designation.ts';
+import type { Designation } from '../resolve/local/designation.ts';
 import type { AskedAddress } from '../resolve/ports.ts';
-import type { DotSetting, ListenSetting } from '../resolve/settings.ts';
+import type { DotSetting, ListenSetting } from '../settings/settings.ts';
 import { warnUnreached } from './unreached.ts';
 
 /** What one TLS listener shows, whom it trusts, and what may be told of it. */

@@ -1,6 +1,6 @@
 import { type Problem, warning } from '../policy/problem.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
-import type { Settings } from '../resolve/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 
 /** Warns of what the policy writes for ways in that the server file does not open. */
 export function warnUnreached({ listen, admin }: Settings, { identities }: Snapshot): Problem[] {

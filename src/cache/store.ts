@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type AnswerStore, type Entry, entrySize } from '../resolve/answer.ts';
+import { type AnswerStore, type Entry, entrySize } from '../resolve/answer/answer.ts';
 
 /**
  * The answer store: the least recently used entries go when it is full. Bounded in octets, objects estimated; expiry

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { isLoaded, load } from '../config/load.ts';
 import { isError } from '../policy/problem.ts';
-import type { ListenAt } from '../resolve/settings.ts';
+import type { ListenAt } from '../settings/settings.ts';
 import { bad, type Finding } from './finding.ts';
 import { identify } from './identify.ts';
 import { isHere, listenerTarget } from './listener-target.ts';

@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import type { ListenAt } from '../resolve/settings.ts';
+import type { ListenAt } from '../settings/settings.ts';
 import type { Transport } from './exchange.ts';
 import type { Target } from './target.ts';
 

@@ -4,7 +4,7 @@ import { readChain } from '../identity/facts.ts';
 import { findCertificate, TWO } from '../policy/certificates.ts';
 import { UNKNOWN } from '../policy/identity.ts';
 import type { Identity, Snapshot } from '../policy/snapshot.ts';
-import type { Credential } from '../resolve/credential.ts';
+import type { Credential } from '../resolve/client/credential.ts';
 import { enumerate } from './terminal.ts';
 
 /** As whom a client is seen that shows a certificate. */

@@ -9,7 +9,7 @@ import { descriptorLimit, shareDescriptors } from '../listen/descriptors.ts';
 import { loadNative } from '../listen/native.ts';
 import { createLog, type Log } from '../report/log.ts';
 import type { Answerer } from '../resolve/ports.ts';
-import type { ListenSetting } from '../resolve/settings.ts';
+import type { ListenSetting } from '../settings/settings.ts';
 import { type ServerAddress, serverUrl } from '../stub/connector.ts';
 import { type CredentialFiles, isFault, readCredentials } from '../stub/credentials.ts';
 import { Stub } from '../stub/stub.ts';

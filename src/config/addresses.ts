@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import type { Prefix } from '../policy/input.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { TextFault } from './problems.ts';
 import { quote } from './units.ts';
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { FOREVER, type Prefix } from '../policy/input.ts';
-import type { TokenGrant } from '../resolve/settings.ts';
+import { FOREVER } from '../policy/input.ts';
+import type { TokenGrant } from '../settings/settings.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { parsePrefix } from './addresses.ts';
 import { parseCertificate } from './certificates.ts';
 import { relativeTo } from './lists.ts';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { AdminSetting, OidcSetting } from '../resolve/settings.ts';
+import type { AdminSetting, OidcSetting } from '../settings/settings.ts';
 import { readTokenFile } from './admin-tokens.ts';
 import { parseAdmin, URL_FORM } from './endpoint.ts';
 import { relativeTo } from './lists.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Prefix } from '../policy/input.ts';
-import type { ListenSetting, PemFile, TlsSetting, TrustDomain } from '../resolve/settings.ts';
+import type { ListenSetting, PemFile, TlsSetting, TrustDomain } from '../settings/settings.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { isLoopback, parsePrefix } from './addresses.ts';
 import { type Endpoint, parseListener, URL_FORM } from './endpoint.ts';
 import { type PemKind, readPemFile } from './pem-files.ts';

@@ -5,7 +5,7 @@ import type { IdentityInput, PolicyInput } from '../policy/input.ts';
 import { isError, type Position, type Problem } from '../policy/problem.ts';
 import { renewable } from '../policy/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
-import type { Settings } from '../resolve/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import { Enclosure } from './enclosure.ts';
 import { type DynamicException, withExceptions } from './exceptions.ts';
 import { FileReader } from './files.ts';

@@ -1,5 +1,5 @@
 import type { Position } from '../policy/problem.ts';
-import type { PemFile } from '../resolve/settings.ts';
+import type { PemFile } from '../settings/settings.ts';
 import type { ProblemCode } from './codes.ts';
 import { decodeUtf8 } from './files.ts';
 import { relativeTo } from './lists.ts';

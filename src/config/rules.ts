@@ -1,7 +1,8 @@
-import { FOREVER, type Prefix, type PrivateGrant, type RuleInput, type RuleTerms } from '../policy/input.ts';
+import { FOREVER, type PrivateGrant, type RuleInput, type RuleTerms } from '../policy/input.ts';
 import type { Pattern } from '../policy/pattern.ts';
 import type { Position } from '../policy/problem.ts';
 import { isMetaType, typeFromText } from '../wire/iana.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { parsePrefix } from './addresses.ts';
 import type { FileReader } from './files.ts';
 import { CONVERTED_FIX, type Lists } from './lists.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { LogLevel, RenewSetting, Settings } from '../resolve/settings.ts';
+import type { LogLevel, RenewSetting, Settings } from '../settings/settings.ts';
 import { readAdmin } from './admin.ts';
 import { parseMetrics } from './endpoint.ts';
 import { readListeners } from './listeners.ts';

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { Position } from '../policy/problem.ts';
-import type { UpstreamGroup, UpstreamServer } from '../resolve/settings.ts';
+import type { UpstreamGroup, UpstreamServer } from '../settings/settings.ts';
 import { isLoopback } from './addresses.ts';
 import { type Endpoint, parseServer } from './endpoint.ts';
 import { IDENTIFIER_FIX } from './identities.ts';

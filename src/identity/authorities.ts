@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { error, isError, type Problem, warning } from '../policy/problem.ts';
-import type { PemFile, TlsSetting } from '../resolve/settings.ts';
+import type { PemFile, TlsSetting } from '../settings/settings.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { USAGE } from './extensions.ts';
 import { nameText } from './name-text.ts';

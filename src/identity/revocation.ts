@@ -1,5 +1,5 @@
 import { error, type Problem, warning } from '../policy/problem.ts';
-import type { PemFile, TlsSetting } from '../resolve/settings.ts';
+import type { PemFile, TlsSetting } from '../settings/settings.ts';
 import { type Authorities, at, CLIENT_CA, dateOf } from './authorities.ts';
 import type { Certificate } from './certificate.ts';
 import { type Crl, readCrl } from './crl.ts';

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { error, type Problem, warning } from '../policy/problem.ts';
-import type { PemFile, TlsSetting } from '../resolve/settings.ts';
+import type { PemFile, TlsSetting } from '../settings/settings.ts';
 import { at, dateOf } from './authorities.ts';
 import { SERVER_AUTH } from './extensions.ts';
 import { readPem } from './pem.ts';

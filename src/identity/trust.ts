@@ -1,6 +1,6 @@
 import { error, isError, type Problem } from '../policy/problem.ts';
-import { Credential, type CredentialJudge, type Judgement } from '../resolve/credential.ts';
-import type { TlsSetting } from '../resolve/settings.ts';
+import { Credential, type CredentialJudge, type Judgement } from '../resolve/client/credential.ts';
+import type { TlsSetting } from '../settings/settings.ts';
 import { at, CLIENT_CA, readAuthorities } from './authorities.ts';
 import type { Certificate } from './certificate.ts';
 import { dnsNamesOf, purposeFault, ruleBroken, spiffeIdOf } from './client-certificate.ts';

@@ -1,7 +1,7 @@
 import { constants, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { CredentialJudge } from '../resolve/credential.ts';
+import type { CredentialJudge } from '../resolve/client/credential.ts';
 
 /** What a listener shows, and whom it takes. A reload makes another. */
 export interface TlsMaterial {

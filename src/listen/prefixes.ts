@@ -1,4 +1,4 @@
-import type { Prefix } from '../policy/input.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { AddressWords } from './address.ts';
 
 /** Whether an address lies in a prefix of its family. */

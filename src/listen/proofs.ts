@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type { Credential, CredentialJudge, Judgement } from '../resolve/credential.ts';
+import type { Credential, CredentialJudge, Judgement } from '../resolve/client/credential.ts';
 
 /** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
 const MAX_CHAIN = 8;

@@ -1,6 +1,6 @@
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Prefix } from '../policy/input.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { type AddressWords, addressText, clientKey, readAddress } from './address.ts';
 import { Arrival, type ArrivalEnd, type ArrivalHost } from './arrival.ts';
 import { Crowd, type Member } from './crowd.ts';

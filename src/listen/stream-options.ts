@@ -1,4 +1,4 @@
-import type { Prefix } from '../policy/input.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { TlsMaterial } from './handshakes.ts';
 import type { Listener, ListenOptions } from './listener.ts';
 import type { StreamLimits } from './stream-limits.ts';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Credential } from '../resolve/credential.ts';
+import { Credential } from '../resolve/client/credential.ts';
 import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
 import { FrameReader } from '../wire/framing.ts';
 import { type AddressWords, readAddress } from './address.ts';

@@ -1,4 +1,5 @@
-import type { Prefix, PrivateGrant } from './input.ts';
+import type { Prefix } from '../wire/prefix.ts';
+import type { PrivateGrant } from './input.ts';
 
 /**
  * How far an address reaches. `private`: RFC 1918, RFC 6598 and ULA, given where the rule says `private: true`.

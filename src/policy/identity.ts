@@ -1,4 +1,5 @@
-import { DEFAULT_TERMS, type Prefix } from './input.ts';
+import type { Prefix } from '../wire/prefix.ts';
+import { DEFAULT_TERMS } from './input.ts';
 import type { AddressTable, Identity, View } from './snapshot.ts';
 
 /** The view without rules: what a client sees that no identity claims. */

@@ -3,6 +3,7 @@
  * `config/` produces it from YAML and lists, `compile.ts` turns it into a Snapshot.
  * Times are seconds since 1970 (UTC); names are wire names in lower case, root octet included.
  */
+import type { Prefix } from '../wire/prefix.ts';
 import type { Pattern } from './pattern.ts';
 import type { Position } from './problem.ts';
 
@@ -45,13 +46,6 @@ export interface RuleTerms {
 
 /** Which restricted addresses an answer may hold: none, the private ranges (RFC 1918, RFC 6598, ULA), or these prefixes alone. */
 export type PrivateGrant = false | true | readonly Prefix[];
-
-/** An address range: `words` are the address in network order, one 32-bit word for IPv4, four for IPv6. */
-export interface Prefix {
-  readonly family: 4 | 6;
-  readonly words: readonly number[];
-  readonly length: number;
-}
 
 export interface RuleInput {
   readonly pattern: Pattern;

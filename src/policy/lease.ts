@@ -1,5 +1,5 @@
+import type { Prefix } from '../wire/prefix.ts';
 import type { Bound } from './bound.ts';
-import type { Prefix } from './input.ts';
 import { PrefixIndex, Slot } from './prefix-index.ts';
 
 export type { Bound } from './bound.ts';

@@ -1,5 +1,5 @@
+import type { Prefix } from '../wire/prefix.ts';
 import type { Bound } from './bound.ts';
-import type { Prefix } from './input.ts';
 
 /** What is claimed under one key: the latest lease on it, and the latest quarantine of those before. */
 export class Slot {

@@ -1,5 +1,5 @@
 import { type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
-import type { LogLevel } from '../resolve/settings.ts';
+import type { LogLevel } from '../settings/settings.ts';
 import { Sink } from './sink.ts';
 
 /**

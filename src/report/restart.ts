@@ -1,4 +1,4 @@
-import type { ListenSetting, Settings } from '../resolve/settings.ts';
+import type { ListenSetting, Settings } from '../settings/settings.ts';
 
 /** Settings that sockets and memory are made from at the start, so that a change of them needs a restart. */
 export class RestartNeeds {

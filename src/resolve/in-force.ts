@@ -1,6 +1,6 @@
 import type { Snapshot } from '../policy/snapshot.ts';
-import type { Designation } from './designation.ts';
-import type { CacheSetting, LimitSetting, ReplySetting, UpstreamGroup } from './settings.ts';
+import type { CacheSetting, LimitSetting, ReplySetting, UpstreamGroup } from '../settings/settings.ts';
+import type { Designation } from './local/designation.ts';
 
 /** What one reload puts in place of another: the policy, and the settings that the story reads. */
 export interface InForce {

@@ -1,5 +1,5 @@
 /** What the story asks of other rooms. Rank 3 implements these, `server.ts` plugs them in. */
-import type { Credential } from './credential.ts';
+import type { Credential } from './client/credential.ts';
 
 /** A reply of no octets: the query is dropped. */
 export const DROPPED = 0;

@@ -1,5 +1,5 @@
 import type { Forwarder, ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
-import type { UpstreamGroup } from '../resolve/settings.ts';
+import type { UpstreamGroup } from '../settings/settings.ts';
 import { Asking, type Running } from './asking.ts';
 import type { UpstreamCounters, UpstreamEvent } from './event.ts';
 import type { Native } from './native.ts';

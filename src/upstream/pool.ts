@@ -1,4 +1,4 @@
-import type { UpstreamGroup, UpstreamServer } from '../resolve/settings.ts';
+import type { UpstreamGroup, UpstreamServer } from '../settings/settings.ts';
 import type { Running } from './asking.ts';
 import { Probe } from './probe.ts';
 import type { Query } from './query.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { UpstreamServer } from '../resolve/settings.ts';
+import type { UpstreamServer } from '../settings/settings.ts';
 import { Health } from './health.ts';
 import type { Sockets } from './sockets.ts';
 import { Streams } from './streams.ts';

@@ -1,5 +1,5 @@
 import { connect as connectTcp, isIP } from 'node:net';
-import type { UpstreamServer } from '../resolve/settings.ts';
+import type { UpstreamServer } from '../settings/settings.ts';
 import type { Query } from './query.ts';
 import { NO_ROOM, NO_SOCKET, type Sockets } from './sockets.ts';
 import { Stream, type StreamUser, type Ticket } from './stream.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
-import type { UpstreamServer } from '../resolve/settings.ts';
+import type { UpstreamServer } from '../settings/settings.ts';
 
 const DNS_PORT = 53;
 /** resolv.conf(5) reads three; a few more do no harm. */

@@ -14,7 +14,7 @@ export class Query {
   flags = 0;
   /**
    * QNAME in lower case, root octet included, in the first `nameLength` octets. The spare octets behind it let
-   * a cache key be finished in place: see `resolve/key.ts`.
+   * a cache key be finished in place: see `resolve/flights/key.ts`.
    */
   readonly name = Buffer.alloc(MAX_NAME + 9);
   nameLength = 1;

@@ -10,7 +10,7 @@ import { LeaseTable } from '../../src/policy/lease.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import type { Log, LogEvent, LogFields } from '../../src/report/log.ts';
 import type { Clock } from '../../src/resolve/ports.ts';
-import type { AdminSetting, ExceptionSetting } from '../../src/resolve/settings.ts';
+import type { AdminSetting, ExceptionSetting } from '../../src/settings/settings.ts';
 import { put } from '../config/harness.ts';
 
 export const POLICY = `identities:

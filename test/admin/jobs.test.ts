@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import type { OidcSetting } from '../../src/resolve/settings.ts';
+import type { OidcSetting } from '../../src/settings/settings.ts';
 import { type House, house, type Reply, TestClock } from './house.ts';
 
 const ISSUER = 'https://ci.example';

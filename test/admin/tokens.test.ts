@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { parsePrefix } from '../../src/config/addresses.ts';
-import type { Prefix } from '../../src/policy/input.ts';
-import type { TokenGrant } from '../../src/resolve/settings.ts';
+import type { TokenGrant } from '../../src/settings/settings.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 import { type House, house, type Reply } from './house.ts';
 
 function grant(name: string, parts: Partial<TokenGrant>): TokenGrant {

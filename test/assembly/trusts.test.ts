@@ -4,7 +4,7 @@ import { placesOf, TrustBuilder, type Vetted } from '../../src/assembly/trusts.t
 import type { LoadResult } from '../../src/config/load.ts';
 import type { Log } from '../../src/report/log.ts';
 import { Readiness } from '../../src/report/readiness.ts';
-import type { DotSetting, ListenSetting } from '../../src/resolve/settings.ts';
+import type { DotSetting, ListenSetting } from '../../src/settings/settings.ts';
 import { Authority } from '../identity/authority.ts';
 import { NOW, setting, type Written } from '../identity/listener.ts';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { warnUnreached } from '../../src/assembly/unreached.ts';
 import { loadPolicyOnly } from '../../src/config/load.ts';
-import type { Settings } from '../../src/resolve/settings.ts';
+import type { Settings } from '../../src/settings/settings.ts';
 
 const POLICY = `
 identities:

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { formatProblem } from '../../src/config/excerpt.ts';
 import type { LoadResult } from '../../src/config/load.ts';
-import type { ListenSetting } from '../../src/resolve/settings.ts';
+import type { ListenSetting } from '../../src/settings/settings.ts';
 import { Authority } from '../identity/authority.ts';
 import { brief, loadFrom, POLICY, put, write } from './harness.ts';
 

@@ -3,9 +3,9 @@
  * Each says the same as a second, plain reading; none throws or lingers.
  */
 
-import { type Answer, entrySize, type Form } from '../../src/resolve/answer.ts';
-import { clean } from '../../src/resolve/clean.ts';
-import { redirectedForm } from '../../src/resolve/local.ts';
+import { type Answer, entrySize, type Form } from '../../src/resolve/answer/answer.ts';
+import { clean } from '../../src/resolve/answer/clean.ts';
+import { redirectedForm } from '../../src/resolve/local/local.ts';
 import { matchReply, replyCode } from '../../src/upstream/query.ts';
 import { WireError } from '../../src/wire/error.ts';
 import { FrameReader } from '../../src/wire/framing.ts';

@@ -1,7 +1,7 @@
 import { buildTrust, type ClientTrust } from '../../src/identity/trust.ts';
 import type { Problem } from '../../src/policy/problem.ts';
-import type { Judgement } from '../../src/resolve/credential.ts';
-import type { TlsSetting } from '../../src/resolve/settings.ts';
+import type { Judgement } from '../../src/resolve/client/credential.ts';
+import type { TlsSetting } from '../../src/settings/settings.ts';
 import { Authority } from './authority.ts';
 
 /** Files of a TLS listener as a test wants them, and what comes of them. */

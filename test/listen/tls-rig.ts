@@ -6,7 +6,7 @@ import type { TlsMaterial } from '../../src/listen/handshakes.ts';
 import type { ListenNotice } from '../../src/listen/listener.ts';
 import type { StreamCounters } from '../../src/listen/stream-limits.ts';
 import { type TlsOptions, tls } from '../../src/listen/tls.ts';
-import { Credential, type CredentialJudge, type Judgement } from '../../src/resolve/credential.ts';
+import { Credential, type CredentialJudge, type Judgement } from '../../src/resolve/client/credential.ts';
 import { Authority, type Issued } from '../identity/authority.ts';
 import { Echo, StreamClient } from './echo.ts';
 

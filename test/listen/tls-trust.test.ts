@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Credential } from '../../src/resolve/credential.ts';
+import { Credential } from '../../src/resolve/client/credential.ts';
 import { ORDER, query, until } from './echo.ts';
 import {
   below,

@@ -2,8 +2,9 @@
  * Whom leases and quarantines bind, decided twice: by the table that the query path reads, and slowly, from the list of all
  * that was ever opened (DESIGN §3: a lease on certificate and address, a lease on the certificate, a lease on the address).
  */
-import type { Prefix } from '../../src/policy/input.ts';
+
 import { type Bound, LeaseTable } from '../../src/policy/lease.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 import { Random } from '../server/random.ts';
 import { type Bits, bitsOf } from './recognise.ts';
 

@@ -6,7 +6,6 @@ import {
   DEFAULT_TERMS,
   type EntryInput,
   type PolicyInput,
-  type Prefix,
   type RuleInput,
   type RuleTerms,
 } from '../../src/policy/input.ts';
@@ -14,6 +13,7 @@ import { parsePattern } from '../../src/policy/pattern.ts';
 import { PatternFault } from '../../src/policy/pattern-fault.ts';
 import type { Position } from '../../src/policy/problem.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 import { FOREVER, nameOf, toWire } from './names.ts';
 import type { Entry, Policy, Rule, Terms } from './policy.ts';
 

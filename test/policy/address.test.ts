@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import t from 'tap';
 import { addressToText, grants, inPrefix, REACH, reachOf } from '../../src/policy/address.ts';
-import type { Prefix } from '../../src/policy/input.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 
 function octets(text: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(text).toByteArray());

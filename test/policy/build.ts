@@ -10,7 +10,6 @@ import {
   type IdentityInput,
   type ListInput,
   type PolicyInput,
-  type Prefix,
   type RecordInput,
   type RedirectInput,
   type RuleInput,
@@ -25,6 +24,7 @@ import type { SuffixTable } from '../../src/policy/suffix.ts';
 import { WireError } from '../../src/wire/error.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
 import { labelOffsets, lowerName, nameFromText } from '../../src/wire/name.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 
 /** A moment for tests, seconds since 1970. */
 export const NOW = 1_800_000_000;

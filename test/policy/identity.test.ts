@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { addressTable, findAddress } from '../../src/policy/identity.ts';
-import type { Prefix } from '../../src/policy/input.ts';
 import type { AddressTable } from '../../src/policy/snapshot.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 import { prefix } from './build.ts';
 
 type Claim = readonly [prefix: string, identity: number];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Prefix } from '../../src/policy/input.ts';
 import { type Bound, collision, covers, type Lease, LeaseTable, overlaps } from '../../src/policy/lease.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 
 /** 10.0.0.0/8 and the like, IPv6 as four words. */
 function prefix(family: 4 | 6, words: readonly number[], length: number): Prefix {

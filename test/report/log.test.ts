@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createLog, type Log } from '../../src/report/log.ts';
-import type { LogLevel } from '../../src/resolve/settings.ts';
+import type { LogLevel } from '../../src/settings/settings.ts';
 import { child, ended, parseLines } from './lines.ts';
 
 function rig(t: Test, level: LogLevel): { log: Log; lines: () => Record<string, unknown>[] } {

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { LogEvent, LogFields } from '../../src/report/log.ts';
 import { tellProblems } from '../../src/report/problems.ts';
 import { RestartNeeds } from '../../src/report/restart.ts';
-import type { Settings } from '../../src/resolve/settings.ts';
+import type { Settings } from '../../src/settings/settings.ts';
 
 const settings: Settings = {
   listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53, spoofable: false }],

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { Cookies } from '../../src/resolve/cookies.ts';
+import { Cookies } from '../../src/resolve/client/cookies.ts';
+import { SipHash } from '../../src/resolve/client/siphash.ts';
 import type { Client } from '../../src/resolve/ports.ts';
-import { SipHash } from '../../src/resolve/siphash.ts';
 import { FLAG } from '../../src/wire/header.ts';
 import { OPTION } from '../../src/wire/iana.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Designation } from '../../src/resolve/designation.ts';
+import type { Designation } from '../../src/resolve/local/designation.ts';
 import { House } from './house.ts';
 import { policy } from './policy.ts';
 

@@ -2,10 +2,11 @@ import { loadPolicyOnly } from '../../src/config/load.ts';
 import { LeaseTable } from '../../src/policy/lease.ts';
 import { renewable } from '../../src/policy/renewable.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
-import type { AnswerStore, Entry } from '../../src/resolve/answer.ts';
-import { Cookies } from '../../src/resolve/cookies.ts';
-import type { Credential } from '../../src/resolve/credential.ts';
+import type { AnswerStore, Entry } from '../../src/resolve/answer/answer.ts';
+import { Cookies } from '../../src/resolve/client/cookies.ts';
+import type { Credential } from '../../src/resolve/client/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
+import { Renewals } from '../../src/resolve/flights/renewals.ts';
 import { groupRouter, type InForce } from '../../src/resolve/in-force.ts';
 import {
   ANSWER_IT,
@@ -16,9 +17,8 @@ import {
   type ReplyLater,
   type UpstreamQuestion,
 } from '../../src/resolve/ports.ts';
-import { Renewals } from '../../src/resolve/renewals.ts';
-import { Resolver } from '../../src/resolve/resolve.ts';
-import type { UpstreamGroup } from '../../src/resolve/settings.ts';
+import { Resolver } from '../../src/resolve/story/story.ts';
+import type { UpstreamGroup } from '../../src/settings/settings.ts';
 import { FLAG, writeUint16 } from '../../src/wire/header.ts';
 import { TYPE, typeFromText, typeToText } from '../../src/wire/iana.ts';
 import { nameToText } from '../../src/wire/name.ts';

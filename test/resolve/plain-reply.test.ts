@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import type { Answer } from '../../src/resolve/answer.ts';
-import { clean, cleanAny } from '../../src/resolve/clean.ts';
-import { readPlainReply } from '../../src/resolve/plain-reply.ts';
+import type { Answer } from '../../src/resolve/answer/answer.ts';
+import { clean, cleanAny } from '../../src/resolve/answer/clean.ts';
+import { readPlainReply } from '../../src/resolve/answer/plain-reply.ts';
 import { lowerName } from '../../src/wire/name.ts';
 import { pointer, record, u16, wire } from '../wire/build.ts';
 import { vectors } from '../wire/vectors.ts';

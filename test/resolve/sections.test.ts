@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type CleanRecord, writeSections } from '../../src/resolve/sections.ts';
+import { type CleanRecord, writeSections } from '../../src/resolve/answer/sections.ts';
 import { labelled, pointer, u16, u32, wire } from '../wire/build.ts';
 
 /** Owners and links are compressed as much as can be, and only where names are equal label by label. */

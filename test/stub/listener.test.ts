@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import type { TlsMaterial } from '../../src/listen/handshakes.ts';
 import { tls } from '../../src/listen/tls.ts';
-import { Credential, type CredentialJudge } from '../../src/resolve/credential.ts';
+import { Credential, type CredentialJudge } from '../../src/resolve/client/credential.ts';
 import type { Answerer, Client } from '../../src/resolve/ports.ts';
 import { RCODE } from '../../src/wire/iana.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { UpstreamServer } from '../../src/resolve/settings.ts';
+import type { UpstreamServer } from '../../src/settings/settings.ts';
 import { ask, bothUpstream, everyWay, frame, group, reply, type Seen, until, won } from './scripted.ts';
 
 everyWay(t, (t, upstreams) => {

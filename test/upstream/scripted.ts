@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { loadNative } from '../../src/listen/native.ts';
 import type { ForwardListener, Outcome, UpstreamQuestion } from '../../src/resolve/ports.ts';
-import type { UpstreamGroup, UpstreamServer } from '../../src/resolve/settings.ts';
+import type { UpstreamGroup, UpstreamServer } from '../../src/settings/settings.ts';
 import type { UpstreamEvent } from '../../src/upstream/event.ts';
 import { type UpstreamOptions, Upstreams } from '../../src/upstream/forwarder.ts';
 import { FrameReader } from '../../src/wire/framing.ts';

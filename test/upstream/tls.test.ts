@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createTcp } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import t from 'tap';
-import type { UpstreamServer } from '../../src/resolve/settings.ts';
+import type { UpstreamServer } from '../../src/settings/settings.ts';
 import { authority, type Identity } from './certificates.ts';
 import {
   ask,

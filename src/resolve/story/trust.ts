@@ -1,5 +1,5 @@
-import { VERDICT } from '../policy/decide.ts';
-import { keyOf } from './key.ts';
+import { VERDICT } from '../../policy/decide.ts';
+import { keyOf } from '../flights/key.ts';
 import type { Turn } from './turn.ts';
 
 /** Names kept in all; the oldest goes first. */

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../policy/snapshot.ts';
+import type { Snapshot } from '../../policy/snapshot.ts';
 
 /**
  * What one client certificate proves under the trust of now. `identity/` makes it, once for a connection and again when

@@ -1,6 +1,6 @@
-import { HEADER_SIZE, writeUint16, writeUint32 } from '../wire/header.ts';
-import { CLASS } from '../wire/iana.ts';
-import { lowerOctet } from '../wire/name.ts';
+import { HEADER_SIZE, writeUint16, writeUint32 } from '../../wire/header.ts';
+import { CLASS } from '../../wire/iana.ts';
+import { lowerOctet } from '../../wire/name.ts';
 import type { Form } from './answer.ts';
 
 /** A record on its way into a form: owner in lower case, RDATA expanded. */

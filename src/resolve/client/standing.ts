@@ -1,6 +1,6 @@
-import { edeText } from '../policy/explain.ts';
-import { UNKNOWN } from '../policy/identity.ts';
-import type { Identity, Snapshot, View } from '../policy/snapshot.ts';
+import { edeText } from '../../policy/explain.ts';
+import { UNKNOWN } from '../../policy/identity.ts';
+import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
 
 let lastTrust = 0;
 

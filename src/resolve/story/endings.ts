@@ -1,11 +1,11 @@
-import { closestAncestor } from '../policy/decide.ts';
-import { denialReason } from '../policy/explain.ts';
-import { FLAG, HEADER_SIZE } from '../wire/header.ts';
-import { EDE, RCODE } from '../wire/iana.ts';
-import { NO_EDE, type ReplyWriter } from '../wire/reply.ts';
-import { EXIT } from './exit.ts';
-import type { InForce } from './in-force.ts';
-import { DROPPED, type Finding, type Observer } from './ports.ts';
+import { closestAncestor } from '../../policy/decide.ts';
+import { denialReason } from '../../policy/explain.ts';
+import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
+import { EDE, RCODE } from '../../wire/iana.ts';
+import { NO_EDE, type ReplyWriter } from '../../wire/reply.ts';
+import { EXIT } from '../exit.ts';
+import type { InForce } from '../in-force.ts';
+import { DROPPED, type Finding, type Observer } from '../ports.ts';
 import type { Turn } from './turn.ts';
 
 /** Of a certificate, in a finding. */

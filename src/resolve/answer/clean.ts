@@ -1,7 +1,7 @@
-import { REACH, reachOf } from '../policy/address.ts';
-import { WireError } from '../wire/error.ts';
-import { FLAG, RCODE_MASK, readUint32 } from '../wire/header.ts';
-import { CLASS, RCODE, TYPE } from '../wire/iana.ts';
+import { REACH, reachOf } from '../../policy/address.ts';
+import { WireError } from '../../wire/error.ts';
+import { FLAG, RCODE_MASK, readUint32 } from '../../wire/header.ts';
+import { CLASS, RCODE, TYPE } from '../../wire/iana.ts';
 import {
   ADDITIONAL,
   ANSWER,
@@ -9,8 +9,8 @@ import {
   type Message,
   readMessage,
   type WireRecord,
-} from '../wire/message.ts';
-import { isAtOrUnder, sameName } from '../wire/name.ts';
+} from '../../wire/message.ts';
+import { isAtOrUnder, sameName } from '../../wire/name.ts';
 import {
   everyAddress,
   expandRdata,
@@ -21,7 +21,7 @@ import {
   rrsigSigner,
   substitute,
   targetOf,
-} from '../wire/rdata.ts';
+} from '../../wire/rdata.ts';
 import type { Answer } from './answer.ts';
 import { readPlainReply } from './plain-reply.ts';
 import { type CleanRecord, writeSections } from './sections.ts';

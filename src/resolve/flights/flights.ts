@@ -1,6 +1,6 @@
-import type { Answer, AnswerStore, Entry } from './answer.ts';
-import { clean } from './clean.ts';
-import type { Clock, Forwarder, ForwardListener, Observer, Outcome, UpstreamQuestion } from './ports.ts';
+import type { Answer, AnswerStore, Entry } from '../answer/answer.ts';
+import { clean } from '../answer/clean.ts';
+import type { Clock, Forwarder, ForwardListener, Observer, Outcome, UpstreamQuestion } from '../ports.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;

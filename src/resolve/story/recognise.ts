@@ -1,10 +1,10 @@
-import { findCertificate, TWO } from '../policy/certificates.ts';
-import { findAddress } from '../policy/identity.ts';
-import type { Bound, LeaseTable } from '../policy/lease.ts';
-import type { Snapshot } from '../policy/snapshot.ts';
-import type { Credential } from './credential.ts';
-import type { Client } from './ports.ts';
-import type { Standings } from './standing.ts';
+import { findCertificate, TWO } from '../../policy/certificates.ts';
+import { findAddress } from '../../policy/identity.ts';
+import type { Bound, LeaseTable } from '../../policy/lease.ts';
+import type { Snapshot } from '../../policy/snapshot.ts';
+import type { Credential } from '../client/credential.ts';
+import type { Standings } from '../client/standing.ts';
+import type { Client } from '../ports.ts';
 import type { Turn } from './turn.ts';
 
 const NO_LEASE = { lease: '' };

@@ -1,5 +1,5 @@
-import type { Query } from '../wire/question.ts';
-import type { Client } from './ports.ts';
+import type { Query } from '../../wire/question.ts';
+import type { Client } from '../ports.ts';
 import { SipHash } from './siphash.ts';
 
 /** Octets of a client cookie, and of the whole option data that we write: client cookie and server cookie. */

@@ -1,14 +1,14 @@
-import { grants } from '../policy/address.ts';
-import { approvesName, isNonTerminal } from '../policy/decide.ts';
-import { REASON } from '../policy/explain.ts';
-import type { PrivateGrant } from '../policy/input.ts';
-import type { Snapshot, View } from '../policy/snapshot.ts';
-import { FLAG, readUint32, writeUint32 } from '../wire/header.ts';
-import { EDE, RCODE } from '../wire/iana.ts';
-import { labelOffsets } from '../wire/name.ts';
-import { NO_EDE, type ReplyWriter } from '../wire/reply.ts';
-import type { Answer, Entry, Form } from './answer.ts';
-import { type RedirectEnd, redirectedForm } from './local.ts';
+import { grants } from '../../policy/address.ts';
+import { approvesName, isNonTerminal } from '../../policy/decide.ts';
+import { REASON } from '../../policy/explain.ts';
+import type { PrivateGrant } from '../../policy/input.ts';
+import type { Snapshot, View } from '../../policy/snapshot.ts';
+import { FLAG, readUint32, writeUint32 } from '../../wire/header.ts';
+import { EDE, RCODE } from '../../wire/iana.ts';
+import { labelOffsets } from '../../wire/name.ts';
+import { NO_EDE, type ReplyWriter } from '../../wire/reply.ts';
+import type { Answer, Entry, Form } from '../answer/answer.ts';
+import { type RedirectEnd, redirectedForm } from '../local/local.ts';
 import type { Turn } from './turn.ts';
 
 /** TTL of stale data (RFC 8767 §4), seconds. */

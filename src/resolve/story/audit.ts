@@ -1,6 +1,6 @@
-import { GROUND } from '../policy/decide.ts';
-import { OWN_ZONE } from '../policy/special.ts';
-import { isAtOrUnder } from '../wire/name.ts';
+import { GROUND } from '../../policy/decide.ts';
+import { OWN_ZONE } from '../../policy/special.ts';
+import { isAtOrUnder } from '../../wire/name.ts';
 import type { Turn } from './turn.ts';
 
 /** Whether a denial is only recorded. Special names, our own zone and private reverse zones are as in enforce mode. */

@@ -1,4 +1,4 @@
-import { REACH, reachOf } from '../policy/address.ts';
+import { REACH, reachOf } from '../../policy/address.ts';
 import {
   FLAG,
   HEADER_SIZE,
@@ -7,9 +7,9 @@ import {
   readUint16,
   readUint32,
   sectionCount,
-} from '../wire/header.ts';
-import { CLASS, RCODE, TYPE } from '../wire/iana.ts';
-import { lowerOctet, MAX_NAME, readName, readNameAsSent, sameName, skipName } from '../wire/name.ts';
+} from '../../wire/header.ts';
+import { CLASS, RCODE, TYPE } from '../../wire/iana.ts';
+import { lowerOctet, MAX_NAME, readName, readNameAsSent, sameName, skipName } from '../../wire/name.ts';
 import type { Answer } from './answer.ts';
 import { type CleanRecord, writeSections } from './sections.ts';
 

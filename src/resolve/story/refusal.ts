@@ -1,8 +1,8 @@
-import type { WireError } from '../wire/error.ts';
-import { opcodeOf } from '../wire/header.ts';
-import { CLASS, OPCODE, RCODE, TYPE } from '../wire/iana.ts';
-import type { Query } from '../wire/question.ts';
-import { EXIT } from './exit.ts';
+import type { WireError } from '../../wire/error.ts';
+import { opcodeOf } from '../../wire/header.ts';
+import { CLASS, OPCODE, RCODE, TYPE } from '../../wire/iana.ts';
+import type { Query } from '../../wire/question.ts';
+import { EXIT } from '../exit.ts';
 
 /** Why a message gets no answer at all: what its RCODE says, whatever name it asks for (DESIGN §2). */
 export interface Refusal {

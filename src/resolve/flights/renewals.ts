@@ -1,6 +1,6 @@
-import type { Renewable } from '../policy/renewable.ts';
+import type { Renewable } from '../../policy/renewable.ts';
+import type { InForce } from '../in-force.ts';
 import type { Flights } from './flights.ts';
-import type { InForce } from './in-force.ts';
 import { keyOf } from './key.ts';
 
 /** Milliseconds before an answer's end at which it is asked for again: what an upstream may need at most. */

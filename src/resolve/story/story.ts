@@ -1,22 +1,20 @@
-import { decide, GROUND, VERDICT } from '../policy/decide.ts';
-import { REASON } from '../policy/explain.ts';
-import type { LeaseTable } from '../policy/lease.ts';
-import type { Snapshot } from '../policy/snapshot.ts';
-import { FLAG, HEADER_SIZE, messageFlags } from '../wire/header.ts';
-import { EDE, RCODE, TYPE } from '../wire/iana.ts';
-import { readQuery } from '../wire/question.ts';
-import { NO_EDE, PADDING_BLOCK, ReplyWriter, UDP_PAYLOAD } from '../wire/reply.ts';
-import type { AnswerStore, Entry } from './answer.ts';
-import { isAudited } from './audit.ts';
-import { grantOf, ttlBound } from './bounds.ts';
-import type { Cookies } from './cookies.ts';
-import { Endings } from './endings.ts';
-import { EXIT } from './exit.ts';
-import { Flights } from './flights.ts';
-import { giveAnswer, withheldBecause } from './give.ts';
-import type { InForce } from './in-force.ts';
-import { keyOf } from './key.ts';
-import { followRedirects, writeAny, writeLinks, writeLocal, writeSpecial } from './local.ts';
+import { decide, GROUND, VERDICT } from '../../policy/decide.ts';
+import { REASON } from '../../policy/explain.ts';
+import type { LeaseTable } from '../../policy/lease.ts';
+import type { Snapshot } from '../../policy/snapshot.ts';
+import { FLAG, HEADER_SIZE, messageFlags } from '../../wire/header.ts';
+import { EDE, RCODE, TYPE } from '../../wire/iana.ts';
+import { readQuery } from '../../wire/question.ts';
+import { NO_EDE, PADDING_BLOCK, ReplyWriter, UDP_PAYLOAD } from '../../wire/reply.ts';
+import type { AnswerStore, Entry } from '../answer/answer.ts';
+import type { Cookies } from '../client/cookies.ts';
+import { Standings } from '../client/standing.ts';
+import { Tally } from '../client/tally.ts';
+import { EXIT } from '../exit.ts';
+import { Flights } from '../flights/flights.ts';
+import { keyOf } from '../flights/key.ts';
+import type { InForce } from '../in-force.ts';
+import { followRedirects, writeAny, writeLinks, writeLocal, writeSpecial } from '../local/local.ts';
 import {
   ANSWER_IT,
   type Answerer,
@@ -28,11 +26,13 @@ import {
   LATER,
   type Limits,
   type Observer,
-} from './ports.ts';
+} from '../ports.ts';
+import { isAudited } from './audit.ts';
+import { grantOf, ttlBound } from './bounds.ts';
+import { Endings } from './endings.ts';
+import { giveAnswer, withheldBecause } from './give.ts';
 import { Recogniser } from './recognise.ts';
 import { refusalOf } from './refusal.ts';
-import { Standings } from './standing.ts';
-import { Tally } from './tally.ts';
 import { TrustTargets } from './trust.ts';
 import { type Fetched, Pending, Turn } from './turn.ts';
 

@@ -1,7 +1,7 @@
-import { WireError } from '../wire/error.ts';
-import { writeUint16 } from '../wire/header.ts';
-import { nameFromText } from '../wire/name.ts';
-import type { AskedAddress } from './ports.ts';
+import { WireError } from '../../wire/error.ts';
+import { writeUint16 } from '../../wire/header.ts';
+import { nameFromText } from '../../wire/name.ts';
+import type { AskedAddress } from '../ports.ts';
 
 /** The zone apex of discovery: `_dns.resolver.arpa` (RFC 9462 §4). */
 export const DISCOVERY = wire('_dns.resolver.arpa');

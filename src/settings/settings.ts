@@ -1,4 +1,4 @@
-import type { Prefix } from '../policy/input.ts';
+import type { Prefix } from '../wire/prefix.ts';
 
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as

@@ -1,11 +1,11 @@
-import { Decision } from '../policy/decide.ts';
-import { EMPTY_VIEW } from '../policy/identity.ts';
-import type { Bound } from '../policy/lease.ts';
-import type { Stage, View } from '../policy/snapshot.ts';
-import { Query } from '../wire/question.ts';
-import type { Entry } from './answer.ts';
-import type { CertificateFinding, Client, ReplyLater } from './ports.ts';
-import type { Standing } from './standing.ts';
+import { Decision } from '../../policy/decide.ts';
+import { EMPTY_VIEW } from '../../policy/identity.ts';
+import type { Bound } from '../../policy/lease.ts';
+import type { Stage, View } from '../../policy/snapshot.ts';
+import { Query } from '../../wire/question.ts';
+import type { Entry } from '../answer/answer.ts';
+import type { Standing } from '../client/standing.ts';
+import type { CertificateFinding, Client, ReplyLater } from '../ports.ts';
 
 /**
  * What the story knows of the query in hand. One object serves every query, since the story of one ends, or is put by as

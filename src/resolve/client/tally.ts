@@ -1,4 +1,4 @@
-import { VERDICT } from '../policy/decide.ts';
+import { VERDICT } from '../../policy/decide.ts';
 
 /** Verdicts as they are counted, by the numbers of `VERDICT`. */
 const NAMES: readonly (readonly [string, number])[] = Object.entries(VERDICT).map(

@@ -1,7 +1,7 @@
-import { VERDICT } from '../policy/decide.ts';
-import type { PrivateGrant } from '../policy/input.ts';
-import type { Rules } from '../policy/snapshot.ts';
-import type { ReplySetting } from './settings.ts';
+import { VERDICT } from '../../policy/decide.ts';
+import type { PrivateGrant } from '../../policy/input.ts';
+import type { Rules } from '../../policy/snapshot.ts';
+import type { ReplySetting } from '../../settings/settings.ts';
 import type { Turn } from './turn.ts';
 
 /**
