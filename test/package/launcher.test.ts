@@ -121,7 +121,8 @@ for (const { name, node, becomes, recent } of launchers) {
       const running = start('wait');
       await running.until(({ stdout }) => stdout.includes('}'));
       t.equal(greeting(running.stdout).pid === running.pid, becomes);
-      for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const) {
+      running.kill('SIGUSR1');
+      for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const) {
         running.kill(signal);
         await running.until(({ stdout }) => stdout.includes(signal));
       }
@@ -131,6 +132,7 @@ for (const { name, node, becomes, recent } of launchers) {
       for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM']) {
         t.equal(stdout.split(signal).length, 2, `${signal} arrived once`);
       }
+      t.notMatch(stdout, 'SIGUSR1', 'which would open the debugger');
     });
 
     t.test('a killed launcher leaves no orphan', async (t) => {

@@ -54,7 +54,14 @@ export class Process {
 
   constructor(t: Scope, folder: string, options: ProcessOptions = {}) {
     this.folder = folder;
-    const command = [process.execPath, MAIN, 'serve', '--config', join(folder, 'namegate.yaml')];
+    const command = [
+      process.execPath,
+      '--disable-sigusr1',
+      MAIN,
+      'serve',
+      '--config',
+      join(folder, 'namegate.yaml'),
+    ];
     // The test runner puts its own modules into every Node below it by NODE_OPTIONS, and wraps `spawn` so that a
     // changed environment does not take them out.
     const [program = '', ...rest] = ['env', '-u', 'NODE_OPTIONS', ...(options.under ?? []), ...command];

@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import type { Terminal } from './terminal.ts';
+
+/** In the order of the help. A summary is the verb's own description, so that the help of the program loads no verb. */
+export const VERBS = {
+  serve: {
+    summary: 'Serve DNS until SIGTERM or SIGINT; SIGHUP reloads.',
+    load: async () => (await import('./serve.ts')).serveVerb,
+  },
+  check: {
+    summary:
+      'Read the config as the server would; print every problem, and what each pattern matches. Exits 1 for errors.',
+    load: async () => (await import('./check.ts')).checkVerb,
+  },
+  explain: {
+    summary:
+      'Say how a question would be answered, by which rule, and whom to ask. Exits 0 for allow and local, else 1.',
+    load: async () => (await import('./explain.ts')).explainVerb,
+  },
+  query: {
+    summary:
+      'Ask a DNS server one question, and print what it says and why. Exits 0 for NOERROR, 1 for another RCODE or no answer.',
+    load: async () => (await import('./query.ts')).queryVerb,
+  },
+  schema: {
+    summary: 'Print the JSON Schema of the server file or of policy files.',
+    load: async () => (await import('./schema.ts')).schemaVerb,
+  },
+  lease: {
+    summary: 'Open, advance, end and list leases of a running server.',
+    load: async () => (await import('./lease.ts')).leaseVerb,
+  },
+  exception: {
+    summary: 'Add, revoke and list time-boxed exceptions of a running server.',
+    load: async () => (await import('./exception.ts')).exceptionVerb,
+  },
+  identity: {
+    summary: 'List identities, and show what one may resolve, from the config files.',
+    load: async () => (await import('./identity.ts')).identityVerb,
+  },
+  doctor: {
+    summary:
+      'Run inside a job: is namegate its only way to resolve names? Exits 0 when all is well, 1 when something must be done.',
+    load: async () => (await import('./doctor.ts')).doctorVerb,
+  },
+  stub: {
+    summary:
+      "Run beside a container: listen on loopback for its resolver, and ask namegate over mutual TLS with the container's certificate. It asks nobody else.",
+    load: async () => (await import('./stub.ts')).stubVerb,
+  },
+} as const satisfies Readonly<Record<string, Outline>>;
+
+export type Verb = keyof typeof VERBS;
+
+/** A verb before it is loaded. */
+interface Outline {
+  readonly summary: string;
+  readonly load: () => Promise<(terminal: Terminal) => Command>;
+}
+
+export function isVerb(word: string): word is Verb {
+  return Object.hasOwn(VERBS, word);
+}
