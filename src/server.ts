@@ -9,7 +9,7 @@ import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
 import { within } from './assembly/within.ts';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
-import { isOurs, machineAddresses } from './config/ourselves.ts';
+import { isOurs, machineAddresses } from './config/server/ourselves.ts';
 import { descriptorLimit, type SocketShares, shareDescriptors } from './listen/descriptors.ts';
 import { RateLimits } from './listen/limits.ts';
 import { loadNative } from './listen/native.ts';

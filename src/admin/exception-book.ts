@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type DynamicException, exceptionFile } from '../config/exceptions.ts';
+import { type DynamicException, exceptionFile } from '../config/policy/exceptions.ts';
 import type { Journal, JournalFault } from '../journal/journal.ts';
 import { isError, type Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { parseAddress, parsePrefix } from '../config/addresses.ts';
-import { parseCertificate } from '../config/certificates.ts';
+import { parseCertificate } from '../config/policy/certificates.ts';
 import { TextFault } from '../config/problems.ts';
 import type { Identity } from '../policy/snapshot.ts';
 import type { Clock } from '../resolve/ports.ts';

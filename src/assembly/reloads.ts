@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import { FileWatch } from '../config/files/watch.ts';
 import { type LoadOptions, type LoadResult, load } from '../config/load.ts';
 import { type Loading, loadInThread } from '../config/thread.ts';
-import { FileWatch } from '../config/watch.ts';
 import type { Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';
 

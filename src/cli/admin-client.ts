@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { socketAddress } from '../admin/unix-socket.ts';
-import { type AdminTarget, adminTarget, targetOf } from '../config/admin-target.ts';
+import { type AdminTarget, adminTarget, targetOf } from '../config/server/admin-target.ts';
 import {
   CONFIG_HELP,
   EXIT_PROBLEMS,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { TrustBuilder } from '../assembly/trusts.ts';
-import { formatProblem } from '../config/excerpt.ts';
+import { formatProblem } from '../config/files/excerpt.ts';
 import { type LoadResult, load, loadPolicyOnly } from '../config/load.ts';
 import { isError } from '../policy/problem.ts';
 import { patternLines } from './patterns.ts';

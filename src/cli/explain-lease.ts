@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { adminTarget } from '../config/admin-target.ts';
-import type { DynamicException } from '../config/exceptions.ts';
+import type { DynamicException } from '../config/policy/exceptions.ts';
+import { adminTarget } from '../config/server/admin-target.ts';
 import { AdminClient, type AdminOptions, askAdmin } from './admin-client.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, escapeText, serverFile, type Terminal } from './terminal.ts';
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { TrustBuilder, type Trusts } from '../assembly/trusts.ts';
-import type { DynamicException } from '../config/exceptions.ts';
 import { load } from '../config/load.ts';
+import type { DynamicException } from '../config/policy/exceptions.ts';
 import { parseTime } from '../config/units.ts';
 import { explain, explanationLine } from '../policy/explain.ts';
 import { isError } from '../policy/problem.ts';

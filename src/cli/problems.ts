@@ -1,4 +1,4 @@
-import { formatProblem } from '../config/excerpt.ts';
+import { formatProblem } from '../config/files/excerpt.ts';
 import type { Problem } from '../policy/problem.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander';
-import { jsonSchema } from '../config/schema.ts';
+import { jsonSchema } from '../config/schema/schema.ts';
 import type { Terminal } from './terminal.ts';
 
 export function schemaVerb(terminal: Terminal): Command {

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { FileReader } from '../config/files.ts';
+import { FileReader } from '../config/files/files.ts';
 
 /** Paths of PEM files. */
 export interface CredentialFiles {

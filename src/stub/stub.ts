@@ -1,4 +1,4 @@
-import { FileWatch } from '../config/watch.ts';
+import { FileWatch } from '../config/files/watch.ts';
 import type { Log } from '../report/log.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import { StubAnswerer } from './answerer.ts';

@@ -55,7 +55,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['report/log.ts'],
   'lru-cache': ['cache', 'identity'],
   koffi: ['listen'],
-  dns2: ['cli', 'config/records.ts'],
+  dns2: ['cli', 'config/policy/records.ts'],
   commander: ['cli'],
   fastify: ['admin'],
   '@fastify/swagger': ['admin'],

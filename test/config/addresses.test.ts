@@ -1,7 +1,7 @@
 import t from 'tap';
 import { addressOctets, parseAddress, parsePrefix, wordsToText } from '../../src/config/addresses.ts';
-import { parseListener, parseMetrics, parseServer, URL_FORM } from '../../src/config/endpoint.ts';
 import { TextFault } from '../../src/config/problems.ts';
+import { parseListener, parseMetrics, parseServer, URL_FORM } from '../../src/config/server/endpoint.ts';
 
 t.test('prefixes, and addresses as their own prefix', async (t) => {
   const cases: [text: string, family: 4 | 6, words: number[], length: number][] = [

@@ -15,7 +15,8 @@ function usedCodes(): Map<string, string> {
   const used = new Map<string, string>();
   for (const room of ['config', 'policy', 'identity', 'assembly']) {
     const folder = new URL(`../../src/${room}/`, import.meta.url);
-    for (const file of readdirSync(folder).filter((name) => name.endsWith('.ts') && name !== 'codes.ts')) {
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    for (const file of files.filter((name) => name.endsWith('.ts') && name !== 'codes.ts')) {
       // Events of the log are no problem codes.
       const source = readFileSync(new URL(file, folder), 'utf8').replace(/\blog\.\w+\([^)]*/g, '');
       for (const use of USES) for (const [, code] of source.matchAll(use)) used.set(code!, `${room}/${file}`);

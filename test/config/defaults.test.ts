@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parseDocument } from 'yaml';
 import { load } from '../../src/config/load.ts';
-import { jsonSchema } from '../../src/config/schema.ts';
+import { jsonSchema } from '../../src/config/schema/schema.ts';
 import { findAddress } from '../../src/policy/identity.ts';
 import { nameToText } from '../../src/wire/name.ts';
 import { NOW } from './harness.ts';

@@ -3,8 +3,8 @@ import { chmodSync, readFileSync, rmSync, symlinkSync, truncateSync } from 'node
 import { join, relative } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { MAX_FILE } from '../../src/config/files/look.ts';
 import { isLoaded, load, loadPolicyOnly } from '../../src/config/load.ts';
-import { MAX_FILE } from '../../src/config/look.ts';
 import { MAX_PROBLEMS } from '../../src/config/problems.ts';
 import { isError } from '../../src/policy/problem.ts';
 import { brief, loadFrom, NOW, POLICY, problemsOf, put, SERVER, write } from './harness.ts';

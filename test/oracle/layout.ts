@@ -1,7 +1,7 @@
 /** Writes a policy down: as the files that the loader reads, and as the input that the loader makes of them. */
 import { parsePrefix } from '../../src/config/addresses.ts';
+import { parseRdata } from '../../src/config/policy/records.ts';
 import { TextFault } from '../../src/config/problems.ts';
-import { parseRdata } from '../../src/config/records.ts';
 import {
   DEFAULT_TERMS,
   type EntryInput,

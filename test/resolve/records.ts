@@ -1,5 +1,5 @@
+import { parseRdata } from '../../src/config/policy/records.ts';
 import { TextFault } from '../../src/config/problems.ts';
-import { parseRdata } from '../../src/config/records.ts';
 import { WireError } from '../../src/wire/error.ts';
 import { FLAG, writeUint16, writeUint32 } from '../../src/wire/header.ts';
 import { TYPE, typeFromText } from '../../src/wire/iana.ts';

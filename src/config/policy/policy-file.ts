@@ -1,0 +1,145 @@
+import type {
+  DestinationInput,
+  PolicyInput,
+  RecordInput,
+  RedirectInput,
+  RuleInput,
+} from '../../policy/input.ts';
+import { TextFault } from '../problems.ts';
+import type { PolicyFile } from '../schema/policy-schema.ts';
+import type { Repaired } from '../schema/shape.ts';
+import { parseDuration, quote } from '../units.ts';
+import { IDENTIFIER_FIX, readIdentity } from './identities.ts';
+import { relativeTo } from './lists.ts';
+import { parseRdata, parseRecordType } from './records.ts';
+import {
+  DEFAULT_GRANTS,
+  isIdentifier,
+  nameAt,
+  oneLine,
+  type PolicyContext,
+  patternAt,
+  readGrants,
+  readPrivate,
+  readRule,
+} from './rules.ts';
+
+type Written = Repaired<PolicyFile>;
+type WrittenDestination = NonNullable<NonNullable<Written['destinations']>[string]>;
+
+/** TTL in seconds of a record that says nothing of its own: a change of the policy is seen within a minute. */
+export const DEFAULT_TTL = 60;
+
+/** One policy file as data. Whatever is wrong is reported and left out; names stay defined, so that nothing seems unknown. */
+export function readPolicyFile(written: Written, context: PolicyContext): PolicyInput {
+  const destinations = Object.entries(written.destinations ?? {}).map(([name, destination]) =>
+    readDestination(name, destination, written.destinations!, context),
+  );
+  return {
+    destinations,
+    identities: (written.identities ?? []).flatMap((identity) =>
+      identity === undefined ? [] : [readIdentity(identity, context)],
+    ),
+    records: (written.records ?? []).flatMap((record) => readRecord(record, context) ?? []),
+    redirects: (written.redirects ?? []).flatMap((redirect) => readRedirect(redirect, context) ?? []),
+  };
+}
+
+function readDestination(
+  name: string,
+  written: WrittenDestination | undefined,
+  holder: object,
+  context: PolicyContext,
+): DestinationInput {
+  const { marks, problems } = context;
+  const at = marks.key(holder, name);
+  if (!isIdentifier(name)) {
+    problems.error('identifier-form', at, `${quote(name)} cannot name a destination`, IDENTIFIER_FIX);
+  }
+  if (written === undefined) return { name, rules: [], lists: [], at };
+  const grants = readGrants(written, DEFAULT_GRANTS, context);
+  const who = {
+    destination: name,
+    owner: oneLine(written.owner),
+    reason: oneLine(written.reason),
+    approvedBy: null,
+  };
+  const terms = context.terms.intern({ ...who, ...grants });
+  const rules = (written.names ?? []).flatMap((entry, index): RuleInput[] => {
+    if (entry === undefined) return [];
+    if (typeof entry === 'string') {
+      const pattern = patternAt(written.names!, index, entry, context);
+      return pattern === null ? [] : [{ pattern, terms, at: marks.value(written.names!, index) }];
+    }
+    const reason = entry.reason === undefined ? who.reason : oneLine(entry.reason);
+    const rule = readRule(entry, { ...who, reason }, grants, context);
+    return rule === null ? [] : [rule];
+  });
+  const lists = (written.names_from ?? []).flatMap((path, index) => {
+    if (path === undefined) return [];
+    const entry = marks.value(written.names_from!, index);
+    if (path === '') {
+      problems.error('value-empty', entry, 'the path of a list is empty', 'write the path of a text file');
+      return [];
+    }
+    return context.lists.read(relativeTo(marks.file, path), terms, entry) ?? [];
+  });
+  const empty = (written.names ?? []).length + (written.names_from ?? []).length === 0;
+  // A key that was refused may have been meant for one of these.
+  if (empty && !problems.lost) {
+    problems.warn(
+      'destination-empty',
+      at,
+      `${name} holds no names`,
+      'write names or names_from, or delete it',
+    );
+  }
+  return { name, rules, lists, at };
+}
+
+function readRecord(
+  written: NonNullable<Written['records']>[number],
+  context: PolicyContext,
+): RecordInput | null {
+  if (written === undefined) return null;
+  const { marks, problems } = context;
+  const name = nameAt(written, 'name', written.name, 'the name of a record', context);
+  const ttl = readTtl(written, context);
+  const type = written.type === undefined ? null : parseRecordType(written.type);
+  if (type instanceof TextFault) problems.fault(type, marks.inside(written, 'type', type.offset));
+  if (type === null || type instanceof TextFault || written.data === undefined) return null;
+  const rdata = parseRdata(type, written.data);
+  if (rdata instanceof TextFault) problems.fault(rdata, marks.inside(written, 'data', rdata.offset));
+  if (name === null || rdata instanceof TextFault) return null;
+  return { name, type, ttl, rdata, at: marks.value(written, 'name') };
+}
+
+function readTtl(written: { ttl?: number | string | undefined }, { marks, problems }: PolicyContext): number {
+  const { ttl } = written;
+  if (typeof ttl !== 'string') return ttl ?? DEFAULT_TTL;
+  const duration = parseDuration(ttl);
+  if (duration instanceof TextFault) {
+    problems.fault(duration, marks.inside(written, 'ttl', duration.offset));
+    return DEFAULT_TTL;
+  }
+  if (duration % 1000 === 0) return duration / 1000;
+  problems.error(
+    'value-range',
+    marks.value(written, 'ttl'),
+    `${ttl} is not whole seconds`,
+    'write whole seconds',
+  );
+  return DEFAULT_TTL;
+}
+
+function readRedirect(
+  written: NonNullable<Written['redirects']>[number],
+  context: PolicyContext,
+): RedirectInput | null {
+  if (written === undefined) return null;
+  const name = nameAt(written, 'name', written.name, 'the name of a redirect', context);
+  const to = nameAt(written, 'to', written.to, 'the target of a redirect', context);
+  const grant = written.private === undefined ? false : readPrivate(written.private, context);
+  if (name === null || to === null) return null;
+  return { name, to, private: grant, at: context.marks.value(written, 'name') };
+}

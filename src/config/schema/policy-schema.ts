@@ -1,0 +1,245 @@
+import { z } from 'zod';
+import { identityTerms } from '../policy/identity-terms.ts';
+import { FORM } from '../units.ts';
+import { count, list, MOST, NAMES, prose, text, time } from './schema-parts.ts';
+
+const pattern = text(
+  'a pattern',
+  'a.example, *.a.example (one label in front), **.a.example (one or more), or n{0..199}.a.example.',
+  null,
+  'github.com',
+  '*.a.example',
+  'n{0..199}.a.example',
+);
+
+const grant = z
+  .union([
+    z.boolean(),
+    list(
+      text('an address prefix', 'An address or a CIDR.', null, '10.0.0.0/8'),
+      'a list of address prefixes',
+      'Prefixes.',
+    ).min(1),
+  ])
+  .meta({
+    title: 'true, false or a list of address prefixes',
+    description:
+      'true: answers may hold RFC 1918, RFC 6598 and ULA addresses. A list: answers may hold these prefixes, also loopback, link-local and cloud metadata.',
+    examples: [true],
+  });
+
+/** Keys of a rule, which a destination has as defaults. */
+const terms = {
+  types: list(
+    text('a type', 'A mnemonic or TYPEn.', null, 'A'),
+    'a list of types',
+    'Types that are approved. Without it: A, AAAA, CNAME, and HTTPS where there is no wildcard.',
+  )
+    .min(1)
+    .optional(),
+  until: time('When the rule stops approving.').optional(),
+  private: grant.optional(),
+  shared_zone: z
+    .literal('accept')
+    .meta({
+      title: '`accept`',
+      description:
+        'Accepts a wildcard on a zone where anyone can rent a name (a private suffix of the public suffix list).',
+    })
+    .optional(),
+  max_labels: count('Wildcards: labels that may stand in front (default 127).', 1, 127, 2).optional(),
+  max_label_length: count(
+    'Wildcards: octets that each of these labels may have (default 63).',
+    1,
+    63,
+    32,
+  ).optional(),
+};
+
+const owner = prose('Who answers for it.', 'platform-security');
+const reason = prose('Why it is approved.', 'clone and fetch');
+
+const nameEntry = z
+  .union([pattern, z.strictObject({ name: pattern, reason: reason.optional(), ...terms })])
+  .meta({ title: 'a pattern or a map with name' });
+
+const destination = z
+  .strictObject({
+    owner,
+    reason,
+    names: list(
+      nameEntry,
+      'a list of patterns',
+      'Patterns; a map where one differs from the defaults.',
+    ).optional(),
+    names_from: list(
+      text(
+        'a path',
+        'A text file, one pattern a line, # comments. Relative to this file.',
+        null,
+        'lists/mirrors.txt',
+      ),
+      'a list of paths',
+      'Long lists.',
+    ).optional(),
+    ...terms,
+  })
+  .meta({ title: 'a map with owner, reason and names' });
+
+const allowEntry = z
+  .union([
+    text('a destination', 'Its name.', NAMES, 'source-control'),
+    z.strictObject({ name: pattern, reason, owner: owner.optional(), ...terms }),
+  ])
+  .meta({ title: 'a destination or a map { name, reason }' });
+
+const allow = list(
+  allowEntry,
+  'a list of destinations',
+  'Destinations by name, or rules written on the spot.',
+);
+
+const identity = z
+  .strictObject({
+    name: text(
+      'a name',
+      'Letters, digits, - and _; defined once. `unknown` is taken.',
+      NAMES,
+      'payments-build',
+    ),
+    owner: prose('Whom to ask.', 'team-payments'),
+    review_by: time('When somebody looks at this identity again; a warning from then on.').optional(),
+    workload: prose('What it is, for people.', 'nightly build of payments').optional(),
+    from: z
+      .strictObject({
+        addresses: list(
+          text('an address prefix', 'An address or a CIDR.', null, '10.20.0.0/16'),
+          'a list of address prefixes',
+          'Source addresses.',
+        ).optional(),
+        certificates: list(
+          text(
+            'a certificate',
+            'spiffe://… (/* at its end: any one segment), dns:NAME or sha256:HEX (of the DER).',
+            null,
+            'spiffe://ci.example/payments',
+          ),
+          'a list of certificates',
+          'What its client certificate holds.',
+        ).optional(),
+      })
+      .meta({ title: 'a map with addresses or certificates', description: 'How it is recognised.' })
+      .optional(),
+    ...identityTerms,
+    mode: z
+      .enum(['enforce', 'audit'])
+      .meta({
+        title: 'enforce or audit',
+        description: '`audit` resolves what would be denied, and records it (default enforce).',
+      })
+      .optional(),
+    audit_until: time('Required with mode: audit; from then on the policy is enforced.').optional(),
+    limits: z
+      .strictObject({
+        qps: count('Queries a second.', 1, MOST, 100).optional(),
+        burst: count('Queries that may come at once (default: qps).', 1, MOST, 200).optional(),
+        in_flight: count(
+          'Questions in flight upstream (default: an eighth of the total).',
+          1,
+          MOST,
+          100,
+        ).optional(),
+      })
+      .meta({ title: 'a map', description: 'Bounds of this identity.' })
+      .optional(),
+    search: list(
+      text('a suffix', 'A name.', null, 'svc.cluster.local'),
+      'a list of suffixes',
+      "Search suffixes that the clients' stubs append.",
+    ).optional(),
+    allow: allow.optional(),
+    stages: z
+      .record(
+        z.string(),
+        z
+          .strictObject({
+            allow: allow.describe("Adds to the identity's own list.").optional(),
+            only: allow.describe("Stands in place of the identity's own list.").optional(),
+          })
+          .meta({ title: 'a map with allow or only' }),
+      )
+      .meta({
+        title: 'a map of stages',
+        description: 'In the order in which a lease enters them; it never goes back.',
+      })
+      .optional(),
+    exceptions: list(
+      z
+        .strictObject({
+          name: pattern,
+          ...terms,
+          until: time('When it ends.'),
+          reason: prose('Why.', 'migration, CHG-1182'),
+          approved_by: prose('Who approved it.', 'sec-oncall'),
+          owner: owner.optional(),
+        })
+        .meta({ title: 'a map with name, until, reason and approved_by' }),
+      'a list of exceptions',
+      'Time-boxed rules. They hold at every stage.',
+    ).optional(),
+  })
+  .meta({ title: 'a map with name and owner' });
+
+const exactName = text('a name', 'One exact name.', null, 'hello.example');
+
+export const policySchema = z
+  .strictObject({
+    destinations: z
+      .record(z.string(), destination)
+      .meta({ title: 'a map of destinations', description: 'Named, owned, justified sets of names.' })
+      .optional(),
+    identities: list(identity, 'a list of identities', 'Governed clients.').optional(),
+    redirects: list(
+      z
+        .strictObject({
+          name: exactName,
+          to: text('a name', 'What it becomes a CNAME of.', null, 'mirror.example'),
+          private: grant.optional(),
+        })
+        .meta({ title: 'a map { name, to }' }),
+      'a list of redirects',
+      'Names that are answered with another name. They approve nothing.',
+    ).optional(),
+    records: list(
+      z
+        .strictObject({
+          name: exactName,
+          type: text('a type', 'A mnemonic or TYPEn.', null, 'A'),
+          data: text(
+            'text',
+            'RDATA as a zone file has it, or \\# LENGTH HEX (RFC 3597 §5).',
+            null,
+            '192.0.2.1',
+          ),
+          ttl: z
+            .union([
+              z
+                .int()
+                .min(0)
+                .max(2 ** 31 - 1),
+              text('a duration', 'With a unit.', FORM.duration, '60s'),
+            ])
+            .meta({ title: 'seconds or a duration', description: 'Default 60.', examples: [60] })
+            .optional(),
+        })
+        .meta({ title: 'a map { name, type, data }' }),
+      'a list of records',
+      'Local data. It approves nothing.',
+    ).optional(),
+  })
+  .meta({
+    title: 'a map with identities or destinations',
+    description: 'namegate: a policy, or a part of one.',
+  });
+
+export type PolicyFile = z.infer<typeof policySchema>;

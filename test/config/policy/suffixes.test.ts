@@ -1,0 +1,96 @@
+import t from 'tap';
+import { getPublicSuffix } from 'tldts';
+import { buildTable, checkTrie, suffixTable } from '../../../src/config/policy/suffixes.ts';
+import { SUFFIX, type SuffixTable, zoneKind } from '../../../src/policy/suffix.ts';
+import { nameFromText } from '../../../src/wire/name.ts';
+
+/** The public suffix of a name by the list's own algorithm (https://publicsuffix.org/list/), over our table. */
+function suffixOf(name: string, table: SuffixTable, withPrivate: boolean): string {
+  const labels = name.split('.');
+  const own = SUFFIX.ICANN | (withPrivate ? SUFFIX.PRIVATE : 0);
+  const below = SUFFIX.ICANN_BELOW | (withPrivate ? SUFFIX.PRIVATE_BELOW : 0);
+  const at = (i: number): number => table.get(labels.slice(i).join('.')) ?? 0;
+  for (let i = 0; i < labels.length; i++) {
+    if (at(i) & SUFFIX.EXCEPTION) return labels.slice(i + 1).join('.');
+  }
+  for (let i = 0; i < labels.length; i++) {
+    if (at(i) & own || (i + 1 < labels.length && at(i + 1) & below)) return labels.slice(i).join('.');
+  }
+  return labels.at(-1)!;
+}
+
+t.test('the table gives the suffixes that tldts gives', async (t) => {
+  const table = suffixTable();
+  t.ok(table.size > 9_000, `${table.size} entries`);
+  const names = new Set<string>();
+  for (const name of table.keys()) for (const front of ['', 'a.', 'b.a.', 'www.']) names.add(front + name);
+  names
+    .add('example.nosuchtld')
+    .add('nosuchtld')
+    .add('a.b.nosuchtld')
+    .add('www.ck')
+    .add('x.www.ck')
+    .add('foo.ck');
+  let compared = 0;
+  const wrong: string[] = [];
+  for (const name of names) {
+    for (const allowPrivateDomains of [false, true]) {
+      const wanted = getPublicSuffix(name, { allowPrivateDomains, validateHostname: false });
+      if (suffixOf(name, table, allowPrivateDomains) !== wanted)
+        wrong.push(`${name} ${allowPrivateDomains} ${wanted}`);
+      compared++;
+    }
+  }
+  t.ok(compared > 60_000, `${compared} compared`);
+  t.same(wrong.slice(0, 10), []);
+});
+
+t.test('what a wildcard would reach', async (t) => {
+  const table = suffixTable();
+  const cases: [zone: string, wanted: string][] = [
+    ['com', 'public'],
+    ['co.uk', 'public'],
+    ['ck', 'public'],
+    ['foo.ck', 'public'],
+    ['www.ck', 'own'],
+    ['nosuchtld', 'public'],
+    ['github.com', 'own'],
+    ['corp.example', 'own'],
+    ['githubusercontent.com', 'shared'],
+    ['actions.githubusercontent.com', 'shared'],
+    ['github.io', 'shared'],
+    ['amazonaws.com', 'shared'],
+    ['s3.amazonaws.com', 'shared'],
+    ['xn--55qx5d.cn', 'public'],
+  ];
+  for (const [zone, wanted] of cases)
+    t.equal(zoneKind(nameFromText(zone) as Uint8Array, table), wanted, zone);
+  t.notOk(
+    [...table.keys()].some((name) => /[^\u0000-\u007f]/.test(name) || name !== name.toLowerCase()),
+    'ASCII, lower case',
+  );
+});
+
+t.test('building takes milliseconds', async (t) => {
+  const started = performance.now();
+  t.equal(suffixTable(), suffixTable(), 'once');
+  t.ok(performance.now() - started < 100);
+});
+
+t.test('another layout is an error, not an empty list', async (t) => {
+  const trie = {
+    nodeFlags: Uint8Array.of(0, 1, 2),
+    edgeStart: Uint16Array.of(0, 1, 2, 2),
+    edgeLength: Uint8Array.of(3, 1),
+    edgeChild: Uint16Array.of(1, 2),
+    labelText: 'com*',
+    rulesRoot: 0,
+    exceptionsRoot: 2,
+  };
+  const table = buildTable(checkTrie(trie));
+  t.same([...table], [['com', SUFFIX.ICANN | SUFFIX.PRIVATE_BELOW | SUFFIX.ABOVE_PRIVATE]].slice(0));
+  t.throws(() => checkTrie({}), /another form/);
+  t.throws(() => checkTrie({ ...trie, labelText: 'com' }), /not whole/);
+  t.throws(() => checkTrie({ ...trie, edgeStart: Uint16Array.of(0, 1, 1, 1) }), /not whole/);
+  t.throws(() => checkTrie({ ...trie, nodeFlags: [0, 1, 2] }), /another form/);
+});
