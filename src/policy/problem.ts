@@ -7,7 +7,7 @@ export interface Position {
 
 /**
  * Something wrong with what an operator wrote. Problems are values: they are collected, sorted by
- * position and printed all at once. `code` is stable (the README lists them; a test holds both together),
+ * position and printed all at once. `code` is stable (docs/problems.md lists them; a test holds both together),
  * `message` says what is wrong, `fix` says what to write instead.
  */
 export interface Problem {

@@ -5,33 +5,37 @@ import { Terminal } from '../../src/cli/terminal.ts';
 import { VERBS, type Verb } from '../../src/cli/verbs.ts';
 import { say } from './command.ts';
 
-const README = new URL('../../README.md', import.meta.url);
+const COMMANDS = new URL('../../docs/commands.md', import.meta.url);
 const nowhere = { write: () => {} };
 const verbs = (await buildProgram(new Terminal(nowhere, nowhere, {}))).commands;
 
 /** What the text below the table says once for all verbs that ask a running server. */
 const SHARED = ['--config', '--admin', '--token-file', '--json'];
 
-t.test('the README has every verb and option, and no other', { skip: !existsSync(README) }, async (t) => {
-  const usages = readmeUsages(readFileSync(README, 'utf8'));
-  const leaves = verbs.flatMap((verb) =>
-    verb.commands.length === 0
-      ? [{ name: verb.name(), verb }]
-      : verb.commands.map((inner) => ({ name: `${verb.name()} ${inner.name()}`, verb: inner })),
-  );
-  t.same([...usages.keys()].sort(), leaves.map(({ name }) => name).sort(), 'one usage for each verb');
-  for (const { name, verb } of leaves) {
-    const usage = usages.get(name) ?? '';
-    const shared = optionsOf(verb).includes('--admin') || name.includes(' ') ? SHARED : [];
-    const told = [...usage.matchAll(/--[a-z][a-z-]*/g)].map(([option]) => option);
-    const wanted = optionsOf(verb).filter((option) => told.includes(option) || !shared.includes(option));
-    t.same(told.sort(), wanted.sort(), `options of ${name}`);
-    for (const argument of verb.registeredArguments) {
-      const choices = argument.argChoices ?? [argument.name().toUpperCase()];
-      for (const choice of choices) t.match(usage, choice, `${name} ${choice}`);
+t.test(
+  'docs/commands.md has every verb and option, and no other',
+  { skip: !existsSync(COMMANDS) },
+  async (t) => {
+    const usages = shownUsages(readFileSync(COMMANDS, 'utf8'));
+    const leaves = verbs.flatMap((verb) =>
+      verb.commands.length === 0
+        ? [{ name: verb.name(), verb }]
+        : verb.commands.map((inner) => ({ name: `${verb.name()} ${inner.name()}`, verb: inner })),
+    );
+    t.same([...usages.keys()].sort(), leaves.map(({ name }) => name).sort(), 'one usage for each verb');
+    for (const { name, verb } of leaves) {
+      const usage = usages.get(name) ?? '';
+      const shared = optionsOf(verb).includes('--admin') || name.includes(' ') ? SHARED : [];
+      const told = [...usage.matchAll(/--[a-z][a-z-]*/g)].map(([option]) => option);
+      const wanted = optionsOf(verb).filter((option) => told.includes(option) || !shared.includes(option));
+      t.same(told.sort(), wanted.sort(), `options of ${name}`);
+      for (const argument of verb.registeredArguments) {
+        const choices = argument.argChoices ?? [argument.name().toUpperCase()];
+        for (const choice of choices) t.match(usage, choice, `${name} ${choice}`);
+      }
     }
-  }
-});
+  },
+);
 
 t.test('the help of every verb has each of its options', async (t) => {
   for (const verb of verbs.flatMap((one) => [one, ...one.commands])) {
@@ -75,8 +79,7 @@ function optionsOf(verb: (typeof verbs)[number]): string[] {
 }
 
 /** By verb: the usages in the first cells of the table of commands; the verbs of a group may share a cell. */
-function readmeUsages(markdown: string): Map<string, string> {
-  const table = markdown.slice(markdown.indexOf('### Commands'));
+function shownUsages(table: string): Map<string, string> {
   const groups = new Set(verbs.filter((verb) => verb.commands.length > 0).map((verb) => verb.name()));
   const usages = new Map<string, string>();
   for (const [, cell = ''] of table.matchAll(/^\| (`namegate (?:[^|\\]|\\.)*`) \|/gm)) {

@@ -142,7 +142,16 @@ t.setTimeout(240_000);
 t.test('the package', { skip, timeout: 180_000 }, async (t) => {
   // Packed from a copy, so that a build of the developer's stays as it is.
   const copy = folderFor(t, 'pack');
-  const parts = ['bin', 'src', 'config', 'packaging', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const parts = [
+    'bin',
+    'src',
+    'config',
+    'docs',
+    'packaging',
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+  ];
   for (const part of [...parts, 'README.md', 'LICENSE', 'CHANGELOG.md', '.gitignore']) {
     if (existsSync(join(root, part))) cpSync(join(root, part), join(copy, part), { recursive: true });
   }
@@ -165,6 +174,7 @@ t.test('the package', { skip, timeout: 180_000 }, async (t) => {
       'dist/main.js',
       'config/namegate.yaml',
       'README.md',
+      'docs/README.md',
       'LICENSE',
     ]) {
       t.ok(files.includes(file), file);
@@ -178,7 +188,7 @@ t.test('the package', { skip, timeout: 180_000 }, async (t) => {
       'schemas',
     );
     const foreign =
-      /^(?!bin\/|dist\/|config\/|packaging\/|package\.json|README\.md|LICENSE|CHANGELOG\.md)|\.ts$|^config\/state/;
+      /^(?!bin\/|dist\/|config\/|docs\/|packaging\/|package\.json|README\.md|LICENSE|CHANGELOG\.md)|\.ts$|^config\/state/;
     t.strictSame(
       files.filter((file) => foreign.test(file)),
       [],

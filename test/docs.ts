@@ -1,4 +1,24 @@
-/** A command that the README shows behind `$`, and the lines that it says come out. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** The pages that a user or contributor reads, by path from the repository's root. */
+export const PAGES: readonly string[] = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  ...readdirSync('docs')
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
+];
+
+/** What a user reads: the README and docs/. */
+export const USER_PAGES = PAGES.filter((page) => page === 'README.md' || page.startsWith('docs/'));
+
+/** The text of a page. */
+export function page(path: string): string {
+  return readFileSync(path, 'utf8');
+}
+
+/** A command that a page shows behind `$`, and the lines that it says come out. */
 export interface Shown {
   readonly command: string;
   readonly expected: readonly string[];
