@@ -5,12 +5,14 @@ import { Chores } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { Reloads } from './assembly/reloads.ts';
+import { shareSockets } from './assembly/socket-shares.ts';
+import { TrustInForce } from './assembly/trust-in-force.ts';
 import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
+import { tellUpstream } from './assembly/upstream-log.ts';
 import { within } from './assembly/within.ts';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
 import { isOurs, machineAddresses } from './config/server/ourselves.ts';
-import { descriptorLimit, type SocketShares, shareDescriptors } from './listen/descriptors.ts';
 import { RateLimits } from './listen/limits.ts';
 import { loadNative } from './listen/native.ts';
 import { TCP_IDLE_MS } from './listen/tcp.ts';
@@ -30,8 +32,7 @@ import { Renewals } from './resolve/flights/renewals.ts';
 import { groupRouter, type InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Resolver } from './resolve/story/story.ts';
-import type { AdminSetting, Settings } from './settings/settings.ts';
-import type { UpstreamEvent } from './upstream/event.ts';
+import type { AdminSetting } from './settings/settings.ts';
 import { Upstreams } from './upstream/forwarder.ts';
 
 /** Milliseconds that answers in flight have when the server stops. */
@@ -74,8 +75,10 @@ export class Server {
   readonly #restart: RestartNeeds;
   readonly #reloads: Reloads;
   readonly #crls: CrlWatch;
+  readonly #trust: TrustInForce;
   readonly #chores = new Chores();
   #snapshot: Snapshot;
+  #present: InForce;
   #stopping: Promise<void> | null = null;
 
   /** `first` is the load that the server starts with: one without errors. */
@@ -86,15 +89,16 @@ export class Server {
     this.#restart = new RestartNeeds(settings);
     this.#snapshot = first.snapshot;
     this.#observer = new StoryObserver(options.log, () => performance.now());
-    const shares = this.#shareDescriptors(settings);
+    const shares = shareSockets(settings, options.log);
     this.#upstreams = new Upstreams({
       groups: settings.upstreams,
       maxSockets: shares.upstreams,
       native: this.#native,
       isOurs: (host, port) => isOurs(settings.listen, host, port, machineAddresses()),
-      onEvent: (event) => this.#tellUpstream(event),
+      onEvent: (event) => tellUpstream(options.log, event),
     });
     const inForce = this.#inForce(first);
+    this.#present = inForce;
     this.#resolver = new Resolver(
       {
         store: new LruAnswerStore(settings.cache.size),
@@ -124,8 +128,26 @@ export class Server {
       now: CLOCK.epoch(),
       exceptions: this.#admin?.exceptions ?? [],
     });
-    const take = (result: LoadResult, why: string, ms: number) => this.#take(result, why, ms);
-    this.#reloads = new Reloads({ serverFile, loadOptions, log, take }, first);
+    this.#crls = new CrlWatch(log, this.readiness);
+    const rooms = { builder: options.trust, listeners: this.#listeners, crls: this.#crls, log };
+    const designate = (designations: InForce['designations']) =>
+      this.#swap({ ...this.#present, designations });
+    this.#trust = new TrustInForce(
+      { ...rooms, readiness: this.readiness, epoch: CLOCK.epoch, designate },
+      settings.listen,
+      trusts,
+    );
+    this.#reloads = new Reloads(
+      {
+        serverFile,
+        loadOptions,
+        log,
+        take: (result, why, ms) => this.#take(result, why, ms),
+        listen: () => this.#trust.listen,
+        takeTrust: (listen, whole, ms) => this.#trust.change(listen, whole, ms),
+      },
+      first,
+    );
     this.#status =
       settings.metrics === null
         ? null
@@ -136,8 +158,6 @@ export class Server {
               this.#log.warn('listener-trouble', 'the status listener had trouble', { error }),
           });
     this.#putInForce(first, inForce);
-    this.#crls = new CrlWatch(options.log, this.readiness);
-    this.#crls.take(trusts, CLOCK.epoch());
   }
 
   /** Where it listens, as URLs; ports are the real ones once `start` is done. */
@@ -190,10 +210,9 @@ export class Server {
     }
     this.#upstreams.configure(result.settings.upstreams);
     const inForce = this.#inForce(result);
-    this.#resolver.swap(inForce);
-    this.#listeners.trust(result.trusts);
+    this.#swap(inForce);
+    this.#trust.take(result.settings.listen, result.trusts);
     this.#admin?.configure(result.snapshot, result.settings.admin, result.settings.exceptions);
-    this.#crls.take(result.trusts, CLOCK.epoch());
     this.#putInForce(result, inForce);
     release(this.#snapshot, setImmediate);
     this.#giveBackMemory();
@@ -207,6 +226,11 @@ export class Server {
       ms,
     });
     return true;
+  }
+
+  #swap(inForce: InForce): void {
+    this.#present = inForce;
+    this.#resolver.swap(inForce);
   }
 
   /** What was read is not for use: it is told, and the last good one stays. */
@@ -301,18 +325,6 @@ export class Server {
     );
   }
 
-  #shareDescriptors({ listen, limits: { tcpClients, inFlight } }: Settings): SocketShares {
-    const listeners = listen.filter(({ protocol }) => protocol !== 'udp').length;
-    const limit = descriptorLimit();
-    const wanted = { listeners, clients: tcpClients, upstreams: Math.max(4096, inFlight) };
-    const shares = shareDescriptors(limit, wanted);
-    if (shares.scarce) {
-      const fields = { open_files: limit, tcp_clients: shares.clients, upstream_sockets: shares.upstreams };
-      this.#log.warn('descriptor-limit', 'the limit on open files is too low for the limits set', fields);
-    }
-    return shares;
-  }
-
   #renew(): void {
     try {
       this.#renewals.tick(CLOCK.monotonic(), CLOCK.epoch());
@@ -325,14 +337,6 @@ export class Server {
   #giveBackMemory(): void {
     const native = this.#native;
     if (typeof native !== 'string') setTimeout(() => native.giveBackMemory(), GIVE_BACK_MS).unref();
-  }
-
-  #tellUpstream(event: UpstreamEvent): void {
-    const { kind, ...fields } = event;
-    const event_ =
-      kind === 'server-down' ? 'upstream-down' : kind === 'server-up' ? 'upstream-up' : 'upstream-changed';
-    const grave = kind === 'server-down' || kind === 'sockets-exhausted';
-    this.#log[grave ? 'warn' : 'info'](event_, `upstream: ${kind}`, { kind, ...fields });
   }
 }
 

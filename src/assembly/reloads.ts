@@ -1,9 +1,13 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { combine } from '../config/files/files.ts';
 import { FileWatch } from '../config/files/watch.ts';
-import { type LoadOptions, type LoadResult, load } from '../config/load.ts';
+import { contentOf, type LoadOptions, type LoadResult, load } from '../config/load.ts';
+import { type PemsAgain, pemPaths, readPemsAgain } from '../config/server/pem-again.ts';
 import { type Loading, loadInThread } from '../config/thread.ts';
 import type { Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';
+import type { ListenSetting } from '../settings/settings.ts';
 
 export interface ReloadsOptions {
   readonly serverFile: string;
@@ -12,7 +16,19 @@ export interface ReloadsOptions {
   readonly log: Log;
   /** A load is done and what was read has changed. `ms`: how long it took. Returns whether it is in force now. */
   readonly take: (result: LoadResult, why: string, ms: number) => boolean;
+  /** The listeners that are in force. */
+  readonly listen: () => readonly ListenSetting[];
+  /**
+   * Certificates, keys, CAs and CRLs of these listeners have changed. `whole`: the policy that was read last is in force
+   * too. Returns what became of them.
+   */
+  readonly takeTrust: (listen: readonly ListenSetting[], whole: boolean, ms: number) => Outcome;
 }
+
+/** Milliseconds between two looks at the files of TLS listeners: a revocation should not wait. */
+const TRUST_POLL_MS = 200;
+/** Milliseconds after which they are read: a certificate and its key are written one after the other. */
+const TRUST_SETTLE_MS = 30;
 
 /** What became of a load. */
 export interface Outcome {
@@ -28,6 +44,9 @@ const NOTHING: Outcome = { inForce: false, problems: [] };
 /**
  * Reads everything anew when a file changes or someone asks, beside the query path and one load at a time. What was read
  * is told once: a load that reads what the last one read changes nothing.
+ *
+ * Certificates, keys, CAs and CRLs of listeners are followed more closely, and come into force without a load: compiling a
+ * large policy takes seconds.
  */
 export class Reloads {
   readonly #options: ReloadsOptions;
@@ -37,11 +56,20 @@ export class Reloads {
   #files: readonly string[];
   /** Those of them that are not to be read. */
   #barred: readonly string[];
-  /** Of the files, for the watch. */
-  #hash: string;
+  /** What each file was when it was read last, those of the listeners in force among them. */
+  #digests: ReadonlyMap<string, string>;
   /** Of the files and what the load was made with beside. */
   #content: string;
-  #watch: FileWatch | null = null;
+  #exceptions: LoadOptions['exceptions'] = [];
+  #watches: FileWatch[] = [];
+  /** Of the listeners in force. */
+  #trustFiles: readonly string[];
+  #trusting = false;
+  #trustAgain = false;
+  /** How often the files of listeners were read without a load. */
+  #trustReads = 0;
+  /** The policy that was read last is in force. */
+  #whole = true;
   #closed = false;
   /** Of the last load. */
   #outcome: Outcome;
@@ -54,21 +82,79 @@ export class Reloads {
     this.#options = options;
     this.#files = first.files;
     this.#barred = first.barred;
-    this.#hash = first.hash;
+    this.#digests = first.digests;
     this.#content = first.content;
+    this.#trustFiles = pemPaths(options.listen());
     this.#outcome = { inForce: true, problems: first.problems };
   }
 
   /** Watches the files from now on. */
   start(): void {
-    this.#watch = new FileWatch({
-      files: () => this.#files,
-      barred: () => this.#barred,
-      hash: () => this.#hash,
-      onChange: () => this.ask('a file changed'),
-      onError: (error) =>
-        this.#options.log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
-    });
+    const onError = (error: Error): void =>
+      this.#options.log.warn('watch-trouble', 'file events do not work here; files are polled', { error });
+    this.#watches = [
+      new FileWatch({
+        files: () => this.#files,
+        barred: () => this.#barred,
+        hash: () => this.#hashOf(this.#files),
+        onChange: (found) => this.#changed(found),
+        onError,
+      }),
+      new FileWatch({
+        files: () => this.#trustFiles,
+        hash: () => this.#hashOf(this.#trustFiles),
+        onChange: (found) => this.#changed(found),
+        poll: TRUST_POLL_MS,
+        settle: TRUST_SETTLE_MS,
+      }),
+    ];
+  }
+
+  #hashOf(files: readonly string[]): string {
+    return combine(new Map(files.map((file) => [file, this.#digests.get(file) ?? ''])));
+  }
+
+  #changed(found: ReadonlyMap<string, string>): void {
+    const why = 'a file changed';
+    const trust = new Set(this.#trustFiles);
+    const changed = [...found].filter(([path, digest]) => this.#digests.get(path) !== digest);
+    if (changed.some(([path]) => trust.has(path))) void this.#readTrust(why);
+    if (changed.some(([path]) => !trust.has(path))) this.ask(why);
+  }
+
+  /** Reads the files of the listeners in force, and nothing else. */
+  async #readTrust(why: string): Promise<void> {
+    this.#trustAgain = true;
+    if (this.#trusting) return;
+    this.#trusting = true;
+    try {
+      while (this.#trustAgain && !this.#closed) {
+        this.#trustAgain = false;
+        const started = performance.now();
+        await setTimeout(TRUST_SETTLE_MS, undefined, { ref: false });
+        const read = await readPemsAgain(this.#options.listen());
+        if (this.#closed) return;
+        // A load says where the file is named that is not to be had.
+        if (read === null) this.ask(why);
+        else if (isAnother(read.digests, this.#digests))
+          this.#takeTrust(read, why, performance.now() - started);
+      }
+    } catch (error) {
+      this.#options.log.error('fault', 'a reload met a bug; the last good policy stays', { error });
+    } finally {
+      this.#trusting = false;
+    }
+  }
+
+  #takeTrust({ listen, digests }: PemsAgain, why: string, ms: number): void {
+    this.#trustReads++;
+    this.#digests = new Map([...this.#digests, ...digests]);
+    const outcome = this.#options.takeTrust(listen, this.#whole, Math.round(ms));
+    // What was refused is tried again when somebody asks.
+    this.#content = outcome.inForce ? contentOf(this.#hashOf(this.#files), this.#exceptions ?? []) : '';
+    if (this.#whole) this.#outcome = outcome;
+    // What was wrong with the policy may have been these files.
+    else this.ask(why);
   }
 
   /** Loads now; a call while a load runs leads to another load after it. */
@@ -91,6 +177,7 @@ export class Reloads {
     const started = performance.now();
     const { serverFile, log } = this.#options;
     const options = this.#options.loadOptions();
+    const trustReads = this.#trustReads;
     this.#loading = loadInThread(serverFile, options);
     this.#loading.result
       .catch((error: unknown) => {
@@ -98,11 +185,23 @@ export class Reloads {
           log.warn('fault', 'no thread could load the change; it is loaded in place', { error });
         return load(serverFile, options);
       })
-      .then((result) => this.#done(result, why, Math.round(performance.now() - started)))
+      .then((result) => {
+        // It may have read files of listeners that were older than those in force.
+        if (this.#trustReads !== trustReads && isAnother(result.digests, this.#digests, this.#trustFiles))
+          this.#redo(why);
+        else this.#done(result, options, why, Math.round(performance.now() - started));
+      })
       .catch((error: unknown) =>
         log.error('fault', 'a reload met a bug; the last good policy stays', { error }),
       )
       .finally(() => this.#next());
+  }
+
+  /** Who waits for this load waits for the next one. */
+  #redo(why: string): void {
+    this.#again ??= why;
+    this.#waitingNext = [...this.#waiting, ...this.#waitingNext];
+    this.#waiting = [];
   }
 
   #next(): void {
@@ -120,16 +219,30 @@ export class Reloads {
   async close(): Promise<void> {
     this.#closed = true;
     this.#loading?.stop();
-    await this.#watch?.close();
+    await Promise.all(this.#watches.map((watch) => watch.close()));
   }
 
-  #done(result: LoadResult, why: string, ms: number): void {
+  #done(result: LoadResult, options: LoadOptions, why: string, ms: number): void {
     if (this.#closed) return;
     this.#files = result.files;
     this.#barred = result.barred;
-    this.#hash = result.hash;
+    const trusted = this.#trustFiles.map((file) => [file, this.#digests.get(file) ?? ''] as const);
+    this.#digests = new Map([...trusted, ...result.digests]);
     if (result.content === this.#content) return;
     this.#content = result.content;
-    this.#outcome = { inForce: this.#options.take(result, why, ms), problems: result.problems };
+    this.#exceptions = options.exceptions ?? [];
+    this.#whole = this.#options.take(result, why, ms);
+    this.#outcome = { inForce: this.#whole, problems: result.problems };
+    this.#trustFiles = pemPaths(this.#options.listen());
   }
+}
+
+/** Whether a file of `files`, of all in `read` unless given, was read with another content. */
+function isAnother(
+  read: ReadonlyMap<string, string>,
+  known: ReadonlyMap<string, string>,
+  files: Iterable<string> = read.keys(),
+): boolean {
+  for (const file of files) if (read.has(file) && read.get(file) !== known.get(file)) return true;
+  return false;
 }

@@ -50,13 +50,14 @@ export class TrustBuilder {
    */
   vet(result: LoadResult, epoch: number): Vetted {
     if (!isLoaded(result)) return { ...result, trusts: new Map() };
-    const { trusts, problems } = this.#build(result.settings.listen, epoch);
+    const { trusts, problems } = this.build(result.settings.listen, epoch);
     problems.push(...warnUnreached(result.settings, result.snapshot));
     const unfit = problems.some(isError) ? { settings: null, snapshot: null } : {};
     return { ...result, ...unfit, problems: [...result.problems, ...problems], trusts };
   }
 
-  #build(listen: readonly ListenSetting[], epoch: number): { trusts: Trusts; problems: Problem[] } {
+  /** The trust of these listeners alone. Where a problem is an error, nothing of it is for use. */
+  build(listen: readonly ListenSetting[], epoch: number): { trusts: Trusts; problems: Problem[] } {
     const problems: Problem[] = [];
     const trusts = new Map<string, ListenerTrust>();
     const places = placesOf(listen);

@@ -38,6 +38,8 @@ export interface LoadResult {
   readonly files: readonly string[];
   /** Those of them that led outside of the policy's folder: they are followed as links, and never read. */
   readonly barred: readonly string[];
+  /** What each of these was, by its path: it changes if and only if the content does. */
+  readonly digests: ReadonlyMap<string, string>;
   /** sha256 over these paths and what each was: it changes if and only if one of them does. */
   readonly hash: string;
   /** The same over `hash` and the exceptions that the load was made with. */
@@ -232,10 +234,16 @@ class Loading {
       sources: this.#reader.sources,
       files: this.#reader.files,
       barred: this.#reader.barred,
+      digests: this.#reader.digests,
       hash: files,
-      content: hash('sha256', files + JSON.stringify(this.#options.exceptions ?? [])),
+      content: contentOf(files, this.#options.exceptions ?? []),
     };
   }
+}
+
+/** `LoadResult.content` of a load that found files with this hash. */
+export function contentOf(files: string, exceptions: readonly DynamicException[]): string {
+  return hash('sha256', files + JSON.stringify(exceptions));
 }
 
 const ABOUT_MISSING = new Set([

@@ -10,6 +10,7 @@ export type LogEvent =
   | 'starting'
   | 'listening'
   | 'policy-loaded'
+  | 'trust-loaded'
   | 'policy-problem'
   | 'reload-failed'
   | 'restart-needed'

@@ -97,8 +97,9 @@ export function edit(server: Namegate, change: (text: string) => string): void {
   writeFileSync(file, change(readFileSync(file, 'utf8')));
 }
 
-/** Whether another policy has come into force since this call. */
+/** Whether another policy, or other certificates, keys, CAs or CRLs, have come into force since this call. */
 export function loads(server: Namegate, count = 1): () => boolean {
-  const before = server.events('policy-loaded').length;
-  return () => server.events('policy-loaded').length >= before + count;
+  const seen = (): number => server.events('policy-loaded').length + server.events('trust-loaded').length;
+  const before = seen();
+  return () => seen() >= before + count;
 }

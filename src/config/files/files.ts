@@ -70,6 +70,11 @@ export class FileReader {
     return [...this.#digests.keys()].sort();
   }
 
+  /** What each of them was: see `digestOf`. */
+  get digests(): ReadonlyMap<string, string> {
+    return this.#digests;
+  }
+
   /** Those of `files` that led outside of where they may lie, and were not read. */
   get barred(): string[] {
     return [...this.#barred].sort();

@@ -11,8 +11,8 @@ export interface WatchOptions {
   barred?(): readonly string[];
   /** LoadResult.hash of the last load, good or bad. */
   hash(): string;
-  /** The content of the files is not what `hash` says. Called once for each new content. */
-  onChange(): void;
+  /** The content of the files is not what `hash` says: `found` has it by path. Called once for each new content. */
+  onChange(found: ReadonlyMap<string, string>): void;
   /** File events do not work (too many watches, say), or `onChange` threw. Polling goes on. */
   onError?(error: Error): void;
   /** Milliseconds between two looks at the files' times; 1,000 unless given. */
@@ -211,7 +211,7 @@ export class FileWatch {
     const changed = now !== wanted && now !== this.#told;
     this.#told = now === wanted ? '' : now;
     if (!changed) return;
-    this.#options.onChange();
+    this.#options.onChange(digests);
     this.#follow();
   }
 

@@ -44,7 +44,8 @@ interface FormFault {
   readonly fix: string;
 }
 
-function formFault(bytes: Buffer, kind: PemKind): FormFault | null {
+/** Why these octets are no text of this kind, or null. */
+export function formFault(bytes: Buffer, kind: PemKind): FormFault | null {
   if (bytes.length === 0) return { what: 'is empty', fix: 'write PEM: -----BEGIN and so on' };
   // A SEQUENCE of 128 octets or more: what certificates, keys and CRLs begin with.
   if (bytes[0] === 0x30 && bytes[1]! >= 0x81 && bytes[1]! <= 0x84)
