@@ -84,7 +84,22 @@ export type Outcome =
       readonly kind: 'failure';
       /** `silent`: nobody answered in time (EDE 22). `network`: sockets failed (EDE 23). `refused`: every server said no or broke the protocol (EDE 22). */
       readonly reason: 'silent' | 'network' | 'refused';
+      /** What the server did whose fault says most; absent where none was asked. */
+      readonly cause?: UpstreamCause;
     };
+
+/** What one server did with a question that failed. */
+export interface UpstreamCause {
+  /** As the server file writes it. */
+  readonly server: string;
+  /** Such as `no reply`, `SERVFAIL, EDE 6 (signature expired)`, `truncated over UDP, and TCP failed: ECONNREFUSED`. */
+  readonly detail: string;
+  /** The INFO-CODE that came with its RCODE (RFC 8914), or -1. */
+  readonly ede: number;
+}
+
+/** `poor`: usable only where no other server has more, such as a CNAME without what it leads to. */
+export type Acceptance = 'good' | 'poor' | 'bad';
 
 export interface Forwarder {
   /**
@@ -95,8 +110,11 @@ export interface Forwarder {
 }
 
 export interface ForwardListener {
-  /** Also asked while waiting: false means that the reply's content is unusable and the next server is wanted. */
-  accept(message: Buffer, verified: boolean): boolean;
+  /**
+   * Also asked while waiting. `bad`: the reply's content is unusable. `poor` and `bad`: the next server is wanted. Before
+   * `done` tells of a reply, its acceptance was the last one that was asked for.
+   */
+  accept(message: Buffer, verified: boolean): Acceptance;
   slow(): void;
   done(outcome: Outcome): void;
 }

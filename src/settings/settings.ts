@@ -100,6 +100,8 @@ export interface UpstreamServer {
   readonly name: string | null;
   /** `tls` alone: the PEM text of the CAs that are trusted, or null for the system's. */
   readonly ca: string | null;
+  /** False: names are asked for in lower case, and a reply in another case is taken (no 0x20). */
+  readonly mixCase?: boolean;
 }
 
 export interface CacheSetting {

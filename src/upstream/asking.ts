@@ -1,5 +1,5 @@
-import type { ForwardListener, Outcome } from '../resolve/ports.ts';
-import { Attempt, type AttemptOwner } from './attempt.ts';
+import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../resolve/ports.ts';
+import { Attempt, type AttemptOwner, type Fault } from './attempt.ts';
 import type { Query } from './query.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
@@ -8,6 +8,17 @@ import { Timed, type Wheel } from './wheel.ts';
 /** What is under way and ends with the forwarder. */
 export interface Running {
   stop(): void;
+}
+
+/** Malformed or useless replies that one server may send to one question before it counts as having said no. */
+const MAX_MALFORMED = 3;
+/** Questions with OPT that a server leaves unanswered before it is asked without, unless it ever answered one with OPT. */
+const SILENT_WITH_OPT = 2;
+
+/** A reply that is given where nobody has a better one. */
+interface Poor {
+  readonly message: Buffer;
+  readonly server: Server;
 }
 
 /**
@@ -24,6 +35,13 @@ export class Asking extends Timed implements AttemptOwner, Running {
   readonly #open: Attempt[] = [];
   /** Servers that said no or cannot be reached; null where there are none. */
   #failed: Set<Server> | null = null;
+  /** Servers that were asked without OPT for this question's sake. */
+  #unversed: Set<Server> | null = null;
+  /** Malformed replies by server. */
+  #malformed: Map<Server, number> | null = null;
+  #poor: Poor | null = null;
+  /** The fault that says most. */
+  #cause: UpstreamCause | null = null;
   #untried = 0;
   #turn = 0;
   #refused = false;
@@ -55,7 +73,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     this.#running.add(this);
     const first = this.#servers[0];
     if (first === undefined) {
-      setImmediate(() => this.#finish({ kind: 'failure', reason: 'network' }));
+      setImmediate(() => this.#fail('network'));
       return;
     }
     this.#startedAt = now;
@@ -66,34 +84,70 @@ export class Asking extends Timed implements AttemptOwner, Running {
 
   /** The forwarder closes. */
   stop(): void {
-    this.#finish({ kind: 'failure', reason: 'network' });
+    this.#fail('network');
   }
 
-  isUsable(message: Buffer, verified: boolean): boolean {
-    return !this.#over && this.#listener.accept(message, verified);
+  accept(message: Buffer, verified: boolean): Acceptance {
+    return this.#over ? 'bad' : this.#listener.accept(message, verified);
   }
 
-  replied(attempt: Attempt, message: Buffer): void {
+  replied(attempt: Attempt, message: Buffer, poor: boolean): void {
     this.#remove(attempt);
-    this.#sockets.counters.replies++;
-    this.#finish({ kind: 'reply', message, verified: attempt.server.verified });
+    const { server } = attempt;
+    if (!poor) {
+      this.#reply(message, server);
+      return;
+    }
+    this.#poor ??= { message, server };
+    this.#failed ??= new Set();
+    this.#failed.add(server);
+    if (!this.#askNext() && this.#open.length === 0) this.#giveUp();
   }
 
-  failed(attempt: Attempt, reason: 'network' | 'refused'): void {
+  failed(attempt: Attempt, fault: Fault): void {
     this.#remove(attempt);
     if (this.#over) return;
-    if (reason === 'refused') this.#refused = true;
-    if (!this.#open.some((other) => other.server === attempt.server)) {
-      this.#failed ??= new Set();
-      this.#failed.add(attempt.server);
+    const { server } = attempt;
+    if (fault.reason !== 'network') this.#refused = true;
+    if (this.#cause === null || fault.cause.ede >= 0 || this.#cause.ede < 0) this.#cause = fault.cause;
+    if (fault.withoutOpt === 'likely' && this.#askWithoutOpt(server, fault.cause.detail)) return;
+    if (fault.reason !== 'malformed' || this.#countMalformed(server) >= MAX_MALFORMED) {
+      if (!this.#open.some((other) => other.server === server)) {
+        this.#failed ??= new Set();
+        this.#failed.add(server);
+      }
     }
-    if (!this.#askNext() && this.#open.length === 0) {
-      this.#finish({ kind: 'failure', reason: this.#refused ? 'refused' : 'network' });
-    }
+    if (this.#askNext() || this.#open.length > 0) return;
+    if (fault.withoutOpt === 'maybe' && this.#askWithoutOpt(server, fault.cause.detail)) return;
+    this.#giveUp();
   }
 
   doubted(): void {
     if (!this.#over) this.#askNext();
+  }
+
+  unversed({ server }: Attempt, why: string): void {
+    if (!this.#over) this.#askWithoutOpt(server, why);
+  }
+
+  #countMalformed(server: Server): number {
+    this.#malformed ??= new Map();
+    const count = (this.#malformed.get(server) ?? 0) + 1;
+    this.#malformed.set(server, count);
+    return count;
+  }
+
+  /** Nobody is asked now: the question ends, unless one whose reply was malformed is to be asked again in its time. */
+  #giveUp(): void {
+    if (this.#poor !== null) this.#givePoor(this.#poor);
+    else if (this.#malformed === null || !this.#servers.some((server) => !this.#failed?.has(server))) {
+      this.#fail(this.#refused ? 'refused' : 'network');
+    }
+  }
+
+  #givePoor({ message, server }: Poor): void {
+    if (this.#listener.accept(message, server.verified) === 'bad') this.#fail('refused');
+    else this.#reply(message, server);
   }
 
   /** Asks a server that had no turn yet; false where there is none. */
@@ -101,12 +155,35 @@ export class Asking extends Timed implements AttemptOwner, Running {
     const next = this.#servers[this.#untried];
     if (next === undefined) return false;
     this.#untried++;
-    this.#attempt(next, performance.now());
+    this.#attempt(next, this.#sockets.time.now());
+    return true;
+  }
+
+  /** Asks the same server once more, without OPT; false where that has been done. */
+  #askWithoutOpt(server: Server, why: string): boolean {
+    this.#unversed ??= new Set();
+    if (this.#unversed.has(server) || server.opt.plain) return false;
+    this.#unversed.add(server);
+    this.#begin(server, true, why, this.#sockets.time.now());
     return true;
   }
 
   #attempt(server: Server, now: number): void {
-    const attempt = new Attempt(server, this.#query, this, this.#sockets, false);
+    const { opt, setting } = server;
+    if (opt.plain) {
+      this.#begin(server, true, '', now);
+      return;
+    }
+    if (setting.protocol === 'udp' && !opt.tolerant) {
+      const silent = this.#open.filter((attempt) => attempt.server === server && !attempt.plain);
+      if (silent.length >= SILENT_WITH_OPT && this.#askWithoutOpt(server, silent[0]!.silence)) return;
+    }
+    this.#begin(server, false, '', now);
+  }
+
+  #begin(server: Server, plain: boolean, plainWhy: string, now: number): void {
+    const form = { background: false, plain, plainWhy };
+    const attempt = new Attempt(server, this.#query, this, this.#sockets, form);
     this.#open.push(attempt);
     attempt.start(now);
   }
@@ -124,7 +201,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     const elapsed = now - this.#startedAt;
     if (elapsed >= timing.end) {
       // Replies that came while the process was busy are read first.
-      setImmediate(() => this.#finish({ kind: 'failure', reason: 'silent' }));
+      setImmediate(() => this.#end());
       return;
     }
     if (!this.#saidSlow && elapsed >= timing.slow) {
@@ -139,7 +216,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
       due = true;
     }
     if (due) this.#retry(now);
-    this.#arm(now);
+    if (!this.#over) this.#arm(now);
   }
 
   /** The next server, or, when each had its turn, again one of those that did not say no. */
@@ -151,6 +228,11 @@ export class Asking extends Timed implements AttemptOwner, Running {
       // One socket a question, then.
       if (tight) this.#drop(this.#open[0], now);
       this.#attempt(next, now);
+      return;
+    }
+    // Every server had its time, and one has answered, if poorly.
+    if (this.#poor !== null) {
+      this.#givePoor(this.#poor);
       return;
     }
     for (let tries = 0; tries < this.#servers.length; tries++) {
@@ -175,13 +257,36 @@ export class Asking extends Timed implements AttemptOwner, Running {
     if (at >= 0) this.#open.splice(at, 1);
   }
 
+  /** The time is over. */
+  #end(): void {
+    if (this.#over) return;
+    const waiting = this.#open.at(-1);
+    if (waiting === undefined) {
+      this.#fail(this.#refused ? 'refused' : 'silent');
+      return;
+    }
+    if (this.#cause === null || this.#cause.ede < 0) {
+      this.#cause = { server: waiting.server.label, detail: waiting.silence, ede: -1 };
+    }
+    this.#fail('silent');
+  }
+
+  #reply(message: Buffer, server: Server): void {
+    this.#sockets.counters.replies++;
+    this.#finish({ kind: 'reply', message, verified: server.verified });
+  }
+
+  #fail(reason: 'silent' | 'network' | 'refused'): void {
+    this.#finish({ kind: 'failure', reason, ...(this.#cause !== null && { cause: this.#cause }) });
+  }
+
   #finish(outcome: Outcome): void {
     if (this.#over) return;
     this.#over = true;
     this.#running.delete(this);
     this.#wheel.clear(this);
     if (this.#open.length > 0) {
-      const now = performance.now();
+      const now = this.#sockets.time.now();
       for (const attempt of this.#open.splice(0)) attempt.cancel(now);
     }
     this.#listener.done(outcome);

@@ -1,6 +1,6 @@
-import { HEADER_SIZE } from '../wire/header.ts';
-import { RCODE } from '../wire/iana.ts';
-import { countLetters, isTruncated, type Query, replyCode } from './query.ts';
+import type { Acceptance, UpstreamCause } from '../resolve/ports.ts';
+import { countLetters, endOfQuestion, isTruncated, type Match, type Query, withoutOpt } from './query.ts';
+import { deniesOpt, isAnswer, readSaid, restoreCase, type Said, saidText } from './said.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import type { StreamUser, Ticket } from './stream.ts';
@@ -8,12 +8,31 @@ import { MAX_WRONG, type UdpExchange, type UdpListener, type UdpRoute } from './
 
 /** Who wants the answer. Of `replied` and `failed` one is called, once, and never from within `start`. */
 export interface AttemptOwner {
-  /** False: the reply's content cannot be used. */
-  isUsable(message: Buffer, verified: boolean): boolean;
-  replied(attempt: Attempt, message: Buffer): void;
-  failed(attempt: Attempt, reason: 'network' | 'refused'): void;
+  accept(message: Buffer, verified: boolean): Acceptance;
+  replied(attempt: Attempt, message: Buffer, poor: boolean): void;
+  failed(attempt: Attempt, fault: Fault): void;
   /** The attempt goes on, with little hope: a reply came that cannot be told from a forged one. Never from within `start`. */
   doubted(): void;
+  /** The attempt goes on, but something came that may say that the server knows no OPT. */
+  unversed(attempt: Attempt, why: string): void;
+}
+
+/** How an attempt failed. */
+export interface Fault {
+  /** `malformed`: what came cannot be read or used, and the next try may well be better. */
+  readonly reason: 'network' | 'refused' | 'malformed';
+  readonly cause: UpstreamCause;
+  /** Whether the same question without OPT may be answered: `likely` where the server says so, `maybe` where it knows no EDNS. */
+  readonly withoutOpt: 'likely' | 'maybe' | 'no';
+}
+
+export interface AttemptForm {
+  /** Keeps no process alive: for a probe. */
+  readonly background: boolean;
+  /** Without OPT. */
+  readonly plain: boolean;
+  /** What came of the same question with OPT, where this one is to show that the server knows none; empty otherwise. */
+  readonly plainWhy: string;
 }
 
 /** New connections for one question, each after one that answered somebody else and ended. */
@@ -22,18 +41,20 @@ const MAX_RECONNECTS = 16;
 const MAX_MOVES = 3;
 /** With so many, every ID may be tried. */
 const MOST_LETTERS = 11;
+/** Replies under wrong IDs, and none under the right one, after which TCP is asked beside UDP. */
+const MANY_WRONG_IDS = 3;
 
 /**
- * One question to one server, over what it takes: UDP, and TCP after a reply that is truncated, or right in all but
+ * One question to one server, over what it takes: UDP, and TCP after a reply that is truncated, cut, or right in all but
  * case; or a stream from the start. It tells the server's health what it saw. Waits until it is cancelled.
  */
 export class Attempt implements UdpListener, StreamUser {
   readonly server: Server;
+  readonly plain: boolean;
   readonly #query: Query;
   readonly #owner: AttemptOwner;
   readonly #sockets: Sockets;
-  /** Keeps no process alive: for a probe. */
-  readonly #background: boolean;
+  readonly #form: AttemptForm;
   #sentAt = 0;
   /** The question as it was sent: the same case over UDP and over the TCP that follows. */
   #sent: Query;
@@ -44,16 +65,19 @@ export class Attempt implements UdpListener, StreamUser {
   #caseInDoubt = false;
   /** TCP is asked after UDP, or was. */
   #tcpAsked = false;
+  /** What came over UDP that is no answer; empty while nothing did. */
+  #note = '';
   #moves = 0;
   #over = false;
 
-  constructor(server: Server, query: Query, owner: AttemptOwner, sockets: Sockets, background: boolean) {
+  constructor(server: Server, query: Query, owner: AttemptOwner, sockets: Sockets, form: AttemptForm) {
     this.server = server;
-    this.#query = query;
-    this.#sent = query;
+    this.plain = form.plain;
+    this.#query = form.plain ? withoutOpt(query) : query;
+    this.#sent = this.#query;
     this.#owner = owner;
     this.#sockets = sockets;
-    this.#background = background;
+    this.#form = form;
   }
 
   start(now: number): void {
@@ -65,7 +89,7 @@ export class Attempt implements UdpListener, StreamUser {
     }
     const target = this.server.udp;
     if (target === null) {
-      this.#failLater('EINVAL');
+      process.nextTick(() => this.#fail('network', 'EINVAL', 'the address cannot be sent to'));
       return;
     }
     this.#askUdp(target, MAX_WRONG, now);
@@ -73,8 +97,13 @@ export class Attempt implements UdpListener, StreamUser {
 
   #askUdp(target: UdpRoute, maxWrong: number, now: number): void {
     const alone = this.#moves > 0;
-    const how = { mix: !this.server.foldsCase, alone, maxWrong, background: this.#background };
-    this.#udp = target.ask(this.#query, this, how, now);
+    const { background } = this.#form;
+    this.#udp = target.ask(
+      this.#query,
+      this,
+      { mix: !this.server.foldsCase, alone, maxWrong, background },
+      now,
+    );
     this.#sent = this.#udp;
   }
 
@@ -82,41 +111,78 @@ export class Attempt implements UdpListener, StreamUser {
   cancel(now: number): void {
     if (this.#over) return;
     this.#close();
-    this.server.silent(now, this.#sentAt);
+    this.server.silent(now, this.#sentAt, this.silence);
+  }
+
+  /** What there is to say while no answer has come. */
+  get silence(): string {
+    return this.#note === '' ? 'no reply' : this.#note;
   }
 
   /** Whether asking the same server again could help: not where a connection that is alive holds the question. */
   isRepeatable(now: number): boolean {
-    return this.#ticket === null || this.#ticket.stream.isStalled(now);
+    return this.#ticket === null || this.#ticket.isStalled(now);
   }
 
-  udpReply(message: Buffer, match: 'same' | 'case'): void {
+  udpReply(message: Buffer, match: Exclude<Match, 'none'>): void {
     if (this.#over) return;
-    const now = performance.now();
+    const now = this.#sockets.time.now();
+    if (match === 'bare') {
+      this.#hinted(message, now);
+      return;
+    }
     if (match === 'case' && !this.server.foldsCase) {
       // Forged, or from a server that folds case: TCP tells. The UDP wait goes on beside it.
       if (this.#caseInDoubt) this.#sockets.counters.mismatched++;
       this.#caseInDoubt = true;
-      if (!this.#tcpAsked) this.#askTcp(now);
+      this.#askTcpBeside('a reply in another case of letters', now);
       return;
     }
-    const code = replyCode(message, this.#sent.questionEnd);
-    if (isTruncated(message) && (isAnswer(code) || code < 0)) {
-      this.#udp?.close();
-      this.#udp = null;
-      this.#caseInDoubt = false;
-      // Silence over TCP counts from here. That UDP was heard does not: a server that only truncates is of no use.
-      this.#sentAt = now;
-      if (this.#ticket === null) this.#askTcp(now);
+    this.server.wrongIds = 0;
+    const said = readSaid(message, this.#sent.questionEnd);
+    if (isTruncated(message) && (isAnswer(said.code) || said.code < 0)) {
+      this.#leaveUdp('truncated over UDP', now);
     } else {
-      this.#judge(message, code, now, now - this.#sentAt);
+      this.#judge(message, said, now, now - this.#sentAt);
     }
+  }
+
+  /** A reply without a question proves no more than its ID: the UDP wait goes on beside what it leads to. */
+  #hinted(message: Buffer, now: number): void {
+    if (isTruncated(message)) {
+      this.#askTcpBeside('truncated over UDP, without the question', now);
+      return;
+    }
+    const why = saidText(readSaid(message, message.length));
+    if (this.#note === '') this.#note = `${why} without the question`;
+    if (!this.plain) this.#owner.unversed(this, this.#note);
+  }
+
+  /** UDP has said what it has to say. Silence over TCP counts from here: a server that is heard over UDP alone is of no use. */
+  #leaveUdp(note: string, now: number): void {
+    this.#udp?.close();
+    this.#udp = null;
+    this.#caseInDoubt = false;
+    this.#note = note;
+    this.#sentAt = now;
+    if (this.#ticket === null) this.#askTcp(now);
+  }
+
+  #askTcpBeside(note: string, now: number): void {
+    this.#note = note;
+    if (!this.#tcpAsked) this.#askTcp(now);
   }
 
   udpFailed(code: string): void {
     this.#udp = null;
     // TCP may be asked beside it, and decides.
-    if (this.#ticket === null) this.#fail('network', code);
+    if (this.#ticket === null) this.#fail('network', code, code);
+  }
+
+  /** Somebody guesses, or the server is broken: in both cases TCP tells, once it happens again and again. */
+  udpWrong(): void {
+    if (this.#over || ++this.server.wrongIds < MANY_WRONG_IDS || this.#tcpAsked) return;
+    this.#askTcpBeside('replies under wrong IDs', this.#sockets.time.now());
   }
 
   /**
@@ -127,11 +193,11 @@ export class Attempt implements UdpListener, StreamUser {
   udpForged(): void {
     this.#udp = null;
     if (this.#over) return;
-    const now = performance.now();
+    const now = this.#sockets.time.now();
     const { udp } = this.server;
     if (this.#moves++ < MAX_MOVES && udp !== null) this.#askUdp(udp, this.#allowance(), now);
-    if (this.#moves > 1 && !this.#tcpAsked) this.#askTcp(now);
-    else if (this.#udp === null && this.#ticket === null) this.#owner.doubted();
+    if (this.#moves > 1) this.#askTcpBeside('replies under wrong IDs', now);
+    if (this.#udp === null && this.#ticket === null) this.#owner.doubted();
   }
 
   /** A guess has to meet the case of all letters too: as many more are let pass, and the chance stays 1 in 2,048. */
@@ -144,40 +210,69 @@ export class Attempt implements UdpListener, StreamUser {
     this.#ticket = null;
     if (this.#over) return;
     if (this.#caseInDoubt && !same) this.server.rememberFolding();
-    const code = replyCode(message, this.#sent.questionEnd);
-    if (isTruncated(message) && isAnswer(code)) this.#fail('refused', 'truncated over a stream');
-    else this.#judge(message, code, performance.now(), this.server.setting.protocol === 'udp' ? -1 : rtt);
+    const said = readSaid(message, endOfQuestion(message, this.#sent.questionEnd));
+    if (isTruncated(message) && isAnswer(said.code)) this.#fail('refused', '', 'truncated over a stream');
+    else
+      this.#judge(message, said, this.#sockets.time.now(), this.server.setting.protocol === 'udp' ? -1 : rtt);
   }
 
   streamLost(code: string, broken: boolean, again: boolean): void {
     this.#ticket = null;
     if (this.#over) return;
-    if (again && this.#reconnects++ < MAX_RECONNECTS) this.#askStream(performance.now());
+    if (again && this.#reconnects++ < MAX_RECONNECTS) this.#askStream(this.#sockets.time.now());
     else this.#streamFailed(broken ? 'refused' : 'network', code);
   }
 
   /** Where TCP was to tell and cannot, what came over UDP counts for nothing, or a forger could end the wait. */
   #streamFailed(reason: 'network' | 'refused', code: string): void {
     if (this.#over) return;
-    if (this.#udp === null && this.#moves <= MAX_MOVES) this.#fail(reason, code);
-    else this.#owner.doubted();
+    const note = this.#note === '' ? code : `${this.#note}, and TCP failed: ${code}`;
+    if (this.#udp === null && this.#moves <= MAX_MOVES) {
+      this.#fail(this.#wasCut ? 'malformed' : reason, code, note);
+    } else {
+      this.#note = note;
+      this.#owner.doubted();
+    }
   }
 
-  #judge(message: Buffer, code: number, now: number, rtt: number): void {
-    if (!isAnswer(code)) {
-      this.#fail('refused', codeText(code));
+  /** The UDP reply was malformed, or of no use. */
+  #wasCut = false;
+
+  #judge(message: Buffer, said: Said, now: number, rtt: number): void {
+    if (said.code >= 0 && !isAnswer(said.code)) {
+      this.#declined(said);
       return;
     }
-    // Names may point into the question: the case that we mixed into it is nobody else's business.
-    const { octets, questionEnd } = this.#query;
-    for (let at = HEADER_SIZE; at < questionEnd; at++) message[at] = octets[at]!;
-    if (!this.#owner.isUsable(message, this.server.verified)) {
-      this.#fail('refused', 'unusable reply');
+    restoreCase(message, this.#query.octets, this.#query.questionEnd);
+    const { server } = this;
+    const acceptance = said.code < 0 ? 'bad' : this.#owner.accept(message, server.verified);
+    if (acceptance === 'bad') {
+      this.#useless(said.code < 0 ? 'malformed reply' : 'unusable reply', now);
       return;
     }
     this.#close();
-    this.server.answered(now, rtt);
-    this.#owner.replied(this, message);
+    server.answered(now, rtt);
+    if (!this.plain) server.heardOpt();
+    else if (this.#form.plainWhy !== '') server.rememberPlain(now, this.#form.plainWhy);
+    this.#owner.replied(this, message, acceptance === 'poor');
+  }
+
+  /** Something on the way may have cut a datagram; a stream brings it whole. */
+  #useless(what: string, now: number): void {
+    if (this.#tcpAsked || this.server.setting.protocol !== 'udp') {
+      this.#fail('malformed', '', what);
+      return;
+    }
+    this.#wasCut = true;
+    this.#leaveUdp(`${what} over UDP`, now);
+    this.#owner.doubted();
+  }
+
+  #declined(said: Said): void {
+    const { opt } = this.server;
+    const unaware = !said.edns && !opt.tolerant;
+    const without = this.plain ? 'no' : deniesOpt(said.code) ? 'likely' : unaware ? 'maybe' : 'no';
+    this.#fail('refused', '', saidText(said), said.ede, without);
   }
 
   #askTcp(now: number): void {
@@ -187,22 +282,27 @@ export class Attempt implements UdpListener, StreamUser {
   }
 
   #askStream(now: number): void {
-    const ticket = this.server.streams.ask(this.#sent, this, this.#background, now);
+    const ticket = this.server.streams.ask(this.#sent, this, this.#form.background, now);
     if (typeof ticket === 'string') process.nextTick(() => this.#streamFailed('network', ticket));
     else this.#ticket = ticket;
   }
 
-  #failLater(code: string): void {
-    process.nextTick(() => this.#fail('network', code));
-  }
-
-  #fail(reason: 'network' | 'refused', detail: string): void {
+  /** `code` is the system's, for `network`. */
+  #fail(
+    reason: Fault['reason'],
+    code: string,
+    detail: string,
+    ede = -1,
+    without: Fault['withoutOpt'] = 'no',
+  ): void {
     if (this.#over) return;
     this.#close();
-    const now = performance.now();
-    if (reason === 'network') this.server.broken(now, detail);
-    else this.server.refused(now, detail);
-    this.#owner.failed(this, reason);
+    const now = this.#sockets.time.now();
+    if (reason === 'network') this.server.broken(now, code, detail);
+    // That OPT is not understood is no failure of the server's while it answers without.
+    else if (without !== 'likely') this.server.refused(now, detail);
+    const cause = { server: this.server.label, detail, ede };
+    this.#owner.failed(this, { reason, cause, withoutOpt: without });
   }
 
   #close(): void {
@@ -211,17 +311,6 @@ export class Attempt implements UdpListener, StreamUser {
     this.#udp = null;
     const ticket = this.#ticket;
     this.#ticket = null;
-    ticket?.stream.cancel(ticket.id);
+    ticket?.cancel();
   }
-}
-
-/** Every other RCODE is the server's trouble, not the name's answer. */
-function isAnswer(code: number): boolean {
-  return code === RCODE.NOERROR || code === RCODE.NXDOMAIN;
-}
-
-function codeText(code: number): string {
-  if (code < 0) return 'malformed reply';
-  const known = Object.entries(RCODE).find(([, value]) => value === code);
-  return known === undefined ? `RCODE ${code}` : known[0];
 }

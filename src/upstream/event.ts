@@ -11,6 +11,16 @@ export type UpstreamEvent =
       readonly server: string;
       readonly detail: string;
     }
+  | {
+      /**
+       * The server answers only questions without OPT (`edns-off`; `detail`: what came of those with it), so that no
+       * DNSSEC records come from it; or again those with OPT too.
+       */
+      readonly kind: 'edns-off' | 'edns-on';
+      readonly group: string;
+      readonly server: string;
+      readonly detail: string;
+    }
   | { readonly kind: 'case-folding'; readonly group: string; readonly server: string }
   | {
       /** resolv.conf was read anew. `ours`: those left out because namegate itself listens there. */

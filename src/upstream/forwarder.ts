@@ -7,6 +7,7 @@ import { Pool, type SystemSource } from './pool.ts';
 import { writeQuery } from './query.ts';
 import type { Server } from './server.ts';
 import { Sockets } from './sockets.ts';
+import { MACHINE_TIME, type Time } from './time.ts';
 import { STREAM_LIMITS, type StreamLimits, TIMING, type Timing } from './timing.ts';
 import { BatchedUdp } from './udp.ts';
 import { PortableUdp } from './udp-portable.ts';
@@ -27,6 +28,8 @@ export interface UpstreamOptions {
   readonly quiet?: number;
   /** `/etc/resolv.conf` by default. */
   readonly resolvConf?: string;
+  /** The machine's by default. */
+  readonly time?: Time;
   readonly timing?: Partial<Timing>;
   readonly streams?: Partial<StreamLimits>;
 }
@@ -47,6 +50,7 @@ export class Upstreams implements Forwarder {
   constructor(options: UpstreamOptions) {
     this.#sockets = new Sockets(
       options.maxSockets ?? 4096,
+      options.time ?? MACHINE_TIME,
       { ...TIMING, ...options.timing },
       { ...STREAM_LIMITS, ...options.streams },
       options.onEvent ?? (() => {}),
@@ -57,7 +61,7 @@ export class Upstreams implements Forwarder {
         ? new BatchedUdp(native, this.#sockets, options.quiet)
         : new PortableUdp(this.#sockets);
     // Replies that came while the process was busy are read before anybody is asked again.
-    this.#wheel = new Wheel(() => this.#udp.read());
+    this.#wheel = new Wheel(this.#sockets.time, () => this.#udp.read());
     this.#source = { file: options.resolvConf ?? '/etc/resolv.conf', isOurs: options.isOurs };
     this.configure(options.groups);
   }
@@ -109,7 +113,7 @@ export class Upstreams implements Forwarder {
   #ask(pools: readonly Pool[], question: UpstreamQuestion, listener: ForwardListener): void {
     this.#sockets.counters.questions++;
     const pool = this.#closed ? undefined : pools[question.group];
-    const now = performance.now();
+    const now = this.#sockets.time.now();
     const servers: readonly Server[] = pool?.order(now) ?? [];
     const query = writeQuery(question);
     new Asking(servers, query, listener, this.#sockets, this.#wheel, this.#running).start(now);

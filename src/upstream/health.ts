@@ -74,9 +74,9 @@ export class Health {
    * What was sent at `sentAt` has no reply by `now`. It counts when the server had its time, and nothing was
    * heard from it since: one name that its own servers leave unanswered is not its failure.
    */
-  silent(now: number, sentAt: number): void {
+  silent(now: number, sentAt: number, fault: string): void {
     if (now - sentAt < this.retryAfter() || this.#heardAt >= sentAt) return;
-    this.fault = 'no reply';
+    this.fault = fault;
     this.#fail(now);
   }
 

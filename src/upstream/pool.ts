@@ -38,7 +38,7 @@ export class Pool {
 
   /** New settings: equal servers keep health and streams; which of them fold case is learned anew. */
   configure(group: UpstreamGroup): void {
-    for (const server of this.#servers) server.foldsCase = false;
+    for (const server of this.#servers) server.forgetFolding();
     if (group.servers === 'system') {
       this.#system = new SystemServers(this.#source.file, this.#source.isOurs, this.#sockets.timing.poll);
     } else {
@@ -62,9 +62,14 @@ export class Pool {
     return servers.toSorted((a, b) => rank(a, limit) - rank(b, limit) || within(a, b, limit));
   }
 
-  /** Puts the question also to a server of which too little is known, one at most. `order` is what `order` gave. */
+  /** Puts the question also to a server of which too little is known, one at most, or with OPT to one that had none. `order` is what `order` gave. */
   probe(order: readonly Server[], query: Query, now: number, running: Set<Running>): void {
-    const first = order[0]?.health;
+    const preferred = order[0];
+    if (preferred?.opt.isProbeDue(now) && !preferred.probing && !this.#sockets.tight) {
+      new Probe(preferred, query, true, this.#sockets, running, now);
+      return;
+    }
+    const first = preferred?.health;
     if (order.length < 2 || first === undefined || !first.up || this.#sockets.tight) return;
     const server = order.find(
       ({ health, probing }, index) =>
@@ -72,7 +77,7 @@ export class Pool {
         !probing &&
         (health.isProbeDue(now) || (health.up && first.rtt > BAND_MS && !health.isMeasured(now))),
     );
-    if (server !== undefined) new Probe(server, query, this.#sockets, running, now);
+    if (server !== undefined) new Probe(server, query, false, this.#sockets, running, now);
   }
 
   /** The group is no longer in the settings. */

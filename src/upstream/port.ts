@@ -98,6 +98,12 @@ export class Port {
     return true;
   }
 
+  /** Who has the port alone hears of a reply that matches nothing: beside others nobody knows whose it was to be. */
+  tellWrong(): void {
+    if (this.#asked.size !== 1) return;
+    for (const exchange of this.#asked.values()) exchange.listener?.udpWrong();
+  }
+
   /** A socket error is of all that wait here. */
   fail(code: string): void {
     this.#owner.shut(this);

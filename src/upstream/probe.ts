@@ -3,29 +3,44 @@ import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { Query } from './query.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
+import type { Timer } from './time.ts';
 
 /**
- * A question that somebody really asks, put to one more server to see how it is: after a failure, or to measure it.
- * Nobody waits for it; what it sees goes to the server's health. One at a time for a server.
+ * A question that somebody really asks, put to one more server to see how it is: after a failure, or to measure it; or with
+ * OPT to one that answered only without. Nobody waits for it; what it sees goes to the server's health. One at a time for
+ * a server.
  */
 export class Probe implements AttemptOwner, Running {
   readonly #attempt: Attempt;
+  readonly #forOpt: boolean;
+  readonly #sockets: Sockets;
   readonly #running: Set<Running>;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: Timer;
 
-  constructor(server: Server, query: Query, sockets: Sockets, running: Set<Running>, now: number) {
+  /** `forOpt`: with OPT whatever is remembered. */
+  constructor(
+    server: Server,
+    query: Query,
+    forOpt: boolean,
+    sockets: Sockets,
+    running: Set<Running>,
+    now: number,
+  ) {
     sockets.counters.probes++;
     server.probing = true;
+    this.#forOpt = forOpt;
+    this.#sockets = sockets;
     this.#running = running;
     running.add(this);
-    this.#timer = setTimeout(() => this.stop(), sockets.timing.probe).unref();
-    this.#attempt = new Attempt(server, query, this, sockets, true);
+    this.#timer = sockets.time.after(sockets.timing.probe, () => this.stop());
+    const plain = !forOpt && server.opt.plain;
+    this.#attempt = new Attempt(server, query, this, sockets, { background: true, plain, plainWhy: '' });
     this.#attempt.start(now);
   }
 
   /** The content is for those who asked; that it came is enough here. */
-  isUsable(): boolean {
-    return true;
+  accept(): 'good' {
+    return 'good';
   }
 
   replied(): void {
@@ -40,10 +55,17 @@ export class Probe implements AttemptOwner, Running {
     this.stop();
   }
 
+  unversed(): void {
+    this.stop();
+  }
+
   stop(): void {
     if (!this.#running.delete(this)) return;
-    clearTimeout(this.#timer);
-    this.#attempt.server.probing = false;
-    this.#attempt.cancel(performance.now());
+    this.#timer.stop();
+    const { server } = this.#attempt;
+    server.probing = false;
+    const now = this.#sockets.time.now();
+    if (this.#forOpt && server.opt.plain) server.opt.stays(now);
+    this.#attempt.cancel(now);
   }
 }

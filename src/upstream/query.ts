@@ -5,12 +5,11 @@ import {
   messageFlags,
   OPCODE_MASK,
   RCODE_MASK,
-  readUint16,
   sectionCount,
   writeUint16,
 } from '../wire/header.ts';
-import { CLASS, TYPE } from '../wire/iana.ts';
-import { lowerOctet, skipName } from '../wire/name.ts';
+import { CLASS, RCODE, TYPE } from '../wire/iana.ts';
+import { lowerOctet } from '../wire/name.ts';
 import { randomOctet, randomUint16 } from './random.ts';
 
 /** Octets of a UDP reply that we take (DNS flag day 2020). */
@@ -44,6 +43,14 @@ export function writeQuery(question: UpstreamQuestion): Query {
   writeUint16(octets, questionEnd - 2, CLASS.IN);
   for (let at = 0; at < OPT_SIZE; at++) octets[questionEnd + at] = OPT[at]!;
   return { octets, questionEnd };
+}
+
+/** The question without its OPT, for a server that has none (RFC 6891 §7). */
+export function withoutOpt({ octets, questionEnd }: Query): Query {
+  const plain = Buffer.allocUnsafe(questionEnd);
+  for (let at = 0; at < questionEnd; at++) plain[at] = octets[at]!;
+  plain[11] = 0;
+  return { octets: plain, questionEnd };
 }
 
 /**
@@ -83,17 +90,19 @@ export function countLetters({ octets, questionEnd }: Query): number {
 }
 
 /**
- * Whether `reply` is the response to `sent` (RFC 5452 §9.1): its ID, QR=1, opcode 0 and one question, the one that was
- * sent. `same`: octet by octet. `case`: but for the case of letters in the name. `none`: not a reply to it.
+ * How `reply` fits what was sent. `same`: octet by octet. `case`: but for the case of letters in the name. `bare`: it
+ * says without a question that TCP is wanted, or that the query was not understood. `none`: it is no reply to it.
  */
-export function matchReply(
-  reply: Uint8Array,
-  sent: Uint8Array,
-  questionEnd: number,
-): 'same' | 'case' | 'none' {
-  if (reply.length < questionEnd || reply[0] !== sent[0] || reply[1] !== sent[1]) return 'none';
-  if ((messageFlags(reply) & (FLAG.QR | OPCODE_MASK)) !== FLAG.QR || sectionCount(reply, 0) !== 1)
-    return 'none';
+export type Match = 'same' | 'case' | 'bare' | 'none';
+
+/** Whether `reply` is the response to `sent` (RFC 5452 §9.1): its ID, QR=1, opcode 0 and one question, the one that was sent. */
+export function matchReply(reply: Uint8Array, sent: Uint8Array, questionEnd: number): Match {
+  if (reply.length < HEADER_SIZE || reply[0] !== sent[0] || reply[1] !== sent[1]) return 'none';
+  const flags = messageFlags(reply);
+  if ((flags & (FLAG.QR | OPCODE_MASK)) !== FLAG.QR) return 'none';
+  const questions = sectionCount(reply, 0);
+  if (questions === 0) return saysNothing(reply, flags) ? 'bare' : 'none';
+  if (questions !== 1 || reply.length < questionEnd) return 'none';
   for (let at = questionEnd - 4; at < questionEnd; at++) if (reply[at] !== sent[at]) return 'none';
   let same = true;
   for (let at = HEADER_SIZE; at < questionEnd - 4; at++) {
@@ -104,26 +113,18 @@ export function matchReply(
   return same ? 'same' : 'case';
 }
 
-export function isTruncated(reply: Uint8Array): boolean {
-  return (messageFlags(reply) & FLAG.TC) !== 0;
+/** No record can be taken from it: it is of use as a hint alone, since it proves no more than its ID. */
+function saysNothing(reply: Uint8Array, flags: number): boolean {
+  if (sectionCount(reply, 1) !== 0 || sectionCount(reply, 2) !== 0) return false;
+  const code = flags & RCODE_MASK;
+  return (flags & FLAG.TC) !== 0 || code === RCODE.FORMERR || code === RCODE.NOTIMP;
 }
 
-/** The RCODE of a reply to a question that ends at `questionEnd`, OPT's upper bits included; -1 where its records do not fit. */
-export function replyCode(reply: Uint8Array, questionEnd: number): number {
-  const low = messageFlags(reply) & RCODE_MASK;
-  const before = sectionCount(reply, 1) + sectionCount(reply, 2);
-  let left = before + sectionCount(reply, 3);
-  let at = questionEnd;
-  for (let index = 0; left > 0; left--, index++) {
-    const owner = at;
-    at = skipName(reply, reply.length, at);
-    if (at < 0 || at + 10 > reply.length) return -1;
-    const end = at + 10 + readUint16(reply, at + 8);
-    if (end > reply.length) return -1;
-    if (index >= before && reply[owner] === 0 && readUint16(reply, at) === TYPE.OPT) {
-      return (reply[at + 4]! << 4) | low;
-    }
-    at = end;
-  }
-  return low;
+/** Where the question of a reply ends: at the header's end where it has none. */
+export function endOfQuestion(reply: Uint8Array, questionEnd: number): number {
+  return sectionCount(reply, 0) === 0 ? HEADER_SIZE : questionEnd;
+}
+
+export function isTruncated(reply: Uint8Array): boolean {
+  return (messageFlags(reply) & FLAG.TC) !== 0;
 }

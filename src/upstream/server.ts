@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { UpstreamServer } from '../settings/settings.ts';
 import { Health } from './health.ts';
+import { OptMemory } from './opt-memory.ts';
 import type { Sockets } from './sockets.ts';
 import { Streams } from './streams.ts';
 import type { DatagramWay, UdpRoute } from './way.ts';
@@ -14,9 +15,12 @@ export class Server {
   readonly streams: Streams;
   /** For `udp` servers. */
   readonly udp: UdpRoute | null;
-  /** It answers in its own case, also over TCP: it is asked in lower case, and case is not demanded of it. */
-  foldsCase = false;
+  /** It answers in its own case, also over TCP, or the operator says so: it is asked in lower case, and case is not demanded of it. */
+  foldsCase: boolean;
   probing = false;
+  readonly opt = new OptMemory();
+  /** Replies under a wrong ID since the last reply under the right one. */
+  wrongIds = 0;
   readonly #group: string;
   readonly #sockets: Sockets;
   #reportedDown = false;
@@ -25,6 +29,7 @@ export class Server {
   constructor(setting: UpstreamServer, group: string, sockets: Sockets, udp: DatagramWay) {
     this.setting = setting;
     this.label = serverLabel(setting);
+    this.foldsCase = setting.mixCase === false;
     this.health = new Health(sockets.timing);
     this.streams = new Streams(setting, sockets);
     const family = isIP(setting.host);
@@ -51,15 +56,35 @@ export class Server {
     this.#report(now);
   }
 
-  broken(now: number, code: string): void {
+  /** `code` is the system's; `fault` is what the log says. */
+  broken(now: number, code: string, fault: string): void {
     if (this.#sockets.isLocalFault(code)) return;
-    this.health.broken(now, code);
+    this.health.broken(now, fault);
     this.#report(now);
   }
 
-  silent(now: number, sentAt: number): void {
-    this.health.silent(now, sentAt);
+  silent(now: number, sentAt: number, fault: string): void {
+    this.health.silent(now, sentAt, fault);
     this.#report(now);
+  }
+
+  /** A question without OPT was answered where one with OPT was not: `why`. */
+  rememberPlain(now: number, why: string): void {
+    if (this.opt.remember(now)) this.#tell('edns-off', why);
+  }
+
+  /** A question with OPT was answered. */
+  heardOpt(): void {
+    if (this.opt.forget()) this.#tell('edns-on', 'it answers questions with OPT again');
+  }
+
+  /** Case is learned anew, as after a reload. */
+  forgetFolding(): void {
+    this.foldsCase = this.setting.mixCase === false;
+  }
+
+  #tell(kind: 'edns-off' | 'edns-on', detail: string): void {
+    this.#sockets.emit({ kind, group: this.#group, server: this.label, detail });
   }
 
   rememberFolding(): void {
@@ -85,7 +110,14 @@ export class Server {
 
 /** Equal for equal settings. */
 export function serverKey(setting: UpstreamServer): string {
-  return JSON.stringify([setting.protocol, setting.host, setting.port, setting.name, setting.ca]);
+  return JSON.stringify([
+    setting.protocol,
+    setting.host,
+    setting.port,
+    setting.name,
+    setting.ca,
+    setting.mixCase,
+  ]);
 }
 
 export function serverLabel(setting: UpstreamServer): string {

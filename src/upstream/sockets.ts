@@ -1,5 +1,6 @@
 import type { UpstreamCounters, UpstreamEvent } from './event.ts';
 import { LargeReplies } from './large-replies.ts';
+import type { Time } from './time.ts';
 import type { StreamLimits, Timing } from './timing.ts';
 
 /** Failures of this machine, which say nothing about the server that was to be asked. */
@@ -21,6 +22,7 @@ const REPORT_EVERY = 10_000;
 
 /** What everything in this room shares: the bound on sockets, times, counters and the way to the log. */
 export class Sockets {
+  readonly time: Time;
   readonly timing: Timing;
   readonly limits: StreamLimits;
   readonly counters: UpstreamCounters = {
@@ -38,8 +40,15 @@ export class Sockets {
   #reportedAt = Number.NEGATIVE_INFINITY;
 
   /** `max`: UDP sockets and streams that may be open at once. */
-  constructor(max: number, timing: Timing, limits: StreamLimits, emit: (event: UpstreamEvent) => void) {
+  constructor(
+    max: number,
+    time: Time,
+    timing: Timing,
+    limits: StreamLimits,
+    emit: (event: UpstreamEvent) => void,
+  ) {
     this.#max = max;
+    this.time = time;
     this.timing = timing;
     this.limits = limits;
     this.emit = emit;
@@ -71,7 +80,7 @@ export class Sockets {
     if (code === NO_SOCKET) detail = `${this.#max} sockets to upstreams are open`;
     else if (code === NO_ROOM) detail = 'the connections to a server are full';
     else if (!LOCAL_FAULTS.has(code)) return false;
-    const now = performance.now();
+    const now = this.time.now();
     if (now - this.#reportedAt >= REPORT_EVERY) {
       this.#reportedAt = now;
       this.emit({ kind: 'sockets-exhausted', detail });

@@ -6,6 +6,7 @@ import type { Holder } from './large-replies.ts';
 import { matchReply, type Query } from './query.ts';
 import { randomUint16 } from './random.ts';
 import type { Sockets } from './sockets.ts';
+import type { Timer } from './time.ts';
 
 /** Who asked on a stream. Exactly one of the two is called, once, unless the question is cancelled before. */
 export interface StreamUser {
@@ -21,25 +22,57 @@ export interface StreamUser {
   streamLost(code: string, broken: boolean, again: boolean): void;
 }
 
-interface Entry {
+/** Where one question went. */
+export interface Ticket {
+  /** Nothing has come for so long that asking elsewhere could help. */
+  isStalled(now: number): boolean;
+  /** Nobody waits any more. */
+  cancel(): void;
+}
+
+/** A question on a stream. */
+class Entry implements Ticket {
   /** Null: nobody waits any more. The ID stays taken, so that a late reply is not read as another's. */
   user: StreamUser | null;
-  readonly background: boolean;
+  /** Milliseconds, or -1 before it is written. */
+  writtenAt = -1;
+  readonly id: number;
   /** With its length prefix. */
   readonly frame: Buffer;
   readonly message: Buffer;
   readonly questionEnd: number;
-  /** Milliseconds, or -1 before it is written. */
-  writtenAt: number;
+  readonly background: boolean;
+  readonly #stream: Stream;
+
+  constructor(
+    stream: Stream,
+    id: number,
+    { octets, questionEnd }: Query,
+    user: StreamUser,
+    background: boolean,
+  ) {
+    this.#stream = stream;
+    this.id = id;
+    this.user = user;
+    this.background = background;
+    this.questionEnd = questionEnd;
+    this.frame = Buffer.allocUnsafe(octets.length + 2);
+    writeUint16(this.frame, 0, octets.length);
+    this.frame.set(octets, 2);
+    writeUint16(this.frame, 2, id);
+    this.message = this.frame.subarray(2);
+  }
+
+  isStalled(now: number): boolean {
+    return this.#stream.isStalled(now);
+  }
+
+  cancel(): void {
+    this.#stream.cancel(this.id);
+  }
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** Where one question went, to cancel it. */
-export interface Ticket {
-  readonly stream: Stream;
-  readonly id: number;
-}
 
 /**
  * One connection to one server, TCP or TLS (RFC 7766, RFC 7858): questions are pipelined, each under its own ID,
@@ -48,15 +81,21 @@ export interface Ticket {
 export class Stream implements Holder {
   /** Messages answered so far. */
   answers = 0;
+  /** It ended with questions unanswered that the server had been sent before its last answer. */
+  cutShort = false;
+  #answeredAt = -1;
   /** No new questions; the connection ends with those that it has. */
   retired = false;
+  /** Questions that the server answers before it closes a connection, as far as is known. */
+  readonly #most: number;
+  #asked = 0;
   readonly #socket: Socket;
   readonly #sockets: Sockets;
   readonly #gone: (stream: Stream) => void;
   readonly #reader = new FrameReader();
   readonly #entries = new Map<number, Entry>();
-  readonly #handshake: NodeJS.Timeout;
-  #idle: NodeJS.Timeout | null = null;
+  readonly #handshake: Timer;
+  #idle: Timer | null = null;
   #ready = false;
   #closed = false;
   #live = 0;
@@ -65,14 +104,16 @@ export class Stream implements Holder {
   /** A large reply for a later turn, when it came, and what was read behind it; nothing is read meanwhile. */
   #held: { readonly message: Buffer; readonly at: number; rest: Buffer } | null = null;
 
-  /** `gone` is called once, when the connection has ended, before users hear of it. */
+  /** `most`: questions that are put on it in all. `gone` is called once, when the connection has ended, before users hear of it. */
   constructor(
     socket: Socket,
     ready: 'connect' | 'secureConnect',
+    most: number,
     sockets: Sockets,
     gone: (stream: Stream) => void,
   ) {
     this.#socket = socket;
+    this.#most = most;
     this.#sockets = sockets;
     this.#gone = gone;
     socket.setNoDelay(true);
@@ -86,7 +127,7 @@ export class Stream implements Holder {
         this.end('ERR_TLS_UNAUTHORIZED', false);
       else this.#start();
     });
-    this.#handshake = setTimeout(() => this.end('ETIMEDOUT', false), sockets.timing.connect).unref();
+    this.#handshake = sockets.time.after(sockets.timing.connect, () => this.end('ETIMEDOUT', false));
     socket.unref();
   }
 
@@ -95,6 +136,7 @@ export class Stream implements Holder {
     return (
       !this.#closed &&
       !this.retired &&
+      this.#asked < this.#most &&
       this.#entries.size < this.#sockets.limits.inFlight &&
       this.#socket.writableLength < this.#sockets.limits.buffered
     );
@@ -113,24 +155,14 @@ export class Stream implements Holder {
   ask(query: Query, user: StreamUser, background: boolean, now: number): Ticket {
     let id = randomUint16();
     while (this.#entries.has(id)) id = (id + 1) & 0xffff;
-    const frame = Buffer.allocUnsafe(query.octets.length + 2);
-    writeUint16(frame, 0, query.octets.length);
-    frame.set(query.octets, 2);
-    writeUint16(frame, 2, id);
-    const entry = {
-      user,
-      background,
-      frame,
-      message: frame.subarray(2),
-      questionEnd: query.questionEnd,
-      writtenAt: -1,
-    };
+    const entry = new Entry(this, id, query, user, background);
     this.#entries.set(id, entry);
+    this.#asked++;
     this.#live++;
     if (!background && ++this.#foreground === 1) this.#socket.ref();
     if (this.#waitingSince < 0) this.#waitingSince = now;
     if (this.#ready) this.#write(entry, now);
-    return { stream: this, id };
+    return entry;
   }
 
   cancel(id: number): void {
@@ -151,24 +183,27 @@ export class Stream implements Holder {
   end(code: string, broken: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#handshake);
-    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#handshake.stop();
+    this.#idle?.stop();
     this.#reader.close();
     this.#held = null;
     this.#sockets.largeReplies.leave(this);
     this.#socket.destroy();
     this.#sockets.release();
-    this.#gone(this);
     const again = !broken && this.answers > 0;
+    for (const { writtenAt } of this.#entries.values()) {
+      if (writtenAt >= 0 && writtenAt < this.#answeredAt) this.cutShort = true;
+    }
+    this.#gone(this);
     for (const entry of this.#entries.values()) entry.user?.streamLost(code, broken, again);
     this.#entries.clear();
   }
 
   #start(): void {
     if (this.#closed) return;
-    clearTimeout(this.#handshake);
+    this.#handshake.stop();
     this.#ready = true;
-    const now = performance.now();
+    const now = this.#sockets.time.now();
     this.#socket.cork();
     for (const entry of this.#entries.values()) this.#write(entry, now);
     this.#socket.uncork();
@@ -183,7 +218,7 @@ export class Stream implements Holder {
 
   #read(chunk: Buffer): void {
     if (this.#closed) return;
-    const now = performance.now();
+    const now = this.#sockets.time.now();
     // Before the users hear of their replies: what they ask next must not find this connection stalled.
     this.#waitingSince = now;
     this.#push(chunk, now);
@@ -213,7 +248,7 @@ export class Stream implements Holder {
     this.#held = null;
     this.#sockets.largeReplies.count(held.message.length);
     this.#receive(held.message, held.at);
-    if (!this.#closed) this.#push(held.rest, performance.now());
+    if (!this.#closed) this.#push(held.rest, this.#sockets.time.now());
     if (!this.#closed && this.#held === null) this.#socket.resume();
   }
 
@@ -234,11 +269,12 @@ export class Stream implements Holder {
     }
     this.#entries.delete(messageId(message));
     this.answers++;
+    this.#answeredAt = now;
     const user = entry.user;
     if (user === null) return;
     this.#leave(entry);
     // A copy: the chunk is as large as a read, and would live as long as the answer.
-    user.streamReply(Buffer.from(message), match === 'same', now - entry.writtenAt);
+    user.streamReply(Buffer.from(message), match !== 'case', now - entry.writtenAt);
     this.#rest();
   }
 
@@ -251,12 +287,12 @@ export class Stream implements Holder {
   /** Nobody waits: close soon, or at once where there is nothing to hope for. */
   #rest(): void {
     if (this.#closed || this.#live > 0) return;
-    if (this.retired || this.isStalled(performance.now())) {
+    if (this.retired || this.#asked >= this.#most || this.isStalled(this.#sockets.time.now())) {
       this.end('ECONNABORTED', false);
     } else if (this.#idle === null) {
-      this.#idle = setTimeout(() => this.#rested(), this.#sockets.timing.idle).unref();
+      this.#idle = this.#sockets.time.after(this.#sockets.timing.idle, () => this.#rested());
     } else {
-      this.#idle.refresh();
+      this.#idle.again();
     }
   }
 

@@ -145,7 +145,8 @@ class DgramExchange implements UdpExchange {
       return;
     }
     this.#sockets.counters.mismatched++;
-    if (--this.#left > 0) return;
+    this.#listener.udpWrong();
+    if (this.#socket === null || --this.#left > 0) return;
     this.close();
     this.#listener.udpForged();
   }

@@ -187,7 +187,8 @@ export class BatchedUdp implements DatagramWay, PortOwner {
 
   #wrong(port: Port): void {
     this.#sockets.counters.mismatched++;
-    if (--port.wrongLeft > 0) return;
+    port.tellWrong();
+    if (!port.open || --port.wrongLeft > 0) return;
     this.shut(port);
     port.giveUp((listener) => listener.udpForged());
   }

@@ -1,4 +1,4 @@
-import type { Query } from './query.ts';
+import type { Match, Query } from './query.ts';
 
 /** Replies that match nothing before the port that they came to is given up: somebody guesses. 32 of 65,536 IDs. */
 export const MAX_WRONG = 32;
@@ -39,9 +39,11 @@ export interface UdpExchange extends Query {
 
 export interface UdpListener {
   /** A reply to what was sent; the exchange goes on until it is closed. The message is the listener's. */
-  udpReply(message: Buffer, match: 'same' | 'case'): void;
+  udpReply(message: Buffer, match: Exclude<Match, 'none'>): void;
   /** The exchange is over: a socket error, or ICMP said that nobody listens. */
   udpFailed(code: string): void;
+  /** A reply came that matches nothing, to a port that this question has alone. The exchange goes on. */
+  udpWrong(): void;
   /** The exchange is over: its port got too many replies that match nothing, and is closed. */
   udpForged(): void;
 }

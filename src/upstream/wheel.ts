@@ -1,3 +1,5 @@
+import type { Time, Timer } from './time.ts';
+
 /** Milliseconds between two turns of the wheel; things come due that much late at most, and never early. */
 const TICK = 10;
 /** Slots. What is set for later than 5 s comes due by then, and is set again. */
@@ -19,22 +21,24 @@ export abstract class Timed {
  */
 export class Wheel {
   readonly #slots = Array.from({ length: SLOTS }, () => new Head());
+  readonly #time: Time;
   readonly #before: () => void;
   #count = 0;
   /** The tick that has been. */
   #tick = 0;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: Timer | null = null;
 
   /** `before` is called ahead of each turn. */
-  constructor(before: () => void) {
+  constructor(time: Time, before: () => void) {
+    this.#time = time;
     this.#before = before;
   }
 
-  /** Puts it in for `at` (performance.now()); `now` is the present. */
+  /** Puts it in for `at`; `now` is the present. */
   set(item: Timed, at: number, now: number): void {
     if (this.#timer === null) {
       this.#tick = Math.floor(now / TICK);
-      this.#timer = setInterval(() => this.#turn(), TICK);
+      this.#timer = this.#time.every(TICK, () => this.#turn());
     }
     const tick = Math.min(Math.max(Math.ceil(at / TICK), this.#tick + 1), this.#tick + SLOTS - 1);
     const head = this.#slots[tick % SLOTS]!;
@@ -59,12 +63,12 @@ export class Wheel {
 
   #turn(): void {
     if (this.#count === 0) {
-      if (this.#timer !== null) clearInterval(this.#timer);
+      this.#timer?.stop();
       this.#timer = null;
       return;
     }
     this.#before();
-    const now = performance.now();
+    const now = this.#time.now();
     const end = Math.floor(now / TICK);
     // After a pause of more than a round every slot is looked at once.
     const from = Math.max(this.#tick, end - SLOTS);

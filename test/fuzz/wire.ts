@@ -3,10 +3,18 @@
  * Each says the same as a second, plain reading; none throws or lingers.
  */
 
+<<<<<<< HEAD
 import { type Answer, entrySize, type Form } from '../../src/resolve/answer/answer.ts';
 import { clean } from '../../src/resolve/answer/clean.ts';
 import { redirectedForm } from '../../src/resolve/local/local.ts';
 import { matchReply, replyCode } from '../../src/upstream/query.ts';
+=======
+import { type Answer, entrySize, type Form } from '../../src/resolve/answer.ts';
+import { clean } from '../../src/resolve/clean.ts';
+import { redirectedForm } from '../../src/resolve/local.ts';
+import { matchReply } from '../../src/upstream/query.ts';
+import { readSaid } from '../../src/upstream/said.ts';
+>>>>>>> 0bdef52 (Ask as real upstreams need it: without OPT, over TCP, again after a malformed reply)
 import { WireError } from '../../src/wire/error.ts';
 import { FrameReader } from '../../src/wire/framing.ts';
 import { RCODE } from '../../src/wire/iana.ts';
@@ -373,12 +381,17 @@ function exchangeFault(octets: Buffer, salt: number): string | null {
   const sent = Buffer.from(octets.subarray(0, end));
   if (octets.length >= 12) {
     const match = matchReply(octets, sent, end);
-    const isReply = (octets[2]! & 0xf8) === 0x80 && octets.readUInt16BE(4) === 1;
+    const isResponse = (octets[2]! & 0xf8) === 0x80;
+    const isReply = isResponse && octets.readUInt16BE(4) === 1;
     if (end > 12 && (match === 'same') !== isReply) return `matchReply: ${match} of its own question`;
+    const isHint = isResponse && octets.readBigUInt64BE(4) >> 16n === 0n;
+    const code = octets[3]! & 0xf;
+    const hints = isHint && ((octets[2]! & 2) !== 0 || code === 1 || code === 4);
+    if ((match === 'bare') !== hints) return `matchReply: ${match} of a hint`;
     if (salt % 2 === 0) sent[0]! ^= 1;
     else sent[1]! ^= 1;
     if (matchReply(octets, sent, end) !== 'none') return 'matchReply: takes another ID';
-    if (replyCode(octets, end) < -1) return 'replyCode: no code';
+    if (readSaid(octets, end).code < -1) return 'readSaid: no code';
   }
   return null;
 }

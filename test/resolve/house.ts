@@ -204,7 +204,7 @@ export class House {
     let usable = false;
     if (script.failure === undefined) {
       const message = replyOctets(asked, script);
-      usable = listener.accept(message, verified);
+      usable = listener.accept(message, verified) !== 'bad';
       if (usable) outcome = { kind: 'reply', message, verified };
     }
     listener.done(outcome);

@@ -188,7 +188,7 @@ everyWay(t, (t, upstreams, way) => {
       const outcomes: string[] = [];
       const next = (left: number): void => {
         forwarder.ask(question('example.com'), {
-          accept: () => true,
+          accept: () => 'good',
           slow: () => {},
           done: ({ kind }) => {
             outcomes.push(kind);
@@ -202,11 +202,11 @@ everyWay(t, (t, upstreams, way) => {
     t.same(nested, ['reply', 'reply', 'reply', 'reply']);
     const last = new Promise<string>((resolve) => {
       forwarder.ask(question('example.com'), {
-        accept: () => true,
+        accept: () => 'good',
         slow: () => {},
         done: () =>
           forwarder.ask(question('example.com'), {
-            accept: () => true,
+            accept: () => 'good',
             slow: () => {},
             done: (o) => resolve(o.kind),
           }),
@@ -262,7 +262,7 @@ everyWay(t, (t, upstreams, way) => {
         'child.ts': `
         import { Upstreams } from '${source}';
         const question = (name) => ({ group: 0, name: Buffer.from('\\x04' + name + '\\x07example\\0', 'latin1'), type: 1, checkingDisabled: false });
-        const ask = (forwarder, name) => new Promise((resolve) => forwarder.ask(question(name), { accept: () => true, slow() {}, done: resolve }));
+        const ask = (forwarder, name) => new Promise((resolve) => forwarder.ask(question(name), { accept: () => 'good', slow() {}, done: resolve }));
         ${script}`,
       }),
       'child.ts',

@@ -40,15 +40,15 @@ t.test('failures that come together count once', async (t) => {
 
 t.test('silence counts when the server had its time and was silent throughout', async (t) => {
   const health = new Health(TIMING);
-  health.silent(100, 0);
+  health.silent(100, 0, 'no reply');
   t.equal(health.up, true, 'it had 100 ms');
   health.answered(200, 50);
-  health.silent(5000, 100);
+  health.silent(5000, 100, 'no reply');
   t.equal(health.up, true, 'it answered another question meanwhile');
   health.refused(5500, 'SERVFAIL');
-  health.silent(6000, 5400);
+  health.silent(6000, 5400, 'no reply');
   t.equal(health.up, true, 'it sent something meanwhile');
-  health.silent(6400, 6000);
+  health.silent(6400, 6000, 'no reply');
   t.equal(health.up, false);
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { matchReply, mixedCopy, replyCode, writeQuery } from '../../src/upstream/query.ts';
+import { matchReply, mixedCopy, withoutOpt, writeQuery } from '../../src/upstream/query.ts';
+import { readSaid, saidText } from '../../src/upstream/said.ts';
 import { lowerName } from '../../src/wire/name.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';
 import { question, reply, see, wire } from './scripted.ts';
@@ -56,7 +57,7 @@ t.test('a name without letters, the root and a name of 255 octets', async (t) =>
     const sent = mixedCopy(query, true);
     const back = reply(see(sent));
     t.equal(matchReply(back, sent, query.questionEnd), 'same', name.slice(0, 10));
-    t.equal(replyCode(back, query.questionEnd), 0);
+    t.equal(readSaid(back, query.questionEnd).code, 0);
   }
 });
 
@@ -96,6 +97,73 @@ t.test('what is a reply to a question, and what is not', async (t) => {
   t.equal(match(brackets), 'none', 'a length octet with bit 5 turned is no other case');
 });
 
+t.test('a reply without a question is a hint, where it is one that servers send', async (t) => {
+  const query = writeQuery(question('www.example.com'));
+  const sent = mixedCopy(query, true);
+  const header = (id: number, flags: number, ...counts: number[]): Buffer => {
+    const octets = Buffer.alloc(12);
+    for (const [i, value] of [id, flags, 0, ...counts].entries()) octets.writeUInt16BE(value, 2 * i);
+    return octets;
+  };
+  const id = sent.readUInt16BE(0);
+  const rows: [string, Buffer, string][] = [
+    ['TC', header(id, 0x8600), 'bare'],
+    ['FORMERR', header(id, 0x8181), 'bare'],
+    ['NOTIMP', header(id, 0x8184), 'bare'],
+    ['FORMERR, and octets of no section', Buffer.concat([header(id, 0x8181), Buffer.alloc(9)]), 'bare'],
+    ['NOERROR', header(id, 0x8180), 'none'],
+    ['SERVFAIL', header(id, 0x8182), 'none'],
+    ['NXDOMAIN', header(id, 0x8183), 'none'],
+    ['TC under another ID', header(id ^ 1, 0x8600), 'none'],
+    ['TC in a query', header(id, 0x0600), 'none'],
+    ['TC of another opcode', header(id, 0x8600 | (4 << 11)), 'none'],
+    ['TC with an answer', header(id, 0x8600, 1), 'none'],
+    ['TC with an authority', header(id, 0x8600, 0, 1), 'none'],
+    ['eleven octets', header(id, 0x8600).subarray(0, 11), 'none'],
+  ];
+  for (const [what, octets, wanted] of rows) {
+    t.equal(matchReply(octets, sent, query.questionEnd), wanted, what);
+  }
+});
+
+t.test('the question without OPT is the same in all but that', async (t) => {
+  const query = writeQuery({ ...question('www.example.com'), checkingDisabled: true });
+  const plain = withoutOpt(query);
+  const wanted = Buffer.from(query.octets.subarray(0, query.questionEnd));
+  wanted.writeUInt16BE(0, 10);
+  t.same(plain, { octets: wanted, questionEnd: query.questionEnd });
+});
+
+t.test('what a server says of its failure', async (t) => {
+  const query = writeQuery(question('example.com'));
+  const failure = (options: number[], rcode = 2): Buffer => {
+    const opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, options.length, ...options];
+    const octets = Buffer.concat([
+      reply(see(mixedCopy(query, false)), { rcode, address: null }),
+      Buffer.from(opt),
+    ]);
+    octets.writeUInt16BE(1, 10);
+    return octets;
+  };
+  const text = [...Buffer.from('too old\u001b[1m')];
+  const rows: [number[], string][] = [
+    [[], 'SERVFAIL'],
+    [[0, 15, 0, 2, 0, 6], 'SERVFAIL, EDE 6'],
+    [[0, 15, 0, 2 + text.length, 0, 7, ...text], 'SERVFAIL, EDE 7 (too old?[1m)'],
+    [[0, 12, 0, 1, 0, 0, 15, 0, 2, 0, 22], 'SERVFAIL, EDE 22'],
+    [[0, 15, 0, 1, 6], 'SERVFAIL'],
+    [[0, 15, 0, 9, 0, 6], 'SERVFAIL'],
+    [[0, 15, 0], 'SERVFAIL'],
+    [[0, 15, 0, 202, 0, 6, ...Buffer.alloc(200, 0x61)], `SERVFAIL, EDE 6 (${'a'.repeat(80)})`],
+  ];
+  for (const [options, wanted] of rows) {
+    const said = readSaid(failure(options), query.questionEnd);
+    t.equal(saidText(said), wanted);
+    t.ok(said.edns);
+  }
+  t.equal(saidText(readSaid(failure([], 11), query.questionEnd)), 'RCODE 11');
+});
+
 t.test('octets that only look like letters with bit 5 turned are other octets', async (t) => {
   const query = writeQuery(question('a\\091b.example'));
   const sent = mixedCopy(query, false);
@@ -107,16 +175,16 @@ t.test('octets that only look like letters with bit 5 turned are other octets', 
 t.test('the RCODE with the upper bits of OPT', async (t) => {
   const query = writeQuery(question('example.com'));
   const seen = see(mixedCopy(query, false));
-  t.equal(replyCode(reply(seen, { rcode: 5 }), query.questionEnd), 5);
+  t.equal(readSaid(reply(seen, { rcode: 5 }), query.questionEnd).code, 5);
   const withOpt = Buffer.concat([reply(seen), Buffer.from([0, 0, 41, 4, 208, 1, 0, 0, 0, 0, 0])]);
   withOpt.writeUInt16BE(1, 10);
-  t.equal(replyCode(withOpt, query.questionEnd), 16, 'BADVERS, whose lower bits are NOERROR');
+  t.equal(readSaid(withOpt, query.questionEnd).code, 16, 'BADVERS, whose lower bits are NOERROR');
   withOpt.writeUInt16BE(2, 10);
-  t.equal(replyCode(withOpt, query.questionEnd), 16, 'OPT was read before the missing record');
+  t.equal(readSaid(withOpt, query.questionEnd).code, 16, 'OPT was read before the missing record');
   const short = reply(seen);
-  t.equal(replyCode(short.subarray(0, short.length - 1), query.questionEnd), -1);
+  t.equal(readSaid(short.subarray(0, short.length - 1), query.questionEnd).code, -1);
   short.writeUInt16BE(0xffff, 6);
-  t.equal(replyCode(short, query.questionEnd), -1, 'more records than there are');
+  t.equal(readSaid(short, query.questionEnd).code, -1, 'more records than there are');
 });
 
 t.test('any octets are judged without an exception', async () => {
@@ -127,7 +195,7 @@ t.test('any octets are judged without an exception', async () => {
     fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(good.length), (octets, cut) => {
       for (const message of [octets, Buffer.concat([good.subarray(0, cut), octets])]) {
         const match = matchReply(message, sent, query.questionEnd);
-        if (match !== 'none') replyCode(message, query.questionEnd);
+        if (match !== 'none') readSaid(message, query.questionEnd).code;
       }
     }),
   );

@@ -319,7 +319,7 @@ export function ask(
         if (!returned || finished > 0) reject(new Error('accept before ask returned, or after done'));
         const usable = accept(message);
         if (usable) accepted++;
-        return usable;
+        return usable ? 'good' : 'bad';
       },
       slow: () => {
         if (!returned || finished > 0 || slow !== null) reject(new Error('slow early, late or twice'));

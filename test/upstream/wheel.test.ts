@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MACHINE_TIME } from '../../src/upstream/time.ts';
 import { Timed, Wheel } from '../../src/upstream/wheel.ts';
 import { pause } from './scripted.ts';
 
@@ -21,7 +22,7 @@ class Item extends Timed {
 
 t.test('each comes due once, never early and soon', async (t) => {
   let before = 0;
-  const wheel = new Wheel(() => before++);
+  const wheel = new Wheel(MACHINE_TIME, () => before++);
   const start = performance.now();
   const items = Array.from({ length: 500 }, (_, i) => new Item(start + (i % 100)));
   for (const item of items) wheel.set(item, item.at, start);
@@ -34,7 +35,7 @@ t.test('each comes due once, never early and soon', async (t) => {
 });
 
 t.test('what is taken out does not come due; taking it out twice is nothing', async (t) => {
-  const wheel = new Wheel(() => {});
+  const wheel = new Wheel(MACHINE_TIME, () => {});
   const now = performance.now();
   const [first, second, third] = [new Item(now + 20), new Item(now + 20), new Item(now + 20)] as const;
   for (const item of [first, second, third]) wheel.set(item, item.at, now);
@@ -49,7 +50,7 @@ t.test('what is taken out does not come due; taking it out twice is nothing', as
 });
 
 t.test('one may take out another that is due in the same turn, and set itself again', async (t) => {
-  const wheel = new Wheel(() => {});
+  const wheel = new Wheel(MACHINE_TIME, () => {});
   const now = performance.now();
   const victim = new Item(now + 20);
   const killer = new Item(now + 20, () => wheel.clear(victim));
@@ -65,7 +66,7 @@ t.test('one may take out another that is due in the same turn, and set itself ag
 });
 
 t.test('after a pause of the process all that is overdue comes', async (t) => {
-  const wheel = new Wheel(() => {});
+  const wheel = new Wheel(MACHINE_TIME, () => {});
   const now = performance.now();
   const items = [new Item(now + 10), new Item(now + 100), new Item(now + 150)];
   for (const item of items) wheel.set(item, item.at, now);
@@ -78,7 +79,7 @@ t.test('after a pause of the process all that is overdue comes', async (t) => {
 });
 
 t.test('what is set for later than a round comes by the round’s end', async (t) => {
-  const wheel = new Wheel(() => {});
+  const wheel = new Wheel(MACHINE_TIME, () => {});
   const now = performance.now();
   const far = new Item(now + 60_000);
   wheel.set(far, far.at, now);

@@ -11,6 +11,8 @@ export interface Answer {
   readonly full: Form;
   /** Seconds from arrival in which it is fresh: its least TTL. */
   readonly ttl: number;
+  /** False: it is negative, and no SOA says so (RFC 2308 §5). It is not kept. */
+  readonly supported: boolean;
   /** AD was set by a server that proved who it is. */
   readonly authentic: boolean;
   /** Names that its CNAME and DNAME chain leads to, in order. */

@@ -116,9 +116,8 @@ function takeNegative(kept: Kept, end: Uint8Array, rcode: number): boolean {
   const soa = kept.firstAbove(AUTHORITY, end, TYPE.SOA, 0);
   if (soa === null) {
     const refers = records.some((record) => record.section === AUTHORITY && record.type === TYPE.NS);
-    kept.unsupported = rcode === RCODE.NXDOMAIN || kept.chain.length === 0;
-    // Stubs and small forwarders leave the SOA out behind a CNAME. That is kept, but no longer than another negative.
-    kept.ttl = Math.min(kept.ttl, MAX_NEGATIVE_TTL);
+    // Small forwarders leave it out, and what leads nowhere may be a failure of theirs: it is given once, and not kept.
+    kept.unsupported = true;
     return !(refers && rcode === RCODE.NOERROR && kept.chain.length === 0);
   }
   kept.take([soa], 'authority');
@@ -134,6 +133,7 @@ function finish(
   rcode: number,
   verified: boolean,
 ): Answer | null {
+  if (kept.unsupported) kept.age();
   const plain = writeSections(name, kept.plain.answer, kept.plain.authority);
   const signed = kept.full.answer.length + kept.full.authority.length;
   const full =
@@ -147,6 +147,7 @@ function finish(
     full,
     // RFC 2308 §5: what no SOA supports is not kept.
     ttl: kept.unsupported ? 0 : kept.ttl,
+    supported: !kept.unsupported,
     authentic: verified && (kept.message.flags & FLAG.AD) !== 0,
     chain: kept.chain,
     restricted: kept.restricted,
@@ -259,6 +260,12 @@ class Kept {
     this.plain[section].push(record);
     this.full[section].push(record);
     this.ttl = Math.min(this.ttl, record.ttl);
+  }
+
+  /** No cache below us keeps it either. */
+  age(): void {
+    for (const form of [this.plain, this.full])
+      form.answer = form.answer.map((each) => ({ ...each, ttl: 0 }));
   }
 
   /** NSEC and NSEC3 of `zones` with their signatures, for clients that asked for DNSSEC (RFC 4035 §3.1.3, RFC 5155 §7.2). */

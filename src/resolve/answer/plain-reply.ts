@@ -42,6 +42,7 @@ export function readPlainReply(
     plain,
     full: plain,
     ttl: reading.ttl,
+    supported: true,
     authentic: verified && (messageFlags(octets) & FLAG.AD) !== 0,
     chain: reading.chain,
     restricted: reading.restricted,

@@ -1,6 +1,14 @@
 import type { Answer, AnswerStore, Entry } from '../answer/answer.ts';
 import { clean } from '../answer/clean.ts';
-import type { Clock, Forwarder, ForwardListener, Observer, Outcome, UpstreamQuestion } from '../ports.ts';
+import type {
+  Acceptance,
+  Clock,
+  Forwarder,
+  ForwardListener,
+  Observer,
+  Outcome,
+  UpstreamQuestion,
+} from '../ports.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;
@@ -191,9 +199,9 @@ class Flight implements ForwardListener {
     this.renew = renew;
   }
 
-  accept(message: Buffer, verified: boolean): boolean {
+  accept(message: Buffer, verified: boolean): Acceptance {
     this.cleaned = this.#flights.clean(message, this.#question, verified);
-    return this.cleaned !== null;
+    return this.cleaned === null ? 'bad' : this.cleaned.supported ? 'good' : 'poor';
   }
 
   slow(): void {
