@@ -3,18 +3,11 @@
  * Each says the same as a second, plain reading; none throws or lingers.
  */
 
-<<<<<<< HEAD
 import { type Answer, entrySize, type Form } from '../../src/resolve/answer/answer.ts';
 import { clean } from '../../src/resolve/answer/clean.ts';
 import { redirectedForm } from '../../src/resolve/local/local.ts';
-import { matchReply, replyCode } from '../../src/upstream/query.ts';
-=======
-import { type Answer, entrySize, type Form } from '../../src/resolve/answer.ts';
-import { clean } from '../../src/resolve/clean.ts';
-import { redirectedForm } from '../../src/resolve/local.ts';
 import { matchReply } from '../../src/upstream/query.ts';
 import { readSaid } from '../../src/upstream/said.ts';
->>>>>>> 0bdef52 (Ask as real upstreams need it: without OPT, over TCP, again after a malformed reply)
 import { WireError } from '../../src/wire/error.ts';
 import { FrameReader } from '../../src/wire/framing.ts';
 import { RCODE } from '../../src/wire/iana.ts';
