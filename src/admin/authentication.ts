@@ -66,8 +66,11 @@ export class Authentication {
     if (!Issuers.isJwt(token)) return unauthenticated('the token is not known');
     const verified = await this.#issuers.verify(token, now);
     switch (verified.kind) {
-      case 'job':
-        return { kind: 'job', job: verified.job, from };
+      case 'job': {
+        const { job } = verified;
+        const { owner } = job;
+        return owner === null ? { kind: 'no-job', label: job.label } : { kind: 'job', job, owner, from };
+      }
       case 'refused':
         return unauthenticated(verified.reason);
       case 'unavailable':

@@ -4,6 +4,7 @@ import type { Identity } from '../policy/snapshot.ts';
 import type { Right, TokenGrant } from '../settings/settings.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import type { Job } from './jobs.ts';
+import { isSameOwner, type JobOwner, type Owner, tokenName } from './owner.ts';
 import { Refusal } from './refusal.ts';
 
 /** Who asks. */
@@ -13,7 +14,14 @@ export type Caller =
   /** The holder of a token of the token file. */
   | { readonly kind: 'token'; readonly grant: TokenGrant; readonly from: Prefix | null }
   /** A job, by a token of its issuer. */
-  | { readonly kind: 'job'; readonly job: Job; readonly from: Prefix | null };
+  | {
+      readonly kind: 'job';
+      readonly job: Job;
+      readonly owner: JobOwner;
+      readonly from: Prefix | null;
+    }
+  /** The holder of a good token of an issuer that names no job: it opens, sees and ends nothing. */
+  | { readonly kind: 'no-job'; readonly label: string };
 
 /** The name that stands in logs and under exceptions. */
 export function callerName(caller: Caller): string {
@@ -21,9 +29,11 @@ export function callerName(caller: Caller): string {
     case 'socket':
       return 'admin-socket';
     case 'token':
-      return `token:${caller.grant.name}`;
+      return tokenName(caller.grant.name);
     case 'job':
       return `job:${caller.job.label}`;
+    case 'no-job':
+      return `no job:${caller.label}`;
   }
 }
 
@@ -57,6 +67,7 @@ export interface OpenRequest {
 export function judgeOpening(caller: Caller, identity: Identity, wanted: OpenRequest): Refusal | null {
   if (administers(caller, identity.name)) return null;
   if (caller.kind === 'socket') return null;
+  if (caller.kind === 'no-job') return forbidden(NO_JOB);
   if (caller.kind === 'token' && !has(caller.grant, 'open', identity.name)) {
     return forbidden(`${callerName(caller)} may not open leases of ${identity.name}`);
   }
@@ -82,30 +93,76 @@ export function judgeOpening(caller: Caller, identity: Identity, wanted: OpenReq
 
 const NOTHING: Pick<TokenGrant, 'addresses' | 'certificates'> = { addresses: [], certificates: [] };
 
+const NO_JOB = 'the token names no job: run_id with run_attempt and check_run_id, or job_id';
+
+/** As whom the caller opens leases; what names no job is nobody. */
+export function openerOf(caller: Caller): Owner | Refusal {
+  switch (caller.kind) {
+    case 'socket':
+      return { kind: 'socket' };
+    case 'token':
+      return { kind: 'token', name: caller.grant.name };
+    case 'job':
+      return caller.owner;
+    case 'no-job':
+      return forbidden(NO_JOB);
+  }
+}
+
 /** A lease, as far as rights on it go. */
 export interface HeldLease {
   readonly identity: string;
-  /** The job that opened it by its own token, or null. */
-  readonly holder: string | null;
+  readonly owner: Owner;
 }
 
-/** Null where the caller may see the lease. */
-export function maySee(caller: Caller, { identity, holder }: HeldLease): boolean {
+/** Whether the caller may see the lease: a token those of its identities, a job its own. */
+export function maySee(caller: Caller, { identity, owner }: HeldLease): boolean {
   switch (caller.kind) {
     case 'socket':
       return true;
     case 'token':
-      return caller.grant.identities === 'all' || caller.grant.identities.includes(identity);
+      return isListed(caller.grant, identity);
     case 'job':
-      return caller.job.holder === holder;
+      return isSameOwner(caller.owner, owner);
+    case 'no-job':
+      return false;
   }
+}
+
+/** Whether the caller may know all of an identity: its exceptions, and that there is none of this name. */
+export function mayInspect(caller: Caller, identity: string): boolean {
+  switch (caller.kind) {
+    case 'socket':
+      return true;
+    case 'token':
+      return isListed(caller.grant, identity);
+    case 'job':
+    case 'no-job':
+      return false;
+  }
+}
+
+/** Whether the caller may see what the policy says of an identity: a job that of its own. */
+export function maySeeIdentity(caller: Caller, identity: Identity): boolean {
+  return caller.kind === 'job' ? caller.job.isOf(identity) : mayInspect(caller, identity.name);
+}
+
+function isListed({ identities }: TokenGrant, identity: string): boolean {
+  return identities === 'all' || identities.includes(identity);
 }
 
 /** Whether the caller may end the lease or give it more time: a job its own. */
 export function mayEnd(caller: Caller, lease: HeldLease): boolean {
-  if (administers(caller, lease.identity)) return true;
-  if (caller.kind === 'token') return has(caller.grant, 'advance', lease.identity);
-  return maySee(caller, lease);
+  switch (caller.kind) {
+    case 'socket':
+      return true;
+    case 'token':
+      return administers(caller, lease.identity) || has(caller.grant, 'advance', lease.identity);
+    case 'job':
+      return isSameOwner(caller.owner, lease.owner);
+    case 'no-job':
+      return false;
+  }
 }
 
 /** Whether the caller may move the lease to another stage: a job its own, where the identity says so. */

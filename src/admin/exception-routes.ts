@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { readPattern } from '../config/names.ts';
 import type { ExceptionSetting } from '../settings/settings.ts';
-import { administers, type Caller, callerName, forbidden, maySee } from './callers.ts';
+import { administers, type Caller, callerName, forbidden, mayInspect } from './callers.ts';
 import type { ExceptionBook, WantedException } from './exception-book.ts';
 import * as schema from './exception-schema.ts';
 import { answer, callerOf, type IdParams, sendRefusal } from './exchange.ts';
@@ -29,7 +29,7 @@ export function exceptionRoutes(
 
   app.get('/v1/exceptions', { schema: schema.list }, (request) => {
     const caller = callerOf(request);
-    const mine = exceptions.views().filter(({ identity }) => seesIdentity(caller, identity));
+    const mine = exceptions.views().filter(({ identity }) => mayInspect(caller, identity));
     return { exceptions: mine };
   });
 
@@ -46,11 +46,6 @@ export function exceptionRoutes(
       return answer(reply, await exceptions.revoke(id, callerName(caller)));
     },
   );
-}
-
-/** A job sees nothing but its own lease. */
-function seesIdentity(caller: Caller, identity: string): boolean {
-  return caller.kind !== 'job' && maySee(caller, { identity, holder: null });
 }
 
 interface AddBody {

@@ -1,5 +1,6 @@
 import type { Identity } from '../policy/snapshot.ts';
 import type { UsedMark } from './lease-record.ts';
+import type { JobOwner } from './owner.ts';
 import { markKey } from './used-marks.ts';
 
 /** Milliseconds for which a job is remembered: no runner's job lasts longer, so that nobody issues tokens for it any more. */
@@ -47,13 +48,11 @@ export class Job {
 
   /**
    * What names the job among all of its issuer: `run_id`, `run_attempt` and `check_run_id` (GitHub), else `job_id` (GitLab,
-   * Buildkite). Null where the token names none: then it opens nothing.
+   * Buildkite). Null where the token names none: then it is nobody's, and opens, sees and ends nothing.
    */
-  get holder(): string | null {
-    const run = ['run_id', 'run_attempt', 'check_run_id'].map((name) => this.#text(name));
-    const parts = run.every((part) => part !== null) ? run : [this.#text('job_id')];
-    if (parts.includes(null)) return null;
-    return markKey('job', this.#issuer, ...(parts as string[]));
+  get owner(): JobOwner | null {
+    const parts = this.#texts(['run_id', 'run_attempt', 'check_run_id']) ?? this.#texts(['job_id']);
+    return parts === null ? null : { kind: 'job', key: markKey('job', this.#issuer, ...parts) };
   }
 
   /** For people. */
@@ -76,8 +75,8 @@ export class Job {
 
   /** What must not have been used before: the job, and the token (`jti`) where it has a name. `now`: seconds since 1970. */
   marks(now: number): UsedMark[] {
-    const { holder } = this;
-    const marks = holder === null ? [] : [{ key: holder, until: now * 1000 + REMEMBER_MS }];
+    const { owner } = this;
+    const marks = owner === null ? [] : [{ key: owner.key, until: now * 1000 + REMEMBER_MS }];
     const jti = this.#text('jti');
     const ends = Number(this.#claims['exp']) * 1000;
     if (jti !== null) marks.push({ key: markKey('jti', this.#issuer, jti), until: ends });
@@ -94,11 +93,18 @@ export class Job {
     );
   }
 
-  /** A claim that is one value, as text. */
+  /** All of these claims, or null where one is missing. */
+  #texts(names: readonly string[]): readonly string[] | null {
+    const texts = names.flatMap((name) => this.#text(name) ?? []);
+    return texts.length === names.length ? texts : null;
+  }
+
+  /** A claim that is one value, as text. A number that JSON.parse rounds names no one thing: it counts as missing. */
   #text(name: string): string | null {
     if (!Object.hasOwn(this.#claims, name)) return null;
     const value = this.#claims[name];
     if (typeof value === 'string') return value === '' ? null : value;
+    if (typeof value === 'number' && !Number.isSafeInteger(value)) return null;
     return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
   }
 }

@@ -3,16 +3,10 @@ import { collision, type Lease, type LeaseClaim, type LeaseTable } from '../poli
 import type { Identity, Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
-import type { Prefix } from '../wire/prefix.ts';
+import type { HeldLease } from './callers.ts';
 import { historyOf } from './lease-history.ts';
-import {
-  type LeaseEntry,
-  type LeaseRecord,
-  prefixFromText,
-  prefixToText,
-  type UsedMark,
-} from './lease-record.ts';
-import { isKnown, judgeStage, judgeTtl } from './lease-rules.ts';
+import { type LeaseEntry, type LeaseRecord, prefixFromText, prefixToText } from './lease-record.ts';
+import { isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
 import {
   type Details,
   type EndedLease,
@@ -24,7 +18,8 @@ import {
   tellKnown,
   viewOf,
 } from './lease-view.ts';
-import { notDurable, Refusal } from './refusal.ts';
+import { ownerFrom } from './owner.ts';
+import { noLease, notDurable, Refusal } from './refusal.ts';
 import { Turns } from './turns.ts';
 import { UsedMarks } from './used-marks.ts';
 
@@ -40,20 +35,6 @@ export interface LeaseBookOptions {
   readonly ended: (lease: string) => void;
 }
 
-/** What a lease is to be, checked in form. */
-export interface WantedLease {
-  readonly identity: Identity;
-  readonly stage: string | null;
-  readonly addresses: readonly Prefix[];
-  readonly certificate: string | null;
-  /** Seconds. */
-  readonly ttl: number;
-  readonly job: Readonly<Record<string, string>> | null;
-  readonly by: string;
-  readonly holder: string | null;
-  readonly used: readonly UsedMark[];
-}
-
 /** The leases: every change is durable before it is in force, but for an end, which is in force at once. */
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
@@ -62,7 +43,7 @@ export class LeaseBook {
   /** By lease. */
   readonly #turns = new Turns();
   /** Ended, but not on disk yet: who asks again tries again. */
-  readonly #unwritten = new Map<string, EndedLease>();
+  readonly #unwritten = new Map<string, { readonly held: HeldLease; readonly ended: EndedLease }>();
   readonly #used = new UsedMarks();
   #journal: Journal | null = null;
   #snapshot: Snapshot;
@@ -111,7 +92,7 @@ export class LeaseBook {
     this.tidy();
     const now = clock.monotonic();
     const at = clock.epoch() * 1000;
-    const { identity, stage, addresses, certificate, job, ttl, by, holder, used } = wanted;
+    const { identity, stage, addresses, certificate, job, ttl, by, owner, used } = wanted;
     const claim: LeaseClaim = { addresses, certificate };
     const conflict = this.#conflict(claim, now);
     if (conflict !== null) return conflict;
@@ -132,7 +113,7 @@ export class LeaseBook {
       quarantine: identity.quarantine * 1000,
       known: true,
     };
-    const details: Details = { opened: at, by, holder };
+    const details: Details = { opened: at, by, owner };
     const entry: LeaseEntry = { t: 'open', at, lease: recordOf(lease, details, at - now), used };
     this.#opening.add(claim);
     const fault = await this.#write(entry, () => {
@@ -193,14 +174,16 @@ export class LeaseBook {
   /** Ends a lease. What it bound is free, or in quarantine, at once, whether or not that can be written down. */
   end(id: string, by: string): Promise<EndedLease | Refusal> {
     return this.#turns.take(id, async () => {
-      const ended = this.#unwritten.get(id) ?? this.#endNow(id, by);
+      const held = this.held(id);
+      if (held === null) return noLease(id);
+      const ended = this.#unwritten.get(id)?.ended ?? this.#endNow(id, by);
       if (ended instanceof Refusal) return ended;
       const fault = await this.#write({ t: 'end', at: this.#options.clock.epoch() * 1000, id });
       if (fault === null) {
         this.#unwritten.delete(id);
         return ended;
       }
-      if (this.#unwritten.size < MAX_LEASES) this.#unwritten.set(id, ended);
+      if (this.#unwritten.size < MAX_LEASES) this.#unwritten.set(id, { held, ended });
       return notDurable(fault, 'the lease has ended, but would be back after a restart: try again');
     });
   }
@@ -243,9 +226,12 @@ export class LeaseBook {
     return lease === null || this.#options.clock.monotonic() >= lease.endsAt ? null : lease;
   }
 
-  /** The job that opened a live lease by its own token, or null. */
-  holder(id: string): string | null {
-    return this.#details.get(id)?.holder ?? null;
+  /** A lease as far as rights on it go: one that is live, or whose end is not on disk yet; else null. */
+  held(id: string): HeldLease | null {
+    const lease = this.live(id);
+    const owner = this.#details.get(id)?.owner;
+    if (lease !== null && owner !== undefined) return { identity: lease.identity, owner };
+    return this.#unwritten.get(id)?.held ?? null;
   }
 
   view(id: string): LeaseView | null {
@@ -278,7 +264,7 @@ export class LeaseBook {
 
   #restore(record: LeaseRecord, endsAt: number): void {
     const { table, clock, log } = this.#options;
-    const { id, identity, stage, certificate, job, opened, by, holder } = record;
+    const { id, identity, stage, certificate, job, opened, by } = record;
     const known = this.#identities.get(identity);
     const lease: Lease = {
       id,
@@ -292,7 +278,7 @@ export class LeaseBook {
       known: isKnown(known, record),
     };
     if (table.open(lease, clock.monotonic()) !== null) return;
-    this.#details.set(id, { opened, by, holder });
+    this.#details.set(id, { opened, by, owner: ownerFrom(record) });
     if (!lease.known) tellKnown(log, lease, false);
   }
 
@@ -342,8 +328,4 @@ export class LeaseBook {
 
 function byName({ identities }: Snapshot): ReadonlyMap<string, Identity> {
   return new Map(identities.map((identity) => [identity.name, identity]));
-}
-
-export function noLease(id: string): Refusal {
-  return new Refusal('not-found', `there is no live lease ${id}`);
 }

@@ -5,13 +5,23 @@ import { TextFault } from '../config/problems.ts';
 import type { Identity } from '../policy/snapshot.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { Prefix } from '../wire/prefix.ts';
-import { type Caller, callerName, forbidden, judgeOpening, mayAdvance, mayEnd, maySee } from './callers.ts';
+import {
+  type Caller,
+  callerName,
+  forbidden,
+  judgeOpening,
+  mayAdvance,
+  mayEnd,
+  mayInspect,
+  maySee,
+  openerOf,
+} from './callers.ts';
 import { answer, callerOf, type IdParams, sendRefusal } from './exchange.ts';
 import { isClaim } from './jobs.ts';
-import { type LeaseBook, noLease, type WantedLease } from './lease-book.ts';
-import { judgeTtl } from './lease-rules.ts';
+import type { LeaseBook } from './lease-book.ts';
+import { judgeTtl, type WantedLease } from './lease-rules.ts';
 import * as schema from './lease-schema.ts';
-import { Refusal } from './refusal.ts';
+import { noLease, Refusal } from './refusal.ts';
 
 interface LeaseRouteOptions {
   readonly leases: LeaseBook;
@@ -36,9 +46,10 @@ export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: L
     let next: string | null = null;
     for (const id of leases.ids()) {
       if (id <= after) continue;
-      const view = leases.view(id);
-      if (view === null || (identity !== undefined && view.identity !== identity)) continue;
-      if (!maySee(caller, { identity: view.identity, holder: leases.holder(id) })) continue;
+      const held = leases.held(id);
+      if (held === null || (identity !== undefined && held.identity !== identity)) continue;
+      const view = maySee(caller, held) ? leases.view(id) : null;
+      if (view === null) continue;
       if (page.length === most) {
         next = (page.at(-1) as { id: string }).id;
         break;
@@ -50,9 +61,10 @@ export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: L
 
   app.get<{ Params: IdParams }>('/v1/leases/:id', { schema: schema.show }, (request, reply) => {
     const { id } = request.params;
+    const held = leases.held(id);
     const view = leases.view(id);
-    if (view === null) return sendRefusal(reply, noLease(id));
-    if (!maySee(callerOf(request), { identity: view.identity, holder: leases.holder(id) })) {
+    if (held === null || view === null) return sendRefusal(reply, noLease(id));
+    if (!maySee(callerOf(request), held)) {
       return sendRefusal(reply, forbidden('this lease is not yours to see'));
     }
     return { ...view, counts: countsOf(id) };
@@ -65,12 +77,11 @@ export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: L
       const { id } = request.params;
       const { stage, ttl } = request.body;
       const caller = callerOf(request);
-      const lease = leases.live(id);
-      if (lease === null) return sendRefusal(reply, noLease(id));
-      const held = { identity: lease.identity, holder: leases.holder(id) };
+      const held = leases.held(id);
+      if (held === null) return sendRefusal(reply, noLease(id));
       if (!mayEnd(caller, held)) return sendRefusal(reply, forbidden('this lease is not yours to change'));
-      if (stage !== undefined && !mayAdvance(caller, held, leases.identity(lease.identity))) {
-        return sendRefusal(reply, forbidden(`jobs of ${lease.identity} do not advance their own stage`));
+      if (stage !== undefined && !mayAdvance(caller, held, leases.identity(held.identity))) {
+        return sendRefusal(reply, forbidden(`jobs of ${held.identity} do not advance their own stage`));
       }
       const change = { ...(stage === undefined ? {} : { stage }), ...(ttl === undefined ? {} : { ttl }) };
       return answer(reply, await leases.change(id, change, callerName(caller)));
@@ -80,8 +91,8 @@ export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: L
   app.delete<{ Params: IdParams }>('/v1/leases/:id', { schema: schema.end }, async (request, reply) => {
     const { id } = request.params;
     const caller = callerOf(request);
-    const lease = leases.live(id);
-    if (lease !== null && !mayEnd(caller, { identity: lease.identity, holder: leases.holder(id) })) {
+    const held = leases.held(id);
+    if (held !== null && !mayEnd(caller, held)) {
       return sendRefusal(reply, forbidden('this lease is not yours to end'));
     }
     return answer(reply, await leases.end(id, callerName(caller)));
@@ -111,29 +122,26 @@ interface ListQuery {
 
 /** The lease that a body asks for, checked in form and in rights. */
 function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: Clock): WantedLease | Refusal {
+  const owner = openerOf(caller);
+  if (owner instanceof Refusal) return owner;
   const claim = readClaim(body, caller);
   if (claim instanceof Refusal) return claim;
   const identity = leases.identity(body.identity);
   if (identity === null) {
     // Whoever may do nothing for it does not learn whether it is there.
-    const listed = maySee(caller, { identity: body.identity, holder: null }) && caller.kind !== 'job';
     const detail = `there is no identity ${body.identity}`;
-    return listed
+    return mayInspect(caller, body.identity)
       ? Refusal.at('/identity', detail)
       : forbidden(`${callerName(caller)} may not open this lease`);
   }
   const stage = body.stage ?? identity.stages[0]?.name ?? null;
-  if (stage !== null && !identity.stages.some(({ name }) => name === stage)) {
-    const known = identity.stages.map(({ name }) => name).join(', ') || 'none';
-    return Refusal.at('/stage', `${identity.name} has no stage ${stage}; it has: ${known}`);
-  }
-  const refused = judgeOpening(caller, identity, { ...claim, stage }) ?? judgeTerms(body, identity, claim);
+  // Rights first: who may not open it learns neither stages nor terms.
+  const refused =
+    judgeOpening(caller, identity, { ...claim, stage }) ??
+    judgeFirstStage(identity, stage) ??
+    judgeTerms(body, identity, claim);
   if (refused !== null) return refused;
   const job = caller.kind === 'job' ? caller.job : null;
-  const holder = job?.holder ?? null;
-  if (job !== null && holder === null) {
-    return forbidden('the token names no job: run_id with run_attempt and check_run_id, or job_id');
-  }
   return {
     identity,
     stage,
@@ -141,9 +149,15 @@ function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: C
     ttl: body.ttl ?? identity.maxLease,
     job: jobFacts(body.job ?? null, job?.facts ?? null),
     by: callerName(caller),
-    holder,
+    owner,
     used: job?.marks(clock.epoch()) ?? [],
   };
+}
+
+function judgeFirstStage({ name, stages }: Identity, stage: string | null): Refusal | null {
+  if (stage === null || stages.some((one) => one.name === stage)) return null;
+  const known = stages.map((one) => one.name).join(', ') || 'none';
+  return Refusal.at('/stage', `${name} has no stage ${stage}; it has: ${known}`);
 }
 
 function judgeTerms(

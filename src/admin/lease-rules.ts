@@ -1,6 +1,23 @@
 import type { Lease } from '../policy/lease.ts';
 import type { Identity } from '../policy/snapshot.ts';
+import type { Prefix } from '../wire/prefix.ts';
+import type { UsedMark } from './lease-record.ts';
+import type { Owner } from './owner.ts';
 import { Refusal } from './refusal.ts';
+
+/** What a lease is to be, checked in form. */
+export interface WantedLease {
+  readonly identity: Identity;
+  readonly stage: string | null;
+  readonly addresses: readonly Prefix[];
+  readonly certificate: string | null;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly job: Readonly<Record<string, string>> | null;
+  readonly by: string;
+  readonly owner: Owner;
+  readonly used: readonly UsedMark[];
+}
 
 /** Whether the policy has a lease's identity and stage, and takes what it is bound to for a proof. */
 export function isKnown(

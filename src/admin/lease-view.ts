@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Lease } from '../policy/lease.ts';
 import type { Log } from '../report/log.ts';
 import { type LeaseRecord, prefixToText } from './lease-record.ts';
+import { holderOf, type Owner } from './owner.ts';
 
 /** A lease as the API shows it. */
 export interface LeaseView {
@@ -26,7 +27,9 @@ export interface EndedLease {
 }
 
 /** What the table does not need to know of a lease. */
-export type Details = Pick<LeaseRecord, 'opened' | 'by' | 'holder'>;
+export interface Details extends Pick<LeaseRecord, 'opened' | 'by'> {
+  readonly owner: Owner;
+}
 
 /** `offset`: milliseconds from the monotonic clock to the machine's. */
 export function viewOf(lease: Lease, { opened, by }: Details, offset: number): LeaseView {
@@ -46,10 +49,11 @@ export function viewOf(lease: Lease, { opened, by }: Details, offset: number): L
 }
 
 /** The same as it outlives the process. */
-export function recordOf(lease: Lease, { opened, by, holder }: Details, offset: number): LeaseRecord {
+export function recordOf(lease: Lease, { opened, by, owner }: Details, offset: number): LeaseRecord {
   const { id, identity, stage, certificate, job, endsAt, quarantine } = lease;
   const addresses = lease.addresses.map(prefixToText);
   const expires = endsAt + offset;
+  const holder = holderOf(owner);
   return { id, identity, stage, addresses, certificate, job, opened, expires, by, holder, quarantine };
 }
 

@@ -5,11 +5,11 @@ import { explain, explanationLine } from '../policy/explain.ts';
 import type { Identity, Stage } from '../policy/snapshot.ts';
 import type { Clock } from '../resolve/ports.ts';
 import { typeFromText } from '../wire/iana.ts';
-import { type Caller, forbidden, maySee } from './callers.ts';
+import { type Caller, forbidden, maySee, maySeeIdentity } from './callers.ts';
 import { callerOf, sendRefusal } from './exchange.ts';
 import type { LeaseBook } from './lease-book.ts';
 import * as schema from './policy-schema.ts';
-import { Refusal } from './refusal.ts';
+import { noLease, Refusal } from './refusal.ts';
 
 interface PolicyRouteOptions {
   readonly leases: LeaseBook;
@@ -20,7 +20,7 @@ interface PolicyRouteOptions {
 export function policyRoutes(app: FastifyInstance, { leases, clock }: PolicyRouteOptions): void {
   app.get('/v1/identities', { schema: schema.identities }, (request) => {
     const caller = callerOf(request);
-    const all = leases.snapshot.identities.filter((identity) => sees(caller, identity));
+    const all = leases.snapshot.identities.filter((identity) => maySeeIdentity(caller, identity));
     return { identities: all.map((identity) => describeIdentity(identity, clock.epoch())) };
   });
 
@@ -48,15 +48,9 @@ interface ExplainQuery {
   readonly type?: string;
 }
 
-function sees(caller: Caller, identity: Identity): boolean {
-  return caller.kind === 'job'
-    ? caller.job.isOf(identity)
-    : maySee(caller, { identity: identity.name, holder: null });
-}
-
 function findIdentity(name: string, caller: Caller, leases: LeaseBook): Identity | Refusal {
   const identity = leases.identity(name);
-  if (identity !== null && sees(caller, identity)) return identity;
+  if (identity !== null && maySeeIdentity(caller, identity)) return identity;
   return new Refusal('not-found', `there is no identity ${name} that you may see`);
 }
 
@@ -81,8 +75,9 @@ function findSubject(
   if ((name === undefined) === (id === undefined)) return Refusal.at('#identity', 'write identity or lease');
   if (id !== undefined) {
     const lease = leases.live(id);
-    if (lease === null) return new Refusal('not-found', `there is no live lease ${id}`);
-    if (!maySee(caller, { identity: lease.identity, holder: leases.holder(id) })) {
+    const held = leases.held(id);
+    if (lease === null || held === null) return noLease(id);
+    if (!maySee(caller, held)) {
       return forbidden('this lease is not yours to see');
     }
     const identity = lease.known ? leases.identity(lease.identity) : null;

@@ -62,3 +62,7 @@ export const PROBLEM_JSON = 'application/problem+json';
 export function notDurable({ code }: { readonly code: string }, what: string): Refusal {
   return new Refusal('not-durable', `the state folder could not be written (${code}): ${what}`);
 }
+
+export function noLease(id: string): Refusal {
+  return new Refusal('not-found', `there is no live lease ${id}`);
+}

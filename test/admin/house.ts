@@ -189,8 +189,14 @@ export class House {
   }
 
   /** One request. `body` is sent as JSON, a text as it is. */
-  ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply> {
-    return askAt(this.admin.urls[0]!, method, path, body, headers);
+  ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+    from?: string,
+  ): Promise<Reply> {
+    return askAt(this.admin.urls[0]!, method, path, body, headers, from);
   }
 }
 
@@ -208,6 +214,8 @@ export function askAt(
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  /** The address to ask from, on HTTP. */
+  from?: string,
 ): Promise<Reply> {
   const socket = url.startsWith('unix:') ? socketAddress(url.slice('unix:'.length)) : null;
   const where = socket
@@ -220,7 +228,14 @@ export function askAt(
       : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
   return new Promise<Reply>((resolve, reject) => {
     const sent = request(
-      { ...where, method, path, headers: { ...type, ...headers }, agent: false },
+      {
+        ...where,
+        ...(from === undefined ? {} : { localAddress: from }),
+        method,
+        path,
+        headers: { ...type, ...headers },
+        agent: false,
+      },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
