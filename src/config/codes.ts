@@ -66,6 +66,7 @@ export const CODES = {
   'claims-form': 'claims of tokens that name no issuer or no claim',
   'claims-loose': "claims that anyone's job may have",
   'destination-empty': 'a destination holds no names',
+  'list-form': 'a list in the form of another program, or a path that is none',
   'limit-burst': 'burst without qps',
   'record-data': 'RDATA that its type does not have',
   'record-type': 'a type that is not written as a record',

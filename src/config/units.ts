@@ -99,8 +99,7 @@ export function parseTime(text: string): number | TextFault {
   const match =
     /^(\d{4})-(\d\d)-(\d\d)(?:[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?$/.exec(text);
   if (match === null) {
-    const spaced = /^\d{4}-\d\d-\d\d +\d\d:\d\d/.test(text);
-    const fix = spaced ? `write ${text.trim().replace(/ +/, 'T').replace(/ +/g, '')}` : TIME_FIX;
+    const fix = meantTime(text) ?? TIME_FIX;
     return new TextFault('time-form', 0, `${quote(text)} is no time`, fix);
   }
   const [, year, month, day, hour, minute, second, zone] = match;
@@ -132,6 +131,37 @@ export function parseTime(text: string): number | TextFault {
 
 type Parts = [number, number, number, number, number, number];
 const TIME_FIX = 'write a time such as 2027-03-31T18:00:00Z, or a date such as 2027-03-31';
+
+/** What somebody meant who wrote a time in another common form, as a fix; null where there is more than one reading. */
+export function meantTime(text: string): string | null {
+  const bare = text.trim();
+  if (/^\d{9,10}$/.test(bare) || /^\d{12,13}$/.test(bare)) {
+    const seconds = bare.length > 10 ? Math.floor(Number(bare) / 1000) : Number(bare);
+    return seconds < FOREVER ? `write ${new Date(seconds * 1000).toISOString().replace('.000', '')}` : null;
+  }
+  const german = /^(\d{1,2})\.(\d{1,2})\.(\d{4})$/.exec(bare);
+  const date = german
+    ? [german[3], german[2], german[1]]
+    : (
+        /^(\d{4})[-/]?(\d\d)[-/]?(\d\d)$/.exec(bare) ?? /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})$/.exec(bare)
+      )?.slice(1);
+  const day = date && [date[0]!, date[1]!.padStart(2, '0'), date[2]!.padStart(2, '0')].join('-');
+  if (day) return isGood(day) ? `write ${day}` : null;
+  const spaced = /^(\d{4}-\d\d-\d\d)[ T]+(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) *(Z|UTC|GMT|[+-]\d\d:?\d\d)?$/i.exec(
+    bare,
+  );
+  if (spaced === null) return null;
+  const [, on, at, zone] = spaced as unknown as [string, string, string, string | undefined];
+  const whole = `${on}T${at}${zone === undefined || /^[a-z]/i.test(zone) ? 'Z' : zone}`;
+  if (!isGood(whole)) return null;
+  return zone === undefined
+    ? `write ${whole} if it is UTC, else with an offset such as +01:00 in place of Z`
+    : `write ${whole}`;
+}
+
+function isGood(text: string): boolean {
+  return !(parseTime(text) instanceof TextFault);
+}
 
 function zoneSeconds(zone: string): number | null {
   if (zone === 'Z' || zone === 'z') return 0;

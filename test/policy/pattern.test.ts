@@ -130,7 +130,7 @@ const BAD: [string, string, number, RegExp?][] = [
   ['a.example.*', 'pattern-star', 10],
   ['.*', 'pattern-label', 0],
   // From other languages.
-  ['^api[0-9]+\\.example$', 'pattern-character', 0, /\*\.a\.example/],
+  ['^api[0-9]+\\.example$', 'pattern-character', 0, /\*\*\.example\.com/],
   ['api[0-9].example', 'pattern-character', 3],
   ['api?.example', 'pattern-character', 3],
   ['(a|b).example', 'pattern-character', 0],
@@ -143,7 +143,7 @@ const BAD: [string, string, number, RegExp?][] = [
   ['git+ssh://git@github.com', 'pattern-url', 0],
   ['https://', 'pattern-url', 0],
   ['//github.com', 'pattern-character', 0],
-  ['github.com/path', 'pattern-character', 10],
+  ['github.com/path', 'pattern-url', 10, /^write github\.com$/],
   ['user@github.com', 'pattern-character', 4],
   ['github.com:443', 'pattern-port', 10, /^write github\.com$/],
   ['*.a.example:53', 'pattern-port', 11],

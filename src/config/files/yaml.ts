@@ -47,6 +47,12 @@ export function readYaml(file: string, text: string, problems: Problems): YamlFi
     return null;
   }
   const marks = new Marks(file, text);
+  const conflict = /^(?:<{7}|>{7}|\|{7}) /m.exec(text);
+  if (conflict !== null) {
+    const fix = 'keep the lines that are meant, and delete the marks <<<<<<<, ======= and >>>>>>>';
+    problems.error('yaml-syntax', marks.position(conflict.index), 'a git merge stands half done here', fix);
+    return null;
+  }
   const tokens = scan(text, marks, problems);
   if (tokens === null) return null;
   const second = tokens.filter(({ type }) => type === 'document')[1];

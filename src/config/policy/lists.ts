@@ -6,6 +6,7 @@ import type { Enclosure } from '../files/enclosure.ts';
 import type { FileReader } from '../files/files.ts';
 import { toAsciiName } from '../names.ts';
 import { type Problems, TextFault } from '../problems.ts';
+import { foreignForm, isEmptyList } from './list-forms.ts';
 
 /** Reads plain text lists. A file that several destinations name is read, and kept, once. */
 export class Lists {
@@ -34,9 +35,33 @@ export class Lists {
   #load(path: string, at: Position): string | null {
     const text = this.#reader.readText(path, at, this.#problems, this.#within);
     if (text === null) return null;
+    if (this.#isForeign(path, text)) return null;
     // Nearly every list is ASCII with LF: then the text is kept as it is.
     const ascii = isAscii(Buffer.from(text)) ? text : this.#convert(text, path);
     return ascii.includes('\r') ? ascii.replaceAll('\r\n', '\n') : ascii;
+  }
+
+  /** Reports a list without names, and one in the form of another program: once, and not a line at a time. */
+  #isForeign(file: string, text: string): boolean {
+    if (isEmptyList(text)) {
+      const at = { file, line: 1, column: 1 };
+      const fix = 'write one name a line, or remove it from names_from';
+      // A file without a single mark may be half written; comments alone are somebody's intent.
+      if (text.trim() === '') this.#problems.error('destination-empty', at, 'the list is empty', fix);
+      else this.#problems.warn('destination-empty', at, 'the list holds comments, and no name', fix);
+      return text.trim() === '';
+    }
+    const form = foreignForm(text);
+    if (form === null) return false;
+    const shell = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
+    const fix =
+      form.command === null
+        ? form.advice
+        : `convert it: ${form.command.replaceAll('$F', () => shell)} > ${NEW} && mv ${NEW} ${shell}; ${form.advice}`;
+    const message = `the list is ${form.what}, not one name a line`;
+    this.#problems.error('list-form', { file, line: form.line, column: 1 }, message, fix);
+    this.#problems.lose();
+    return true;
   }
 
   /** Lines that are not ASCII, in ASCII: comments go, U-labels become A-labels, what is neither is reported and left out. */
@@ -65,6 +90,9 @@ export class Lists {
     return lines.join('\n');
   }
 }
+
+/** Where a conversion is written to first. */
+const NEW = 'names.new';
 
 function warnConverted(
   first: { at: Position; text: string } | null,

@@ -82,6 +82,12 @@ function readDestination(
       problems.error('value-empty', entry, 'the path of a list is empty', 'write the path of a text file');
       return [];
     }
+    const stray = pathFault(path);
+    if (stray !== null) {
+      problems.error('list-form', entry, stray.message, stray.fix);
+      problems.lose();
+      return [];
+    }
     return context.lists.read(relativeTo(marks.file, path), terms, entry) ?? [];
   });
   const empty = (written.names ?? []).length + (written.names_from ?? []).length === 0;
@@ -95,6 +101,22 @@ function readDestination(
     );
   }
   return { name, rules, lists, at };
+}
+
+/** What is no path of a list, though it was meant as one. */
+function pathFault(path: string): { readonly message: string; readonly fix: string } | null {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
+    const message = `${quote(path)} is a URL; a list is a file beside the policy`;
+    return {
+      message,
+      fix: 'fetch it, look through it, and keep it beside the policy: names_from: [lists/names.txt]',
+    };
+  }
+  if (path.includes('\\') || /^[A-Za-z]:/.test(path)) {
+    const fix = `write ${path.replace(/^[A-Za-z]:\\?/, '').replaceAll('\\', '/')}`;
+    return { message: `${quote(path)} has backslashes; paths have slashes`, fix };
+  }
+  return null;
 }
 
 function readRecord(

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Position } from '../../policy/problem.ts';
 import { HOLE, type YamlFile } from '../files/yaml.ts';
 import type { Problems } from '../problems.ts';
-import { quote } from '../units.ts';
+import { meantTime, quote } from '../units.ts';
 import {
   closest,
   exampleOf,
@@ -151,19 +151,41 @@ function reportKind(misfit: Misfit, problems: Problems): void {
   } else if (!number && plain && typeof value !== 'string' && takes(wanted, 'string')) {
     const kind = typeof value === 'boolean' ? `the truth value ${value}` : `the number ${Number(source)}`;
     const message = `YAML reads ${source} as ${kind}; ${title} is wanted`;
-    problems.error('yaml-quote', at, message, unitFix(title, source) ?? `quote it: "${source}"`);
+    problems.error('yaml-quote', at, message, plainFix(misfit));
   } else {
     problems.error('value-kind', at, `${name} is ${describe(value)}; ${title} is wanted`, kindFix(misfit));
   }
 }
 
-/** Where quotes alone would not do: what else a bare number needs. */
-function unitFix(title: string, source: string): string | null {
-  if (!/^\d+$/.test(source)) return null;
-  if (title === 'a duration') return `write ${Number(source)}s`;
-  if (title === 'a size') return `write ${Number(source)}B, or with KiB, MiB or GiB`;
-  return title === 'a type' ? `write TYPE${Number(source)}, or its mnemonic` : null;
+/** What a bare number or truth value becomes: quotes alone make a text of it, and not always one that is wanted. */
+function plainFix({ wanted, source, value }: Misfit): string {
+  const title = titleOf(wanted);
+  const digits = /^\d+$/.test(source);
+  if (digits && title === 'a duration') return `write ${Number(source)}s`;
+  if (digits && title === 'a size') return `write ${Number(source)}B, or with KiB, MiB or GiB`;
+  if (digits && title === 'a type') return `write TYPE${Number(source)}, or its mnemonic`;
+  if (title === 'a time') return meantTime(source) ?? `write a time, such as ${exampleOf(wanted)}`;
+  if (!FREE_TEXTS.has(title)) {
+    const example = exampleOf(wanted);
+    const whole = example === null ? `write ${title}` : `write ${title}, such as ${example}`;
+    return value === false ? `remove it, or ${whole}` : whole;
+  }
+  return `quote it: "${source}"`;
 }
+
+/** Titles of values that any text can be. */
+const FREE_TEXTS: ReadonlySet<string> = new Set([
+  'text',
+  'a text',
+  'a name',
+  'a destination',
+  'a destination or a map { name, reason }',
+  'a pattern',
+  'a pattern or a map with name',
+  'an identity',
+  'a zone',
+  'a suffix',
+]);
 
 function kindFix({ value, wanted, source }: Misfit): string {
   if (typeof value === 'string') {

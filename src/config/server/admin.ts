@@ -89,9 +89,8 @@ function readSocket(holder: object, text: string, { marks, problems }: ServerCon
     const path = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
     return { kind: 'unix', path: resolve(relativeTo(marks.file, path)) };
   }
-  const fix = text.startsWith('http')
-    ? `write { on: "${text}", tokens: FILE }`
-    : 'write unix:state/admin.sock';
+  const on = parseAdmin(text) instanceof TextFault ? 'http://127.0.0.1:9154' : text;
+  const fix = text.startsWith('http') ? `write { on: "${on}", tokens: FILE }` : 'write unix:state/admin.sock';
   problems.error('admin-form', marks.value(holder, 'admin'), `${quote(text)} is no unix socket`, fix);
   return null;
 }

@@ -108,12 +108,12 @@ t.test('problems are sorted by file, line and column, errors first', async (t) =
 
 t.test('a thousand problems in a long list are shown in moments, in any order', async (t) => {
   const sources = new Map([['f.yaml', 'name.example\n'.repeat(1_000_000)]]);
-  const started = performance.now();
+  const started = process.cpuUsage();
   let shown = 0;
   for (let i = 1; i <= 1_000; i++) {
     if (formatProblem(problem(i * 1_000, 1), sources, { color: false }).includes('\nname.example\n')) shown++;
   }
   t.equal(shown, 1_000);
-  t.ok(performance.now() - started < 3_000);
+  t.ok(process.cpuUsage(started).user < 3_000_000);
   t.match(formatProblem(problem(1, 1), sources, { color: false }), 'name.example', 'and back again');
 });

@@ -123,11 +123,11 @@ t.test('positions inside a scalar count quotes and escapes', async (t) => {
 });
 
 t.test('what is too much is refused before it is parsed', async (t) => {
-  const started = performance.now();
+  const started = process.cpuUsage();
   const huge = `names:\n${'  - host.example.com\n'.repeat(500_000)}`;
   t.ok(huge.length > 10_000_000);
   t.same(read(huge).problems, ['1:1 yaml-size']);
-  t.ok(performance.now() - started < 1_000);
+  t.ok(process.cpuUsage(started).user < 1_000_000);
   t.ok(MAX_YAML < 10_000_000);
 });
 
@@ -153,14 +153,15 @@ t.test('depth is bounded, in every style', async (t) => {
 });
 
 t.test('a map with many keys is read in linear time', async (t) => {
-  const started = performance.now();
+  // Processor time: a busy machine does not change it.
+  const started = process.cpuUsage();
   const { data, problems } = read(Array.from({ length: 40_000 }, (_, i) => `k${i}: 1\n`).join('')) as {
     data: object;
     problems: string[];
   };
   t.same(problems, []);
   t.equal(Object.keys(data).length, 40_000);
-  t.ok(performance.now() - started < 4_000);
+  t.ok(process.cpuUsage(started).user < 4_000_000);
 });
 
 t.test('UTF-8 is decoded strictly', async (t) => {

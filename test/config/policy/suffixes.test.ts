@@ -72,9 +72,9 @@ t.test('what a wildcard would reach', async (t) => {
 });
 
 t.test('building takes milliseconds', async (t) => {
-  const started = performance.now();
+  const started = process.cpuUsage();
   t.equal(suffixTable(), suffixTable(), 'once');
-  t.ok(performance.now() - started < 100);
+  t.ok(process.cpuUsage(started).user < 100_000);
 });
 
 t.test('another layout is an error, not an empty list', async (t) => {
