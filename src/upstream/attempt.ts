@@ -89,7 +89,7 @@ export class Attempt implements UdpListener, StreamUser {
     }
     const target = this.server.udp;
     if (target === null) {
-      process.nextTick(() => this.#fail('network', 'EINVAL', 'the address cannot be sent to'));
+      process.nextTick(() => this.#fail('network', 'EINVAL', 'EINVAL'));
       return;
     }
     this.#askUdp(target, MAX_WRONG, now);

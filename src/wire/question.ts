@@ -16,7 +16,7 @@ export class Query {
    * QNAME in lower case, root octet included, in the first `nameLength` octets. The spare octets behind it let
    * a cache key be finished in place: see `resolve/flights/key.ts`.
    */
-  readonly name = Buffer.alloc(MAX_NAME + 9);
+  readonly name = Buffer.alloc(MAX_NAME + 11);
   nameLength = 1;
   /** Where each label starts in `name`, the leftmost first. */
   readonly labels = new Uint8Array(MAX_LABELS);

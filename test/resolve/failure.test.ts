@@ -36,6 +36,24 @@ t.test('SERVFAIL with EDE 22 (silent, refused) or 23 (network)', async (t) => {
   }
 });
 
+t.test('an upstream’s own reason is passed on, and kept for who asks why', async (t) => {
+  for (const [ede, told] of [
+    [6, 6],
+    [0, 0],
+    [22, 22],
+    [15, 22],
+    [49_152, 22],
+    [-1, 22],
+  ] as const) {
+    const house = new House(t.testdir.bind(t), POLICY);
+    const reply = house.query('www.example');
+    const cause = { server: 'udp://192.0.2.1:53', detail: 'SERVFAIL', ede };
+    house.open[0]!.listener.done({ kind: 'failure', reason: 'refused', cause });
+    t.same((await reply).ede, [{ code: told, text: '' }], `EDE ${ede}`);
+    t.match([...house.store.values()], [{ failure: { reason: 'refused', cause } }]);
+  }
+});
+
 t.test('and 13 while a failure is cached: nobody is asked', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
   await house.ask('www.example', 'A', {}, { failure: 'network' });

@@ -187,7 +187,8 @@ export class House {
   /** Asks, lets the upstream answer all that is open with `script`, and gives the reply. */
   ask(name: string, type = 'A', options: QueryOptions = {}, script: Script = {}): Promise<Reply> {
     const reply = this.query(name, type, options);
-    this.settleAll(script);
+    // A chain without its end leads to further questions.
+    for (let round = 0; round < 20 && this.#open.size > 0; round++) this.settleAll(script);
     return reply;
   }
 

@@ -1,3 +1,5 @@
+import type { UpstreamCause } from '../ports.ts';
+
 /**
  * What an upstream said of one question, cleaned (`clean.ts`) and ready to be sent: the form in which answers are cached.
  * Nothing in it depends on who asked.
@@ -13,6 +15,8 @@ export interface Answer {
   readonly ttl: number;
   /** False: it is negative, and no SOA says so (RFC 2308 §5). It is not kept. */
   readonly supported: boolean;
+  /** Where its chain ends with nothing at all, neither data nor a SOA: the name that is to be asked for next. Null otherwise. */
+  readonly open: Uint8Array | null;
   /** AD was set by a server that proved who it is. */
   readonly authentic: boolean;
   /** Names that its CNAME and DNAME chain leads to, in order. */
@@ -35,6 +39,10 @@ export interface Form {
 /** How asking ended last, kept so that the next client need not wait for the same (RFC 9520). */
 export interface Failure {
   readonly reason: 'silent' | 'network' | 'refused';
+  /** What a client is told (RFC 8914): the upstream's own code where it gave one. */
+  readonly ede: number;
+  /** What the server did whose fault says most; null where none was asked. */
+  readonly cause: UpstreamCause | null;
   /** Monotonic milliseconds until which nobody is asked again. */
   readonly until: number;
   /** Failures in a row. */

@@ -133,7 +133,9 @@ function finish(
   rcode: number,
   verified: boolean,
 ): Answer | null {
-  if (kept.unsupported) kept.age();
+  const open = kept.unsupported && rcode === RCODE.NOERROR && kept.chain.length > 0 ? end : null;
+  const lives = !kept.unsupported || open !== null;
+  if (!lives) kept.age();
   const plain = writeSections(name, kept.plain.answer, kept.plain.authority);
   const signed = kept.full.answer.length + kept.full.authority.length;
   const full =
@@ -146,8 +148,9 @@ function finish(
     plain,
     full,
     // RFC 2308 §5: what no SOA supports is not kept.
-    ttl: kept.unsupported ? 0 : kept.ttl,
+    ttl: lives ? kept.ttl : 0,
     supported: !kept.unsupported,
+    open,
     authentic: verified && (kept.message.flags & FLAG.AD) !== 0,
     chain: kept.chain,
     restricted: kept.restricted,

@@ -43,6 +43,7 @@ export function readPlainReply(
     full: plain,
     ttl: reading.ttl,
     supported: true,
+    open: null,
     authentic: verified && (messageFlags(octets) & FLAG.AD) !== 0,
     chain: reading.chain,
     restricted: reading.restricted,

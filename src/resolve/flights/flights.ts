@@ -1,23 +1,14 @@
-import type { Answer, AnswerStore, Entry } from '../answer/answer.ts';
+import { EDE, TYPE } from '../../wire/iana.ts';
+import type { Answer, AnswerStore, Entry, Failure } from '../answer/answer.ts';
 import { clean } from '../answer/clean.ts';
-import type {
-  Acceptance,
-  Clock,
-  Forwarder,
-  ForwardListener,
-  Observer,
-  Outcome,
-  UpstreamQuestion,
-} from '../ports.ts';
+import type { InForce } from '../in-force.ts';
+import type { Clock, Forwarder, Observer, Outcome, UpstreamQuestion } from '../ports.ts';
+import { Existence, isDenial } from './existence.ts';
+import { Flight, type Tower, type Waiter } from './flight.ts';
+import { withType } from './key.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;
-
-/** Who waits for a question's end. */
-export interface Waiter {
-  /** `entry` is what there is now, fresh, stale or failed; it need not be in the store. */
-  settle(key: string, entry: Entry, stale: boolean): void;
-}
 
 /**
  * Seconds that a failure is kept: the first, and the most. RFC 9520 §3.2 allows 1 s to 5 min; with more than this, a name that
@@ -27,12 +18,16 @@ const FIRST_FAILURE = 1;
 const LAST_FAILURE = 4;
 /** Seconds that a renewed answer, or a failure to renew, lives at least. */
 export const RENEWED_LIFE = 60;
+/** Milliseconds from a question's start within which another may be asked for the end of its chain. */
+const MAX_FOLLOWING = 4_000;
+/** The least of the codes that are left to private use (RFC 8914 §5.2). */
+const PRIVATE_EDE = 49_152;
 
 /**
  * Questions on their way upstream. Identical ones become one (RFC 9520 §3.1 asks for it too); its end is put in the store
  * and told to all who wait.
  */
-export class Flights {
+export class Flights implements Tower {
   readonly #forwarder: Forwarder;
   readonly #store: AnswerStore;
   readonly #clock: Clock;
@@ -40,20 +35,28 @@ export class Flights {
   readonly #flights = new Map<string, Flight>();
   /** Entries that we renew; they are not the store's to evict. */
   readonly #renewed = new Map<string, Entry>();
+  readonly #existence: Existence;
   #maxTtl = 86_400;
   #serveStale = 3600;
+  #groupOf: InForce['groupOf'] = () => 0;
 
   constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock, observer: Pick<Observer, 'bug'>) {
     this.#forwarder = forwarder;
     this.#store = store;
     this.#clock = clock;
     this.#observer = observer;
+    this.#existence = new Existence({
+      lookup: (key) => this.lookup(key),
+      put: (key, entry) => (this.#renewed.has(key) ? this.#renewed : this.#store).set(key, entry),
+      isFresh: (entry) => this.isFresh(entry, this.#clock.monotonic()),
+    });
   }
 
-  /** Seconds that an answer is fresh at most, and stale at most. */
-  configure(maxTtl: number, serveStale: number): void {
-    this.#maxTtl = maxTtl;
-    this.#serveStale = serveStale;
+  /** Takes how long answers are kept, and which group is asked for the end of a chain. */
+  configure({ cache, groupOf }: Pick<InForce, 'cache' | 'groupOf'>): void {
+    this.#maxTtl = cache.maxTtl;
+    this.#serveStale = cache.serveStale;
+    this.#groupOf = groupOf;
   }
 
   get renewing(): boolean {
@@ -107,14 +110,14 @@ export class Flights {
   }
 
   #start(key: string, question: UpstreamQuestion, renew: boolean): Flight {
-    const flight = new Flight(this, key, question, renew);
+    const flight = new Flight(this, key, question, renew, this.#clock.monotonic());
     this.#forwarder.ask(question, flight);
     // Only now: where asking throws, nobody may join.
     this.#flights.set(key, flight);
     return flight;
   }
 
-  /** For a Flight. It is called from within sockets: an exception there would end the process, and an upstream's octets led to it. */
+  /** It is called from within sockets: an exception there would end the process, and an upstream's octets led to it. */
   clean(message: Buffer, { name, type }: UpstreamQuestion, verified: boolean): Answer | null {
     try {
       return clean(message, name, type, verified);
@@ -124,7 +127,18 @@ export class Flights {
     }
   }
 
-  /** For a Flight: nobody has answered yet. */
+  ask(flight: Flight, name: Uint8Array): boolean {
+    if (this.#clock.monotonic() - flight.startedAt >= MAX_FOLLOWING) return false;
+    try {
+      const group = this.#groupOf(name, name.length);
+      this.#forwarder.ask({ ...flight.question, name, group }, flight);
+      return true;
+    } catch (error) {
+      this.#observer.bug(error);
+      return false;
+    }
+  }
+
   late(flight: Flight): void {
     const { key } = flight;
     const entry = this.lookup(key);
@@ -132,22 +146,37 @@ export class Flights {
     for (const waiter of flight.waiters.splice(0)) waiter.settle(key, entry, true);
   }
 
-  /** For a Flight: it has ended. */
-  land(flight: Flight, outcome: Outcome): void {
-    const { key, cleaned } = flight;
+  land(flight: Flight, answer: Answer | null, outcome: Outcome): void {
+    const { key } = flight;
+    if (answer !== null && isDenial(answer) && this.#hold(flight, answer, outcome)) return;
     this.#flights.delete(key);
     const now = this.#clock.monotonic();
     const renew = flight.renew || (this.renewing && this.#renewed.has(key));
     const entry =
-      outcome.kind === 'reply' && cleaned !== null
-        ? this.#success(cleaned, renew, now)
-        : this.#failed(this.lookup(key), outcome.kind === 'failure' ? outcome.reason : 'refused', renew, now);
+      answer === null
+        ? this.#failed(this.lookup(key), outcome, renew, now)
+        : this.#success(this.#existence.judge(key, flight.question.name.length, answer), renew, now);
     if (renew) this.#renewed.set(key, entry);
     else if (entry.failure !== null || entry.freshUntil > now) this.#store.set(key, entry);
     // What may not be kept ends what was: an older answer, or a row of failures.
     else if (this.lookup(key) !== undefined) this.#store.set(key, { ...entry, answer: null });
     const stale = entry.failure !== null && this.mayServeStale(entry, now);
     for (const waiter of flight.waiters) waiter.settle(key, entry, stale);
+    for (const then of flight.after) then();
+  }
+
+  /** A denial waits for the other address of the same name, where that is on its way: see `Existence`. */
+  #hold(flight: Flight, answer: Answer, outcome: Outcome): boolean {
+    if (flight.held) return false;
+    const { name, type } = flight.question;
+    for (const other of [TYPE.A, TYPE.AAAA]) {
+      const beside = type === other ? undefined : this.#flights.get(withType(flight.key, name.length, other));
+      if (beside === undefined || beside.held) continue;
+      flight.held = true;
+      beside.after.push(() => this.land(flight, answer, outcome));
+      return true;
+    }
+    return false;
   }
 
   #success(answer: Answer, renewed: boolean, now: number): Entry {
@@ -161,15 +190,10 @@ export class Flights {
     };
   }
 
-  #failed(
-    old: Entry | undefined,
-    reason: 'silent' | 'network' | 'refused',
-    renewed: boolean,
-    now: number,
-  ): Entry {
+  #failed(old: Entry | undefined, outcome: Outcome, renewed: boolean, now: number): Entry {
     const count = (old?.failure?.count ?? 0) + 1;
     const life = renewed ? RENEWED_LIFE : Math.min(LAST_FAILURE, FIRST_FAILURE * 2 ** (count - 1));
-    const failure = { reason, until: now + life * 1000, count };
+    const failure = { ...whyFailed(outcome), until: now + life * 1000, count };
     const keep = old !== undefined && this.mayServeStale(old, now);
     return {
       answer: keep ? old.answer : null,
@@ -181,35 +205,12 @@ export class Flights {
   }
 }
 
-/** One question on its way, and who waits for it. */
-class Flight implements ForwardListener {
-  readonly key: string;
-  readonly waiters: Waiter[] = [];
-  renew: boolean;
-  isSlow = false;
-  /** Of the reply that was accepted. */
-  cleaned: Answer | null = null;
-  readonly #flights: Flights;
-  readonly #question: UpstreamQuestion;
-
-  constructor(flights: Flights, key: string, question: UpstreamQuestion, renew: boolean) {
-    this.#flights = flights;
-    this.key = key;
-    this.#question = question;
-    this.renew = renew;
-  }
-
-  accept(message: Buffer, verified: boolean): Acceptance {
-    this.cleaned = this.#flights.clean(message, this.#question, verified);
-    return this.cleaned === null ? 'bad' : this.cleaned.supported ? 'good' : 'poor';
-  }
-
-  slow(): void {
-    this.isSlow = true;
-    this.#flights.late(this);
-  }
-
-  done(outcome: Outcome): void {
-    this.#flights.land(this, outcome);
-  }
+/** A reply that could not be used, or not as a whole, is the server's fault too. */
+function whyFailed(outcome: Outcome): Pick<Failure, 'reason' | 'ede' | 'cause'> {
+  const reason = outcome.kind === 'reply' ? 'refused' : outcome.reason;
+  const cause = outcome.kind === 'reply' ? null : (outcome.cause ?? null);
+  const said = cause?.ede ?? -1;
+  // "Blocked" means that we did it.
+  if (said >= 0 && said < PRIVATE_EDE && said !== EDE.BLOCKED) return { reason, ede: said, cause };
+  return { reason, ede: reason === 'network' ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY, cause };
 }

@@ -1,7 +1,7 @@
 import type { Renewable } from '../../policy/renewable.ts';
 import type { InForce } from '../in-force.ts';
 import type { Flights } from './flights.ts';
-import { keyOf } from './key.ts';
+import { KEY_ROOM, keyOf } from './key.ts';
 
 /** Milliseconds before an answer's end at which it is asked for again: what an upstream may need at most. */
 const LEAD = 4_000;
@@ -27,7 +27,7 @@ export class Renewals {
   /** Takes the names of a new policy. What was renewed and still is goes on in its own time; the rest is let go. */
   configure(names: readonly Renewable[], inForce: InForce): void {
     const wanted = new Set<string>();
-    const scratch = Buffer.alloc(264);
+    const scratch = Buffer.alloc(KEY_ROOM);
     for (const { name, types } of names) {
       scratch.set(name);
       const group = inForce.groupOf(name, name.length);

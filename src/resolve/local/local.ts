@@ -2,14 +2,11 @@ import { explain, explanationLine } from '../../policy/explain.ts';
 import type { LocalName, Snapshot } from '../../policy/snapshot.ts';
 import { SPECIAL } from '../../policy/special.ts';
 import { NO_NODE } from '../../policy/tree.ts';
-import { WireError } from '../../wire/error.ts';
-import { HEADER_SIZE, writeUint16 } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
-import { ANSWER, readMessage } from '../../wire/message.ts';
 import { sameName } from '../../wire/name.ts';
-import { expandRdata } from '../../wire/rdata.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';
 import type { Answer, Form } from '../answer/answer.ts';
+import { recordsOf } from '../answer/join.ts';
 import { type CleanRecord, writeSections } from '../answer/sections.ts';
 import type { InForce } from '../in-force.ts';
 import type { AskedAddress } from '../ports.ts';
@@ -139,8 +136,8 @@ export function redirectedForm(
   const leadsBack = (name: Uint8Array): boolean =>
     sameName(name, question) || links.some((link) => sameName(name, link));
   if (answer.chain.some(leadsBack)) return null;
-  const message = messageOf(target, type, answer.plain);
-  if (message instanceof WireError) return null;
+  const records = recordsOf(target, type, answer.plain);
+  if (records === null) return null;
   const cnames: CleanRecord[] = links.map((link, i) => ({
     owner: i === 0 ? question : links[i - 1]!,
     type: TYPE.CNAME,
@@ -148,27 +145,5 @@ export function redirectedForm(
     rdata: link,
     linked: true,
   }));
-  const records = message.records.map((record) => {
-    const size = expandRdata(message.octets, record.type, record.start, record.end, room, 0);
-    const rdata = room.slice(0, Math.max(0, size));
-    const { owner, ttl, section } = record;
-    return { section, owner, type: record.type, ttl, rdata, linked: record.type === TYPE.CNAME };
-  });
-  const answers = records.filter(({ section }) => section === ANSWER);
-  const authority = records.filter(({ section }) => section !== ANSWER);
-  return writeSections(question, [...cnames, ...answers], authority);
-}
-
-const room = new Uint8Array(0x1_0000 + 512);
-
-function messageOf(name: Uint8Array, type: number, form: Form): ReturnType<typeof readMessage> {
-  const octets = Buffer.alloc(HEADER_SIZE + name.length + 4 + form.octets.length);
-  writeUint16(octets, 4, 1);
-  writeUint16(octets, 6, form.answers);
-  writeUint16(octets, 8, form.authority);
-  octets.set(name, HEADER_SIZE);
-  writeUint16(octets, HEADER_SIZE + name.length, type);
-  writeUint16(octets, HEADER_SIZE + name.length + 2, 1);
-  octets.set(form.octets, HEADER_SIZE + name.length + 4);
-  return readMessage(octets);
+  return writeSections(question, [...cnames, ...records.answers], records.authority);
 }

@@ -12,7 +12,7 @@ import { Standings } from '../client/standing.ts';
 import { Tally } from '../client/tally.ts';
 import { EXIT } from '../exit.ts';
 import { Flights } from '../flights/flights.ts';
-import { keyOf } from '../flights/key.ts';
+import { KEY_ROOM, keyOf } from '../flights/key.ts';
 import type { InForce } from '../in-force.ts';
 import { followRedirects, writeAny, writeLinks, writeLocal, writeSpecial } from '../local/local.ts';
 import {
@@ -83,7 +83,7 @@ export class Resolver implements Answerer {
     this.#endings.inForce = inForce;
     this.#standings.update(inForce.snapshot, inForce.limits.inFlight);
     this.#recogniser.swap(inForce.snapshot);
-    this.flights.configure(inForce.cache.maxTtl, inForce.cache.serveStale);
+    this.flights.configure(inForce);
   }
 
   /** Questions that wait for an upstream. */
@@ -195,7 +195,7 @@ export class Resolver implements Answerer {
     return this.#endings.written(EXIT.local);
   }
 
-  readonly #target = Buffer.alloc(264);
+  readonly #target = Buffer.alloc(KEY_ROOM);
 
   /** RFC 8482 §4.2. */
   #any(): number {
@@ -333,8 +333,7 @@ export class Resolver implements Answerer {
   }
 
   #failed(entry: Entry, waited: boolean): number {
-    const code = entry.failure!.reason === 'network' ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
-    return this.#endings.servfail(EXIT.servfail, code, '', waited ? NO_EDE : EDE.CACHED_ERROR);
+    return this.#endings.servfail(EXIT.servfail, entry.failure!.ede, '', waited ? NO_EDE : EDE.CACHED_ERROR);
   }
 }
 

@@ -1,5 +1,5 @@
 import { VERDICT } from '../../policy/decide.ts';
-import { keyOf } from '../flights/key.ts';
+import { KEY_ROOM, keyOf } from '../flights/key.ts';
 import type { Turn } from './turn.ts';
 
 /** Names kept in all; the oldest goes first. */
@@ -14,7 +14,7 @@ const LIFE = 300_000;
  */
 export class TrustTargets {
   readonly #until = new Map<string, number>();
-  readonly #scratch = Buffer.alloc(264);
+  readonly #scratch = Buffer.alloc(KEY_ROOM);
 
   /** Remembers for whoever has the turn, and no longer than what approved the answer lasts. */
   remember(turn: Turn, chain: readonly Uint8Array[]): void {

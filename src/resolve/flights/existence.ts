@@ -1,0 +1,105 @@
+import { RCODE, TYPE } from '../../wire/iana.ts';
+import type { Answer, Entry } from '../answer/answer.ts';
+import { withType } from './key.ts';
+
+/** Types whose data in the cache shows that a name exists. */
+const SHOWING = [
+  TYPE.A,
+  TYPE.AAAA,
+  TYPE.CNAME,
+  TYPE.HTTPS,
+  TYPE.TXT,
+  TYPE.MX,
+  TYPE.SRV,
+  TYPE.SVCB,
+  TYPE.PTR,
+  TYPE.NS,
+  TYPE.SOA,
+  TYPE.CAA,
+  TYPE.NAPTR,
+  TYPE.TLSA,
+  TYPE.SSHFP,
+  TYPE.URI,
+] as const;
+/** Names with a denial that is remembered, and denials of each; the oldest name goes. */
+const MAX_NAMES = 1024;
+const MAX_KEYS = 32;
+
+/** Where entries are found by key. */
+export interface Shelf {
+  lookup(key: string): Entry | undefined;
+  put(key: string, entry: Entry): void;
+  isFresh(entry: Entry): boolean;
+}
+
+/**
+ * Some authoritative servers say NXDOMAIN of a name that has data of another type, where no data of this type is right.
+ * NXDOMAIN would end the name for a stub that asks for both (and below it for a cache, RFC 8020), so what is known of the
+ * name decides, in whichever order it came.
+ */
+export class Existence {
+  readonly #shelf: Shelf;
+  /** Keys of denials by the name they deny: the key without its type. */
+  readonly #denied = new Map<string, string[]>();
+
+  constructor(shelf: Shelf) {
+    this.#shelf = shelf;
+  }
+
+  /** What an answer that has just come is kept as. */
+  judge(key: string, nameLength: number, answer: Answer): Answer {
+    if (isDenial(answer)) {
+      if (this.#hasData(key, nameLength)) return soften(answer);
+      this.#remember(key, nameLength);
+    } else if (this.#denied.size > 0 && answer.plain.answers > 0) {
+      this.#correct(key, nameLength);
+    }
+    return answer;
+  }
+
+  #hasData(key: string, nameLength: number): boolean {
+    return SHOWING.some((type) => {
+      const entry = this.#shelf.lookup(withType(key, nameLength, type));
+      return entry?.answer != null && entry.answer.plain.answers > 0 && this.#shelf.isFresh(entry);
+    });
+  }
+
+  #remember(key: string, nameLength: number): void {
+    const name = withoutType(key, nameLength);
+    const keys = this.#denied.get(name);
+    if (keys === undefined) this.#denied.set(name, [key]);
+    else if (!keys.includes(key) && keys.length < MAX_KEYS) keys.push(key);
+    if (this.#denied.size <= MAX_NAMES) return;
+    for (const oldest of this.#denied.keys()) {
+      this.#denied.delete(oldest);
+      return;
+    }
+  }
+
+  /** The name has data after all: what said that it is not there says no data from now on. */
+  #correct(key: string, nameLength: number): void {
+    const name = withoutType(key, nameLength);
+    const keys = this.#denied.get(name);
+    if (keys === undefined) return;
+    this.#denied.delete(name);
+    for (const denied of keys) {
+      const entry = this.#shelf.lookup(denied);
+      if (entry?.answer != null && isDenial(entry.answer))
+        this.#shelf.put(denied, { ...entry, answer: soften(entry.answer) });
+    }
+  }
+}
+
+/** NXDOMAIN of the very name that was asked for. */
+export function isDenial(answer: Answer): boolean {
+  return answer.rcode === RCODE.NXDOMAIN && answer.chain.length === 0;
+}
+
+/** Its proofs are of another answer. */
+function soften(answer: Answer): Answer {
+  return { ...answer, rcode: RCODE.NOERROR, full: answer.plain, authentic: false };
+}
+
+function withoutType(key: string, nameLength: number): string {
+  return key.slice(0, nameLength) + key.slice(nameLength + 2);
+}
