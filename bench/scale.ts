@@ -37,7 +37,7 @@ const IDENTITIES: readonly Scale[] = [1, 10, 100, 1000, 10_000].map((identities)
 }));
 const MILLION = RULES.at(-1)!;
 
-/** DESIGN's bounds for the million names. */
+/** What a million names may cost. */
 const TARGET = { ready: 4, rss: 400, gap: 20 };
 /** Seconds after readiness, and after reloads, at which memory is read. */
 const REST = 10;

@@ -74,7 +74,7 @@ export class ReplyWriter {
   }
 
   /**
-   * The SOA of our own negative answers: names `.`, TTL = MINIMUM = 30 (DESIGN §2). Its owner is the question less its
+   * The SOA of our own negative answers: names `.`, TTL = MINIMUM = 30 (docs/policy.md, What clients see). Its owner is the question less its
    * `skip` leftmost octets.
    */
   negativeSoa(skip: number): void {

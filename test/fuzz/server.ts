@@ -192,7 +192,7 @@ export function replyFault(query: Buffer, octets: Buffer, over: 'udp' | 'tcp'): 
   return denied && octets.length > 3 * query.length ? `${octets.length} octets for ${query.length}` : null;
 }
 
-/** By DESIGN §2 and §4: what the message itself decides comes before any policy. */
+/** What the message itself decides comes before any policy. */
 function wantedRcodes(query: Buffer, read: ReturnType<typeof readPlainQuery>): string[] {
   const opcode = (query[2]! >>> 3) & 15;
   if (opcode === 4 || opcode === 5) return ['REFUSED'];

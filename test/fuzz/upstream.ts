@@ -15,7 +15,7 @@ const GOOD = '198.51.100.1';
 const LIE = '203.0.113.66';
 /** Questions under way at once. */
 const IN_FLIGHT = 400;
-/** Milliseconds: DESIGN's 4 s, and what this process may be late. */
+/** Milliseconds: the 4 s in which every client has an answer, and what this process may be late. */
 const LATEST = 6000;
 
 /**

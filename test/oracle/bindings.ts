@@ -1,6 +1,6 @@
 /**
  * Whom leases and quarantines bind, decided twice: by the table that the query path reads, and slowly, from the list of all
- * that was ever opened (DESIGN §3: a lease on certificate and address, a lease on the certificate, a lease on the address).
+ * that was ever opened (a lease on certificate and address, a lease on the certificate, a lease on the address).
  */
 
 import { type Bound, LeaseTable } from '../../src/policy/lease.ts';

@@ -1,4 +1,4 @@
-/** What a client may be given under a policy, and what may be asked upstream for its sake: by DESIGN, slowly. */
+/** What a client may be given under a policy, and what may be asked upstream for its sake, slowly. */
 import type { Message, Rec } from '../server/message.ts';
 import { SlowLeases, type Who } from './leak-leases.ts';
 import { ASKERS } from './leak-story.ts';

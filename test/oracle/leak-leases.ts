@@ -1,4 +1,4 @@
-/** Who asks from an address at some moment, by DESIGN §3 and slowly: what leases bind it to, else its static identity. */
+/** Who asks from an address at some moment, slowly: what leases bind it to, else its static identity. */
 import { ASKERS } from './leak-story.ts';
 import type { Identity, Policy } from './policy.ts';
 

@@ -1,5 +1,5 @@
 /**
- * A policy as its YAML says it, for the oracles: `reference.ts` reads it with DESIGN's words, `layout.ts` writes it down for
+ * A policy as its YAML says it, for the oracles: `reference.ts` reads it with the words of docs/policy.md, `layout.ts` writes it down for
  * the code under test. Names and patterns are text as a policy file has them, escapes included.
  */
 

@@ -1,4 +1,4 @@
-/** Who a client is, by the longest static prefix (DESIGN §3), with addresses as text of bits. */
+/** Who a client is, by the longest static prefix, with addresses as text of bits. */
 import type { Identity, Policy } from './policy.ts';
 
 /** An address as its bits, `0` and `1`: 32 of them for IPv4, a mapped one too, else 128. */

@@ -1,11 +1,11 @@
 /**
- * What DESIGN §2 and §3 say of one question, slowly and obviously: strings, lists and loops, and nothing of `src/`. The one
+ * What the policy language says of one question, slowly and obviously: strings, lists and loops, and nothing of `src/`. The one
  * reference that tests hold the compiled policy to.
  */
 import { FOREVER, inLabels, isUnder, labelsOf, type Name, nameOf, ROOT } from './names.ts';
 import type { Entry, Identity, Policy, Rule, Terms } from './policy.ts';
 
-/** Patterns from the most specific kind to the least (DESIGN §3). */
+/** Patterns from the most specific kind to the least (docs/policy.md, Patterns). */
 const KINDS = ['exact', 'family', 'star', 'globstar'] as const;
 
 /** One rule in force, read from its pattern and terms. */

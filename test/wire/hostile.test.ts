@@ -1,4 +1,4 @@
-/** DESIGN §7: the rows on names and on messages, as far as reading goes. Each case goes through every reader. */
+/** What a hostile client sends: the rows on names and on messages, as far as reading goes. Each case goes through every reader. */
 import t, { type Test } from 'tap';
 import { WireError } from '../../src/wire/error.ts';
 import { FLAG, messageFlags, opcodeOf } from '../../src/wire/header.ts';
@@ -34,7 +34,7 @@ function owned(owner: Buffer): string {
 }
 
 t.test(
-  'DESIGN §7, names: dots, NUL, 0xff inside labels; 63/64 and 255/256; pointers that loop, go forward or chain; mixed case; the root; suffix traps',
+  'names: dots, NUL, 0xff inside labels; 63/64 and 255/256; pointers that loop, go forward or chain; mixed case; the root; suffix traps',
   async (t) => {
     await t.test('dots, NUL and 0xff inside labels', async (t) => {
       const tricky = [
@@ -135,7 +135,7 @@ t.test(
 );
 
 t.test(
-  'DESIGN §7, messages: QR=1, QDCOUNT 0 and 2, trailing bytes, two OPTs, EDNS version 1, unknown options, opcode 15, type 128, ANY, AXFR, CHAOS, size < 512',
+  'messages: QR=1, QDCOUNT 0 and 2, trailing bytes, two OPTs, EDNS version 1, unknown options, opcode 15, type 128, ANY, AXFR, CHAOS, size < 512',
   async (t) => {
     const codeOf = (octets: Buffer): string | null => readQuery(octets, octets.length, query)?.code ?? null;
 

@@ -9,7 +9,7 @@ import { readVector, vectors } from './vectors.ts';
 
 const query = new Query();
 
-/** What the wire's readers make of a query, in the words of `expect: query` (the order is DESIGN §4's). */
+/** What the wire's readers make of a query, in the words of `expect: query` (the order is the story's). */
 function fate(octets: Buffer): string {
   if (octets.length < HEADER_SIZE || (messageFlags(octets) & FLAG.QR) !== 0) return 'drop';
   const fault = readQuery(octets, octets.length, query);
