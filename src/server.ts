@@ -4,7 +4,7 @@ import { Admin } from './admin/admin.ts';
 import { Chores } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
-import { Reloads } from './assembly/reloads.ts';
+import { type Outcome, Reloads } from './assembly/reloads.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
 import { TrustInForce } from './assembly/trust-in-force.ts';
 import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
@@ -23,7 +23,7 @@ import { renewable } from './policy/renewable.ts';
 import type { Snapshot } from './policy/snapshot.ts';
 import type { Log } from './report/log.ts';
 import { StoryObserver } from './report/observer.ts';
-import { tellProblems } from './report/problems.ts';
+import { knownWarnings, tellProblems } from './report/problems.ts';
 import { Readiness } from './report/readiness.ts';
 import { RestartNeeds } from './report/restart.ts';
 import { StatusServer } from './report/status.ts';
@@ -74,6 +74,8 @@ export class Server {
   readonly #groupIds = new Map<string, number>();
   readonly #restart: RestartNeeds;
   readonly #reloads: Reloads;
+  /** Warnings that were told. */
+  readonly #warned: Set<string>;
   readonly #crls: CrlWatch;
   readonly #trust: TrustInForce;
   readonly #chores = new Chores();
@@ -88,6 +90,7 @@ export class Server {
     this.#log = options.log;
     this.#restart = new RestartNeeds(settings);
     this.#snapshot = first.snapshot;
+    this.#warned = knownWarnings(first.problems);
     this.#observer = new StoryObserver(options.log, () => performance.now());
     const shares = shareSockets(settings, options.log);
     this.#upstreams = new Upstreams({
@@ -195,15 +198,15 @@ export class Server {
 
   /**
    * Reads everything anew, beside the query path. It comes into force whole, or the last good one stays and the problems
-   * are told.
+   * are told. Resolves with what became of it.
    */
-  reload(why: string): void {
-    this.#reloads.ask(why);
+  reload(why: string): Promise<Outcome> {
+    return this.#reloads.outcome(why);
   }
 
   #take(read: LoadResult, why: string, ms: number): boolean {
     const result = this.#options.trust.vet(read, CLOCK.epoch());
-    tellProblems(this.#log, result.problems);
+    tellProblems(this.#log, result.problems, this.#warned);
     if (!isLoaded(result)) return this.#refuse(result.problems, why);
     for (const key of this.#restart.changed(result.settings)) {
       this.#log.warn('restart-needed', `the change of ${key} needs a restart; the old value stays`, { key });

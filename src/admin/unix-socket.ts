@@ -1,7 +1,8 @@
-import { closeSync, lstatSync, mkdirSync, openSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, statSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { basename, dirname } from 'node:path';
+import { makeFolder } from '../journal/folder.ts';
 
 /** What `sun_path` holds beside its final NUL (unix(7)). */
 const MAX_PATH = 107;
@@ -40,7 +41,7 @@ export function socketAddress(path: string): { readonly path: string; readonly r
 
 /** Nobody else may put a socket in place of ours. */
 function checkFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const { mode, uid } = statSync(folder);
   if (uid !== 0 && uid !== process.geteuid?.()) {
     throw new Error(

@@ -229,12 +229,22 @@ export class Reloads {
     this.#barred = result.barred;
     const trusted = this.#trustFiles.map((file) => [file, this.#digests.get(file) ?? ''] as const);
     this.#digests = new Map([...trusted, ...result.digests]);
-    if (result.content === this.#content) return;
+    if (result.content === this.#content) {
+      if (why === 'SIGHUP') this.#tellUnchanged();
+      return;
+    }
     this.#content = result.content;
     this.#exceptions = options.exceptions ?? [];
     this.#whole = this.#options.take(result, why, ms);
     this.#outcome = { inForce: this.#whole, problems: result.problems };
     this.#trustFiles = pemPaths(this.#options.listen());
+  }
+
+  /** Whoever sent a signal looks into the log for what became of it. */
+  #tellUnchanged(): void {
+    const { log } = this.#options;
+    if (this.#outcome.inForce) log.info('reload-unchanged', 'nothing has changed: what is in force stays');
+    else log.warn('reload-unchanged', 'nothing has changed: the last change is still not in force');
   }
 }
 

@@ -5,6 +5,7 @@ import { formatProblem } from '../config/files/excerpt.ts';
 import { type LoadResult, load, loadPolicyOnly } from '../config/load.ts';
 import { isError } from '../policy/problem.ts';
 import { patternLines } from './patterns.ts';
+import { complainProblems } from './problems.ts';
 import {
   CONFIG_HELP,
   count,
@@ -22,6 +23,7 @@ export function checkVerb(terminal: Terminal): Command {
     )
     .argument('[path]', 'a server file, a policy file or a policy folder (default: the server file)')
     .option('-c, --config <file>', CONFIG_HELP)
+    .option('-q, --quiet', 'print errors alone, on the standard error')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -30,17 +32,18 @@ export function checkVerb(terminal: Terminal): Command {
   $ namegate check config/policy
   $ namegate check --config /etc/namegate/namegate.yaml --json`,
     )
-    .action((path: string | undefined, options: { config?: string; json?: boolean }) => {
-      terminal.code = check(terminal, path, options.config, options.json === true);
+    .action((path: string | undefined, options: Options) => {
+      terminal.code = check(terminal, path, options);
     });
 }
 
-function check(
-  terminal: Terminal,
-  path: string | undefined,
-  config: string | undefined,
-  json: boolean,
-): number {
+interface Options {
+  readonly config?: string;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+function check(terminal: Terminal, path: string | undefined, { config, quiet, json }: Options): number {
   if (path !== undefined && config !== undefined)
     return terminal.usage('check', 'name a path or --config, not both');
   const missing =
@@ -49,7 +52,8 @@ function check(
   const options = { env: process.env, now: Date.now() / 1000, salt: 0 };
   const read = path === undefined ? load(serverFile(config), options) : loadPolicyOnly(path, options);
   const result = new TrustBuilder().vet(read, options.now);
-  if (json) terminal.print(JSON.stringify(report(result)));
+  if (json === true) terminal.print(JSON.stringify(report(result)));
+  else if (quiet === true) complainProblems(terminal, result.problems.filter(isError), result.sources);
   else terminal.print(text(terminal, result, options.now).join('\n'));
   return result.problems.some(isError) ? EXIT_PROBLEMS : EXIT_GOOD;
 }

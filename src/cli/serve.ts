@@ -6,6 +6,7 @@ import { isLoaded, type Loaded } from '../config/load.ts';
 import { loadInThread } from '../config/thread.ts';
 import { suggestName } from '../policy/suggest.ts';
 import { createLog } from '../report/log.ts';
+import { ServiceManager } from '../report/service-manager.ts';
 import { Server } from '../server.ts';
 import { listenerTarget } from './listener-target.ts';
 import { complainProblems } from './problems.ts';
@@ -53,22 +54,47 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
     terminal.complain(`namegate: not started: ${file} has problems`);
     return EXIT_PROBLEMS;
   }
+  terminal.courtesy = true;
   const took = Math.round(performance.now() - started);
   const log = createLog(vetted.settings.log.level);
   const server = new Server({ serverFile: file, env: process.env, log, salt, trust }, vetted);
-  try {
-    await server.start();
-  } catch (error) {
-    terminal.complain(`namegate: not started: ${explainSystemError(error)}`);
+  const manager = ServiceManager.find(process.env);
+  const starting = server.start().then(
+    () => null,
+    (error: unknown) => error,
+  );
+  const first = await Promise.race([starting, ended]);
+  if (first !== null && typeof first !== 'string') {
+    terminal.complain(`namegate: not started: ${explainSystemError(first)}`);
     await server.stop('it could not start');
     log.close();
     return EXIT_PROBLEMS;
   }
-  greet(terminal, server, vetted, took);
-  signals.onReload(() => server.reload('SIGHUP'));
-  await server.stop(await ended);
+  if (first === null) {
+    greet(terminal, server, vetted, took);
+    manager?.ready(statusOf(server));
+    signals.onReload(() => void reload(server, manager));
+  }
+  const why = await ended;
+  manager?.stopping();
+  await server.stop(why);
   log.close();
   return EXIT_GOOD;
+}
+
+async function reload(server: Server, manager: ServiceManager | null): Promise<void> {
+  manager?.reloading();
+  await server.reload('SIGHUP');
+  manager?.ready(statusOf(server));
+}
+
+/** One line for `systemctl status`. */
+function statusOf(server: Server): string {
+  const { reload: refused } = server.readiness.report();
+  if (refused === null) return 'serves the policy of its files';
+  const first = refused.problems[0];
+  const where = first === undefined ? '' : `: ${first.at.file}:${first.at.line}: ${first.message}`;
+  return `the last change is not in force, ${count(refused.count, 'problem')}${where}`;
 }
 
 function greet(terminal: Terminal, server: Server, { settings, snapshot }: Loaded, took: number): void {

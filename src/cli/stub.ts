@@ -8,6 +8,7 @@ import { parseServer } from '../config/server/endpoint.ts';
 import { descriptorLimit, shareDescriptors } from '../listen/descriptors.ts';
 import { loadNative } from '../listen/native.ts';
 import { createLog, type Log } from '../report/log.ts';
+import { ServiceManager } from '../report/service-manager.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
 import { type ServerAddress, serverUrl } from '../stub/connector.ts';
@@ -77,7 +78,9 @@ async function stub(terminal: Terminal, options: Options): Promise<number> {
     terminal.complain(`namegate stub: not started: ${result.file} ${result.message}; ${result.fix}`);
     return EXIT_PROBLEMS;
   }
+  terminal.courtesy = true;
   const log = createLog('info');
+  const manager = ServiceManager.find(process.env);
   const { servers, files } = settings;
   const listen = (answerer: Answerer): Listeners => listeners(settings.listen, answerer, log);
   const running = new Stub({ servers, files, listen, log }, reading, result);
@@ -93,8 +96,13 @@ async function stub(terminal: Terminal, options: Options): Promise<number> {
     log.close();
     return EXIT_PROBLEMS;
   }
-  if (first === null) greet(terminal, running, settings);
-  await running.stop(await ended);
+  if (first === null) {
+    greet(terminal, running, settings);
+    manager?.ready('serves');
+  }
+  const why = await ended;
+  manager?.stopping();
+  await running.stop(why);
   log.close();
   return EXIT_GOOD;
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import { styleText } from 'node:util';
+import { isJournal, PRIORITY } from '../report/journald.ts';
 
 export const EXIT_GOOD = 0;
 export const EXIT_PROBLEMS = 1;
@@ -18,6 +19,8 @@ export class Terminal {
   code = EXIT_GOOD;
   /** Something that was printed got lost. */
   lost = false;
+  /** What is printed is for whoever looks on, and the verb goes on without: losing it is no failure. */
+  courtesy = false;
   /** Colours are for terminals alone. */
   readonly colors: { readonly out: boolean; readonly err: boolean };
   readonly #out: Stream;
@@ -31,7 +34,7 @@ export class Terminal {
   }
 
   get exitCode(): number {
-    return this.lost ? this.code || EXIT_PROBLEMS : this.code;
+    return this.lost && !this.courtesy ? this.code || EXIT_PROBLEMS : this.code;
   }
 
   /** Lines for a person or a script on the standard output. */
@@ -67,7 +70,7 @@ export class Terminal {
  */
 export function processTerminal(): Terminal {
   const { stdout, stderr, env } = process;
-  const terminal = new Terminal(stdout, stderr, env);
+  const terminal = new Terminal(stdout, isJournal(2, env) ? new GraveLines(stderr) : stderr, env);
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE' || terminal.lost) return;
@@ -77,6 +80,19 @@ export function processTerminal(): Terminal {
     });
   }
   return terminal;
+}
+
+/** Lines for journald, which takes the priority from their beginning: errors, sd-daemon(3). */
+class GraveLines implements Stream {
+  readonly #stream: Stream;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  write(text: string): unknown {
+    return this.#stream.write(text.replace(/^(?=.)/gm, PRIORITY.error));
+  }
 }
 
 /** The server file where no --config names one: the first of these that is there. */
@@ -112,6 +128,8 @@ export function escapeOctets(octets: Uint8Array): string {
 
 /** A path as people want it: relative to the working directory for what lies below it. */
 export function shortPath(path: string): string {
+  // Below the root a short path would lose its slash and nothing else.
+  if (process.cwd() === '/') return path;
   const short = relative('', path);
   return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short;
 }

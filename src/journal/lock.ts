@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from './folder.ts';
 
 /**
  * Keeps a second process off a folder. It is a lock of the kernel's (fcntl), which goes with the process however that ends;
@@ -44,7 +45,7 @@ const SQLITE_BUSY = 5;
 /** Makes a folder that its owner alone can enter; one that is there is narrowed. Returns why it cannot, or null. */
 function prepareFolder(folder: string): string | null {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const { mode, uid } = statSync(folder);
     if (uid !== process.geteuid?.()) {
       return (mode & 0o022) === 0
@@ -54,6 +55,6 @@ function prepareFolder(folder: string): string | null {
     if ((mode & 0o077) !== 0) chmodSync(folder, 0o700);
     return null;
   } catch (error) {
-    return `the state folder ${folder} cannot be used: ${(error as Error).message}`;
+    return `the state folder ${folder} cannot be used: ${(error as Error).message}; write a folder of your own at state: in the server file`;
   }
 }

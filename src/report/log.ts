@@ -1,5 +1,6 @@
 import { type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
 import type { LogLevel } from '../settings/settings.ts';
+import { isJournal, PRIORITY } from './journald.ts';
 import { Sink } from './sink.ts';
 
 /**
@@ -13,6 +14,7 @@ export type LogEvent =
   | 'trust-loaded'
   | 'policy-problem'
   | 'reload-failed'
+  | 'reload-unchanged'
   | 'restart-needed'
   | 'ready'
   | 'not-ready'
@@ -77,17 +79,22 @@ export interface Log {
 /**
  * JSON lines: {"level":"info","time":"2026-11-20T21:00:00.000Z","event":"listening",…,"msg":"…"}. No pid or host
  * name: journald and container runtimes add theirs. `destination` is a descriptor; the standard error is the
- * default, as the standard output is for what commands print.
+ * default, as the standard output is for what commands print. Where that is journald's, each line begins with its priority.
  */
 export function createLog(level: LogLevel, destination: number = 2): Log {
-  return new PinoLog(level, new Sink(destination));
+  return new PinoLog(level, new Sink(destination), isJournal(destination, process.env));
+}
+
+function priorityOf(line: string): string {
+  const [, level = 'info'] = /^\{"level":"(\w+)"/.exec(line) ?? [];
+  return PRIORITY[level as keyof typeof PRIORITY] ?? PRIORITY.info;
 }
 
 class PinoLog implements Log {
   readonly #sink: Sink;
   readonly #pino: Logger;
 
-  constructor(level: LogLevel, sink: Sink) {
+  constructor(level: LogLevel, sink: Sink, journal: boolean) {
     this.#sink = sink;
     this.#pino = pino(
       {
@@ -97,7 +104,7 @@ class PinoLog implements Log {
         formatters: { level: (label) => ({ level: label }) },
         serializers: { error: stdSerializers.err },
       },
-      sink,
+      journal ? { write: (line) => sink.write(`${priorityOf(line)}${line}`) } : sink,
     );
   }
 

@@ -54,7 +54,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'ipaddr.js': ['config', 'listen'],
   pino: ['report/log.ts'],
   'lru-cache': ['cache', 'identity'],
-  koffi: ['listen'],
+  koffi: ['listen', 'report/service-manager.ts'],
   dns2: ['cli', 'config/policy/records.ts'],
   commander: ['cli'],
   fastify: ['admin'],
