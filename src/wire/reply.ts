@@ -74,8 +74,8 @@ export class ReplyWriter {
   }
 
   /**
-   * The SOA of our own negative answers: names `.`, TTL = MINIMUM = 30 (docs/policy.md, What clients see). Its owner is the question less its
-   * `skip` leftmost octets.
+   * The SOA of our own negative answers: names `.`, TTL = MINIMUM = 30. Its owner is the question less its `skip`
+   * leftmost octets.
    */
   negativeSoa(skip: number): void {
     if (!this.#fits(34)) return;
