@@ -109,18 +109,15 @@ t.test('docs/ says every key of the two schemas', async (t) => {
 });
 
 t.test('each command that a page shows exists, with these options', async (t) => {
-  const usages = page('docs/commands.md');
+  const rows = page('docs/commands.md').split('\n');
   for (const path of PAGES) {
-    for (const { kind, text, line } of blocks(page(path))) {
-      if (kind !== 'sh' && kind !== 'console') continue;
-      for (const [command] of text.matchAll(/^(?:\$ )?(?:bin\/namegate\.js|namegate) .*$/gm)) {
-        const [, verb = '', ...rest] = command.replace(/^\$ /, '').replace(/ #.*/, '').split(' ');
-        const row = usages.split('\n').find((row) => row.startsWith(`| \`namegate ${verb}`)) ?? '';
-        t.not(row, '', `${path}:${line}: ${command}`);
-        for (const option of rest.filter((word) => word.startsWith('--'))) {
-          const shared = ['--config', '--admin', '--token-file', '--json'].includes(option);
-          t.ok(shared || row.includes(option), `${path}:${line}: ${verb} ${option}`);
-        }
+    for (const { command, where } of commandsOf(path)) {
+      const [verb = '', ...rest] = command.split(' ');
+      const row = rows.find((row) => row.startsWith(`| \`namegate ${verb}`)) ?? '';
+      t.not(row, '', `${where}: ${command}`);
+      for (const option of rest.filter((word) => word.startsWith('--'))) {
+        const shared = ['--config', '--admin', '--token-file', '--json', '--help'].includes(option);
+        t.ok(shared || row.includes(option), `${where}: ${verb} ${option}`);
       }
     }
   }
@@ -179,6 +176,21 @@ t.test('a reader of pages', async (t) => {
   t.ok(linesContained('a\nb  c d\ne\n', ['b c', 'e']));
   t.notOk(linesContained('e\nb c\n', ['b c', 'e']), 'the order counts');
 });
+
+/** What a page writes behind `namegate`, in shell blocks and in running text. */
+function commandsOf(path: string): { command: string; where: string }[] {
+  const text = page(path);
+  const shell = blocks(text)
+    .filter(({ kind }) => kind === 'sh' || kind === 'console')
+    .flatMap(({ text, line }) =>
+      [...text.matchAll(/^(?:\$ )?(?:bin\/namegate\.js|namegate) (.*)$/gm)].map(([, command = '']) => ({
+        command: command.replace(/ #.*/, ''),
+        where: `${path}:${line}`,
+      })),
+    );
+  const spans = text.replace(/^```[\s\S]*?^```$/gm, '').matchAll(/`namegate ([a-z][^`\n]*)`/g);
+  return [...shell, ...[...spans].map(([, command = '']) => ({ command, where: path }))];
+}
 
 function examples(kind: string): { path: string; text: string; line: number }[] {
   const found = USER_PAGES.flatMap((path) =>
