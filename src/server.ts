@@ -122,6 +122,7 @@ export class Server {
       answerer: this.#resolver,
       native: this.#native,
       log: options.log,
+      waiting: (urls) => this.readiness.setWaiting(urls),
     });
     const { serverFile, env, salt, log } = options;
     this.#admin = settings.admin === null ? null : this.#buildAdmin(settings.admin, first);

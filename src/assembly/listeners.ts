@@ -18,20 +18,35 @@ export interface ListenersOptions {
   readonly answerer: Answerer;
   readonly native: Native | string;
   readonly log: Log;
+  /**
+   * Told of the listeners that wait for their address, as URLs, at each change. Without it such an address is an error of
+   * the start.
+   */
+  readonly waiting?: (urls: readonly string[]) => void;
 }
+
+/** Milliseconds between two tries to listen on an address that the machine does not have yet. */
+const RETRY_MS = 1_000;
 
 /** Every listener of the server file: made, started, closed together; their trouble goes to the log. */
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #udp: UdpFactory;
   readonly #tls = new Map<string, TlsListener>();
-  readonly #all: readonly Listener[];
+  readonly #places: readonly string[];
+  readonly #all: Listener[];
+  #trusts: Trusts | undefined;
+  /** Indices of those that wait for their address. */
+  readonly #late = new Set<number>();
+  #retry: NodeJS.Timeout | null = null;
+  #closed = false;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
     this.#udp = this.#chooseUdp();
-    const places = placesOf(options.settings);
-    this.#all = options.settings.map((setting, index) => this.#listener(setting, places[index]!));
+    this.#trusts = options.trusts;
+    this.#places = placesOf(options.settings);
+    this.#all = options.settings.map((setting, index) => this.#listener(setting, this.#places[index]!));
   }
 
   /** As URLs, in the order of the server file; ports are the real ones once `start` is done. */
@@ -39,13 +54,52 @@ export class Listeners {
     return this.#all.map(listenerUrl);
   }
 
-  /** Resolves when all take queries. Rejects with the system's error. */
+  /**
+   * Resolves when all take queries, or wait for an address that the machine does not have: of a bridge that comes up later,
+   * say. Those are tried again until they listen. Rejects with the system's error otherwise.
+   */
   async start(): Promise<void> {
-    for (const listener of this.#all) {
-      await listener.start();
-      const url = listenerUrl(listener);
-      this.#options.log.info('listening', `listening on ${url}`, { url, ...listener.details });
+    for (const index of this.#all.keys()) {
+      try {
+        await this.#open(index);
+      } catch (error) {
+        if (this.#options.waiting === undefined || !isMissing(error)) throw error;
+        const url = listenerUrl(this.#all[index]!);
+        const text = `${url} is not an address of this machine: namegate listens there when it is`;
+        this.#options.log.warn('listener-waits', text, { url });
+        this.#late.add(index);
+      }
     }
+    if (this.#late.size > 0) this.#wait();
+  }
+
+  async #open(index: number): Promise<void> {
+    const listener = this.#all[index]!;
+    await listener.start();
+    const url = listenerUrl(listener);
+    this.#options.log.info('listening', `listening on ${url}`, { url, ...listener.details });
+  }
+
+  #wait(): void {
+    this.#options.waiting?.([...this.#late].map((index) => listenerUrl(this.#all[index]!)));
+    if (this.#late.size > 0) this.#retry = setTimeout(() => void this.#tryLate(), RETRY_MS);
+  }
+
+  async #tryLate(): Promise<void> {
+    for (const index of [...this.#late]) {
+      await this.#all[index]!.close(0);
+      if (this.#closed) return;
+      this.#all[index] = this.#listener(this.#options.settings[index]!, this.#places[index]!);
+      try {
+        await this.#open(index);
+        this.#late.delete(index);
+      } catch (error) {
+        if (isMissing(error)) continue;
+        const url = listenerUrl(this.#all[index]!);
+        this.#options.log.error('listener-trouble', `trouble on ${url}`, { url, error });
+      }
+    }
+    if (!this.#closed) this.#wait();
   }
 
   /** Open streams of a lease that is over. */
@@ -54,6 +108,8 @@ export class Listeners {
   }
 
   async close(drainMs: number): Promise<void> {
+    this.#closed = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
     await Promise.all(this.#all.map((listener) => listener.close(drainMs)));
   }
 
@@ -68,7 +124,7 @@ export class Listeners {
       case 'tcp':
         return tcp({ ...options, clients: shares.clients, proxyFrom: setting.proxyFrom });
       case 'tls': {
-        const { material } = this.#options.trusts!.get(place)!;
+        const { material } = this.#trusts!.get(place)!;
         const listener = tls({ ...options, clients: shares.clients, proxyFrom: setting.proxyFrom, material });
         this.#tls.set(place, listener);
         return listener;
@@ -78,7 +134,11 @@ export class Listeners {
 
   /** Certificates, keys, CAs and CRLs of a reload: see `TlsListener.update`. The listeners themselves stay as they are. */
   trust(trusts: Trusts): void {
+    this.#trusts = new Map([...(this.#trusts ?? []), ...trusts]);
+    const late = new Set([...this.#late].map((index) => this.#places[index]));
     for (const [place, listener] of this.#tls) {
+      // It is made anew, with these, at the next try.
+      if (late.has(place)) continue;
       const next = trusts.get(place);
       if (next !== undefined) listener.update(next.material);
     }
@@ -117,4 +177,9 @@ export class Listeners {
         log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, fields);
     }
   }
+}
+
+/** An address that no interface of the machine has, or an IPv6 one that is still being checked for duplicates. */
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL';
 }

@@ -91,6 +91,8 @@ async function reload(server: Server, manager: ServiceManager | null): Promise<v
 /** One line for `systemctl status`. */
 function statusOf(server: Server): string {
   const { reload: refused } = server.readiness.report();
+  const { waiting } = server.readiness;
+  if (waiting.length > 0) return `waits for the address of ${waiting.join(', ')}`;
   if (refused === null) return 'serves the policy of its files';
   const first = refused.problems[0];
   const where = first === undefined ? '' : `: ${first.at.file}:${first.at.line}: ${first.message}`;
@@ -101,7 +103,7 @@ function greet(terminal: Terminal, server: Server, { settings, snapshot }: Loade
   const line = (label: string, text: string): void =>
     terminal.print(`  ${terminal.paint('dim', label.padEnd(10))} ${text}`);
   terminal.print(terminal.paint('bold', `namegate ${version()}`));
-  for (const url of server.urls) line('listening', url);
+  for (const url of server.urls) line(server.readiness.waiting.includes(url) ? 'waiting' : 'listening', url);
   for (const url of server.adminUrls) line('admin', url);
   if (server.statusUrl !== null) line('status', `${server.statusUrl}/ready`);
   const { identities, rules, views } = snapshot;

@@ -19,6 +19,7 @@ export type LogEvent =
   | 'ready'
   | 'not-ready'
   | 'listener-refused'
+  | 'listener-waits'
   | 'listener-trouble'
   | 'handshake-failed'
   | 'client-certificate'

@@ -36,6 +36,8 @@ export interface ReadinessReport {
 export class Readiness {
   readonly #reasons = new Map<string, string>([['starting', 'the server is starting']]);
   readonly #now: () => number;
+  /** Listeners that wait for their address, as URLs. */
+  waiting: readonly string[] = [];
   #audit: readonly AuditIdentity[] = [];
   #crls: readonly object[] = [];
   #reload: ReadinessReport['reload'] = null;
@@ -52,6 +54,13 @@ export class Readiness {
   /** Not ready while this reason, or another, stands. */
   raise(code: string, text: string): void {
     this.#reasons.set(code, text);
+  }
+
+  /** Listeners, as URLs, that wait for their address: not ready while there is one. */
+  setWaiting(urls: readonly string[]): void {
+    this.waiting = urls;
+    if (urls.length === 0) this.clear('listener-waits');
+    else this.raise('listener-waits', `not listening yet, for want of the address: ${urls.join(', ')}`);
   }
 
   clear(code: string): void {

@@ -95,11 +95,23 @@ t.test('a port that is taken: who, where, exit 1', async (t) => {
   );
 });
 
-t.test('an address that is not of this machine: exit 1, and why', async (t) => {
-  const server = new Process(t, house(t, { policy: FORWARDING, listen: ['udp://192.0.2.1:5300'] }));
-  t.same(await server.ended, { code: 1, signal: null });
-  t.match(server.stderr, /192\.0\.2\.1.* is not an address of this machine/);
-});
+t.test(
+  'an address that is not of this machine: the others serve, and it says which is missing',
+  async (t) => {
+    const listen = ['udp://192.0.2.1:5300', 'tcp://192.0.2.1:5300', 'udp://127.0.0.1:0'];
+    const server = await namegate(t, { policy: FORWARDING, listen });
+    t.equal((await ask(server, 'local.example')).rcode, 'NOERROR');
+    t.match(server.stdout, /^ {2}waiting +udp:\/\/192\.0\.2\.1:5300$/m);
+    t.match(await server.ready(), {
+      status: 503,
+      reasons: [{ code: 'listener-waits', text: /udp:\/\/192\.0\.2\.1:5300, tcp:\/\/192\.0\.2\.1:5300$/ }],
+    });
+    t.match(server.events('listener-waits')[1], { level: 'warn', url: 'tcp://192.0.2.1:5300' });
+    await pause(1500);
+    t.equal(server.events('listener-waits').length, 2, 'told once for each');
+    await server.stop(t);
+  },
+);
 
 t.test('a bad config does not start: every problem, with its line and caret, exit 1', async (t) => {
   const folder = house(t, {
