@@ -75,6 +75,11 @@ export function isMulticast(address: Address): boolean {
   return address.family === 4 ? address.words[0]! >>> 28 === 0xe : address.words[0]! >>> 24 === 0xff;
 }
 
+/** fe80::/10 (RFC 4291 §2.5.6). IPv4 has none that needs an interface. */
+export function isLinkLocal(address: Address): boolean {
+  return address.family === 6 && address.words[0]! >>> 22 === 0x3fa;
+}
+
 export function isLoopback(address: Address): boolean {
   if (address.family === 4) return address.words[0]! >>> 24 === 127;
   return address.words.every((word, i) => word === (i === 3 ? 1 : 0));

@@ -90,6 +90,8 @@ export interface UpstreamGroup {
   readonly servers: 'system' | readonly UpstreamServer[];
   /** Wire names in lower case; empty for `default`. */
   readonly zones: readonly Uint8Array[];
+  /** False: so for each of its servers that is asked over UDP, those of `system` included. */
+  readonly mixCase?: boolean;
 }
 
 export interface UpstreamServer {

@@ -137,12 +137,13 @@ export class Asking extends Timed implements AttemptOwner, Running {
     return count;
   }
 
-  /** Nobody is asked now: the question ends, unless one whose reply was malformed is to be asked again in its time. */
+  /** Nobody is asked now: the question ends, unless one whose reply was malformed may be asked again. */
   #giveUp(): void {
-    if (this.#poor !== null) this.#givePoor(this.#poor);
-    else if (this.#malformed === null || !this.#servers.some((server) => !this.#failed?.has(server))) {
-      this.#fail(this.#refused ? 'refused' : 'network');
-    }
+    const again = this.#poor === null && this.#malformed !== null;
+    const server = again ? this.#servers.find((each) => !this.#failed?.has(each)) : undefined;
+    if (server !== undefined) this.#attempt(server, this.#sockets.time.now());
+    else if (this.#poor !== null) this.#givePoor(this.#poor);
+    else this.#fail(this.#refused ? 'refused' : 'network');
   }
 
   #givePoor({ message, server }: Poor): void {

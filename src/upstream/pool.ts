@@ -25,6 +25,7 @@ export class Pool {
   readonly #sockets: Sockets;
   readonly #source: SystemSource;
   readonly #udp: DatagramWay;
+  #mixCase = true;
   #servers: readonly Server[] = [];
   #system: SystemServers | null = null;
 
@@ -39,6 +40,7 @@ export class Pool {
   /** New settings: equal servers keep health and streams; which of them fold case is learned anew. */
   configure(group: UpstreamGroup): void {
     for (const server of this.#servers) server.forgetFolding();
+    this.#mixCase = group.mixCase !== false;
     if (group.servers === 'system') {
       this.#system = new SystemServers(this.#source.file, this.#source.isOurs, this.#sockets.timing.poll);
     } else {
@@ -92,7 +94,7 @@ export class Pool {
   #follow(now: number): void {
     const found = this.#system?.poll(now);
     if (found === null || found === undefined) return;
-    this.#replace(found.servers);
+    this.#replace(this.#mixCase ? found.servers : found.servers.map((each) => ({ ...each, mixCase: false })));
     this.#sockets.emit({
       kind: 'system-servers',
       group: this.name,

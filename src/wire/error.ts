@@ -9,6 +9,7 @@ export type WireErrorCode =
   | 'section' // records where a query has none, OPT outside the additional section among them
   | 'opt' // two OPTs, an owner that is not the root, or options that do not fit (RFC 6891 §6.1.1)
   | 'cookie' // a COOKIE option of a length that none has (RFC 7873 §5.2.2)
+  | 'class' // a record whose class is not the question's
   | 'trailing' // octets after the last record
   | 'text'; // a presentation name that is empty, too long or badly escaped
 

@@ -1,6 +1,6 @@
 import { WireError } from './error.ts';
 import { HEADER_SIZE, messageFlags, readUint16, sectionCount } from './header.ts';
-import { OPTION, TYPE } from './iana.ts';
+import { CLASS, OPTION, TYPE } from './iana.ts';
 import { lowerOctet, MAX_LABEL, MAX_LABELS, MAX_NAME } from './name.ts';
 
 /**
@@ -63,7 +63,15 @@ export function readQuery(message: Uint8Array, length: number, query: Query): Wi
   query.keepalive = false;
   query.padding = false;
   query.cookieLength = 0;
-  if (sectionCount(message, 0) !== 1) return new WireError('question-count', 4);
+  const questions = sectionCount(message, 0);
+  if (questions === 0) {
+    // Until a question says otherwise any class will do.
+    query.class = CLASS.ANY;
+    const fault = readCookieQuery(message, length, query);
+    query.class = 0;
+    return fault;
+  }
+  if (questions !== 1) return new WireError('question-count', 4);
   const fault = readQuestion(message, length, query);
   if (fault !== null) {
     query.name[0] = 0;
@@ -80,6 +88,20 @@ export function readQuery(message: Uint8Array, length: number, query: Query): Wi
     at = next;
   }
   return at === length ? null : new WireError('trailing', at);
+}
+
+/** Without a question only a server cookie can be asked for (RFC 7873 §5.4); `query.type` stays 0 then. */
+function readCookieQuery(message: Uint8Array, length: number, query: Query): WireError | null {
+  const fault = new WireError('question-count', 4);
+  if (sectionCount(message, 1) !== 0 || sectionCount(message, 2) !== 0) return fault;
+  let at = HEADER_SIZE;
+  for (let left = sectionCount(message, 3); left > 0; left--) {
+    const next = readAdditional(message, length, at, query);
+    if (next instanceof WireError) return next;
+    at = next;
+  }
+  if (at !== length) return new WireError('trailing', at);
+  return query.cookieLength > 0 ? null : fault;
 }
 
 /** The question's name has no pointer: nothing stands in front of it that one could lead to. */
@@ -141,7 +163,9 @@ function readAdditional(
   if (at + 10 > length) return new WireError('short', at);
   const end = at + 10 + readUint16(message, at + 8);
   if (end > length) return new WireError('short', at + 8);
-  if (readUint16(message, at) !== TYPE.OPT) return end;
+  const type = readUint16(message, at);
+  if (type !== TYPE.OPT)
+    return isOfClass(type, readUint16(message, at + 2), query) ? end : new WireError('class', at + 2);
   // RFC 6891 §6.1.1: one OPT, its owner the root.
   if (query.edns || at !== start + 1) return new WireError('opt', start);
   query.edns = true;
@@ -159,6 +183,16 @@ function readAdditional(
     option += 4 + size;
   }
   return end;
+}
+
+/**
+ * A message is of one class, that of its question (RFC 1035 §4.1.2). TSIG is of class ANY (RFC 8945 §4.2), and what signs
+ * or sets up keys has a class of its own (RFC 2931 §3, RFC 2930 §2).
+ */
+function isOfClass(type: number, of: number, query: Query): boolean {
+  if (type === TYPE.TSIG) return of === CLASS.ANY;
+  if (type === TYPE.SIG || type === TYPE.TKEY) return true;
+  return of === query.class || query.class === CLASS.ANY;
 }
 
 /** One EDNS option; unknown ones are passed over (RFC 6891 §6.1.2). */

@@ -24,6 +24,8 @@ export interface PlainQuery {
   readonly version: number;
   readonly udpSize: number;
   readonly dnssecOk: boolean;
+  /** It brought a cookie. */
+  readonly cookie: boolean;
 }
 
 class Malformed extends Error {}
@@ -147,20 +149,25 @@ export function questionEnd(octets: Buffer): number {
   return end ?? 12;
 }
 
+const NO_NAME = readName(Buffer.alloc(1), 0, false).name;
+
 /** What a client sends, or null for FORMERR: one question without pointers, no records but additional ones, one OPT at most. */
 export function readPlainQuery(octets: Buffer): PlainQuery | null {
   return orNull(() => {
-    if (uint16(octets, 4) !== 1) throw new Malformed();
-    const { name, end } = readName(octets, 12, false);
-    const type = uint16(octets, end);
+    const asks = uint16(octets, 4);
+    if (asks > 1) throw new Malformed();
+    // RFC 7873 §5.4: without a question a cookie is asked for, and nothing else.
+    const { name, end } = asks === 0 ? { name: NO_NAME, end: 8 } : readName(octets, 12, false);
+    const type = asks === 0 ? 0 : uint16(octets, end);
     let query: PlainQuery = {
       name,
       type,
-      class: uint16(octets, end + 2),
+      class: asks === 0 ? 0 : uint16(octets, end + 2),
       edns: false,
       version: 0,
       udpSize: 512,
       dnssecOk: false,
+      cookie: false,
     };
     // IXFR brings a SOA in the authority section (RFC 1995 §3).
     const authority = uint16(octets, 8);
@@ -171,11 +178,19 @@ export function readPlainQuery(octets: Buffer): PlainQuery | null {
       const length = uint16(octets, owner + 8);
       const next = owner + 10 + length;
       if (next > octets.length) throw new Malformed();
-      if (uint16(octets, owner) === 41)
-        query = withOpt(octets, query, owner, next, owner === at + 1 && octets[at] === 0);
+      const of = uint16(octets, owner + 2);
+      const kind = uint16(octets, owner);
+      // TSIG is of class ANY; SIG and TKEY of their own; OPT has none; the others are of the question's (RFC 1035 §4.1.2).
+      const fits =
+        kind === 250
+          ? of === 255
+          : [24, 41, 249].includes(kind) || asks === 0 || query.class === 255 || of === query.class;
+      if (!fits) throw new Malformed();
+      if (kind === 41) query = withOpt(octets, query, owner, next, owner === at + 1 && octets[at] === 0);
       at = next;
     }
     if (at !== octets.length) throw new Malformed();
+    if (asks === 0 && !query.cookie) throw new Malformed();
     return query;
   });
 }
@@ -184,15 +199,26 @@ export function readPlainQuery(octets: Buffer): PlainQuery | null {
 function withOpt(octets: Buffer, query: PlainQuery, fixed: number, end: number, atRoot: boolean): PlainQuery {
   if (query.edns || !atRoot) throw new Malformed();
   const version = octet(octets, fixed + 5);
+  let cookie = false;
   for (let at = fixed + 10; version === 0 && at < end; ) {
     const size = at + 4 > end ? end : uint16(octets, at + 2);
     if (at + 4 + size > end) throw new Malformed();
     // RFC 7873 §5.2.2: a client cookie, and perhaps a server cookie of 8 to 32 octets.
-    if (uint16(octets, at) === 10 && size !== 8 && (size < 16 || size > 40)) throw new Malformed();
+    if (uint16(octets, at) === 10) {
+      if (size !== 8 && (size < 16 || size > 40)) throw new Malformed();
+      cookie = true;
+    }
     at += 4 + size;
   }
   const udpSize = Math.max(512, uint16(octets, fixed + 2));
-  return { ...query, edns: true, version, udpSize, dnssecOk: (octet(octets, fixed + 6) & 0x80) !== 0 };
+  return {
+    ...query,
+    edns: true,
+    version,
+    udpSize,
+    dnssecOk: (octet(octets, fixed + 6) & 0x80) !== 0,
+    cookie,
+  };
 }
 
 /** An owner that is passed over: where a pointer leads is not followed, but it must lead back. */

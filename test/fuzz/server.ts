@@ -199,6 +199,7 @@ function wantedRcodes(query: Buffer, read: ReturnType<typeof readPlainQuery>): s
   if (opcode !== 0) return ['NOTIMP'];
   if (read === null) return ['FORMERR'];
   if (read.version > 0) return ['RCODE16'];
+  if (query.readUInt16BE(4) === 0) return ['NOERROR'];
   if (read.class !== 1 || read.type === 251 || read.type === 252) return ['REFUSED'];
   return ['NOERROR', 'NXDOMAIN', 'SERVFAIL'];
 }

@@ -260,7 +260,9 @@ export const anyQuery: fc.Arbitrary<MessageShape> = fc
     flags: shape.flags,
     questions: [question(shape.name, shape.type, shape.class)],
     additional: [
-      ...(shape.other ? [record({ owner: pointer(12), type: 16, rdata: Buffer.from([0]) })] : []),
+      ...(shape.other
+        ? [record({ owner: pointer(12), type: 16, class: shape.class, rdata: Buffer.from([0]) })]
+        : []),
       ...(shape.opt === null
         ? []
         : [

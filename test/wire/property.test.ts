@@ -30,6 +30,7 @@ const reached: Record<WireErrorCode, number> = {
   section: 0,
   opt: 0,
   cookie: 0,
+  class: 0,
   trailing: 0,
   text: 0,
 };

@@ -18,6 +18,7 @@ function fate(octets: Buffer): string {
   if (opcode !== OPCODE.QUERY) return 'NOTIMP';
   if (fault !== null) return `FORMERR ${fault.code} at ${fault.offset}`;
   if (query.ednsVersion > 0) return 'BADVERS';
+  if (query.questionEnd === HEADER_SIZE) return 'NOERROR';
   if (query.class !== CLASS.IN || query.type === TYPE.AXFR || query.type === TYPE.IXFR) return 'REFUSED';
   const name = nameToText(query.name.subarray(0, query.nameLength));
   const marks = [

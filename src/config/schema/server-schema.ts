@@ -26,10 +26,18 @@ const serverEntry = z
         null,
         'ca.pem',
       ).optional(),
+      mix_case: z
+        .boolean()
+        .meta({
+          title: 'true or false',
+          description:
+            'udp:// alone: false asks in lower case, for a server that does not keep the case of names (default true).',
+        })
+        .optional(),
     }),
   ])
   .meta({
-    title: 'a URL or a map { on, name, ca }',
+    title: 'a URL or a map { on, name, ca, mix_case }',
     examples: ['udp://192.0.2.53', 'tls://192.0.2.54#dns.example'],
   });
 
@@ -52,6 +60,13 @@ const group = z
       'Zones whose questions go to this group. Required on every group but `default`, which takes the rest.',
     )
       .min(1)
+      .optional(),
+    mix_case: z
+      .boolean()
+      .meta({
+        title: 'true or false',
+        description: 'False asks every server of the group in lower case over UDP (default true).',
+      })
       .optional(),
   })
   .meta({ title: 'a map with servers' });

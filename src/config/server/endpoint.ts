@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import {
   type Address,
+  isLinkLocal,
   isLoopback,
   isMapped,
   isMulticast,
@@ -14,11 +15,11 @@ import { quote } from '../units.ts';
 /** Forms of the URLs for JSON Schema; the functions below decide. */
 export const URL_FORM = {
   listen: '^(udp|tcp|tls)://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?$',
-  server: '^(udp|tcp|tls)://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?(#.+)?$',
+  server: '^(udp|tcp|tls)://(\\[[0-9A-Fa-f:.]+(%[0-9A-Za-z_.-]+)?\\]|[0-9.]+)(:[0-9]{1,5})?(#.+)?$',
   metrics: '^http://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?$',
 } as const;
 
-/** Where something listens or is asked. `host` is RFC 5952 text without brackets; `name` is what stood after `#`. */
+/** Where something listens or is asked. `host` is RFC 5952 text without brackets, of a server perhaps with `%` and an interface (RFC 4007 §11); `name` is what stood after `#`. */
 export interface Endpoint {
   readonly scheme: string;
   readonly host: string;
@@ -102,13 +103,20 @@ function parseEndpoint(
     string | undefined,
   ];
   const bracketed = hostText.startsWith('[');
-  const host = bracketed ? hostText.slice(1, -1) : hostText;
+  const literal = bracketed ? hostText.slice(1, -1) : hostText;
+  const percent = schemes === SERVER ? literal.indexOf('%') : -1;
+  const host = percent < 0 ? literal : literal.slice(0, percent);
+  const zone = percent < 0 ? '' : literal.slice(percent);
   const address = parseAddress(host);
   if (address instanceof TextFault || (address.family === 6) !== bracketed)
     return noLiteral(text, host, start, example);
   if (isMapped(address)) {
     const inner = wordsToText({ family: 4, words: [address.words[3]!] });
     return new TextFault('url-form', start, `${hostText} is IPv4 inside IPv6`, `write ${scheme}://${inner}`);
+  }
+  if (schemes === SERVER) {
+    const fault = zoneFault(text, address, zone, start + (bracketed ? 1 : 0) + host.length);
+    if (fault !== null) return fault;
   }
   const number = portText === undefined ? port : Number(portText);
   if (number > 65_535 || (portText !== undefined && /^0\d/.test(portText))) {
@@ -117,12 +125,30 @@ function parseEndpoint(
   }
   return {
     scheme,
-    host: wordsToText(address),
+    host: wordsToText(address) + zone,
     address,
     port: number,
     name: name ?? null,
     nameOffset: text.length - (name?.length ?? 0),
   };
+}
+
+/** A link-local address is one of each link, so that it needs the link's interface; any other has none (RFC 4007 §6). */
+function zoneFault(text: string, address: Address, zone: string, offset: number): TextFault | null {
+  if (!isLinkLocal(address)) {
+    if (zone === '') return null;
+    const message = `${zone} names an interface, and the address is not link-local`;
+    return new TextFault('url-form', offset, message, `write ${text.replace(zone, '')}`);
+  }
+  const plain = text.slice(0, offset) + text.slice(offset + zone.length);
+  const withZone = `${plain.slice(0, offset)}%eth0${plain.slice(offset)}`;
+  if (zone === '') {
+    const message = `${wordsToText(address)} is link-local, so that it needs the interface`;
+    return new TextFault('url-form', offset, message, `write ${withZone} with the interface's name`);
+  }
+  // RFC 6874 writes %25; no other program's configuration does.
+  if (/^%[0-9A-Za-z_.-]+$/.test(zone) && !/^%25./.test(zone)) return null;
+  return new TextFault('url-form', offset, `${quote(zone)} is no interface`, `write ${withZone}`);
 }
 
 function withoutScheme(text: string, example: string): TextFault {

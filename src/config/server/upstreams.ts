@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Position } from '../../policy/problem.ts';
 import type { UpstreamGroup, UpstreamServer } from '../../settings/settings.ts';
-import { isLoopback } from '../addresses.ts';
+import { isLoopback, parseAddress, wordsToText } from '../addresses.ts';
 import { readExactName, toAsciiName } from '../names.ts';
 import { IDENTIFIER_FIX } from '../policy/identities.ts';
 import { relativeTo } from '../policy/lists.ts';
@@ -33,10 +33,8 @@ export function readUpstreams(
     servers: 'system',
     zones: [],
   };
-  return [
-    { ...first, servers: overriding ?? first.servers },
-    ...groups.filter(({ name }) => name !== 'default'),
-  ];
+  const servers = overriding === null ? first.servers : inCase(overriding, first.mixCase !== false);
+  return [{ ...first, servers }, ...groups.filter(({ name }) => name !== 'default')];
 }
 
 function readGroup(
@@ -61,7 +59,8 @@ function readGroup(
   const zones = (written.zones ?? []).flatMap(
     (zone, index) => nameAt(written.zones!, index, zone, 'a zone', context) ?? [],
   );
-  if (servers === 'system') return { name, servers, zones };
+  const mixCase = written.mix_case ?? true;
+  if (servers === 'system') return { name, servers, zones, ...(!mixCase && { mixCase }) };
   const list = (servers ?? []).flatMap((server, index): UpstreamServer[] => {
     const place = { holder: servers!, key: index };
     const read =
@@ -74,7 +73,14 @@ function readGroup(
     refuseOwnListener(read.endpoint, listeners, read.at, context);
     return [read.server];
   });
-  return { name, servers: list, zones };
+  return { name, servers: inCase(list, mixCase), zones, ...(!mixCase && { mixCase }) };
+}
+
+/** Without 0x20 where the group says so; what a server itself says stays. */
+function inCase(servers: readonly UpstreamServer[], mixCase: boolean): UpstreamServer[] {
+  return servers.map((server) =>
+    mixCase || server.mixCase !== undefined || server.protocol !== 'udp' ? server : { ...server, mixCase },
+  );
 }
 
 /** A zone belongs to one group, and is written once. */
@@ -141,6 +147,7 @@ function readMap(
     readonly on?: string | undefined;
     readonly name?: string | undefined;
     readonly ca?: string | undefined;
+    readonly mix_case?: boolean | undefined;
   },
   context: ServerContext,
 ): ReadServer | null {
@@ -153,13 +160,19 @@ function readMap(
     problems.fault(endpoint, marks.inside(written, 'on', endpoint.offset));
     return null;
   }
+  if (endpoint.scheme !== 'udp' && written.mix_case !== undefined) {
+    const message = `mix_case is for udp:// servers; over ${endpoint.scheme}:// no case is mixed`;
+    problems.error('upstream-mix-case', marks.key(written, 'mix_case'), message, 'remove mix_case');
+  }
   if (endpoint.scheme !== 'tls') {
     for (const key of ['name', 'ca'] as const) {
       if (written[key] === undefined) continue;
       const message = `${key} is for tls:// servers; this one is asked over ${endpoint.scheme}://`;
       problems.error('upstream-name', marks.key(written, key), message, `remove ${key}, or write tls://`);
     }
-    return { server: toServer(endpoint, null, null), endpoint, at };
+    const server = toServer(endpoint, null, null);
+    const { mix_case: mixCase } = written;
+    return { server: mixCase === undefined ? server : { ...server, mixCase }, endpoint, at };
   }
   const text = written.name ?? endpoint.name;
   if (text === null) {
@@ -190,8 +203,10 @@ function toServer(endpoint: Endpoint, name: string | null, ca: string | null): U
   return { protocol, host: endpoint.host, port: endpoint.port, name, ca };
 }
 
-/** The name that a certificate must hold: a host name, in lower case, A-labels, no final dot. */
+/** The name that a certificate must hold: a host name, in lower case, A-labels, no final dot; or an address (iPAddress). */
 function readServerName(text: string): string | Fault {
+  const address = parseAddress(text.replace(/^\[(.*)\]$/, '$1'));
+  if (!(address instanceof TextFault)) return wordsToText(address);
   const ascii = toAsciiName(text);
   if (ascii instanceof TextFault) return ascii;
   const name = ascii.text.toLowerCase().replace(/\.$/, '');

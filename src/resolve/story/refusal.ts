@@ -1,5 +1,5 @@
 import type { WireError } from '../../wire/error.ts';
-import { opcodeOf } from '../../wire/header.ts';
+import { HEADER_SIZE, opcodeOf } from '../../wire/header.ts';
 import { CLASS, OPCODE, RCODE, TYPE } from '../../wire/iana.ts';
 import type { Query } from '../../wire/question.ts';
 import { EXIT } from '../exit.ts';
@@ -13,6 +13,8 @@ export interface Refusal {
 const REFUSED: Refusal = { rcode: RCODE.REFUSED, exit: EXIT.refused };
 const NOTIMP: Refusal = { rcode: RCODE.NOTIMP, exit: EXIT.notimp };
 const FORMERR: Refusal = { rcode: RCODE.FORMERR, exit: EXIT.formerr };
+/** Only a cookie was asked for: the reply has no question either (RFC 7873 §5.4). */
+const COOKIE: Refusal = { rcode: RCODE.NOERROR, exit: EXIT.local };
 const BADVERS: Refusal = { rcode: RCODE.BADVERS, exit: EXIT.badvers };
 
 /** Null for a question of class IN that can be decided. `fault`: what `readQuery` said of it. */
@@ -22,6 +24,7 @@ export function refusalOf(query: Query, fault: WireError | null): Refusal | null
   if (opcode !== OPCODE.QUERY) return NOTIMP;
   if (fault !== null) return FORMERR;
   if (query.ednsVersion > 0) return BADVERS;
+  if (query.questionEnd === HEADER_SIZE) return COOKIE;
   const transfer = query.type === TYPE.AXFR || query.type === TYPE.IXFR;
   return query.class !== CLASS.IN || transfer ? REFUSED : null;
 }

@@ -86,6 +86,43 @@ log: { level: silent }
   t.same(settings.log, { level: 'silent' });
 });
 
+t.test('servers as they really are: an interface, an address as a name, no mixed case', async (t) => {
+  const { upstreams } = settingsOf(
+    t,
+    `listen: [udp://127.0.0.1:5300]
+policy: policy.yaml
+upstreams:
+  default:
+    servers: ["udp://[fe80::53%eth0]:5300", "tcp://[FE80::1%br-lan.7]", "tls://192.0.2.1:853#192.0.2.1"]
+  a:
+    servers: ["tls://[2001:db8::1]#2001:DB8:0::1", { on: "tls://192.0.2.2", name: "[2001:db8::2]" }]
+    zones: [a.example]
+  b: { servers: [udp://192.0.2.3, tcp://192.0.2.3], mix_case: false, zones: [b.example] }
+  c: { servers: [{ on: udp://192.0.2.4, mix_case: false }, udp://192.0.2.5], zones: [c.example] }
+  d: { servers: [{ on: udp://192.0.2.4, mix_case: true }, udp://192.0.2.5], mix_case: false, zones: [d.example] }
+  e: { servers: system, mix_case: false, zones: [e.example] }
+`,
+  );
+  const told = upstreams.map(({ servers, mixCase }) => [
+    mixCase ?? true,
+    ...(servers === 'system' ? ['system'] : servers).map((each) =>
+      typeof each === 'string'
+        ? each
+        : [each.protocol, each.host, each.port, each.name, each.mixCase]
+            .filter((part) => part != null)
+            .join(' '),
+    ),
+  ]);
+  t.same(told, [
+    [true, 'udp fe80::53%eth0 5300', 'tcp fe80::1%br-lan.7 53', 'tls 192.0.2.1 853 192.0.2.1'],
+    [true, 'tls 2001:db8::1 853 2001:db8::1', 'tls 192.0.2.2 853 2001:db8::2'],
+    [false, 'udp 192.0.2.3 53 false', 'tcp 192.0.2.3 53'],
+    [true, 'udp 192.0.2.4 53 false', 'udp 192.0.2.5 53'],
+    [false, 'udp 192.0.2.4 53 true', 'udp 192.0.2.5 53 false'],
+    [false, 'system'],
+  ]);
+});
+
 t.test('settings are frozen, to the bottom', async (t) => {
   const settings = settingsOf(t, SERVER);
   t.ok(Object.isFrozen(settings));
@@ -135,7 +172,17 @@ t.test('each mistake, where it stands', async (t) => {
     ['upstreams: { default: { servers: [udp://dns.example] } }', ['3:41 url-form']],
     ['upstreams: { default: { servers: ["tls://192.0.2.54"] } }', ['3:51 upstream-name']],
     ['upstreams: { default: { servers: ["tls://192.0.2.54#a..b"] } }', ['3:53 upstream-name']],
-    ['upstreams: { default: { servers: ["tls://192.0.2.54#192.0.2.54"] } }', ['3:53 upstream-name']],
+    ['upstreams: { default: { servers: ["tls://192.0.2.54#192.0.2"] } }', ['3:53 upstream-name']],
+    ['upstreams: { default: { servers: ["udp://[fe80::53]"] } }', ['3:51 url-form']],
+    ['upstreams: { default: { servers: ["udp://[fe80::53%]"] } }', ['3:51 url-form']],
+    ['upstreams: { default: { servers: ["udp://[fe80::53%25eth0]"] } }', ['3:51 url-form']],
+    ['upstreams: { default: { servers: ["udp://[fe80::53%a/b]"] } }', ['3:51 url-form']],
+    ['upstreams: { default: { servers: ["udp://[2001:db8::53%eth0]"] } }', ['3:55 url-form']],
+    ['upstreams: { default: { servers: ["udp://192.0.2.1%eth0"] } }', ['3:51 url-form']],
+    [
+      'upstreams: { default: { servers: [{ on: "tcp://192.0.2.1", mix_case: false }] } }',
+      ['3:60 upstream-mix-case'],
+    ],
     ['upstreams: { default: { servers: ["udp://192.0.2.54#a.example"] } }', ['3:52 url-form']],
     ['upstreams: { default: { servers: [{ name: a.example }] } }', ['3:35 key-missing']],
     ['upstreams: { default: { servers: [{ on: "tls://192.0.2.1" }] } }', ['3:41 upstream-name']],
