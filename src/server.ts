@@ -310,6 +310,7 @@ export class Server {
         },
         recompile: () => this.#reloads.outcome('an exception changed'),
         ready: () => this.readiness.report(),
+        journal: this.readiness,
       },
     });
   }

@@ -13,6 +13,7 @@ import {
   type RecompileResult,
   type StoredException,
 } from './exception-book.ts';
+import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { LeaseEntry } from './lease-record.ts';
 
@@ -31,6 +32,7 @@ export interface AdminPorts {
   readonly recompile: () => Promise<RecompileResult>;
   /** What `/v1/health` says beside. */
   readonly ready: () => object;
+  readonly journal: JournalPorts;
 }
 
 export interface AdminOptions {
@@ -88,12 +90,15 @@ export class Admin {
    * message that says what to do.
    */
   async open(): Promise<void> {
-    const { state } = this.#options;
+    const { state, log, ports } = this.#options;
     const lock = FolderLock.take(state);
     if (typeof lock === 'string') throw new Error(lock);
     this.#lock = lock;
     const everything = (): Iterable<object> => [...this.#leases.state(), ...this.#exceptions.state()];
-    const journal = await Journal.open(journalPath(state), (found) => this.#replay(found), everything);
+    const journal = await Journal.open(journalPath(state), (found) => this.#replay(found), {
+      state: everything,
+      told: (fault) => tellFault(fault, log, ports.journal),
+    });
     this.#journal = journal;
     this.#leases.use(journal);
     this.#exceptions.use(journal);
@@ -165,14 +170,11 @@ export class Admin {
     void this.#journal?.rewrite();
   }
 
-  #replay({ records, damaged, torn, copy }: Replay): void {
-    const { clock, log } = this.#options;
-    if (torn) log.warn('journal-damaged', 'the last record of the journal was not whole, and never in force');
-    if (damaged.length > 0) {
-      const message = 'records of the journal are damaged; what is sound before and behind them is kept';
-      log.error('journal-damaged', message, { damaged: damaged.slice(0, 20), count: damaged.length, copy });
-    }
-    const entries = records as readonly (LeaseEntry | ExceptionEntry)[];
+  #replay(found: Replay): void {
+    const { clock, log, ports } = this.#options;
+    const doubtful = doubtfulLeases(found);
+    tellReplay(found, doubtful, log, ports.journal);
+    const entries = found.records as readonly (LeaseEntry | ExceptionEntry)[];
     const newest = entries.reduce((latest, { at }) => Math.max(latest, at), 0);
     const behind = newest / 1000 - clock.epoch();
     if (behind > 3) {
@@ -183,6 +185,6 @@ export class Admin {
       entry.t === 'except' || entry.t === 'revoke';
     this.#exceptions.replay(entries.filter(isException));
     const leases = entries.filter((entry) => !isException(entry)) as LeaseEntry[];
-    this.#leases.replay(leases, newest);
+    this.#leases.replay(leases, newest, doubtful);
   }
 }

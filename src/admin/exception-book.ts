@@ -62,7 +62,7 @@ export class ExceptionBook {
   #all: readonly StoredException[] = [];
   /** Revoked, but not on disk yet. */
   readonly #unwritten = new Set<string>();
-  /** In `all` to be compiled, and not on disk yet: it may still be refused. */
+  /** On disk, and not in force yet: the policy may still refuse it. */
   #trying: string | null = null;
   #journal: Journal | null = null;
 
@@ -93,20 +93,17 @@ export class ExceptionBook {
       .toString(16)
       .padStart(12, '0')}${randomBytes(4).toString('hex')}`;
     const exception: StoredException = { ...wanted, id, made: now * 1000, until: Math.floor(now) + ttl };
-    this.#trying = id;
-    this.#all = [...this.#all, exception];
+    // Durable first: nothing is in force, not for a moment, that a crash or a full disk would take back.
+    const unwritten = await this.#writeNew(exception);
+    if (unwritten !== null) return notDurable(unwritten, 'the exception is not in force');
     const fault = await this.#tryOut(exception);
+    this.#trying = null;
     if (fault !== null) {
       this.#drop(id);
+      await this.#writeEnd(id);
       // What was tried out has failed: the last word on the policy must not be that.
       if (fault.kind === 'malformed') await this.#options.recompile();
       return fault;
-    }
-    const unwritten = await this.#write({ t: 'except', at: now * 1000, exception });
-    if (unwritten !== null) {
-      this.#drop(id);
-      await this.#options.recompile();
-      return notDurable(unwritten, 'the exception is not in force');
     }
     const { identity, name, reason, approvedBy } = exception;
     const facts = {
@@ -148,9 +145,7 @@ export class ExceptionBook {
       }
       const at = clock.epoch() * 1000;
       this.#drop(id);
-      const unwritten = await this.#write({ t: 'revoke', at, id });
-      if (unwritten === null) this.#unwritten.delete(id);
-      else this.#unwritten.add(id);
+      const unwritten = await this.#writeEnd(id);
       const { inForce } = await recompile();
       if (exception !== null) {
         const { identity, name } = exception;
@@ -178,7 +173,7 @@ export class ExceptionBook {
 
   views(): ExceptionView[] {
     const now = this.#options.clock.epoch();
-    return this.#all.filter(({ until }) => until > now).map(viewOf);
+    return this.#all.filter(({ until, id }) => until > now && id !== this.#trying).map(viewOf);
   }
 
   /** Forgets those that have ended: their rules stopped approving by themselves. */
@@ -229,21 +224,31 @@ export class ExceptionBook {
   }
 
   *state(): Generator<ExceptionEntry> {
-    for (const exception of this.#all)
-      if (exception.id !== this.#trying) yield { t: 'except', at: exception.made, exception };
+    for (const exception of this.#all) yield { t: 'except', at: exception.made, exception };
   }
 
   #drop(id: string): void {
     this.#all = this.#all.filter((exception) => exception.id !== id);
   }
 
-  /** An exception counts once it is written; a revocation does at once. */
-  #write(entry: ExceptionEntry): Promise<JournalFault | null> {
+  /** Makes an exception durable; it is compiled from then on. */
+  #writeNew(exception: StoredException): Promise<JournalFault | null> {
     if (this.#journal === null) throw new Error('the journal is not open');
-    if (entry.t === 'revoke') return this.#journal.record(entry);
+    const entry: ExceptionEntry = { t: 'except', at: exception.made, exception };
     return this.#journal.append(entry, () => {
-      this.#trying = null;
+      this.#trying = exception.id;
+      this.#all = [...this.#all, exception];
     });
+  }
+
+  /** A revocation counts at once, whether or not it can be written. */
+  async #writeEnd(id: string): Promise<JournalFault | null> {
+    if (this.#journal === null) throw new Error('the journal is not open');
+    const entry: ExceptionEntry = { t: 'revoke', at: this.#options.clock.epoch() * 1000, id };
+    const fault = await this.#journal.record(entry);
+    if (fault === null) this.#unwritten.delete(id);
+    else this.#unwritten.add(id);
+    return fault;
   }
 }
 

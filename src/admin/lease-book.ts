@@ -247,31 +247,37 @@ export class LeaseBook {
     return [...this.#options.table.leases()].flatMap(({ id, endsAt }) => (now < endsAt ? [id] : [])).sort();
   }
 
-  /** Puts what the journal says in force. `newest`: when its last record was written, milliseconds since 1970. */
-  replay(entries: readonly LeaseEntry[], newest: number): void {
+  /**
+   * Puts what the journal says in force. `newest`: when its last record was written, milliseconds since 1970. What a lease in
+   * `doubtful` binds is `unknown` for as long as it would have lasted.
+   */
+  replay(entries: readonly LeaseEntry[], newest: number, doubtful: ReadonlySet<string>): void {
     const { clock, table } = this.#options;
     const now = clock.monotonic();
     // A clock that has gone back since gives nobody more time.
     const wall = Math.max(clock.epoch() * 1000, newest);
     const { leases, quarantines, used } = historyOf(entries, wall);
     this.#used.keep(used);
-    for (const lease of leases) this.#restore(lease, now + lease.expires - wall);
-    for (const { addresses, certificate, until } of quarantines) {
-      table.quarantine({ addresses: addresses.map(prefixFromText), certificate }, now + until - wall);
+    for (const lease of leases) {
+      const endsAt = now + lease.expires - wall;
+      if (doubtful.has(lease.id)) table.quarantine(claimOf(lease), endsAt);
+      else this.#restore(lease, endsAt);
+    }
+    for (const quarantine of quarantines) {
+      table.quarantine(claimOf(quarantine), now + quarantine.until - wall);
     }
     this.#used.tidy(wall);
   }
 
   #restore(record: LeaseRecord, endsAt: number): void {
     const { table, clock, log } = this.#options;
-    const { id, identity, stage, certificate, job, opened, by } = record;
+    const { id, identity, stage, job, opened, by } = record;
     const known = this.#identities.get(identity);
     const lease: Lease = {
       id,
       identity,
       stage,
-      addresses: record.addresses.map(prefixFromText),
-      certificate,
+      ...claimOf(record),
       job,
       endsAt,
       quarantine: known === undefined ? record.quarantine : known.quarantine * 1000,
@@ -328,4 +334,14 @@ export class LeaseBook {
 
 function byName({ identities }: Snapshot): ReadonlyMap<string, Identity> {
   return new Map(identities.map((identity) => [identity.name, identity]));
+}
+
+function claimOf({
+  addresses,
+  certificate,
+}: {
+  readonly addresses: readonly string[];
+  readonly certificate: string | null;
+}): LeaseClaim {
+  return { addresses: addresses.map(prefixFromText), certificate };
 }

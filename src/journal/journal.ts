@@ -1,13 +1,14 @@
-import { type FileHandle, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type DamagedLine, decodeLines, encodeLine } from './lines.ts';
+import { DISK, type Disk, type DiskFile } from './disk.ts';
+import { type Damage, decodeLines, encodeLine, NO_CHAIN } from './lines.ts';
 
 /** What a journal held when it was opened. */
 export interface Replay {
   readonly records: readonly object[];
-  readonly damaged: readonly DamagedLine[];
+  readonly damaged: readonly Damage[];
+  /** The last line was cut off while it was written. */
   readonly torn: boolean;
-  /** Where what was damaged has been copied to, or null. */
+  /** Where the file is kept as it was found damaged; null where it was not, or could not be kept. */
   readonly copy: string | null;
 }
 
@@ -18,8 +19,16 @@ export interface JournalFault {
   readonly message: string;
 }
 
+export interface JournalOptions {
+  /** All that has to be there after the file was written anew. */
+  readonly state: () => Iterable<object>;
+  /** Hears when writing begins to fail, fails in another way, or is well again (null). */
+  readonly told?: (fault: JournalFault | null) => void;
+  readonly disk?: Disk;
+}
+
 interface Waiting {
-  readonly line: Buffer;
+  readonly record: object;
   /** Puts the record in force; runs before anybody else hears of it, and before a compaction asks for the state. */
   readonly apply: () => void;
   /** It is in force whether or not it can be written. */
@@ -29,23 +38,30 @@ interface Waiting {
 
 /** Octets from which a journal is written anew, if four times as large as it was then. */
 const COMPACT_FROM = 1 << 20;
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * An append-only file of records that outlive a crash at any moment. What waits at once is written and synced at once (group
  * commit). From time to time the file is written anew from what is in force: a temporary file, synced, renamed, and the
- * folder synced. Nothing of a batch that could not be written stays, in the file or in force.
+ * folder synced. Nothing of a batch that could not be written stays, in the file or in force. Each line names the checksum of
+ * the one in front of it, so that what is gone is seen.
  */
 export class Journal {
   readonly #path: string;
   readonly #state: () => Iterable<object>;
-  #file: FileHandle;
+  readonly #disk: Disk;
+  readonly #told: (fault: JournalFault | null) => void;
+  #file: DiskFile;
   #inode: number;
   /** Octets that are durable: the file is cut to them before anything is written. */
   #length: number;
+  /** Checksum of the last durable record. */
+  #chain: string;
   #compacted: number;
   /** The file may hold what is not so, or what `#length` does not say: it is written anew before it is used. */
   #suspect = false;
+  /** Why the last try to write failed, or null where it did not. */
+  #fault: JournalFault | null = null;
   #queue: Waiting[] = [];
   /** Somebody wants the file written anew. */
   #rewrite: ((fault: JournalFault | null) => void)[] = [];
@@ -53,53 +69,52 @@ export class Journal {
 
   private constructor(
     path: string,
-    state: () => Iterable<object>,
-    file: FileHandle,
+    { state, told = () => {}, disk = DISK }: JournalOptions,
+    file: DiskFile,
     inode: number,
-    length: number,
+    { length, chain }: { readonly length: number; readonly chain: string },
   ) {
     this.#path = path;
     this.#state = state;
+    this.#told = told;
+    this.#disk = disk;
     this.#file = file;
     this.#inode = inode;
     this.#length = length;
+    this.#chain = chain;
     this.#compacted = length;
   }
 
   /**
-   * Opens the journal at `path`, mode 0600, and hands what it holds to `replay`. From then on `state` gives all that has
-   * to be there after it was written anew. Rejects where the file cannot be read or made, or is of a later version.
+   * Opens the journal at `path`, mode 0600, and hands what it holds to `replay`. Rejects where the file cannot be read or
+   * made, or is of a later version. A file that is damaged is kept aside as it is.
    */
   static async open(
     path: string,
     replay: (found: Replay) => void,
-    state: () => Iterable<object>,
+    options: JournalOptions,
   ): Promise<Journal> {
-    const octets = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return Buffer.alloc(0);
-      throw error;
-    });
-    const { records, damaged, torn, goodLength } = decodeLines(octets);
+    const { disk = DISK } = options;
+    const octets = (await disk.read(path)) ?? Buffer.alloc(0);
+    const { records, damaged, torn, goodLength, chain } = decodeLines(octets);
     const version = (records[0] as { readonly journal?: number } | undefined)?.journal ?? VERSION;
     if (version > VERSION) throw new Error(`${path} was written by a later version of namegate`);
-    let copy: string | null = null;
-    if (damaged.length > 0) {
-      copy = `${path}.damaged`;
-      // A full disk must not keep the server from what can be read.
-      await writeFile(copy, octets, { mode: 0o600 }).catch(() => {});
-    }
-    const file = await open(path, 'a+', 0o600);
+    const copy = damaged.length === 0 ? null : await disk.keepAside(path);
+    const file = await disk.open(path, 'a+', 0o600);
     const { ino } = await file.stat();
-    const journal = new Journal(path, state, file, ino, goodLength);
+    const journal = new Journal(path, options, file, ino, { length: goodLength, chain });
+    // Nothing is written behind what is damaged or lacks its line end, nor into the file that is kept aside.
+    const ends = goodLength === 0 || octets[goodLength - 1] === 0x0a;
+    if (damaged.length > 0 || !ends) journal.#suspect = true;
     replay({ records: records.filter((record) => !('journal' in record)), damaged, torn, copy });
     const fault = await journal.rewrite();
-    if (fault !== null && torn) await journal.#cut();
+    if (fault !== null && !journal.#suspect) await journal.#cut();
     return journal;
   }
 
   /** Makes a record durable and puts it in force by `apply`; or gives the fault, and nothing of it stays. */
   append(record: object, apply: () => void): Promise<JournalFault | null> {
-    return this.#append({ line: encodeLine(record), apply, stands: false });
+    return this.#append({ record, apply, stands: false });
   }
 
   /**
@@ -107,12 +122,12 @@ export class Journal {
    * been written anew without it: what came after it must not meet it again after a restart.
    */
   record(record: object): Promise<JournalFault | null> {
-    return this.#append({ line: encodeLine(record), apply: () => {}, stands: true });
+    return this.#append({ record, apply: () => {}, stands: true });
   }
 
-  /** What is in force is not what the file says: `rewrite` mends that, and so does the next `append`. */
+  /** The file does not say what is in force, or the last try to write failed: `rewrite` mends that once it can. */
   get behind(): boolean {
-    return this.#suspect;
+    return this.#suspect || this.#fault !== null;
   }
 
   #append(waiting: Omit<Waiting, 'settle'>): Promise<JournalFault | null> {
@@ -150,30 +165,41 @@ export class Journal {
       const wanted = this.#rewrite;
       this.#rewrite = [];
       const fault = wanted.length > 0 || (await this.#needsRewrite()) ? await this.#compact() : null;
+      if (fault !== null) this.#tell(fault);
+      else if (wanted.length > 0) this.#tell(null);
       for (const settle of wanted) settle(fault);
       const batch = this.#queue;
       this.#queue = [];
       if (batch.length === 0) continue;
       const failed = this.#suspect ? (fault ?? SUSPECT) : await this.#write(batch);
+      this.#tell(failed);
       if (failed === null) for (const { apply } of batch) apply();
       else if (batch.some(({ stands }) => stands)) this.#suspect = true;
       for (const { settle } of batch) settle(failed);
     }
   }
 
+  #tell(fault: JournalFault | null): void {
+    if (fault?.code === this.#fault?.code) return;
+    this.#fault = fault;
+    this.#told(fault);
+  }
+
   async #needsRewrite(): Promise<boolean> {
     if (this.#suspect) return true;
     if (this.#length > COMPACT_FROM && this.#length > 4 * this.#compacted) return true;
     // Somebody may have moved the file away: what is written into it would be gone.
-    const there = await stat(this.#path).catch(() => null);
-    if (there?.ino === this.#inode) return false;
+    if ((await this.#disk.inode(this.#path)) === this.#inode) return false;
     this.#suspect = true;
     return true;
   }
 
   /** Null when the batch is durable. */
   async #write(batch: readonly Waiting[]): Promise<JournalFault | null> {
-    const octets = Buffer.concat(batch.map(({ line }) => line));
+    const { octets, chain } = encodeAll(
+      batch.map(({ record }) => record),
+      this.#chain,
+    );
     try {
       for (let at = 0; at < octets.length; ) {
         const { bytesWritten } = await this.#file.write(octets, at);
@@ -192,6 +218,7 @@ export class Journal {
       return faultOf(error);
     }
     this.#length += octets.length;
+    this.#chain = chain;
     return null;
   }
 
@@ -207,30 +234,28 @@ export class Journal {
 
   async #compact(): Promise<JournalFault | null> {
     const temporary = `${this.#path}.new`;
-    let file: FileHandle | null = null;
+    let file: DiskFile | null = null;
     try {
-      await unlink(temporary).catch(() => {});
+      await this.#disk.unlink(temporary).catch(() => {});
       // `a+`: this handle goes on as the journal's own.
-      file = await open(temporary, 'ax+', 0o600);
-      const octets = Buffer.concat([
-        encodeLine({ journal: VERSION }),
-        ...Array.from(this.#state(), encodeLine),
-      ]);
+      file = await this.#disk.open(temporary, 'ax+', 0o600);
+      const { octets, chain } = encodeAll([{ journal: VERSION }, ...this.#state()], NO_CHAIN);
       for (let at = 0; at < octets.length; ) at += (await file.write(octets, at)).bytesWritten;
       await file.sync();
       const { ino } = await file.stat();
-      await rename(temporary, this.#path);
-      await syncFolder(dirname(this.#path));
+      await this.#disk.rename(temporary, this.#path);
+      await this.#disk.syncFolder(dirname(this.#path));
       await this.#file.close().catch(() => {});
       this.#file = file;
       this.#inode = ino;
       this.#length = octets.length;
+      this.#chain = chain;
       this.#compacted = octets.length;
       this.#suspect = false;
       return null;
     } catch (error) {
       await file?.close().catch(() => {});
-      await unlink(temporary).catch(() => {});
+      await this.#disk.unlink(temporary).catch(() => {});
       return faultOf(error);
     }
   }
@@ -238,13 +263,18 @@ export class Journal {
 
 const SUSPECT: JournalFault = { code: 'EIO', message: 'the journal could not be written anew after a fault' };
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+/** Lines of records, each behind the one before. */
+function encodeAll(
+  records: readonly object[],
+  first: string,
+): { readonly octets: Buffer; readonly chain: string } {
+  let chain = first;
+  const lines = records.map((record) => {
+    const line = encodeLine(record, chain);
+    chain = line.chain;
+    return line.octets;
+  });
+  return { octets: Buffer.concat(lines), chain };
 }
 
 function faultOf(error: unknown): JournalFault {

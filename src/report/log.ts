@@ -45,6 +45,7 @@ export type LogEvent =
   | 'admin-refused'
   | 'admin-trouble'
   | 'journal-damaged'
+  | 'journal-torn'
   | 'journal-trouble'
   | 'clock-jump'
   | 'certificate-loaded'

@@ -23,6 +23,8 @@ export interface ReadinessReport {
   readonly audit: readonly { readonly identity: string; readonly until: string }[];
   /** CRLs that near their end, have ended or have not begun. */
   readonly crls: readonly object[];
+  /** What became of a journal of leases that was damaged when the server started; null where it was not. */
+  readonly journal: string | null;
   /** Why the last change is not in force, or null where it is. */
   readonly reload: {
     readonly at: string;
@@ -40,6 +42,7 @@ export class Readiness {
   waiting: readonly string[] = [];
   #audit: readonly AuditIdentity[] = [];
   #crls: readonly object[] = [];
+  #journal: string | null = null;
   #reload: ReadinessReport['reload'] = null;
 
   /** `now`: seconds since 1970. */
@@ -76,6 +79,16 @@ export class Readiness {
     this.#crls = crls;
   }
 
+  /** Why the journal of leases cannot be written, or null when it can again. Not ready meanwhile. */
+  journalTrouble(text: string | null): void {
+    if (text === null) this.clear('journal-trouble');
+    else this.raise('journal-trouble', text);
+  }
+
+  journalDamaged(text: string): void {
+    this.#journal = text;
+  }
+
   /** A change was refused at `at` (seconds since 1970); the last good policy stays in force. */
   reloadFailed(at: number, problems: readonly Problem[]): void {
     this.#reload = { at: isoSeconds(at), count: problems.length, problems: problems.slice(0, MAX_PROBLEMS) };
@@ -95,6 +108,7 @@ export class Readiness {
         .filter(({ until }) => until > now)
         .map(({ identity, until }) => ({ identity, until: isoSeconds(until) })),
       crls: this.#crls,
+      journal: this.#journal,
       reload: this.#reload,
     };
   }

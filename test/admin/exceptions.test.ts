@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type House, house } from './house.ts';
@@ -158,4 +158,39 @@ t.test('what cannot be written is not in force', async (t) => {
   t.equal(await verdict(made, 'b.example'), 'deny');
   t.equal((await made.ask('DELETE', `/v1/exceptions/${body['id']}`)).status, 507);
   t.equal(await verdict(made, 'a.vendor.example'), 'deny', 'a revocation is in force at once');
+});
+
+t.test('one that cannot be written down was never in force, and the log and /ready say so', async (t) => {
+  const folder = t.testdir({});
+  const made = await house(t, { folder, setting: { kind: 'unix', path: join(folder, 'admin.sock') } });
+  const before = made.snapshot;
+  let swaps = 0;
+  const { swap } = made;
+  made.swap = (snapshot) => {
+    swaps++;
+    swap.call(made, snapshot);
+  };
+  rmSync(join(folder, 'state'), { recursive: true });
+  t.match(await made.ask('POST', '/v1/exceptions', GOOD), { status: 507 });
+  t.equal(swaps, 0);
+  t.equal(made.snapshot, before);
+  t.match(made.troubles, [/the journal cannot be written.*ENOENT/]);
+  t.equal(
+    made.log.lines.filter(({ event, level }) => event === 'journal-trouble' && level === 'error').length,
+    1,
+  );
+  mkdirSync(join(folder, 'state'), { mode: 0o700 });
+  t.match(await made.ask('POST', '/v1/exceptions', GOOD), { status: 201 });
+  t.equal(made.troubles.at(-1), null, 'and that it is well again');
+});
+
+t.test('one that the policy does not take is not there after a restart', async (t) => {
+  const folder = t.testdir({});
+  const first = await house(t, { folder });
+  t.match(await first.ask('POST', '/v1/exceptions', { ...GOOD, types: ['NOTYPE'] }), { status: 400 });
+  t.same((await first.ask('GET', '/v1/exceptions')).body['exceptions'], []);
+  await first.close();
+  const second = await house(t, { folder });
+  t.same(second.admin.exceptions, []);
+  t.equal(second.log.count('exception-ended'), 0);
 });

@@ -121,6 +121,9 @@ export class House {
   readonly log = new TestLog();
   readonly table = new LeaseTable();
   readonly ended: string[] = [];
+  /** What `/ready` would be told of the journal. */
+  readonly troubles: (string | null)[] = [];
+  readonly damages: string[] = [];
   readonly admin: Admin;
   snapshot: Snapshot;
   policy: string;
@@ -141,6 +144,10 @@ export class House {
         return { inForce: snapshot !== null, problems };
       },
       ready: () => ({ ready: true }),
+      journal: {
+        journalTrouble: (text) => void this.troubles.push(text),
+        journalDamaged: (text) => void this.damages.push(text),
+      },
     };
     this.admin = new Admin({
       setting: this.setting,

@@ -3,11 +3,7 @@ import { Journal } from '../../src/journal/journal.ts';
 
 process.on('SIGXFSZ', () => {});
 const kept: object[] = [];
-const journal = await Journal.open(
-  process.argv[2]!,
-  () => {},
-  () => kept,
-);
+const journal = await Journal.open(process.argv[2]!, () => {}, { state: () => kept });
 let fault = null;
 let n = 0;
 while (fault === null) {
@@ -25,7 +21,7 @@ const again = await Journal.open(
   ({ records, torn }) => {
     if (torn || JSON.stringify(records) !== JSON.stringify(kept)) throw new Error('it holds something else');
   },
-  () => kept,
+  { state: () => kept },
 );
 await again.close();
 console.log(`fault ${fault.code} after ${before}, then ${cured ?? last}, kept ${kept.length}`);

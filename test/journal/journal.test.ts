@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { DISK, type Disk, type DiskFile } from '../../src/journal/disk.ts';
 import { Journal, type Replay } from '../../src/journal/journal.ts';
 import { decodeLines, encodeLine } from '../../src/journal/lines.ts';
 import { FolderLock } from '../../src/journal/lock.ts';
@@ -27,7 +28,7 @@ async function open(path: string): Promise<Opened> {
       found = replay;
       applied.push(...replay.records);
     },
-    () => applied,
+    { state: () => applied },
   );
   return { journal, found: found!, applied, path };
 }
@@ -56,7 +57,11 @@ t.test('a record counts once it is written: what a crash cut off is dropped, and
   await write(first, { n: 1 }, { n: 2 });
   await first.journal.close();
   const whole = readFileSync(first.path);
-  for (let length = whole.length - 1; length > whole.length - encodeLine({ n: 2 }).length; length--) {
+  for (
+    let length = whole.length - 2;
+    length > whole.length - encodeLine({ n: 2 }, '00000000').octets.length;
+    length--
+  ) {
     writeFileSync(first.path, whole.subarray(0, length));
     const again = await open(first.path);
     t.same(again.found.records, [{ n: 1 }], `${length} octets`);
@@ -89,7 +94,7 @@ t.test('damage in the middle is told and kept apart; what is before and behind i
 t.test('any octets at all are read without a throw, and sound lines among them are found', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ maxLength: 80 }), (before, behind) => {
-      const octets = Buffer.concat([before, Buffer.from('\n'), encodeLine({ n: 1 }), behind]);
+      const octets = Buffer.concat([before, Buffer.from('\n'), encodeLine({ n: 1 }).octets, behind]);
       const { records } = decodeLines(octets);
       return records.some((record) => (record as { n?: number }).n === 1);
     }),
@@ -127,9 +132,9 @@ t.test('a file that somebody moved away is made again, with everything in it', a
 
 t.test('a later version is refused', async (t) => {
   const path = fresh(t);
-  writeFileSync(path, encodeLine({ journal: 2 }));
+  writeFileSync(path, encodeLine({ journal: 3 }).octets);
   await t.rejects(open(path), { message: /later version/ });
-  t.same(readFileSync(path), encodeLine({ journal: 2 }), 'and left as it is');
+  t.same(readFileSync(path), encodeLine({ journal: 3 }).octets, 'and left as it is');
 });
 
 t.test(
@@ -198,4 +203,189 @@ t.test('a state folder that is no folder is said to be none', async (t) => {
   await mkdir(join(path, '..', 'odd', 'lock'), { recursive: true });
   t.match(FolderLock.take(join(path, '..', 'odd')), /cannot be locked/);
   truncateSync(path, 0);
+});
+
+/** The real disk, which tells what it was asked for, and fails where a test says so. */
+class TestDisk implements Disk {
+  readonly calls: string[] = [];
+  /** By call: how often it fails from now on. */
+  readonly failing = new Map<string, number>();
+
+  async #do<T>(what: string, work: () => Promise<T>): Promise<T> {
+    this.calls.push(what);
+    const left = this.failing.get(what) ?? 0;
+    if (left > 0) {
+      this.failing.set(what, left - 1);
+      throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+    }
+    // Another turn of the loop: what is not waited for shows.
+    await new Promise((done) => setImmediate(done));
+    const result = await work();
+    this.calls.push(`${what} done`);
+    return result;
+  }
+
+  read = DISK.read;
+  inode = DISK.inode;
+  keepAside = DISK.keepAside;
+  rename = (from: string, to: string): Promise<void> => this.#do('rename', () => DISK.rename(from, to));
+  unlink = DISK.unlink;
+  syncFolder = (path: string): Promise<void> => this.#do('folder', () => DISK.syncFolder(path));
+
+  async open(path: string, flags: string, mode: number): Promise<DiskFile> {
+    const file = await DISK.open(path, flags, mode);
+    return {
+      // Half of it, as a disk that fills up does.
+      write: ((octets: Buffer, at: number) =>
+        this.failing.get('write')
+          ? file.write(octets, at, 5).then(() => this.#do('write', async () => ({ bytesWritten: 0 })))
+          : this.#do('write', () => file.write(octets, at))) as DiskFile['write'],
+      datasync: () => this.#do('datasync', () => file.datasync()),
+      sync: () => this.#do('sync', () => file.sync()),
+      truncate: (length) => this.#do('truncate', () => file.truncate(length)),
+      stat: file.stat.bind(file),
+      close: () => file.close(),
+    };
+  }
+}
+
+async function traced(t: Test) {
+  const path = fresh(t);
+  const disk = new TestDisk();
+  const applied: object[] = [];
+  const told: (string | null)[] = [];
+  const journal = await Journal.open(path, () => {}, {
+    state: () => applied,
+    told: (fault) => told.push(fault?.code ?? null),
+    disk,
+  });
+  const opening = disk.calls.splice(0);
+  const append = (record: object) =>
+    journal.append(record, () => {
+      disk.calls.push('applied');
+      applied.push(record);
+    });
+  return { path, disk, applied, told, journal, opening, append };
+}
+
+t.test('a record is in force when it is on disk, and not before', async (t) => {
+  const { disk, journal, opening, append } = await traced(t);
+  t.same(
+    opening.filter((call) => call.endsWith('done')),
+    ['write done', 'sync done', 'rename done', 'folder done'],
+    'a new file is on disk before it has its name, and its name before anything else',
+  );
+  t.equal(await append({ n: 1 }), null);
+  t.same(disk.calls, ['write', 'write done', 'datasync', 'datasync done', 'applied']);
+  await journal.close();
+});
+
+t.test('a batch that was half written is cut off before anything else is written', async (t) => {
+  const { path, disk, told, journal, append } = await traced(t);
+  await append({ n: 1 });
+  const size = statSync(path).size;
+  disk.failing.set('write', 1);
+  const both = await Promise.all([append({ n: 2 }), append({ n: 3 })]);
+  t.same(
+    both.map((fault) => fault?.code),
+    ['ENOSPC', 'ENOSPC'],
+  );
+  t.equal(statSync(path).size, size, 'nothing of it stays');
+  t.same(told, ['ENOSPC']);
+  t.equal(journal.behind, true);
+  t.equal(await append({ n: 4 }), null);
+  t.same(told, ['ENOSPC', null], 'and it is told when it is well again');
+  await journal.close();
+  const again = await open(path);
+  t.same(again.found, { records: [{ n: 1 }, { n: 4 }], damaged: [], torn: false, copy: null });
+  await again.journal.close();
+});
+
+t.test('what the kernel may have dropped is written anew', async (t) => {
+  const { path, disk, journal, append } = await traced(t);
+  await append({ n: 1 });
+  disk.failing.set('datasync', 1);
+  t.match(await append({ n: 2 }), { code: 'ENOSPC' });
+  t.equal(journal.behind, true);
+  disk.calls.length = 0;
+  t.equal(await append({ n: 3 }), null);
+  t.ok(disk.calls.includes('rename done') && disk.calls.includes('folder done'), 'another file');
+  t.ok(disk.calls.indexOf('folder done') < disk.calls.indexOf('applied'));
+  await journal.close();
+  const again = await open(path);
+  t.same(again.found.records, [{ n: 1 }, { n: 3 }]);
+  await again.journal.close();
+});
+
+t.test(
+  'an end that could not be written keeps later records back until the file is written anew',
+  async (t) => {
+    const { path, disk, journal, append, applied } = await traced(t);
+    await append({ n: 1 });
+    disk.failing.set('write', 2);
+    applied.length = 0;
+    t.match(await journal.record({ end: 1 }), { code: 'ENOSPC' });
+    t.match(await append({ n: 2 }), { code: 'ENOSPC' }, 'the first try to write it anew fails too');
+    t.equal(await append({ n: 3 }), null);
+    await journal.close();
+    const again = await open(path);
+    t.same(again.found.records, [{ n: 3 }], 'neither what has ended nor what was refused');
+    await again.journal.close();
+  },
+);
+
+t.test('a fault while it is written anew leaves the old file as it was', async (t) => {
+  for (const call of ['write', 'sync', 'rename', 'folder']) {
+    const { path, disk, journal, append } = await traced(t);
+    await append({ n: 1 });
+    disk.failing.set(call, 1);
+    t.match(await journal.rewrite(), { code: 'ENOSPC' }, call);
+    t.equal(await append({ n: 2 }), null, call);
+    await journal.close();
+    const again = await open(path);
+    t.same(again.found.records, [{ n: 1 }, { n: 2 }], call);
+    await again.journal.close();
+  }
+});
+
+t.test('a file of the first version is read, and is of the present one from then on', async (t) => {
+  const path = fresh(t);
+  writeFileSync(
+    path,
+    Buffer.concat([{ journal: 1 }, { n: 1 }, { n: 2 }].map((one) => encodeLine(one).octets)),
+  );
+  const first = await open(path);
+  t.same(first.found, { records: [{ n: 1 }, { n: 2 }], damaged: [], torn: false, copy: null });
+  await write(first, { n: 3 });
+  await first.journal.close();
+  t.match(readFileSync(path, 'utf8'), /"journal":2/);
+  const second = await open(path);
+  t.same(second.found.records, [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  await second.journal.close();
+});
+
+t.test('every octet that is changed, lost or added is seen', async (t) => {
+  let octets = Buffer.alloc(0);
+  let chain = '';
+  for (const record of [{ journal: 2 }, { n: 1 }, { n: 2 }]) {
+    const line = encodeLine(record, chain);
+    octets = Buffer.concat([octets, line.octets]);
+    chain = line.chain;
+  }
+  t.same(decodeLines(octets).damaged, []);
+  const seen = (changed: Buffer): boolean => {
+    const { damaged, torn, records } = decodeLines(changed);
+    return damaged.length > 0 || torn || records.length < 3;
+  };
+  for (let at = 0; at < octets.length - 1; at++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const changed = Buffer.from(octets);
+      changed[at]! ^= 1 << bit;
+      if (!seen(changed)) t.fail(`bit ${bit} of octet ${at}`);
+    }
+    if (!seen(Buffer.concat([octets.subarray(0, at), octets.subarray(at + 1)])))
+      t.fail(`without octet ${at}`);
+    if (!seen(Buffer.concat([octets.subarray(0, at), Buffer.from('x'), octets.subarray(at)])))
+      t.fail(`with an octet at ${at}`);
+  }
 });
