@@ -309,8 +309,7 @@ export class Server {
           tally.forget(lease);
         },
         recompile: () => this.#reloads.outcome('an exception changed'),
-        ready: () => this.readiness.report(),
-        journal: this.readiness,
+        readiness: this.readiness,
       },
     });
   }

@@ -30,9 +30,8 @@ export interface AdminPorts {
   readonly leaseEnded: (lease: string) => void;
   /** Loads the policy with `Admin.exceptions`, and puts it in force if it is good. One call at a time. */
   readonly recompile: () => Promise<RecompileResult>;
-  /** What `/v1/health` says beside. */
-  readonly ready: () => object;
-  readonly journal: JournalPorts;
+  /** What `/v1/health` says beside, and what it is told of the journal. */
+  readonly readiness: JournalPorts & { readonly report: () => object };
 }
 
 export interface AdminOptions {
@@ -97,7 +96,7 @@ export class Admin {
     const everything = (): Iterable<object> => [...this.#leases.state(), ...this.#exceptions.state()];
     const journal = await Journal.open(journalPath(state), (found) => this.#replay(found), {
       state: everything,
-      told: (fault) => tellFault(fault, log, ports.journal),
+      told: (fault) => tellFault(fault, log, ports.readiness),
     });
     this.#journal = journal;
     this.#leases.use(journal);
@@ -127,7 +126,7 @@ export class Admin {
       health: () => ({
         leases: this.#leases.size,
         exceptions: this.#exceptions.all.length,
-        ...ports.ready(),
+        ...ports.readiness.report(),
       }),
     });
     await this.#api.start();
@@ -173,7 +172,7 @@ export class Admin {
   #replay(found: Replay): void {
     const { clock, log, ports } = this.#options;
     const doubtful = doubtfulLeases(found);
-    tellReplay(found, doubtful, log, ports.journal);
+    tellReplay(found, doubtful, log, ports.readiness);
     const entries = found.records as readonly (LeaseEntry | ExceptionEntry)[];
     const newest = entries.reduce((latest, { at }) => Math.max(latest, at), 0);
     const behind = newest / 1000 - clock.epoch();

@@ -143,8 +143,8 @@ export class House {
         if (snapshot !== null) this.swap(snapshot);
         return { inForce: snapshot !== null, problems };
       },
-      ready: () => ({ ready: true }),
-      journal: {
+      readiness: {
+        report: () => ({ ready: true }),
         journalTrouble: (text) => void this.troubles.push(text),
         journalDamaged: (text) => void this.damages.push(text),
       },
