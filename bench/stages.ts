@@ -10,10 +10,10 @@ import { createLog } from '../src/report/log.ts';
 import { StoryObserver } from '../src/report/observer.ts';
 import { clean } from '../src/resolve/answer/clean.ts';
 import { Cookies } from '../src/resolve/client/cookies.ts';
-import { Standings } from '../src/resolve/client/standing.ts';
+import { EXIT } from '../src/resolve/exit.ts';
 import { Flights } from '../src/resolve/flights/flights.ts';
 import { keyOf } from '../src/resolve/flights/key.ts';
-import { groupRouter, type InForce } from '../src/resolve/in-force.ts';
+import { buildInForce, type InForce } from '../src/resolve/in-force.ts';
 import type {
   Client,
   Clock,
@@ -22,13 +22,12 @@ import type {
   ReplyLater,
   UpstreamQuestion,
 } from '../src/resolve/ports.ts';
-import { Endings } from '../src/resolve/story/endings.ts';
-import { giveAnswer } from '../src/resolve/story/give.ts';
+import { deny } from '../src/resolve/story/end.ts';
+import { writeAnswer } from '../src/resolve/story/give.ts';
 import { Resolver } from '../src/resolve/story/story.ts';
 import { Turn } from '../src/resolve/story/turn.ts';
 import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';
 import { readQuery } from '../src/wire/question.ts';
-import { ReplyWriter } from '../src/wire/reply.ts';
 import { namegate } from './contestants.ts';
 import { addressReply, question } from './messages.ts';
 import { APPROVED, Dice, deniedName, WILDCARD_ZONE } from './names.ts';
@@ -50,16 +49,16 @@ const SMALL_STORE = 131_072;
 /** The stages of the story, in its order, under the shipped configuration with the bench's policy written to `folder`. */
 export function stages(folder: string): Stage[] {
   const { settings, snapshot } = loaded(folder);
-  const inForce: InForce = {
+  const inForceParts = {
     snapshot,
     replies: settings.replies,
     cache: settings.cache,
     limits: settings.limits,
     keepalive: 100,
     designations: [],
-    groupOf: groupRouter(settings.upstreams),
     groupIds: settings.upstreams.map((_, index) => index),
   };
+  const inForce = buildInForce(inForceParts, settings.upstreams, null);
   const house = new House(inForce, settings.cache.size);
   return [...parts(inForce, house), ...stories(inForce, house)];
 }
@@ -161,19 +160,16 @@ const denied = Array.from({ length: ROUND }, () => question(deniedName(dice)));
 function parts(inForce: InForce, house: House): Stage[] {
   const { snapshot } = inForce;
   const { client, store, observer } = house;
-  const standings = new Standings();
-  standings.update(snapshot, inForce.limits.inFlight);
-  const turn = new Turn();
-  turn.client = client;
-  turn.out = Buffer.alloc(4096);
-  turn.limit = 1232;
-  turn.now = CLOCK.monotonic();
-  turn.epoch = CLOCK.epoch();
+  const { standings } = inForce;
+  const turn = new Turn(inForce);
+  turn.readClock(CLOCK.monotonic(), CLOCK.epoch());
+  turn.begin(inForce, client, Buffer.alloc(4096));
+  turn.reply.limit = 1232;
   const owner = findAddress(snapshot.addresses, client.family, client.w0, client.w1, client.w2, client.w3);
-  turn.standing = standings.at(owner);
-  const { view } = turn.standing.identity;
-  const writer = new ReplyWriter();
-  const endings = new Endings(inForce, turn, writer, observer);
+  turn.asker.standing = standings.at(owner);
+  const { view } = turn.asker.standing.identity;
+  turn.asker.view = view;
+  turn.asker.proven = true;
   const flights = new Flights(house.upstream, store, CLOCK, observer);
   const { query, decision } = turn;
   const decided = (messages: readonly Buffer[], count: number): number => {
@@ -219,8 +215,7 @@ function parts(inForce: InForce, house: House): Stage[] {
       name: 'clocks',
       run(count) {
         for (let i = 0; i < count; i++) {
-          turn.now = CLOCK.monotonic();
-          turn.epoch = CLOCK.epoch();
+          turn.readClock(CLOCK.monotonic(), CLOCK.epoch());
         }
         return turn.now + turn.epoch;
       },
@@ -231,7 +226,7 @@ function parts(inForce: InForce, house: House): Stage[] {
         let sum = 0;
         for (let i = 0; i < count; i++) {
           const index = findAddress(snapshot.addresses, client.family, client.w0 + (i & 1), 0, 0, 0);
-          sum += standings.at(index).id;
+          sum += standings.at(index).running.id;
         }
         return sum;
       },
@@ -269,7 +264,7 @@ function parts(inForce: InForce, house: House): Stage[] {
         for (let i = 0; i < count; i++) {
           const message = approved[i & (ROUND - 1)]!;
           readQuery(message, message.length, query);
-          sum += giveAnswer(turn, snapshot, writer, entries[i & (ROUND - 1)]!, false, 300, null);
+          sum += writeAnswer(turn, entries[i & (ROUND - 1)]!, false, EXIT.hit);
         }
         return sum;
       },
@@ -282,7 +277,7 @@ function parts(inForce: InForce, house: House): Stage[] {
           const message = denied[i & (ROUND - 1)]!;
           readQuery(message, message.length, query);
           decide(snapshot, view, query, query.type, false, turn.epoch, decision);
-          sum += endings.deny();
+          sum += deny(turn);
         }
         return sum;
       },
@@ -322,6 +317,7 @@ function stories(inForce: InForce, house: House): Stage[] {
     const name = `u${i.toString(36)}.${WILDCARD_ZONE}`;
     return { message: question(name), reply: addressReply(name, 300) };
   });
+  let next = 0;
   return [
     { name: 'whole story, hit', run: (count) => asked(approved, count) },
     { name: 'whole story, denial', run: (count) => asked(denied, count) },
@@ -329,8 +325,9 @@ function stories(inForce: InForce, house: House): Stage[] {
     {
       name: 'whole story, miss',
       run(count) {
+        // It goes on where the last run ended: what was asked last is in the store still.
         for (let i = 0; i < count; i++) {
-          const { message, reply } = misses[i & (ROUND - 1)]!;
+          const { message, reply } = misses[next++ & (ROUND - 1)]!;
           upstream.reply = reply;
           missing.answer(message, message.length, client, out);
           upstream.land();

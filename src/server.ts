@@ -29,7 +29,7 @@ import { RestartNeeds } from './report/restart.ts';
 import { StatusServer } from './report/status.ts';
 import { Cookies } from './resolve/client/cookies.ts';
 import { Renewals } from './resolve/flights/renewals.ts';
-import { groupRouter, type InForce } from './resolve/in-force.ts';
+import { buildInForce, type InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Resolver } from './resolve/story/story.ts';
 import type { AdminSetting } from './settings/settings.ts';
@@ -271,16 +271,16 @@ export class Server {
 
   #inForce({ settings, snapshot, trusts }: Loaded & Vetted): InForce {
     const { upstreams, replies, cache, limits } = settings;
-    return {
+    const parts = {
       snapshot,
       replies,
       cache,
       limits,
       keepalive: TCP_IDLE_MS / 100,
-      groupOf: groupRouter(upstreams),
       designations: [...trusts.values()].flatMap(({ designation }) => designation ?? []),
       groupIds: upstreams.map(({ name }) => this.#groupId(name)),
     };
+    return buildInForce(parts, upstreams, this.#present ?? null);
   }
 
   #groupId(name: string): number {

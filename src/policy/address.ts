@@ -51,7 +51,7 @@ function reachOf4(w: number): number {
 /** 169.254.169.254 is link-local besides; 100.100.100.200, 168.63.129.16 and 192.0.0.192 are not. */
 const METADATA = [0xa9fe_a9fe, 0x6464_64c8, 0xa83f_8110, 0xc000_00c0];
 
-/** Leading bits, how many, reach: the IANA IPv4 special-purpose registry, as far as DESIGN §2 names it. */
+/** Leading bits, how many, reach: the IANA IPv4 special-purpose registry. */
 const RANGES_4: readonly (readonly [number, number, number])[] = [
   [10, 8, REACH.PRIVATE],
   [0xac1, 12, REACH.PRIVATE],

@@ -2,7 +2,7 @@
 export interface Bound {
   /** `unknown` for a quarantine, and for a lease whose identity or stage the policy no longer has. */
   readonly identity: string;
-  /** Null: the first stage of an identity that has any (DESIGN §3). */
+  /** Null: the first stage of an identity that has any. */
   readonly stage: string | null;
   /** The lease's id; empty for a quarantine. */
   readonly lease: string;

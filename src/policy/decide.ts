@@ -1,10 +1,14 @@
+import { TYPE } from '../wire/iana.ts';
+import type { RrType, Seconds } from '../wire/quantity.ts';
 import { FOREVER } from './input.ts';
-import { KIND, NODE, type Snapshot, type Terms, type View } from './snapshot.ts';
-import { FAMILY, findChild, NO_NODE } from './tree.ts';
-import { joinView } from './view.ts';
+import { KIND, NODE, type RuleIndex, type Snapshot, type Terms, type View } from './snapshot.ts';
+import { FAMILY, findChild, NO_NODE, type Node } from './tree.ts';
+import { Joined, joinView } from './view.ts';
 
 /** What the policy says of one question. `contain` comes with the ledger. */
 export const VERDICT = { DENY: 0, EMPTY: 1, ALLOW: 2, LOCAL: 3 } as const;
+
+export type Verdict = (typeof VERDICT)[keyof typeof VERDICT];
 
 /** Why, beside the rule: what the text for people is made from. */
 export const GROUND = {
@@ -20,6 +24,8 @@ export const GROUND = {
   CHAIN_OF_TRUST: 4,
 } as const;
 
+export type Ground = (typeof GROUND)[keyof typeof GROUND];
+
 /** A question as `decide` wants it: the fields of `wire/question.ts`'s Query, or the same of any other name. */
 export interface Subject {
   /** Wire name in lower case. */
@@ -29,30 +35,32 @@ export interface Subject {
   readonly labelCount: number;
 }
 
+const NO_SUBJECT: Subject = { name: new Uint8Array(1), labels: new Uint8Array(0), labelCount: 0 };
+
 /** A verdict with what it rests on. One object is filled again and again. */
 export class Decision {
-  verdict: number = VERDICT.DENY;
-  ground: number = GROUND.NOTHING;
+  verdict: Verdict = VERDICT.DENY;
+  ground: Ground = GROUND.NOTHING;
   /** Index into Snapshot.rules, or -1. */
-  rule = -1;
+  rule: RuleIndex = -1;
   /** A stage or exception approves: TTLs are short. */
   dynamic = false;
   /** Seconds since 1970 at which the approval ends, or FOREVER. */
-  until = FOREVER;
+  until: Seconds = FOREVER;
   /** The question's own node, or NO_NODE when it is written nowhere. */
-  node: number = NO_NODE;
+  node: Node = NO_NODE;
   /** With GROUND.SPECIAL, the node of the special name. */
-  special: number = NO_NODE;
+  special: Node = NO_NODE;
   /** The question lies in a reverse zone of private space. */
   privateReverse = false;
 
   /** What was asked; `first` labels on the left are left out of account when an ancestor is looked at. */
-  subject: Subject = { name: new Uint8Array(1), labels: new Uint8Array(0), labelCount: 0 };
+  subject: Subject = NO_SUBJECT;
   first = 0;
   /** Labels that count. */
   count = 0;
-  type = 0;
-  now = 0;
+  type: RrType = 0;
+  now: Seconds = 0;
   /** How many of them the tree knows, from the right. */
   depth = 0;
   /** NODE bits of all nodes on the way. */
@@ -60,20 +68,38 @@ export class Decision {
   /** Node of the question's i rightmost labels, for i up to `depth`. */
   readonly path = new Int32Array(128);
   /** The most specific rule that matches the name but not the type, or -1. */
-  refused = -1;
+  refused: RuleIndex = -1;
+  /** Where `joinView` found a rule's set in the view. */
+  readonly joined = new Joined();
+
+  /** Forgets what was decided last, so that nobody reads it as said of another question. */
+  clear(): void {
+    this.verdict = VERDICT.DENY;
+    this.ground = GROUND.NOTHING;
+    this.rule = -1;
+    this.dynamic = false;
+    this.until = FOREVER;
+    this.node = NO_NODE;
+    this.special = NO_NODE;
+    this.privateReverse = false;
+    this.subject = NO_SUBJECT;
+    this.count = 0;
+    this.depth = 0;
+    this.refused = -1;
+  }
 }
 
 /**
- * Decides one question for a view. `dnssec` is whether the client sent DO or CD, `now` seconds since 1970. Fills
- * `out`. Walks labels, allocates nothing, and its cost depends on the name: not on how many rules there are.
+ * Decides one question for a view. `dnssec` is whether the client sent DO or CD, `now` whole seconds
+ * since 1970: a fraction would be boxed at each call. Fills `out`. Walks labels, allocates nothing, and its cost depends on the name: not on how many rules there are.
  */
 export function decide(
   snapshot: Snapshot,
   view: View,
   subject: Subject,
-  type: number,
+  type: RrType,
   dnssec: boolean,
-  now: number,
+  now: Seconds,
   out: Decision,
 ): void {
   walk(snapshot, subject, 0, out);
@@ -95,7 +121,7 @@ export function decide(
     const written = out.node !== NO_NODE && isWrittenBelow(snapshot, view, out.node, now);
     // Local data is local for every type: nothing about an approved name that has some is asked outside.
     const outside = out.refused >= 0 ? !isLocal(snapshot, out) : written;
-    if (dnssec && outside && (type === TYPE_DS || type === TYPE_DNSKEY)) {
+    if (dnssec && outside && (type === TYPE.DS || type === TYPE.DNSKEY)) {
       out.ground = GROUND.CHAIN_OF_TRUST;
       out.verdict = VERDICT.ALLOW;
       if (out.refused >= 0) approveWhatever(snapshot, view, out);
@@ -109,13 +135,10 @@ export function decide(
   }
 }
 
-const TYPE_DS = 43;
-const TYPE_DNSKEY = 48;
-
 /** A name's DS and DNSKEY are approved by the rule that decides for the name, and for as long. */
 function approveWhatever(snapshot: Snapshot, view: View, out: Decision): void {
   const { type } = out;
-  out.type = TYPE_ANY;
+  out.type = TYPE.ANY;
   approve(snapshot, view, out);
   out.type = type;
 }
@@ -161,7 +184,7 @@ function walk(snapshot: Snapshot, subject: Subject, first: number, out: Decision
 
 /**
  * Looks for a live rule that approves the walked name for `out.type`, the most specific first: exact, family, `*.`, the
- * longest `**.` (DESIGN §3). Fills rule, dynamic and until, or `refused`.
+ * longest `**.`. Fills rule, dynamic and until, or `refused`.
  */
 function approve(snapshot: Snapshot, view: View, out: Decision): boolean {
   const { nodeFlags } = snapshot;
@@ -194,16 +217,17 @@ function approve(snapshot: Snapshot, view: View, out: Decision): boolean {
 function bestAt(
   snapshot: Snapshot,
   view: View,
-  node: number,
+  node: Node,
   kind: number,
   extra: number,
   out: Decision,
 ): boolean {
   const { postings, rules } = snapshot;
+  const { joined } = out;
   const end = postings.start[node + 1]!;
   let found = out.rule >= 0;
-  for (let at = joinView(postings, view, postings.start[node]!, end); at < end; ) {
-    const dynamic = view.dynamic[joinView.position] === 1;
+  for (let at = joinView(postings, view, postings.start[node]!, end, joined); at < end; ) {
+    const dynamic = view.dynamic[joined.position] === 1;
     for (let rule = postings.rule[at]! - 1; rule >= 0; rule = rules.next[rule]! - 1) {
       if (rules.kind[rule] !== kind) continue;
       const terms = rules.terms[rules.term[rule]!]!;
@@ -221,7 +245,7 @@ function bestAt(
       out.until = terms.until;
       out.dynamic = dynamic;
     }
-    at = joinView(postings, view, at + 1, end);
+    at = joinView(postings, view, at + 1, end, joined);
   }
   return found;
 }
@@ -274,24 +298,30 @@ function fits(terms: Terms, free: number, out: Decision): boolean {
 }
 
 /** Default types: A, AAAA, CNAME, and HTTPS where the name is written out. ANY asks about the name itself. */
-function approvesType(terms: Terms, kind: number, type: number): boolean {
-  if (type === TYPE_ANY) return true;
+function approvesType(terms: Terms, kind: number, type: RrType): boolean {
+  if (type === TYPE.ANY) return true;
   if (terms.typeBits === null) {
-    return type === 1 || type === 28 || type === 5 || (type === 65 && kind <= KIND.FAMILY);
+    return (
+      type === TYPE.A ||
+      type === TYPE.AAAA ||
+      type === TYPE.CNAME ||
+      (type === TYPE.HTTPS && kind <= KIND.FAMILY)
+    );
   }
   if (type < 256) return (terms.typeBits[type >>> 5]! & (1 << (type & 31))) !== 0;
   return terms.highTypes.includes(type);
 }
 
-const TYPE_ANY = 255;
+/** Where a set was found is of no interest: nobody reads it. */
+const unread = new Joined();
 
 /** Whether a live name of the view is written out under this node, or a wildcard or family stands on it. */
-export function isWrittenBelow(snapshot: Snapshot, view: View, node: number, now: number): boolean {
+export function isWrittenBelow(snapshot: Snapshot, view: View, node: Node, now: Seconds): boolean {
   const { postings } = snapshot;
   const end = postings.start[node + 1]!;
-  for (let at = joinView(postings, view, postings.start[node]!, end); at < end; ) {
+  for (let at = joinView(postings, view, postings.start[node]!, end, unread); at < end; ) {
     if (postings.below[at]! > now) return true;
-    at = joinView(postings, view, at + 1, end);
+    at = joinView(postings, view, at + 1, end, unread);
   }
   return false;
 }
@@ -309,6 +339,7 @@ function isAboveSpecial(snapshot: Snapshot, out: Decision): boolean {
   );
 }
 
+/** For what is decided beside the question. Not re-entrant. */
 const probe = new Decision();
 
 /**
@@ -319,7 +350,7 @@ const probe = new Decision();
 export function closestAncestor(snapshot: Snapshot, view: View, decided: Decision, self: boolean): number {
   const { subject, count } = decided;
   probe.now = decided.now;
-  probe.type = TYPE_ANY;
+  probe.type = TYPE.ANY;
   // Beyond what the tree knows, only a pattern on the way approves: `*.` and families one label, `**.` any number.
   const reach = (decided.seen & NODE.GLOBSTAR) !== 0 ? count : decided.depth + 1;
   const known = (decided.seen & (NODE.STAR | NODE.FAMILY | NODE.GLOBSTAR)) !== 0 ? reach : decided.depth;
@@ -340,9 +371,9 @@ export function closestAncestor(snapshot: Snapshot, view: View, decided: Decisio
 }
 
 /** Whether the view approves the name, for any type: what a target of MX, SRV, SVCB or HTTPS must be. */
-export function approvesName(snapshot: Snapshot, view: View, subject: Subject, now: number): boolean {
+export function approvesName(snapshot: Snapshot, view: View, subject: Subject, now: Seconds): boolean {
   walk(snapshot, subject, 0, probe);
   probe.now = now;
-  probe.type = TYPE_ANY;
+  probe.type = TYPE.ANY;
   return probe.special === NO_NODE && approve(snapshot, view, probe);
 }

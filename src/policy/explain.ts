@@ -1,9 +1,10 @@
-import { typeToText } from '../wire/iana.ts';
+import { TYPE, typeToText } from '../wire/iana.ts';
 import { isAtOrUnder, labelOffsets, nameToText } from '../wire/name.ts';
-import { Decision, decide, GROUND, VERDICT } from './decide.ts';
+import { type RrType, type Seconds, unreachable } from '../wire/quantity.ts';
+import { Decision, decide, GROUND, VERDICT, type Verdict } from './decide.ts';
 import { FOREVER } from './input.ts';
 import { patternText } from './pattern.ts';
-import { type Identity, KIND, type Snapshot, type View } from './snapshot.ts';
+import { type Identity, KIND, type RuleIndex, type Snapshot, type View } from './snapshot.ts';
 import { FAMILY, NO_NODE, nameOfNode } from './tree.ts';
 
 /** Why a question is answered as it is: what `explain`, `_why` and the EDE texts say. */
@@ -38,15 +39,15 @@ export function explain(
   identity: Identity,
   stage: { readonly name: string; readonly view: View } | null,
   name: Uint8Array,
-  type: number,
-  now: number,
+  type: RrType,
+  now: Seconds,
 ): Explanation {
   const labels = new Uint8Array(128);
   const subject = { name, labels, labelCount: labelOffsets(name, labels) };
   const decision = new Decision();
   decide(snapshot, (stage ?? identity).view, subject, type, false, now, decision);
   return {
-    verdict: VERDICT_TEXT[decision.verdict]!,
+    verdict: VERDICT_TEXT[decision.verdict],
     mode: identity.auditUntil > now ? 'audit' : 'enforce',
     identity: identity.name,
     stage: stage?.name ?? null,
@@ -58,7 +59,12 @@ export function explain(
   };
 }
 
-const VERDICT_TEXT = ['deny', 'empty', 'allow', 'local'] as const;
+const VERDICT_TEXT = {
+  [VERDICT.DENY]: 'deny',
+  [VERDICT.EMPTY]: 'empty',
+  [VERDICT.ALLOW]: 'allow',
+  [VERDICT.LOCAL]: 'local',
+} as const satisfies Record<Verdict, Explanation['verdict']>;
 
 /** The explanation on one line. */
 export function explanationLine(explained: Explanation): string {
@@ -80,7 +86,7 @@ export function explanationLine(explained: Explanation): string {
   return parts.join('; ');
 }
 
-/** What a reader of EDE needs: `identity: reason; ask owner`, or nothing for `unknown` (DESIGN §2). */
+/** What a reader of EDE needs: `identity: reason; ask owner`, or nothing for `unknown`. */
 export function edeText(identity: Identity, reason: string): string {
   return identity.index < 0 ? '' : `${identity.name}: ${reason}; ask ${identity.owner}`;
 }
@@ -121,7 +127,8 @@ function nameEnd(name: Uint8Array): number {
 }
 
 function because(snapshot: Snapshot, identity: Identity, decision: Decision): string {
-  switch (decision.ground) {
+  const { ground } = decision;
+  switch (ground) {
     case GROUND.SPECIAL: {
       const special = snapshot.specials.get(decision.special) ?? '';
       return decision.verdict === VERDICT.LOCAL
@@ -132,8 +139,11 @@ function because(snapshot: Snapshot, identity: Identity, decision: Decision): st
       return 'no data: approved names lie below it';
     case GROUND.CHAIN_OF_TRUST:
       return 'asked by a validator';
-    default:
+    case GROUND.RULE:
+    case GROUND.NOTHING:
       break;
+    default:
+      return unreachable(ground);
   }
   const denial = denialReason(identity, decision);
   if (denial !== '') return denial;
@@ -144,11 +154,10 @@ function because(snapshot: Snapshot, identity: Identity, decision: Decision): st
   return TARGETED.has(decision.type) ? 'dropped if it leads to a name that is not approved' : '';
 }
 
-/** MX, SRV, SVCB, HTTPS. */
-const TARGETED = new Set([15, 33, 64, 65]);
+const TARGETED = new Set<number>([TYPE.MX, TYPE.SRV, TYPE.SVCB, TYPE.HTTPS]);
 
 /** A rule with its pattern as text and where it is written. */
-export function explainRule(snapshot: Snapshot, rule: number): ExplainedRule {
+export function explainRule(snapshot: Snapshot, rule: RuleIndex): ExplainedRule {
   const { rules } = snapshot;
   const terms = rules.terms[rules.term[rule]!]!;
   return {
@@ -162,7 +171,7 @@ export function explainRule(snapshot: Snapshot, rule: number): ExplainedRule {
   };
 }
 
-function patternOf(snapshot: Snapshot, rule: number): string {
+function patternOf(snapshot: Snapshot, rule: RuleIndex): string {
   const { rules, tree } = snapshot;
   const written = rules.written.get(rule);
   if (written !== undefined) return written;

@@ -60,7 +60,7 @@ function padded(number: number, width: number): string {
 }
 
 /**
- * Reads a pattern (DESIGN §3): ASCII, a final dot may stand, `\.` and `\DDD` escape octets as RFC 1035 §5.1
+ * Reads a pattern: ASCII, a final dot may stand, `\.` and `\DDD` escape octets as RFC 1035 §5.1
  * does. Letters, digits, `-` and `_` stand for themselves; everything else must be escaped, so that a regular
  * expression, a URL or a shell glob is an error and never a name that matches nothing.
  */

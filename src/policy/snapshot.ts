@@ -1,3 +1,4 @@
+import type { Quantity } from '../wire/quantity.ts';
 import type { IdentityLimits, IdentityTerms, PrivateGrant, RuleTerms } from './input.ts';
 import type { Position } from './problem.ts';
 import type { SpecialName } from './special.ts';
@@ -67,6 +68,9 @@ export interface Postings {
  * a MEMBER rule each.
  */
 export const KIND = { EXACT: 0, MEMBER: 1, FAMILY: 2, STAR: 3, GLOBSTAR: 4 } as const;
+
+/** Index of a rule in `Rules`, or -1. */
+export type RuleIndex = Quantity<'rule'>;
 
 /** Rules as parallel arrays. */
 export interface Rules {

@@ -1,3 +1,4 @@
+import type { Quantity } from '../wire/quantity.ts';
 import { resized } from './growing.ts';
 
 /**
@@ -20,6 +21,9 @@ export interface Tree {
  * of a finite family. No node number reaches this bit.
  */
 export const FAMILY = 0x8000_0000;
+
+/** A node of the tree by its number, or NO_NODE. */
+export type Node = Quantity<'node'>;
 
 export const NO_NODE = -1;
 

@@ -1,11 +1,16 @@
 import type { Postings, View } from './snapshot.ts';
 
+/** Where `joinView` found a posting's set in the view. */
+export class Joined {
+  position = 0;
+}
+
 /**
- * The first posting from `at` on, below `end`, whose set is in the view, or `end`. Leaves the set's position in the
- * view in `joinView.position`. Both sides ascend, so each steps over what the other lacks by binary search: the cost is
+ * The first posting from `at` on, below `end`, whose set is in the view, or `end`. Writes the set's position in the
+ * view to `joined`. Both sides ascend, so each steps over what the other lacks by binary search: the cost is
  * that of the shorter side.
  */
-export function joinView(postings: Postings, view: View, at: number, end: number): number {
+export function joinView(postings: Postings, view: View, at: number, end: number, joined: Joined): number {
   const mine = view.sets;
   let i = at;
   let j = 0;
@@ -15,14 +20,13 @@ export function joinView(postings: Postings, view: View, at: number, end: number
     if (j === mine.length) break;
     const wanted = mine[j]!;
     if (wanted === set) {
-      joinView.position = j;
+      joined.position = j;
       return i;
     }
     i = seek(postings.set, i, end, wanted);
   }
   return end;
 }
-joinView.position = 0;
 
 /** The first index from `from` on, below `to`, whose value is at least `wanted`, or `to`. */
 function seek(values: Uint32Array, from: number, to: number, wanted: number): number {

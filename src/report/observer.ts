@@ -1,7 +1,9 @@
 import { EXITS } from '../resolve/exit.ts';
-import type { Finding, Observer } from '../resolve/ports.ts';
+import type { Observer } from '../resolve/story/story-ports.ts';
+import type { Turn } from '../resolve/story/turn.ts';
 import { typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
+import { type Finding, findingsOf } from './findings.ts';
 import type { Log } from './log.ts';
 
 /** Findings that are remembered so as to be told once. */
@@ -27,11 +29,16 @@ export class StoryObserver implements Observer {
     this.#now = now;
   }
 
-  exit(exit: number): void {
-    this.#counts[exit]!++;
+  decided(turn: Turn): void {
+    for (const finding of findingsOf(turn, 'decided')) this.#tell(finding);
   }
 
-  finding(finding: Finding): void {
+  ended(turn: Turn): void {
+    this.#counts[turn.end.exit]!++;
+    for (const finding of findingsOf(turn, 'ended')) this.#tell(finding);
+  }
+
+  #tell(finding: Finding): void {
     const now = this.#now();
     const name = nameToText(finding.name);
     const type = typeToText(finding.type);

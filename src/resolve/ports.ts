@@ -51,6 +51,9 @@ export interface ReplyLater {
 export interface Answerer {
   /** Returns the reply's length in octets, DROPPED or LATER. */
   answer(query: Buffer, length: number, client: Client, reply: Buffer): number;
+  /** The queries that follow, up to `endBatch`, have come together: the clock is read once for them. */
+  beginBatch?(): void;
+  endBatch?(): void;
 }
 
 /** Time as the story sees it. */
@@ -131,28 +134,14 @@ export const ANSWER_IT = 0;
 export const TRUNCATE_IT = 1;
 export const DROP_IT = 2;
 
-/** Who hears what became of queries. Called on the query path: no work here that waits. */
-export interface Observer {
-  /** One query ended in `exit` (an index into `EXITS`). */
-  exit(exit: number): void;
-  /** An answer was withheld, or an audit let a question through. Names are wire names in lower case, good during the call. */
-  finding(finding: Finding): void;
-  /** A bug: the query got SERVFAIL. */
+/** Who hears of bugs. */
+export interface BugObserver {
+  /** A bug: a query got SERVFAIL, or an upstream's reply could not be used. */
   bug(error: unknown): void;
 }
 
+/** Why an answer was withheld, or that an audit let one through. */
+export type AnswerFinding = 'private-address' | 'unapproved-target' | 'would_deny';
+
 /** Of a client's certificate: shown from another's address; its names are nobody's, or those of two identities. */
 export type CertificateFinding = 'identity-disagreement' | 'certificate-of-nobody' | 'certificate-of-two';
-
-export interface Finding {
-  readonly kind: 'private-address' | 'unapproved-target' | 'would_deny' | CertificateFinding;
-  readonly identity: string;
-  /** The identity that has the client's address, where its certificate is another's. */
-  readonly other: string | null;
-  /** The first names of the client's certificate, its fingerprint ahead; empty without one. */
-  readonly certificate: readonly string[];
-  readonly name: Uint8Array;
-  readonly type: number;
-  /** The source address may be forged: nobody is to be blamed for it. */
-  readonly unproven: boolean;
-}

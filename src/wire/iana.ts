@@ -1,5 +1,7 @@
 /** Constants of the DNS parameters registry, https://www.iana.org/assignments/dns-parameters/. */
 
+import type { Quantity } from './quantity.ts';
+
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -88,6 +90,8 @@ export const RCODE = {
   BADVERS: 16,
 } as const;
 
+export type Rcode = (typeof RCODE)[keyof typeof RCODE];
+
 /** EDNS options (RFC 6891 §9). */
 export const OPTION = {
   ECS: 8,
@@ -107,6 +111,9 @@ export const EDE = {
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,
 } as const;
+
+/** An INFO-CODE. An upstream's own may be none of those above. */
+export type Ede = Quantity<'ede'>;
 
 const names = new Map<number, string>();
 const types = new Map<string, number>();

@@ -39,7 +39,29 @@ export class Query {
   /** Where the data of the first COOKIE option stands in the message, and its octets: 8, or 16 to 40; 0 for none (RFC 7873 §4). */
   cookieAt = 0;
   cookieLength = 0;
+
+  /** Forgets the query that was read last. */
+  clear(): void {
+    this.message = NO_MESSAGE;
+    this.length = 0;
+    this.flags = 0;
+    this.nameLength = 1;
+    this.name[0] = 0;
+    this.labelCount = 0;
+    this.type = 0;
+    this.class = 0;
+    this.questionEnd = HEADER_SIZE;
+    this.edns = false;
+    this.ednsVersion = 0;
+    this.udpSize = 512;
+    this.dnssecOk = false;
+    this.keepalive = false;
+    this.padding = false;
+    this.cookieLength = 0;
+  }
 }
+
+const NO_MESSAGE = new Uint8Array(0);
 
 /**
  * Reads a query into `query`. Returns null, or why it is malformed: then `query.questionEnd` is behind a question
@@ -47,22 +69,10 @@ export class Query {
  * `length` is at least 12.
  */
 export function readQuery(message: Uint8Array, length: number, query: Query): WireError | null {
+  query.clear();
   query.message = message;
   query.length = length;
   query.flags = messageFlags(message);
-  query.questionEnd = HEADER_SIZE;
-  query.nameLength = 1;
-  query.name[0] = 0;
-  query.labelCount = 0;
-  query.type = 0;
-  query.class = 0;
-  query.edns = false;
-  query.ednsVersion = 0;
-  query.udpSize = 512;
-  query.dnssecOk = false;
-  query.keepalive = false;
-  query.padding = false;
-  query.cookieLength = 0;
   const questions = sectionCount(message, 0);
   if (questions === 0) {
     // Until a question says otherwise any class will do.

@@ -5,7 +5,7 @@
 
 import { type Answer, entrySize, type Form } from '../../src/resolve/answer/answer.ts';
 import { clean } from '../../src/resolve/answer/clean.ts';
-import { redirectedForm } from '../../src/resolve/local/local.ts';
+import { redirectedForm } from '../../src/resolve/local/redirect.ts';
 import { matchReply } from '../../src/upstream/query.ts';
 import { readSaid } from '../../src/upstream/said.ts';
 import { WireError } from '../../src/wire/error.ts';

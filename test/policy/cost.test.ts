@@ -75,7 +75,7 @@ function nanoseconds(snapshot: Snapshot): number {
   return best;
 }
 
-t.test('DESIGN §4: a decision does not slow down with the number of rules', async (t) => {
+t.test('a decision does not slow down with the number of rules', async (t) => {
   const small = policyOf(1000);
   const large = policyOf(100_000);
   t.ok(large.rules.count > 90 * small.rules.count);
@@ -139,17 +139,17 @@ t.test('what is measured is seen', async (t) => {
   t.ok(perRound > 8, `${perRound} octets an object`);
 });
 
-t.test('DESIGN §4: a decision allocates nothing of its own', async (t) => {
+t.test('a decision allocates nothing of its own', async (t) => {
   const snapshot = policyOf(1000);
   const { view } = snapshot.identities[0]!;
   const rounds = Math.ceil(1_000_000 / QUESTIONS.length);
   const perDecision = allocated(() => decideAll(snapshot, view, rounds), rounds * QUESTIONS.length);
   t.comment(`${perDecision.toFixed(3)} octets a decision, its closest ancestor with it`);
-  // V8 may box the time for the call, 12 or 16 octets, as it likes to compile that; an object of ours has more.
-  t.ok(perDecision < 20, `${perDecision} octets a decision`);
+  // A whole second is no object for V8; a fraction of one would be boxed at each call, in 12 or 16 octets.
+  t.ok(perDecision < 4, `${perDecision} octets a decision`);
 });
 
-t.test('DESIGN §4: reading a query and finding its identity allocate nothing', async (t) => {
+t.test('reading a query and finding its identity allocate nothing', async (t) => {
   const octets = message({
     questions: [question('some.name.a.example')],
     additional: [opt({ dnssecOk: true })],

@@ -2,12 +2,13 @@ import { loadPolicyOnly } from '../../src/config/load.ts';
 import { LeaseTable } from '../../src/policy/lease.ts';
 import { renewable } from '../../src/policy/renewable.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
+import { type Finding, findingsOf } from '../../src/report/findings.ts';
 import type { AnswerStore, Entry } from '../../src/resolve/answer/answer.ts';
 import { Cookies } from '../../src/resolve/client/cookies.ts';
 import type { Credential } from '../../src/resolve/client/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
 import { Renewals } from '../../src/resolve/flights/renewals.ts';
-import { groupRouter, type InForce } from '../../src/resolve/in-force.ts';
+import { buildInForce, type InForce, type InForceParts } from '../../src/resolve/in-force.ts';
 import {
   ANSWER_IT,
   type Client,
@@ -18,6 +19,7 @@ import {
   type UpstreamQuestion,
 } from '../../src/resolve/ports.ts';
 import { Resolver } from '../../src/resolve/story/story.ts';
+import type { Turn } from '../../src/resolve/story/turn.ts';
 import type { UpstreamGroup } from '../../src/settings/settings.ts';
 import { FLAG, writeUint16 } from '../../src/wire/header.ts';
 import { TYPE, typeFromText, typeToText } from '../../src/wire/iana.ts';
@@ -52,7 +54,7 @@ export interface QueryOptions {
   readonly opcode?: number;
 }
 
-type Settings = Partial<Omit<InForce, 'snapshot'>> & { groups?: readonly UpstreamGroup[] };
+type Settings = Partial<Omit<InForceParts, 'snapshot'>> & { groups?: readonly UpstreamGroup[] };
 type Dir = (content: Record<string, string>) => string;
 
 /**
@@ -78,10 +80,12 @@ export class House {
   /** Called where a port is used; a test makes them throw. */
   onAsk: (asked: Asked) => void = () => {};
   onExit: () => void = () => {};
+  /** Sees every turn at its end. */
+  onEnd: (turn: Turn) => void = () => {};
   onBug: () => void = () => {};
   onSend: () => void = () => {};
   snapshot!: Snapshot;
-  inForce: InForce;
+  inForce!: InForce;
   readonly #open = new Set<Asked>();
   readonly #dir: Dir;
   #settings: Settings;
@@ -103,18 +107,13 @@ export class House {
         clock: { monotonic: () => this.now, epoch: () => this.epoch },
         limits: { identity: () => this.identityAllowed, unknown: () => this.unknownVerdict },
         observer: {
-          exit: (exit) => {
-            this.exits.push(EXITS[exit]!);
+          decided: (turn) => this.#told(findingsOf(turn, 'decided')),
+          ended: (turn) => {
+            this.#told(findingsOf(turn, 'ended'));
+            this.exits.push(EXITS[turn.end.exit]!);
+            this.onEnd(turn);
             this.onExit();
           },
-          finding: ({ other, unproven, name, certificate, ...told }) =>
-            this.findings.push({
-              ...told,
-              name: nameToText(name),
-              ...(other === null ? {} : { other }),
-              ...(certificate.length === 0 ? {} : { certificate }),
-              ...(unproven ? { unproven } : {}),
-            }),
           bug: (error) => {
             this.bugs.push(error);
             this.onBug();
@@ -233,17 +232,28 @@ export class House {
     if (snapshot === null) throw new Error(`the test's policy has problems: ${JSON.stringify(problems)}`);
     this.snapshot = snapshot;
     const { groups = [{ name: 'default', servers: 'system', zones: [] }], ...settings } = this.#settings;
-    return {
+    const parts = {
       snapshot,
       replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true },
-      cache: { size: 2 ** 20, maxTtl: 86_400, serveStale: 3600, share: 'all' },
+      cache: { size: 2 ** 20, maxTtl: 86_400, serveStale: 3600, share: 'all' as const },
       limits: { inFlight: 10_000, tcpClients: 1000, unknownQps: 20 },
       keepalive: 100,
-      groupOf: groupRouter(groups),
       designations: [],
       groupIds: groups.map((_, index) => index),
       ...settings,
     };
+    return buildInForce(parts, groups, this.inForce ?? null);
+  }
+
+  #told(findings: readonly Finding[]): void {
+    for (const { other, unproven, name, certificate, ...told } of findings)
+      this.findings.push({
+        ...told,
+        name: nameToText(name),
+        ...(other === null ? {} : { other }),
+        ...(certificate.length === 0 ? {} : { certificate }),
+        ...(unproven ? { unproven } : {}),
+      });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Seconds } from '../../wire/quantity.ts';
 import type { Query } from '../../wire/question.ts';
 import type { Client } from '../ports.ts';
 import { SipHash } from './siphash.ts';
@@ -5,6 +6,7 @@ import { SipHash } from './siphash.ts';
 /** Octets of a client cookie, and of the whole option data that we write: client cookie and server cookie. */
 const CLIENT = 8;
 const WHOLE = 24;
+export const COOKIE_SIZE = WHOLE;
 /** Seconds that a server cookie is good for, that it may be ahead of us, and after which a new one is given (RFC 9018 §4.3). */
 const LIFE = 3600;
 const AHEAD = 300;
@@ -16,8 +18,6 @@ const VERSION = 1;
  * something at its address. Secrets come in as values; the one before stays good, so that a change breaks nobody.
  */
 export class Cookies {
-  /** Option data for the reply at hand, after `judge`. */
-  readonly reply = Buffer.alloc(WHOLE);
   #present: SipHash;
   #before: SipHash | null = null;
   /** What is hashed: client cookie, version, reserved, timestamp, address (RFC 9018 §4.4). */
@@ -34,8 +34,11 @@ export class Cookies {
     this.#present = new SipHash(secret);
   }
 
-  /** Whether the query shows a server cookie that we gave this address within the hour. Fills `reply` where it has a cookie. */
-  judge(query: Query, client: Client, epoch: number): boolean {
+  /**
+   * Whether the query shows a server cookie that we gave this address within the hour. Where it has a cookie, fills `out`
+   * with option data for its reply: COOKIE_SIZE octets.
+   */
+  judge(query: Query, client: Client, epoch: Seconds, out: Buffer): boolean {
     if (query.cookieLength === 0) return false;
     const { message, cookieAt, cookieLength } = query;
     const input = this.#input;
@@ -64,9 +67,9 @@ export class Cookies {
       input.writeUInt32BE(now, CLIENT + 4);
     }
     this.#present.run(input, length);
-    input.copy(this.reply, 0, 0, CLIENT + 8);
-    this.reply.writeInt32LE(this.#present.low, CLIENT + 8);
-    this.reply.writeInt32LE(this.#present.high, CLIENT + 12);
+    input.copy(out, 0, 0, CLIENT + 8);
+    out.writeInt32LE(this.#present.low, CLIENT + 8);
+    out.writeInt32LE(this.#present.high, CLIENT + 12);
     return proof;
   }
 

@@ -2,33 +2,39 @@ import { edeText } from '../../policy/explain.ts';
 import { UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
 
-let lastTrust = 0;
-
-/** What an identity has running, beside what the policy says of it. Outlives reloads, by name. */
-export class Standing {
-  identity: Identity;
-  /** Small and unique for the process: part of a cache key where identities do not share. */
+/** What an identity has running. It goes over from one policy to the next, by the identity's name. */
+export class Running {
+  /** Small and unique for the process: part of a cache key where identities do not share. 0 is `unknown`. */
   readonly id: number;
   /** Questions of this identity that wait for an upstream. */
   inFlight = 0;
-  /** How many may. */
-  share = 0;
-  readonly #texts = new Map<string, Buffer>();
-  /** By view and audit. */
-  readonly #trusts = new Map<string, number>();
 
-  constructor(identity: Identity, id: number) {
-    this.identity = identity;
+  constructor(id: number) {
     this.id = id;
   }
+}
 
-  update(identity: Identity, share: number): void {
-    if (this.identity.auditUntil !== identity.auditUntil) this.#trusts.clear();
-    const ids = new Set([identity, ...identity.stages].map(({ view }) => view.id));
-    for (const id of this.#trusts.keys()) if (!ids.has(id)) this.#trusts.delete(id);
+let lastTrust = 0;
+let lastId = 0;
+
+/** An identity under one policy, with what it has running. A reload makes another. */
+export class Standing {
+  readonly identity: Identity;
+  readonly running: Running;
+  /** How many of its questions may wait for an upstream at once. */
+  readonly share: number;
+  readonly #texts = new Map<string, Buffer>();
+  /** By view and audit. */
+  readonly #trusts: Map<string, number>;
+
+  /** `before`: the standing of the same name that this one replaces, or null. It stays as it is. */
+  constructor(identity: Identity, share: number, before: Standing | null) {
     this.identity = identity;
     this.share = share;
-    this.#texts.clear();
+    this.running = before?.running ?? new Running(identity.index < 0 ? 0 : ++lastId);
+    const ids = new Set([identity, ...identity.stages].map(({ view }) => view.id));
+    const same = before !== null && before.identity.auditUntil === identity.auditUntil;
+    this.#trusts = new Map(same ? [...before.#trusts].filter(([id]) => ids.has(id)) : []);
   }
 
   /** A number for what may be resolved with this view: unique for the process, and never that of another view or audit. */
@@ -52,26 +58,24 @@ export class Standing {
   }
 }
 
+/** The standings of all identities under one policy. */
 export class Standings {
-  readonly unknown = new Standing(UNKNOWN, 0);
-  #byIndex: readonly Standing[] = [];
-  readonly #byName = new Map<string, Standing>();
-  #ids = 0;
+  readonly unknown: Standing;
+  readonly #byIndex: readonly Standing[];
+  readonly #byName: ReadonlyMap<string, Standing>;
 
-  /** Takes the identities of a snapshot; an identity's share is its own limit, else an eighth of `inFlight`. */
-  update(snapshot: Snapshot, inFlight: number): void {
-    const names = new Set<string>();
+  /** An identity's share is its own limit, else an eighth of `inFlight`. `before` is what this replaces, and stays as it is. */
+  constructor(snapshot: Snapshot, inFlight: number, before: Standings | null) {
+    this.unknown = before?.unknown ?? new Standing(UNKNOWN, 0, null);
     this.#byIndex = snapshot.identities.map((identity) => {
-      names.add(identity.name);
-      let standing = this.#byName.get(identity.name);
-      if (standing === undefined) {
-        standing = new Standing(identity, ++this.#ids);
-        this.#byName.set(identity.name, standing);
-      }
-      standing.update(identity, identity.limits.inFlight || Math.max(1, Math.floor(inFlight / 8)));
-      return standing;
+      const share = identity.limits.inFlight || Math.max(1, Math.floor(inFlight / 8));
+      return new Standing(
+        identity,
+        share,
+        before === null ? null : (before.#byName.get(identity.name) ?? null),
+      );
     });
-    for (const name of this.#byName.keys()) if (!names.has(name)) this.#byName.delete(name);
+    this.#byName = new Map(this.#byIndex.map((standing) => [standing.identity.name, standing]));
   }
 
   /** By index in the snapshot; -1 is `unknown`. */

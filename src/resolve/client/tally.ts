@@ -1,4 +1,4 @@
-import { VERDICT } from '../../policy/decide.ts';
+import { VERDICT, type Verdict } from '../../policy/decide.ts';
 
 /** Verdicts as they are counted, by the numbers of `VERDICT`. */
 const NAMES: readonly (readonly [string, number])[] = Object.entries(VERDICT).map(
@@ -13,7 +13,7 @@ const SIZE = Math.max(...NAMES.map(([, verdict]) => verdict)) + 1;
 export class Tally {
   readonly #counts = new Map<string, Uint32Array>();
 
-  count(lease: string, verdict: number): void {
+  count(lease: string, verdict: Verdict): void {
     let counts = this.#counts.get(lease);
     if (counts === undefined) {
       counts = new Uint32Array(SIZE);

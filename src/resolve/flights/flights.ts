@@ -2,7 +2,7 @@ import { EDE, TYPE } from '../../wire/iana.ts';
 import type { Answer, AnswerStore, Entry, Failure } from '../answer/answer.ts';
 import { clean } from '../answer/clean.ts';
 import type { InForce } from '../in-force.ts';
-import type { Clock, Forwarder, Observer, Outcome, UpstreamQuestion } from '../ports.ts';
+import type { BugObserver, Clock, Forwarder, Outcome, UpstreamQuestion } from '../ports.ts';
 import { Existence, isDenial } from './existence.ts';
 import { Flight, type Tower, type Waiter } from './flight.ts';
 import { withType } from './key.ts';
@@ -31,7 +31,7 @@ export class Flights implements Tower {
   readonly #forwarder: Forwarder;
   readonly #store: AnswerStore;
   readonly #clock: Clock;
-  readonly #observer: Pick<Observer, 'bug'>;
+  readonly #observer: BugObserver;
   readonly #flights = new Map<string, Flight>();
   /** Entries that we renew; they are not the store's to evict. */
   readonly #renewed = new Map<string, Entry>();
@@ -40,7 +40,7 @@ export class Flights implements Tower {
   #serveStale = 3600;
   #groupOf: InForce['groupOf'] = () => 0;
 
-  constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock, observer: Pick<Observer, 'bug'>) {
+  constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock, observer: BugObserver) {
     this.#forwarder = forwarder;
     this.#store = store;
     this.#clock = clock;

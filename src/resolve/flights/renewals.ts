@@ -9,7 +9,7 @@ const LEAD = 4_000;
 const PER_TICK = 50;
 
 /**
- * Asks for renewed names on our own schedule (DESIGN §2): when a question goes upstream then tells nobody what a client did.
+ * Asks for renewed names on our own schedule: when a question goes upstream then tells nobody what a client did.
  */
 export class Renewals {
   readonly #flights: Flights;

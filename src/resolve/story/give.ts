@@ -1,74 +1,94 @@
 import { grants } from '../../policy/address.ts';
-import { approvesName, isNonTerminal } from '../../policy/decide.ts';
+import { approvesName, isNonTerminal, VERDICT } from '../../policy/decide.ts';
 import { REASON } from '../../policy/explain.ts';
-import type { PrivateGrant } from '../../policy/input.ts';
-import type { Snapshot, View } from '../../policy/snapshot.ts';
 import { FLAG, readUint32, writeUint32 } from '../../wire/header.ts';
-import { EDE, RCODE } from '../../wire/iana.ts';
+import { EDE, type Ede, RCODE } from '../../wire/iana.ts';
 import { labelOffsets } from '../../wire/name.ts';
-import { NO_EDE, type ReplyWriter } from '../../wire/reply.ts';
+import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import { NO_EDE } from '../../wire/reply.ts';
 import type { Answer, Entry, Form } from '../answer/answer.ts';
-import { type RedirectEnd, redirectedForm } from '../local/local.ts';
+import { EXIT, type Exit } from '../exit.ts';
+import { redirectedForm } from '../local/redirect.ts';
+import { isAudited } from './audit.ts';
+import { grantOf, ttlBound } from './bounds.ts';
+import { isValidating } from './deciding.ts';
+import { negative, servfail } from './end.ts';
+import type { TrustTargets } from './trust.ts';
 import type { Turn } from './turn.ts';
 
 /** TTL of stale data (RFC 8767 §4), seconds. */
-const STALE_TTL = 30;
+const STALE_TTL: Seconds = 30;
+
+/** Gives the answer that `lookup.ts` found, if it is for this asker, and ends in `exit`. Returns the reply's length. */
+export function give(turn: Turn, stale: boolean, exit: Exit, trust: TrustTargets): number {
+  const entry = turn.wanted.entry!;
+  const answer = entry.answer!;
+  const withheld = withheldBecause(turn, answer);
+  if (withheld === REASON.TARGET && isAudited(turn)) {
+    // The target would be denied; the name that led here has been recorded if it would be too.
+    const { verdict } = turn.decision;
+    if (verdict === VERDICT.ALLOW || verdict === VERDICT.LOCAL) turn.end.finding = 'would_deny';
+  } else if (withheld !== null) {
+    turn.end.finding = withheld === REASON.PRIVATE_ADDRESS ? 'private-address' : 'unapproved-target';
+    return negative(turn, RCODE.NOERROR, withheld, EXIT.withheld);
+  }
+  if (answer.chain.length > 0 && isValidating(turn)) trust.remember(turn, answer.chain);
+  return writeAnswer(turn, entry, stale, exit);
+}
 
 /**
  * Why an answer is not for this asker, or null: an address that the rule does not grant, or a target that the view does
- * not approve. The RRset is given whole or not at all (DESIGN §2).
+ * not approve. The RRset is given whole or not at all.
  */
-export function withheldBecause(
-  answer: Answer,
-  snapshot: Snapshot,
-  view: View,
-  grant: PrivateGrant,
-  now: number,
-): string | null {
-  for (const address of answer.restricted) {
-    if (!grants(grant, address, 0, address.length as 4 | 16)) return REASON.PRIVATE_ADDRESS;
+function withheldBecause(turn: Turn, answer: Answer): string | null {
+  const { inForce, asker, epoch } = turn;
+  if (answer.restricted.length > 0) {
+    const grant = grantOf(turn);
+    for (const address of answer.restricted) {
+      if (!grants(grant, address, 0, address.length as 4 | 16)) return REASON.PRIVATE_ADDRESS;
+    }
   }
   for (const name of answer.targets) {
     const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };
-    if (!approvesName(snapshot, view, subject, now)) return REASON.TARGET;
+    if (!approvesName(inForce.snapshot, asker.view, subject, epoch)) return REASON.TARGET;
   }
   return null;
 }
 
+/** Labels of one target. Not re-entrant. */
 const scratch = new Uint8Array(128);
 
 /**
- * Writes a kept answer as the reply: the form that the client asked for, TTLs counted down and within `cap`, stale data
- * marked. Returns the reply's length, or -1 where a redirect's answer does not fit a message or leads back to it.
+ * Writes a kept answer as the reply: the form that the client asked for, TTLs counted down and within its bound, stale data
+ * marked. A redirect's answer that does not fit a message, or leads back to it, ends as SERVFAIL.
  */
-export function giveAnswer(
-  turn: Turn,
-  snapshot: Snapshot,
-  writer: ReplyWriter,
-  entry: Entry,
-  stale: boolean,
-  cap: number,
-  redirect: RedirectEnd | null,
-): number {
-  const { query, out, limit } = turn;
+export function writeAnswer(turn: Turn, entry: Entry, stale: boolean, exit: Exit): number {
+  const { query, reply, end, course, inForce } = turn;
+  const { writer, out, limit } = reply;
+  const { redirect } = course;
   const answer = entry.answer!;
   const denied = answer.rcode === RCODE.NXDOMAIN && redirect === null && answer.chain.length === 0;
   // RFC 8020: NXDOMAIN would take with it what the view has below this name.
-  const softened = denied && isNonTerminal(snapshot, turn.view, turn.decision);
+  const softened = denied && isNonTerminal(inForce.snapshot, turn.asker.view, turn.decision);
   const asked = query.dnssecOk || (query.flags & FLAG.AD) !== 0;
   let flags = answer.authentic && asked && !softened && !stale && redirect === null ? FLAG.AD : 0;
   let form: Form | null = query.dnssecOk && !softened ? answer.full : answer.plain;
   if (redirect !== null) {
     flags = FLAG.AA;
     form = redirectedForm(query.name.slice(0, query.nameLength), redirect.links, query.type, answer);
-    if (form === null) return -1;
+    if (form === null) return servfail(turn, EXIT.servfail, EDE.OTHER, '');
   }
   writer.begin(query, out, flags, limit);
   const at = writer.sections(form.octets, form.answers, form.authority);
-  if (at >= 0) writeTtls(out, at, form, entry, turn.now, stale, cap);
-  const rcode = softened ? RCODE.NOERROR : answer.rcode;
-  const ede = !stale ? NO_EDE : rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN : EDE.STALE_ANSWER;
-  return writer.finish(rcode, ede, null, limit);
+  if (at >= 0) writeTtls(out, at, form, entry, turn.now, stale, ttlBound(turn));
+  end.exit = exit;
+  end.rcode = answer.rcode === RCODE.NXDOMAIN && !softened ? RCODE.NXDOMAIN : RCODE.NOERROR;
+  end.ede = stale ? staleEde(end.rcode === RCODE.NXDOMAIN) : null;
+  return writer.finish(end.rcode, end.ede ?? NO_EDE, null, limit);
+}
+
+function staleEde(denied: boolean): Ede {
+  return denied ? EDE.STALE_NXDOMAIN : EDE.STALE_ANSWER;
 }
 
 function writeTtls(
@@ -76,9 +96,9 @@ function writeTtls(
   at: number,
   form: Form,
   entry: Entry,
-  now: number,
+  now: Milliseconds,
   stale: boolean,
-  cap: number,
+  cap: Seconds,
 ): void {
   const age = Math.floor((now - entry.stored) / 1000);
   const left = Math.floor((entry.freshUntil - now) / 1000);

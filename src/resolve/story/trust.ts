@@ -9,7 +9,7 @@ const LIFE = 300_000;
 
 /**
  * Targets of chains that an identity was just given, with their ancestors: a validator below us needs their DS and DNSKEY
- * (DESIGN §2). Zones of approved names choose these names, and nobody's free label is among them. What a reload takes from
+ * . Zones of approved names choose these names, and nobody's free label is among them. What a reload takes from
  * an identity, its view or its audit, it takes from here too, and another stage has its own: `Standing.trust` is another number.
  */
 export class TrustTargets {
@@ -18,9 +18,10 @@ export class TrustTargets {
 
   /** Remembers for whoever has the turn, and no longer than what approved the answer lasts. */
   remember(turn: Turn, chain: readonly Uint8Array[]): void {
-    const { standing, view, bound, decision, now, epoch } = turn;
+    const { decision, now, nextEpoch } = turn;
+    const { standing, view, bound } = turn.asker;
     const approved = decision.verdict === VERDICT.ALLOW || decision.verdict === VERDICT.LOCAL;
-    const left = (approved ? decision.until : standing.identity.auditUntil) - epoch;
+    const left = (approved ? decision.until : standing.identity.auditUntil) - nextEpoch;
     if (left <= 0) return;
     const until = Math.min(now + Math.min(LIFE, left * 1000), bound?.endsAt ?? Number.POSITIVE_INFINITY);
     const trust = standing.trust(view);
@@ -37,7 +38,8 @@ export class TrustTargets {
     }
   }
 
-  allows({ standing, view, query, now }: Turn): boolean {
+  allows({ asker, query, now }: Turn): boolean {
+    const { standing, view } = asker;
     return (this.#until.get(this.#key(standing.trust(view), query.name, query.nameLength)) ?? 0) > now;
   }
 

@@ -2,20 +2,76 @@ import { Decision } from '../../policy/decide.ts';
 import { EMPTY_VIEW } from '../../policy/identity.ts';
 import type { Bound } from '../../policy/lease.ts';
 import type { Stage, View } from '../../policy/snapshot.ts';
+import type { Ede, Rcode } from '../../wire/iana.ts';
+import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import { Query } from '../../wire/question.ts';
+import { PADDING_BLOCK, ReplyWriter, UDP_PAYLOAD } from '../../wire/reply.ts';
 import type { Entry } from '../answer/answer.ts';
+import { COOKIE_SIZE } from '../client/cookies.ts';
 import type { Standing } from '../client/standing.ts';
-import type { CertificateFinding, Client, ReplyLater } from '../ports.ts';
+import { EXIT, type Exit } from '../exit.ts';
+import type { InForce } from '../in-force.ts';
+import type { RedirectEnd } from '../local/redirect.ts';
+import type { AnswerFinding, CertificateFinding, Client } from '../ports.ts';
 
 /**
- * What the story knows of the query in hand. One object serves every query, since the story of one ends, or is put by as
- * a Pending, before the next begins.
+ * What the story knows of the query in hand, each part written by one stage. One object serves every query, since the
+ * story of one ends, or is put by as a `Pending`, before the next begins. Whoever keeps something of it copies it.
  */
 export class Turn {
+  /** What is in force for this query: taken once, at its beginning. */
+  inForce: InForce;
+  /** Of the monotonic clock, and whole seconds since 1970. */
+  now: Milliseconds = 0;
+  epoch: Seconds = 0;
+  /** The whole second that has not passed yet: what must not outlive a date is counted from here. */
+  nextEpoch: Seconds = 0;
+  /** Who asks: `recognise.ts`. */
+  readonly asker: Asker;
+  /** What is asked: `readQuery`. */
   readonly query = new Query();
+  /** What the policy says, and what follows from that: `deciding.ts`. */
   readonly decision = new Decision();
+  readonly course = new Course();
+  /** What was waited for: `resume.ts`. */
+  readonly fetched = new Fetched();
+  /** What is wanted of the store or an upstream, and what the store has of it: `lookup.ts`. */
+  readonly wanted = new Wanted();
+  /** Where the reply goes: `begin`, and `read` for its size. */
+  readonly reply = new ReplyPlace();
+  /** How it ended: `end.ts`. */
+  readonly end = new End();
+
+  constructor(inForce: InForce) {
+    this.inForce = inForce;
+    this.asker = new Asker(inForce.standings.unknown);
+  }
+
+  /** Monotonic milliseconds, and seconds since 1970. Whole ones are no objects for V8, so they are rounded here, once. */
+  readClock(monotonic: Milliseconds, epoch: Seconds): void {
+    this.now = monotonic;
+    this.epoch = Math.floor(epoch);
+    this.nextEpoch = Math.ceil(epoch);
+  }
+
+  /** A new query: nothing of the one before is left but the time. */
+  begin(inForce: InForce, client: Client, out: Buffer): void {
+    this.inForce = inForce;
+    this.asker.begin(client, inForce.standings.unknown);
+    this.query.clear();
+    this.decision.clear();
+    this.course.begin();
+    this.fetched.clear();
+    this.wanted.clear();
+    this.reply.begin(client, out, inForce.keepalive);
+    this.end.begin();
+  }
+}
+
+/** Who asks, and what says so. */
+export class Asker {
   client!: Client;
-  standing!: Standing;
+  standing: Standing;
   /** The rules in force for whoever asks: of its identity, at its stage. */
   view: View = EMPTY_VIEW;
   stage: Stage | null = null;
@@ -26,75 +82,155 @@ export class Turn {
   /** Where there is a doubt: an identity that has the client's address, though its certificate is another's. */
   disagrees: string | null = null;
   /** The client has its address: it is on a stream, shows a server cookie, or listens where nobody can forge one. */
-  proven = true;
-  /** Where the reply goes, and the most octets that it may have. */
+  proven = false;
+
+  constructor(unknown: Standing) {
+    this.standing = unknown;
+  }
+
+  begin(client: Client, unknown: Standing): void {
+    this.client = client;
+    this.standing = unknown;
+    this.view = EMPTY_VIEW;
+    this.stage = null;
+    this.bound = null;
+    this.doubt = null;
+    this.disagrees = null;
+    this.proven = false;
+  }
+
+  /** An identity claims the client. */
+  get isKnown(): boolean {
+    return this.standing.identity.index >= 0;
+  }
+}
+
+/** What is done about a question. */
+export const COURSE = {
+  /** Nothing is decided: the message was refused, or is not yet so far. */
+  NONE: 0,
+  /** Answered from our own data. */
+  LOCAL: 1,
+  /** Type ANY: a short answer that says that there is no long one (RFC 8482). */
+  ANY: 2,
+  /** From the store, or from an upstream. */
+  FETCH: 3,
+  EMPTY: 4,
+  DENY: 5,
+} as const;
+
+export type CourseKind = (typeof COURSE)[keyof typeof COURSE];
+
+export class Course {
+  kind: CourseKind = COURSE.NONE;
+  /** Where an approved name's redirects lead; null for a name without. */
+  redirect: RedirectEnd | null = null;
+  /** It would be denied or emptied, and is resolved since its identity is audited. */
+  isAudited = false;
+
+  begin(): void {
+    this.kind = COURSE.NONE;
+    this.redirect = null;
+    this.isAudited = false;
+  }
+}
+
+/** How often a query has waited: told at first, when its answer has come, and again where a reload changed what it needs. */
+export type Round = 0 | 1 | 2 | 3;
+/** In this one it may not wait any more. */
+export const LAST_ROUND: Round = 3;
+
+/** What a query has waited for. */
+export class Fetched {
+  /** How often it has waited; 0 is its first time round, and then the rest says nothing. */
+  round: Round = 0;
+  key = '';
+  entry: Entry | null = null;
+  /** The entry's answer is given although it is no longer fresh. */
+  stale = false;
+
+  clear(): void {
+    this.round = 0;
+    this.key = '';
+    this.entry = null;
+    this.stale = false;
+  }
+
+  /** The entry that this query waited for under `key`, or null: a reload may have led it to another. */
+  under(key: string): Entry | null {
+    return this.round > 0 && this.key === key ? this.entry : null;
+  }
+}
+
+/** What is wanted of the store or an upstream: the question, or the name that a redirect leads it to. */
+export class Wanted {
+  /** Wire name in lower case, in the first `nameLength` octets; a key is finished in the spare ones behind. */
+  name: Buffer = NO_NAME;
+  nameLength = 0;
+  /** Index of the upstream group. */
+  group = 0;
+  key = '';
+  /** What there is under `key`; null for nothing. */
+  entry: Entry | null = null;
+  /** This query has waited for it. */
+  waited = false;
+
+  clear(): void {
+    this.waited = false;
+    this.name = NO_NAME;
+    this.nameLength = 0;
+    this.group = 0;
+    this.key = '';
+    this.entry = null;
+  }
+}
+
+const NO_NAME = Buffer.alloc(0);
+
+/** Over UDP without EDNS (RFC 1035 §4.2.1). */
+const SMALLEST = 512;
+
+/** Where the reply goes. */
+export class ReplyPlace {
   out: Buffer = Buffer.alloc(0);
+  /** The most octets that it may have. */
   limit = 0;
-  /** Monotonic milliseconds, and seconds since 1970. */
-  now = 0;
-  epoch = 0;
-  /** What was waited for; null on a query's first time round. */
-  fetched: Fetched | null = null;
+  readonly writer = new ReplyWriter();
+  /** Client and server cookie for this client, where its query brought a cookie: `Cookies.judge` writes it. */
+  readonly cookie = Buffer.alloc(COOKIE_SIZE);
+
+  constructor() {
+    this.writer.cookie = this.cookie;
+  }
+
+  begin(client: Client, out: Buffer, keepalive: number): void {
+    const { transport } = client;
+    this.out = out;
+    this.limit = transport === 'udp' ? SMALLEST : 0xffff;
+    this.writer.padding = transport === 'tls' ? PADDING_BLOCK : 0;
+    this.writer.keepalive = transport === 'udp' ? 0 : keepalive;
+  }
+
+  /** Once the query has been read: what its sender takes over UDP. */
+  widen({ transport }: Client, udpSize: number): void {
+    if (transport === 'udp') this.limit = Math.min(udpSize, UDP_PAYLOAD);
+  }
 }
 
-export interface Fetched {
-  readonly key: string;
-  readonly entry: Entry;
-  readonly stale: boolean;
-}
+/** How a query ended; what it says holds from the end of its story until the next begins. */
+export class End {
+  exit: Exit = EXIT.drop;
+  /** Null for a drop, and for a bug's bare SERVFAIL that nothing was said with. */
+  rcode: Rcode | null = null;
+  /** The first EDE code, or null. It is told where the query had OPT and the reply room. */
+  ede: Ede | null = null;
+  /** Why an answer was withheld, or what an audit let through once its answer was there; null for nothing. */
+  finding: AnswerFinding | null = null;
 
-/** A query that waits: its octets, its client, and the way back. It stands in for the client when its story goes on. */
-export class Pending implements Client {
-  readonly query: Buffer;
-  readonly transport: Client['transport'];
-  readonly spoofable: boolean;
-  readonly family: 4 | 6;
-  readonly w0: number;
-  readonly w1: number;
-  readonly w2: number;
-  readonly w3: number;
-  readonly standing: Standing;
-  lease = '';
-  /** How often it has waited. */
-  readonly rounds: number;
-  readonly #later: ReplyLater;
-  /** The connection, whose certificate may have been judged again while this waited. */
-  readonly #stream: Client | null;
-
-  constructor(turn: Turn, client: Client) {
-    const { message, length } = turn.query;
-    this.query = Buffer.allocUnsafe(length);
-    for (let i = 0; i < length; i++) this.query[i] = message[i]!;
-    this.transport = client.transport;
-    this.spoofable = client.spoofable;
-    this.#stream = client.transport === 'udp' ? null : client instanceof Pending ? client.#stream : client;
-    this.family = client.family;
-    this.w0 = client.w0;
-    this.w1 = client.w1;
-    this.w2 = client.w2;
-    this.w3 = client.w3;
-    this.standing = turn.standing;
-    this.rounds = client instanceof Pending ? client.rounds + 1 : 1;
-    this.#later = client.defer();
-  }
-
-  get credential(): Client['credential'] {
-    return this.#stream === null ? null : this.#stream.credential;
-  }
-
-  /** What needs to know is never put by. */
-  asked(): boolean {
-    return false;
-  }
-
-  defer(): ReplyLater {
-    return this.#later;
-  }
-
-  /** Set before it waits. */
-  resume!: (pending: Pending, fetched: Fetched) => void;
-
-  settle(key: string, entry: Entry, stale: boolean): void {
-    this.resume(this, { key, entry, stale });
+  begin(): void {
+    this.exit = EXIT.drop;
+    this.rcode = null;
+    this.ede = null;
+    this.finding = null;
   }
 }

@@ -1,13 +1,13 @@
 import type { WireError } from '../../wire/error.ts';
-import { HEADER_SIZE, opcodeOf } from '../../wire/header.ts';
-import { CLASS, OPCODE, RCODE, TYPE } from '../../wire/iana.ts';
+import { FLAG, HEADER_SIZE, messageFlags, opcodeOf } from '../../wire/header.ts';
+import { CLASS, OPCODE, RCODE, type Rcode, TYPE } from '../../wire/iana.ts';
 import type { Query } from '../../wire/question.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, type Exit } from '../exit.ts';
 
-/** Why a message gets no answer at all: what its RCODE says, whatever name it asks for (DESIGN §2). */
+/** Why a message gets no answer at all: what its RCODE says, whatever name it asks for. */
 export interface Refusal {
-  readonly rcode: number;
-  readonly exit: number;
+  readonly rcode: Rcode;
+  readonly exit: Exit;
 }
 
 const REFUSED: Refusal = { rcode: RCODE.REFUSED, exit: EXIT.refused };
@@ -27,4 +27,9 @@ export function refusalOf(query: Query, fault: WireError | null): Refusal | null
   if (query.questionEnd === HEADER_SIZE) return COOKIE;
   const transfer = query.type === TYPE.AXFR || query.type === TYPE.IXFR;
   return query.class !== CLASS.IN || transfer ? REFUSED : null;
+}
+
+/** Replies are never answered (RFC 5358 §4); what has no header cannot be. */
+export function isAnswerable(message: Buffer, length: number): boolean {
+  return length >= HEADER_SIZE && (messageFlags(message) & FLAG.QR) === 0;
 }

@@ -1,0 +1,50 @@
+import { REASON } from '../../policy/explain.ts';
+import { EDE } from '../../wire/iana.ts';
+import { EXIT } from '../exit.ts';
+import type { Flights } from '../flights/flights.ts';
+import { LATER } from '../ports.ts';
+import { servfail, truncate } from './end.ts';
+import { isCheckingDisabled } from './lookup.ts';
+import type { Resumption } from './resume.ts';
+import { LAST_ROUND, type Turn } from './turn.ts';
+
+/**
+ * Asks an upstream for `turn.wanted`, and puts the query by; or says why it may not be asked. Returns LATER, or the
+ * reply's length. The ledger will charge here, behind proof and share.
+ */
+export function forward(turn: Turn, flights: Flights, resumption: Resumption): number {
+  const { asker, wanted, fetched, inForce } = turn;
+  const { running, share } = asker.standing;
+  // A forged source must not make us ask (RFC 7873 §1); on TCP it cannot be forged.
+  if (!asker.proven) return truncate(turn, EXIT.unproven);
+  if (fetched.round === LAST_ROUND) return servfail(turn, EXIT.servfail, EDE.OTHER, '');
+  if (resumption.waiting >= inForce.limits.inFlight || running.inFlight >= share)
+    return servfail(turn, EXIT.limited, EDE.OTHER, REASON.SHARE);
+  const question = {
+    group: wanted.group,
+    name: copyOf(wanted.name, wanted.nameLength),
+    type: turn.query.type,
+    checkingDisabled: isCheckingDisabled(turn),
+  };
+  resumption.putBy(turn, (pending) => flights.join(wanted.key, question, pending));
+  return LATER;
+}
+
+/** The upstream failed, now or a moment ago. */
+export function failed(turn: Turn): number {
+  const { wanted } = turn;
+  return servfail(
+    turn,
+    EXIT.servfail,
+    wanted.entry!.failure!.ede,
+    '',
+    wanted.waited ? null : EDE.CACHED_ERROR,
+  );
+}
+
+/** `Uint8Array.from` and `subarray` cost several times as much for so few octets. */
+function copyOf(octets: Uint8Array, length: number): Uint8Array {
+  const copy = new Uint8Array(length);
+  for (let i = 0; i < length; i++) copy[i] = octets[i]!;
+  return copy;
+}

@@ -1,0 +1,33 @@
+import type { LeaseTable } from '../../policy/lease.ts';
+import type { AnswerStore } from '../answer/answer.ts';
+import type { Cookies } from '../client/cookies.ts';
+import type { BugObserver, Clock, Forwarder, Limits } from '../ports.ts';
+import type { Turn } from './turn.ts';
+
+/** What the story asks of other rooms. */
+export interface StoryPorts {
+  readonly store: AnswerStore;
+  readonly forwarder: Forwarder;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly observer: Observer;
+  readonly leases: LeaseTable;
+  readonly cookies: Cookies;
+}
+
+/**
+ * Who hears what became of queries; `report/` implements it. Called on the query path: no work here that waits. The turn is
+ * read during the call and not changed; what is kept of it is copied.
+ */
+export interface Observer extends BugObserver {
+  /**
+   * A question was decided, once each, before anything is done about it: `asker`, `query`, `decision` and `course` are
+   * known. What cannot be decided, a malformed message for instance, has an end alone.
+   */
+  decided(turn: Turn): void;
+  /**
+   * A query ended, once each, in `turn.end.exit`; its reply has `length` octets, 0 for a drop. Where nothing was decided
+   * (`turn.course.kind` says so), `decision` says nothing.
+   */
+  ended(turn: Turn, length: number): void;
+}
