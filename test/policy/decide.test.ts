@@ -19,7 +19,7 @@ import {
   wire,
 } from './build.ts';
 
-t.test('DESIGN §3: the table of patterns', async (t) => {
+t.test('the table of patterns', async (t) => {
   const snapshot = single(['a.example', '*.b.example', '**.c.example', 'n{0..199}.d.example']);
   const cases: [string, string][] = [
     ['a.example', 'allow'],
@@ -73,7 +73,7 @@ t.test('patterns match wire labels, never dotted strings', async (t) => {
   );
 });
 
-t.test('DESIGN §2: the root and names above approved ones are empty non-terminals (RFC 8020)', async (t) => {
+t.test('the root and names above approved ones are empty non-terminals (RFC 8020)', async (t) => {
   const snapshot = single([
     'x.y.a.example',
     '*.p.b.example',
@@ -96,7 +96,7 @@ t.test('DESIGN §2: the root and names above approved ones are empty non-termina
   }
 });
 
-t.test('DESIGN §2: local names make ancestors too, where a wildcard approves them', async (t) => {
+t.test('local names make ancestors too, where a wildcard approves them', async (t) => {
   const records = [aRecord('x.y.z.a.example'), aRecord('p.q.b.example'), aRecord('r.c.example')];
   const snapshot = single(
     [
@@ -159,7 +159,7 @@ t.test(
   },
 );
 
-t.test('DESIGN §3, several rules on one name: any of them approves', async (t) => {
+t.test('several rules on one name: any of them approves', async (t) => {
   const snapshot = single([
     rule('a.z.example', { types: types('TXT') }),
     rule('*.z.example', { types: types('MX') }),
@@ -175,7 +175,7 @@ t.test('DESIGN §3, several rules on one name: any of them approves', async (t) 
   t.equal(decided('a1.z.example', 'A'), 'a{0..1}.z.example');
 });
 
-t.test('DESIGN §3, several rules on one name: exact, family, `*.`, the longest `**.`', async (t) => {
+t.test('several rules on one name: exact, family, `*.`, the longest `**.`', async (t) => {
   const order = ['n1.a.z.example', 'n{0..3}.a.z.example', '*.a.z.example', '**.a.z.example', '**.z.example'];
   for (let skip = 0; skip < order.length; skip++) {
     // In both orders of writing, and with the less specific ending later: specificity comes first.
@@ -189,7 +189,7 @@ t.test('DESIGN §3, several rules on one name: exact, family, `*.`, the longest 
 });
 
 t.test(
-  'DESIGN §3, several rules on one name: a family with labels in front is a family, not an exact name',
+  'several rules on one name: a family with labels in front is a family, not an exact name',
   async (t) => {
     const exact = rule('x.n1.a.example', { until: NOW + 100, reason: 'exact' });
     const family = rule('x.n{0..3}.a.example', { reason: 'family' });
@@ -212,7 +212,7 @@ t.test(
   },
 );
 
-t.test('DESIGN §3, several rules on one name: among equals the later expiry decides', async (t) => {
+t.test('several rules on one name: among equals the later expiry decides', async (t) => {
   const cases: [string, string, string][] = [
     ['a.example', 'a.example', 'a.example'],
     ['*.z.example', '*.z.example', 'a.z.example'],
@@ -256,7 +256,7 @@ t.test('equal rules of several destinations: the later expiry decides across the
   t.equal(ask(snapshot, snapshot.identities[1]!.view, 'a.example').until, NOW + 9);
 });
 
-t.test('DESIGN §3: default types', async (t) => {
+t.test('default types', async (t) => {
   const snapshot = single([
     'a.example',
     'n{0..1}.b.example',
@@ -438,7 +438,7 @@ t.test('records and redirects are local for every type, where the name is approv
     t.equal(ask(snapshot, view, name).verdict, 'deny', name);
 });
 
-t.test('DESIGN §2: DS and DNSKEY of approved names and their ancestors, for a validator alone', async (t) => {
+t.test('DS and DNSKEY of approved names and their ancestors, for a validator alone', async (t) => {
   const snapshot = single(['x.a.example', '*.b.example', 'n{0..3}.c.example', 'l.example'], {
     records: [aRecord('l.example')],
   });

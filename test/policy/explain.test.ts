@@ -70,7 +70,7 @@ function line(name: string, type = 'A', who: Identity = payments, stageName: str
   return explanationLine(explain(snapshot, who, entered, wire(name), typeFromText(type)!, NOW));
 }
 
-t.test('DESIGN §2: one line for each verdict', async (t) => {
+t.test('one line for each verdict', async (t) => {
   const cases: [string, string, string][] = [
     [
       'github.com',
@@ -176,7 +176,7 @@ t.test('an identity in audit mode says so, until its audit ends', async (t) => {
   t.equal(later.mode, 'enforce');
 });
 
-t.test('DESIGN §3: the fields of an explanation', async (t) => {
+t.test('the fields of an explanation', async (t) => {
   t.same(explain(snapshot, payments, null, wire('results199s.a.example'), 28, NOW), {
     verdict: 'allow',
     mode: 'enforce',
@@ -298,7 +298,7 @@ function decided(where: Snapshot, who: Identity, name: string, type: number): De
   return decision;
 }
 
-t.test('DESIGN §2: EDE text', async (t) => {
+t.test('EDE text', async (t) => {
   const reason = (name: string, type = 1): string =>
     denialReason(payments, decided(snapshot, payments, name, type));
   t.equal(reason('evil.example'), REASON.NOT_APPROVED);

@@ -43,7 +43,7 @@ const NUMBERS = [
   '',
 ];
 
-t.test('DESIGN §3: the width is as written', async (t) => {
+t.test('the width is as written', async (t) => {
   const of = (braces: string): string[] =>
     members(
       `n${braces}.a.example`,

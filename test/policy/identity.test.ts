@@ -18,7 +18,7 @@ function find(addresses: AddressTable, text: string): number {
   return findAddress(addresses, family, w0, w1, w2, w3);
 }
 
-t.test('DESIGN §3: the longest static prefix', async (t) => {
+t.test('the longest static prefix', async (t) => {
   const addresses = table(
     ['10.0.0.0/8', 1],
     ['10.20.0.0/16', 2],

@@ -194,7 +194,7 @@ t.test('claims: one address or certificate for two identities', async (t) => {
   );
 });
 
-t.test('DESIGN §3: wildcards on public suffixes and shared zones', async (t) => {
+t.test('wildcards on public suffixes and shared zones', async (t) => {
   t.same(
     told(spot('**.com', '*.co.uk', '*.unknown')),
     [1, 2, 3].map((line) => `public-suffix error policy.yaml:${line}:1`),
@@ -366,7 +366,7 @@ function chain(length: number, end: string): Partial<PolicyInput> {
   };
 }
 
-t.test('DESIGN §3: loops of redirects, of 1 to 9 links, are errors at each of them', async (t) => {
+t.test('loops of redirects, of 1 to 9 links, are errors at each of them', async (t) => {
   for (let length = 1; length <= 9; length++) {
     t.same(
       told(chain(length, 'r1.z.example')),

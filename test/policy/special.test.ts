@@ -3,7 +3,7 @@ import { PRIVATE_REVERSE, SPECIAL_NAMES } from '../../src/policy/special.ts';
 import { nameToText } from '../../src/wire/name.ts';
 import { ask, build, compiled, entries, identity, rule, single, types, verdict } from './build.ts';
 
-t.test('DESIGN §2, special names: the same for everyone, whatever the policy says', async (t) => {
+t.test('special names: the same for everyone, whatever the policy says', async (t) => {
   const { snapshot } = build({
     identities: [
       identity('one', {

@@ -27,7 +27,7 @@ const TABLE: SuffixTable = new Map([
   ['own.apps.example', SUFFIX.EXCEPTION],
 ]);
 
-t.test('DESIGN §3: what a wildcard on this base would reach', async (t) => {
+t.test('what a wildcard on this base would reach', async (t) => {
   const cases: [string, 'public' | 'shared' | 'own', string][] = [
     ['com', 'public', 'a rule of the ICANN section'],
     ['co.uk', 'public', 'of two labels'],

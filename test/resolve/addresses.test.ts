@@ -3,7 +3,7 @@ import { House } from './house.ts';
 import { policy, rule } from './policy.ts';
 import type { Reply } from './reply.ts';
 
-/** DESIGN §2: addresses, "judged by the IPv4 inside", "given whole or not at all". */
+/** Addresses, "judged by the IPv4 inside", "given whole or not at all". */
 
 const TYPES = 'types: [A, AAAA, HTTPS, SVCB]';
 const POLICY = policy({
@@ -224,7 +224,7 @@ t.test('a malformed hint, or an odd number of octets in one, is unusable', async
   }
 });
 
-/** "An SRV, MX, SVCB or HTTPS RRset whose target is neither its owner nor approved is dropped" (DESIGN §3). */
+/** "An SRV, MX, SVCB or HTTPS RRset whose target is neither its owner nor approved is dropped". */
 t.test('targets of MX, SRV, SVCB and HTTPS: the owner, or approved, or the RRset is dropped', async (t) => {
   const text = policy({
     alice: {

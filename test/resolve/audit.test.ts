@@ -4,7 +4,7 @@ import { policy, rule } from './policy.ts';
 import { soa } from './records.ts';
 
 /**
- * DESIGN §2: "`mode: audit` (with `audit_until`, required) resolves what would be denied, and records `would_deny` or
+ * "`mode: audit` (with `audit_until`, required) resolves what would be denied, and records `would_deny` or
  * `would_contain`; address filter, special names and limits stay in force."
  */
 

@@ -6,7 +6,7 @@ import { policy, rule } from './policy.ts';
 import { wireName } from './records.ts';
 import { questionOf } from './reply.ts';
 
-/** DESIGN §2: "On UDP an answer to a denied name stays within three times its question: first the text is cut, then the EDE." */
+/** "On UDP an answer to a denied name stays within three times its question: first the text is cut, then the EDE." */
 
 const OWNER = 'o'.repeat(200);
 const LONG = policy({

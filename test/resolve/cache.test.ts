@@ -3,7 +3,7 @@ import { House } from './house.ts';
 import { policy, rule } from './policy.ts';
 import { soa, wireName } from './records.ts';
 
-/** DESIGN §2: "The cache is shared, the verdict is not. Key: upstream group, lowercase wire name, type, CD; never the view." */
+/** "The cache is shared, the verdict is not. Key: upstream group, lowercase wire name, type, CD; never the view." */
 
 const POLICY = policy({
   alice: { allow: [rule('www.example', 'types: [A, AAAA, TXT]'), 'host.corp.example'] },

@@ -3,7 +3,7 @@ import { House } from './house.ts';
 import { policy, rule } from './policy.ts';
 import { type Script, soa } from './records.ts';
 
-/** DESIGN §2, cleaning: "only the CNAME/DNAME chain that starts at the question, its final RRset". */
+/** Cleaning: "only the CNAME/DNAME chain that starts at the question, its final RRset". */
 
 const POLICY = policy({
   alice: { allow: ['www.example', 'a.dn.example', rule('types.example', 'types: [A, CNAME, DNAME, TXT]')] },

@@ -5,7 +5,7 @@ import { policy, rule } from './policy.ts';
 import { soa } from './records.ts';
 
 /**
- * DESIGN §2: "RRSIGs of what is kept stay; AD is cleared on whatever we changed, and set only where the upstream is verified
+ * "RRSIGs of what is kept stay; AD is cleared on whatever we changed, and set only where the upstream is verified
  * and the client sent AD or DO (RFC 6840 §5.8)."
  */
 

@@ -4,7 +4,7 @@ import { policy } from './policy.ts';
 import { soa } from './records.ts';
 
 /**
- * DESIGN §2: "approved, but every upstream failed: stale data if there is any (RFC 8767: 1.8 s of silence counts as a
+ * "approved, but every upstream failed: stale data if there is any (RFC 8767: 1.8 s of silence counts as a
  * failure; TTL 30, EDE 3 or 19), else SERVFAIL with EDE 22 or 23, and 13 while a failure is cached; never NXDOMAIN, never an
  * upstream's REFUSED."
  */

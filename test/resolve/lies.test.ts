@@ -4,7 +4,7 @@ import { House } from './house.ts';
 import { policy, rule } from './policy.ts';
 import { rawRecord, replyOctets, type Script, soa, wireName } from './records.ts';
 
-/** DESIGN §2, cleaning, and §7, upstream: what a lying or broken upstream may say, and what is left of it. */
+/** Cleaning: what a lying or broken upstream may say, and what is left of it. */
 
 const POLICY = policy({
   alice: { allow: [rule('www.example', 'types: [A, AAAA, NS, MX, SOA, TXT]')] },

@@ -4,7 +4,7 @@ import { House, queryOctets } from './house.ts';
 import { policy } from './policy.ts';
 import { soa } from './records.ts';
 
-/** DESIGN §3 and issue: limits per identity and in total, and of `unknown`. */
+/** Limits per identity and in total, and of `unknown`. */
 
 const POLICY = policy(
   {

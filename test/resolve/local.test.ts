@@ -5,7 +5,7 @@ import { policy, rule } from './policy.ts';
 import { secondReading } from './reply.ts';
 
 /**
- * DESIGN §3: "Records of one owner and type form an RRset. Records and redirects change what an approved name answers; they
+ * "Records of one owner and type form an RRset. Records and redirects change what an approved name answers; they
  * approve nothing. A name with a record is local for every type (types without one: no data). Operator-written addresses
  * pass the address filter."
  */

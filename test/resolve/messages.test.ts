@@ -4,7 +4,7 @@ import { House, type QueryOptions, queryOctets } from './house.ts';
 import { policy } from './policy.ts';
 import { questionOf, secondReading } from './reply.ts';
 
-/** DESIGN §2, what is about the message and not the name; §7, messages. */
+/** What is about the message and not the name. */
 
 const POLICY = policy(
   {

@@ -2,7 +2,7 @@ import t from 'tap';
 import { House } from './house.ts';
 import { policy } from './policy.ts';
 
-/** An exception means a bug: it "is caught once per query, becomes SERVFAIL and is counted" (DESIGN §4). */
+/** An exception means a bug: it "is caught once per query, becomes SERVFAIL and is counted". */
 
 const POLICY = policy({ alice: { allow: ['www.example', 'b.example'] } });
 const A = { answer: ['www.example 60 A 192.0.2.1'] };

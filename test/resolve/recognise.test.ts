@@ -4,7 +4,7 @@ import { Credential } from '../../src/resolve/client/credential.ts';
 import { House, type QueryOptions } from './house.ts';
 import { exception, policy, rule } from './policy.ts';
 
-/** DESIGN §3: recognition, strongest first; the weaker never overrides. Each identity may resolve its own name alone. */
+/** Recognition, strongest first; the weaker never overrides. Each identity may resolve its own name alone. */
 
 const POLICY = policy({
   pool: { from: ['10.0.0.0/8'], allow: ['pool.example'] },

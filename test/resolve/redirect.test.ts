@@ -6,7 +6,7 @@ import { soa, wireName } from './records.ts';
 import { secondReading } from './reply.ts';
 
 /**
- * DESIGN §3: "A redirect answers every type with a CNAME (AA) and the target's RRset, local or fetched as part of this
+ * "A redirect answers every type with a CNAME (AA) and the target's RRset, local or fetched as part of this
  * answer, without the target needing approval; loops are errors. Operator-written addresses pass the address filter; fetched
  * ones need `private:` on the redirect."
  */

@@ -3,7 +3,7 @@ import { House } from './house.ts';
 import { exception, policy, rule } from './policy.ts';
 import { wireName } from './records.ts';
 
-/** DESIGN §3: "In-flight queries finish on the snapshot they began with, but the answer is given only if the new one still approves it." */
+/** "In-flight queries finish on the snapshot they began with, but the answer is given only if the new one still approves it." */
 
 const APPROVED = policy({ alice: { allow: ['www.example'] } });
 const DENIED = policy({ alice: { allow: ['else.example'] } });

@@ -4,7 +4,7 @@ import { entry, policy, rule } from './policy.ts';
 import type { Script } from './records.ts';
 
 /**
- * DESIGN §2, renewal: "A renewed name is asked for again by namegate on its own schedule, whether or not a client asks. Its
+ * Renewal: "A renewed name is asked for again by namegate on its own schedule, whether or not a client asks. Its
  * answer, a failure included, lives max(its TTL, 60 s) in our cache, and is given with the TTL that is left, at most its own
  * and at least 1; nothing that a client does in that time causes a question upstream."
  */

@@ -3,7 +3,7 @@ import { FLAG } from '../../src/wire/header.ts';
 import { House, type QueryOptions } from './house.ts';
 import { policy, rule } from './policy.ts';
 
-/** DESIGN §2, special names: they are as they are for everyone, in audit too. */
+/** Special names: they are as they are for everyone, in audit too. */
 
 const AUDIT = ['mode: audit', 'audit_until: 2026-12-01'];
 const POLICY = policy({

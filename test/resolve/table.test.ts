@@ -5,7 +5,7 @@ import { policy, rule } from './policy.ts';
 import { soa } from './records.ts';
 import type { Reply } from './reply.ts';
 
-/** DESIGN §2, the table: "the identity's tree consists of its approved names". */
+/** The table of answers: "the identity's tree consists of its approved names". */
 const POLICY = policy(
   {
     alice: {

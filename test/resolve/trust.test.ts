@@ -4,7 +4,7 @@ import { policy, rule } from './policy.ts';
 import { type Script, soa } from './records.ts';
 
 /**
- * DESIGN §2: "DNSSEC passes through: with DO or CD, DS and DNSKEY of an approved name, of its ancestors and of the targets of
+ * "DNSSEC passes through: with DO or CD, DS and DNSKEY of an approved name, of its ancestors and of the targets of
  * chains just given are forwarded."
  */
 

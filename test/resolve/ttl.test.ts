@@ -3,7 +3,7 @@ import { House } from './house.ts';
 import { exception, policy, rule } from './policy.ts';
 import { soa } from './records.ts';
 
-/** DESIGN §2, TTLs: bounds of what clients are given. The test's now is 2026-11-20T00:00:00Z. */
+/** TTLs: bounds of what clients are given. The test's now is 2026-11-20T00:00:00Z. */
 
 const POLICY = policy({
   alice: {

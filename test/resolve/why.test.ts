@@ -7,7 +7,7 @@ import { House, type QueryOptions } from './house.ts';
 import { exception, policy, rule } from './policy.ts';
 import { wireName } from './records.ts';
 
-/** DESIGN §2: "`TXT NAME._why.namegate.internal` answers locally, for the asking identity, with the line that `explain` would print." */
+/** "`TXT NAME._why.namegate.internal` answers locally, for the asking identity, with the line that `explain` would print." */
 
 const POLICY = policy(
   {
