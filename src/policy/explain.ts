@@ -1,7 +1,8 @@
 import { TYPE, typeToText } from '../wire/iana.ts';
 import { isAtOrUnder, labelOffsets, nameToText } from '../wire/name.ts';
 import { type RrType, type Seconds, unreachable } from '../wire/quantity.ts';
-import { Decision, decide, GROUND, VERDICT, type Verdict } from './decide.ts';
+import { decide } from './decide.ts';
+import { Decision, GROUND, VERDICT, type Verdict } from './decision.ts';
 import { FOREVER } from './input.ts';
 import { patternText } from './pattern.ts';
 import { type Identity, KIND, type RuleIndex, type Snapshot, type View } from './snapshot.ts';

@@ -3,11 +3,10 @@ import { compile } from '../../src/policy/compile.ts';
 import {
   approvesName as approves,
   closestAncestor,
-  Decision,
   decide,
   isNonTerminal as isBelow,
-  VERDICT,
 } from '../../src/policy/decide.ts';
+import { Decision, VERDICT } from '../../src/policy/decision.ts';
 import { explainRule } from '../../src/policy/explain.ts';
 import { findAddress, UNKNOWN } from '../../src/policy/identity.ts';
 import type { PolicyInput } from '../../src/policy/input.ts';

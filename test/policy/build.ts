@@ -1,6 +1,7 @@
 /** Policies for tests, written shortly, and questions about them. */
 import { compile } from '../../src/policy/compile.ts';
-import { closestAncestor, Decision, decide, GROUND, VERDICT } from '../../src/policy/decide.ts';
+import { closestAncestor, decide } from '../../src/policy/decide.ts';
+import { Decision, GROUND, VERDICT } from '../../src/policy/decision.ts';
 import { explainRule } from '../../src/policy/explain.ts';
 import {
   DEFAULT_TERMS,

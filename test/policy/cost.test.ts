@@ -1,7 +1,8 @@
 /** What a decision costs: no memory, and the same time with ten rules and with a hundred thousand. */
 import { getHeapStatistics } from 'node:v8';
 import t from 'tap';
-import { closestAncestor, Decision, decide, type Subject } from '../../src/policy/decide.ts';
+import { closestAncestor, decide } from '../../src/policy/decide.ts';
+import { Decision, type Subject } from '../../src/policy/decision.ts';
 import { findAddress } from '../../src/policy/identity.ts';
 import type { Snapshot, View } from '../../src/policy/snapshot.ts';
 import { labelOffsets } from '../../src/wire/name.ts';

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { Decision, decide, isNonTerminal, VERDICT } from '../../src/policy/decide.ts';
+import { decide, isNonTerminal } from '../../src/policy/decide.ts';
+import { Decision, VERDICT } from '../../src/policy/decision.ts';
 import { FOREVER, type RuleTerms } from '../../src/policy/input.ts';
 import { labelOffsets } from '../../src/wire/name.ts';
 import { labelled } from '../wire/build.ts';

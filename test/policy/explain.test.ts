@@ -1,5 +1,6 @@
 import t from 'tap';
-import { Decision, decide } from '../../src/policy/decide.ts';
+import { decide } from '../../src/policy/decide.ts';
+import { Decision } from '../../src/policy/decision.ts';
 import { denialReason, edeText, explain, explanationLine, REASON } from '../../src/policy/explain.ts';
 import { UNKNOWN } from '../../src/policy/identity.ts';
 import type { Identity, Snapshot } from '../../src/policy/snapshot.ts';

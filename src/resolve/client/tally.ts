@@ -1,4 +1,4 @@
-import { VERDICT, type Verdict } from '../../policy/decide.ts';
+import { VERDICT, type Verdict } from '../../policy/decision.ts';
 
 /** Verdicts as they are counted, by the numbers of `VERDICT`. */
 const NAMES: readonly (readonly [string, number])[] = Object.entries(VERDICT).map(

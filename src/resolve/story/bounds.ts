@@ -1,4 +1,4 @@
-import { VERDICT } from '../../policy/decide.ts';
+import { VERDICT } from '../../policy/decision.ts';
 import type { PrivateGrant } from '../../policy/input.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import type { Turn } from './turn.ts';

@@ -1,4 +1,5 @@
-import { decide, GROUND, VERDICT } from '../../policy/decide.ts';
+import { decide } from '../../policy/decide.ts';
+import { GROUND, VERDICT } from '../../policy/decision.ts';
 import { FLAG } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { unreachable } from '../../wire/quantity.ts';

@@ -1,5 +1,6 @@
 import { grants } from '../../policy/address.ts';
-import { approvesName, isNonTerminal, VERDICT } from '../../policy/decide.ts';
+import { approvesName, isNonTerminal } from '../../policy/decide.ts';
+import { VERDICT } from '../../policy/decision.ts';
 import { REASON } from '../../policy/explain.ts';
 import { FLAG, readUint32, writeUint32 } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE } from '../../wire/iana.ts';

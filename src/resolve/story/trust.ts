@@ -1,4 +1,4 @@
-import { VERDICT } from '../../policy/decide.ts';
+import { VERDICT } from '../../policy/decision.ts';
 import { KEY_ROOM, keyOf } from '../flights/key.ts';
 import type { Turn } from './turn.ts';
 

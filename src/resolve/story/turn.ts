@@ -1,4 +1,4 @@
-import { Decision } from '../../policy/decide.ts';
+import { Decision } from '../../policy/decision.ts';
 import { EMPTY_VIEW } from '../../policy/identity.ts';
 import type { Bound } from '../../policy/lease.ts';
 import type { Stage, View } from '../../policy/snapshot.ts';
