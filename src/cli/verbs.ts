@@ -7,6 +7,10 @@ export const VERBS = {
     summary: 'Serve DNS until SIGTERM or SIGINT; SIGHUP reloads.',
     load: async () => (await import('./serve.ts')).serveVerb,
   },
+  init: {
+    summary: 'Write a small server file and policy to begin with. Nothing is overwritten.',
+    load: async () => (await import('./init.ts')).initVerb,
+  },
   check: {
     summary:
       'Read the config as the server would; print every problem, and what each pattern matches. Exits 1 for errors.',
