@@ -31,7 +31,10 @@ export interface AdminPorts {
   /** Loads the policy with `Admin.exceptions`, and puts it in force if it is good. One call at a time. */
   readonly recompile: () => Promise<RecompileResult>;
   /** What `/v1/health` says beside, and what it is told of the journal. */
-  readonly readiness: JournalPorts & { readonly report: () => object };
+  readonly readiness: JournalPorts & {
+    readonly ready: boolean;
+    readonly report: () => object;
+  };
 }
 
 export interface AdminOptions {
@@ -128,6 +131,7 @@ export class Admin {
         exceptions: this.#exceptions.all.length,
         ...ports.readiness.report(),
       }),
+      ready: () => ports.readiness.ready,
     });
     await this.#api.start();
     log.info('listening', `the admin API listens on ${this.#api.url}`, { url: this.#api.url });

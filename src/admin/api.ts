@@ -11,12 +11,15 @@ import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Authentication } from './authentication.ts';
+import { mayInspectAll } from './callers.ts';
+import { Crowd } from './crowd.ts';
 import type { ExceptionBook } from './exception-book.ts';
 import { exceptionRoutes } from './exception-routes.ts';
 import { sendRefusal } from './exchange.ts';
 import { takeStrictJson } from './json-body.ts';
 import type { LeaseBook } from './lease-book.ts';
 import { leaseRoutes } from './lease-routes.ts';
+import { judgeHost } from './loopback.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { health } from './policy-schema.ts';
 import { type FieldError, PROBLEM_JSON, Refusal } from './refusal.ts';
@@ -30,6 +33,7 @@ const REQUEST_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 /** Silence of a client that does not read its answer, or of a load of the policy. */
 const SILENCE_MS = 120_000;
+const CROWDED = 'the admin API has as many connections as it takes: the longest silent ones make room';
 
 export interface ApiOptions {
   readonly setting: AdminSetting;
@@ -40,8 +44,9 @@ export interface ApiOptions {
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
   readonly limits: () => ExceptionSetting;
-  /** What `/v1/health` says beside. */
+  /** What `/v1/health` says beside to whoever may see all of it. */
   readonly health: () => object;
+  readonly ready: () => boolean;
 }
 
 /** The admin API: JSON over HTTP/1.1, errors as RFC 9457, described by `/openapi.json`. */
@@ -73,7 +78,6 @@ export class Api {
           },
           handler,
         );
-        server.maxConnections = MAX_CONNECTIONS;
         server.setTimeout(SILENCE_MS);
         server.on('clientError', refuseRaw);
         return server;
@@ -103,13 +107,30 @@ export class Api {
       sendRefusal(reply, refusalOf(error, options.log)),
     );
     app.setNotFoundHandler((request, reply) => sendRefusal(reply, notFound(app, request)));
+    const crowd = new Crowd(server!, {
+      most: MAX_CONNECTIONS,
+      now: () => options.clock.monotonic(),
+      tell: (count) => options.log.warn('admin-trouble', CROWDED, { most: MAX_CONNECTIONS, count }),
+    });
+    if (options.setting.kind === 'http') {
+      app.addHook('onRequest', async (request, reply) => {
+        const refusal = judgeHost(request.headers);
+        return refusal === null ? undefined : sendRefusal(reply, refusal);
+      });
+    }
     app.addHook('onSend', async (_request, reply) => {
       reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
     });
     app.removeContentTypeParser('text/plain');
     takeStrictJson(app);
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
-    app.get('/v1/health', { schema: health }, () => ({ healthy: true, ...options.health() }));
+    app.get('/v1/health', { schema: health }, async (request, reply) => {
+      const known = options.setting.kind === 'unix' || request.headers.authorization !== undefined;
+      const caller = known ? await options.authentication.callerOf(request) : null;
+      if (caller instanceof Refusal) return sendRefusal(reply, caller);
+      const all = caller !== null && mayInspectAll(caller);
+      return { healthy: true, ready: options.ready(), ...(all ? options.health() : {}) };
+    });
     await app.register(async (guarded) => {
       guarded.addHook('onRequest', async (request, reply) => {
         const caller = await options.authentication.callerOf(request);
@@ -117,6 +138,9 @@ export class Api {
         request.setDecorator('caller', caller);
         return undefined;
       });
+      // From here on the request is whole, and its caller known.
+      guarded.addHook('preHandler', async ({ socket }) => crowd.atWork(socket));
+      guarded.addHook('onResponse', async ({ socket }) => crowd.idle(socket));
       leaseRoutes(guarded, options);
       exceptionRoutes(guarded, options);
       policyRoutes(guarded, options);

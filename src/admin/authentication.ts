@@ -53,9 +53,6 @@ export class Authentication {
 
   async #byToken(request: FastifyRequest): Promise<Caller | Refusal> {
     if (this.#setting.kind !== 'http') return { kind: 'socket' };
-    // A page in a browser of this machine may lead a name to loopback; it cannot choose the Host.
-    if (!isLoopbackHost(request.headers.host))
-      return unauthenticated('the Host header is not of this machine');
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (token === undefined) return unauthenticated('write Authorization: Bearer TOKEN');
     if (token.length > MAX_TOKEN) return unauthenticated('the token is too large');
@@ -98,10 +95,6 @@ export class Authentication {
 
 function unauthenticated(detail: string): Refusal {
   return new Refusal('unauthenticated', detail);
-}
-
-function isLoopbackHost(host: string | undefined): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i.test(host ?? '');
 }
 
 /** The address that a caller calls from, as its own prefix: the TCP peer, never what a header says. */

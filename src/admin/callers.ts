@@ -142,6 +142,11 @@ export function mayInspect(caller: Caller, identity: string): boolean {
   }
 }
 
+/** Whether the caller may know of every identity, and of the server itself. */
+export function mayInspectAll(caller: Caller): boolean {
+  return caller.kind === 'socket' || (caller.kind === 'token' && caller.grant.identities === 'all');
+}
+
 /** Whether the caller may see what the policy says of an identity: a job that of its own. */
 export function maySeeIdentity(caller: Caller, identity: Identity): boolean {
   return caller.kind === 'job' ? caller.job.isOf(identity) : mayInspect(caller, identity.name);

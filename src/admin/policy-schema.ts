@@ -76,7 +76,7 @@ export const explain = {
 } as const;
 
 export const health = {
-  summary: 'Whether the server answers; no token needed',
+  summary: 'Whether the server answers; the rest is for the socket and for tokens of all identities',
   security: [],
   response: { 200: { type: 'object' } },
 } as const;

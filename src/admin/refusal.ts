@@ -10,6 +10,7 @@ export const REFUSALS = {
   'lease-conflict': [409, 'There is a live lease'],
   'stage-back': [409, 'Stages go forward'],
   'too-large': [413, 'The request is too large'],
+  misdirected: [421, 'The request is not for this server'],
   'media-type': [415, 'JSON is wanted'],
   'headers-large': [431, 'The headers are too large'],
   fault: [500, 'A fault of the server'],

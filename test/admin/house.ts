@@ -144,7 +144,8 @@ export class House {
         return { inForce: snapshot !== null, problems };
       },
       readiness: {
-        report: () => ({ ready: true }),
+        ready: true,
+        report: () => ({ audit: [{ identity: 'secret-audit' }] }),
         journalTrouble: (text) => void this.troubles.push(text),
         journalDamaged: (text) => void this.damages.push(text),
       },
