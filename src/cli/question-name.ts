@@ -8,6 +8,9 @@ import { nameFromText } from '../wire/name.ts';
  * label (RFC 1035 §5.1), a star is a star, and `.` is the root. Else what is wrong with the text.
  */
 export function readQuestionName(text: string): Uint8Array | string {
+  const url =
+    /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?([A-Za-z0-9_.-]+)/i.exec(text) ?? /^([A-Za-z0-9_.-]+)\//.exec(text);
+  if (url !== null) return `${JSON.stringify(text)} is a URL: write its host, ${url[1]}`;
   const ascii = toAsciiName(text);
   if (ascii instanceof TextFault) return `${ascii.message}; ${ascii.fix}`;
   const name = nameFromText(ascii.text);

@@ -89,6 +89,7 @@ export const CODES = {
   'pattern-port': 'a name with a port',
   'pattern-address': 'an address where a name is wanted',
 
+  'address-any': 'an identity claims every address',
   'address-claimed': 'two identities claim one address prefix',
   audit: 'an identity is in audit mode',
   'audit-ended': 'the audit of an identity has ended',

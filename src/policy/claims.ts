@@ -17,6 +17,10 @@ export function claimAddresses(identities: readonly IdentityInput[], problems: P
     }
     return identity.addresses
       .filter(({ prefix, text, at }) => {
+        if (prefix.length === 0) {
+          const message = `${text} is every address there is: whoever reaches a listener is ${identity.name}`;
+          problems.push(warning('address-any', at, message, 'write the networks that its clients are in'));
+        }
         const key = `${prefix.family} ${prefix.words.join(' ')}/${prefix.length}`;
         return claims.take(key, text, identity.name, at);
       })

@@ -1,13 +1,26 @@
 import { createRequire } from 'node:module';
 import { domainToASCII } from 'node:url';
 import { SUFFIX, type SuffixTable } from '../../policy/suffix.ts';
+import { rentedZones } from './rented-zones.ts';
 
 let built: SuffixTable | null = null;
 
 /** The public suffix list that tldts brings, as `policy/` wants it. Built once, in some 10 ms. */
 export function suffixTable(): SuffixTable {
-  built ??= buildTable(loadTrie());
+  built ??= withRented(buildTable(loadTrie()));
   return built;
+}
+
+/** The list with zones that it does not have, as private suffixes; what lies above one is above a private suffix. */
+function withRented(list: SuffixTable): SuffixTable {
+  const table = new Map(list);
+  const mark = (name: string, flag: number): void => void table.set(name, (table.get(name) ?? 0) | flag);
+  for (const zone of rentedZones()) {
+    mark(zone, SUFFIX.PRIVATE);
+    for (let dot = zone.indexOf('.'); dot >= 0; dot = zone.indexOf('.', dot + 1))
+      mark(zone.slice(dot + 1), SUFFIX.ABOVE_PRIVATE);
+  }
+  return table;
 }
 
 /**
