@@ -1,7 +1,9 @@
 # namegate as an image: the runtime, the built program and its dependencies, and nothing to build with.
 #
 #   docker build --tag namegate .
-#   docker run --name namegate --volume ./policy:/etc/namegate/policy:ro namegate
+#   docker run --name namegate namegate                                           # answers Docker's networks, a few names
+#   docker run --name namegate --volume ./policy:/etc/namegate/policy:ro namegate  # your own policy
+#   docker exec namegate namegate check                                           # and every other verb
 #   docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' namegate   # for docker run --dns
 #
 # Docker lets any user of a container open port 53. Elsewhere (Kubernetes, say) set the sysctl
@@ -24,6 +26,8 @@ RUN npm run build
 # What is left runs: no compiler, no test runner, no headers.
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && rm -rf src tsconfig.json tsconfig.build.json node_modules/node-linux-*/include node_modules/node-linux-*/share
+# Compiles what a start loads, and keeps it beside the code: the user that serves writes nothing there.
+RUN node_modules/.bin/node dist/main.js help serve >/dev/null
 
 FROM ${BASE_IMAGE}
 RUN apt-get update \
@@ -32,11 +36,12 @@ RUN apt-get update \
 COPY --from=build /opt/namegate /opt/namegate
 COPY LICENSE /opt/namegate/
 COPY packaging/container/namegate.yaml /etc/namegate/
-COPY config/policy /etc/namegate/policy
+COPY packaging/container/policy /etc/namegate/policy
+COPY packaging/container/namegate /usr/local/bin/
 RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/namegate
 USER 65532:65532
 EXPOSE 53/udp 53/tcp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["/opt/namegate/node_modules/.bin/node", "-e", "fetch('http://127.0.0.1:9153/health').then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["/opt/namegate/node_modules/.bin/node", "/opt/namegate/dist/main.js"]
+ENTRYPOINT ["/opt/namegate/node_modules/.bin/node", "--disable-sigusr1", "/opt/namegate/dist/main.js"]
 CMD ["serve", "--config", "/etc/namegate/namegate.yaml"]

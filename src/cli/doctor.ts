@@ -82,8 +82,11 @@ async function doctor(terminal: Terminal, options: Options): Promise<number> {
 
 const MAX_PROBES = 32;
 
-/** Milliseconds that each question and connection has; they run side by side. */
+/** Milliseconds that each probe has; they run side by side. */
 const PATIENCE = 2000;
+
+/** Milliseconds that a nameserver has: namegate and its stub say within 4 s that nobody above them answers. */
+const NAMESERVER_PATIENCE = 4500;
 
 /** Nameservers that are asked; stubs use three. */
 const MAX_NAMESERVERS = 8;
@@ -99,7 +102,7 @@ export interface Surroundings {
   readonly port: number;
 }
 
-/** Looks at everything at once: it takes little more than PATIENCE. */
+/** Looks at everything at once: it takes little more than NAMESERVER_PATIENCE. */
 export async function examine(around: Surroundings): Promise<Finding[]> {
   const { path, text } = around.resolvConf;
   const stub = readStubConfig(text ?? '', around.env);
@@ -107,7 +110,7 @@ export async function examine(around: Surroundings): Promise<Finding[]> {
   const hosts = stub.nameservers.length === 0 ? ['127.0.0.1'] : stub.nameservers.slice(0, MAX_NAMESERVERS);
   const listener = listenerTarget(around.listen, 'udp');
   const [servers, own, probed] = await Promise.all([
-    askNameservers(hosts, around.port, PATIENCE),
+    askNameservers(hosts, around.port, NAMESERVER_PATIENCE),
     listener === null || !isHere(listener.host) ? null : identify(listener, 'udp', PATIENCE),
     probeFindings(around.probes, PATIENCE),
   ]);

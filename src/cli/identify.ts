@@ -15,8 +15,13 @@ export type Answerer =
       readonly audit: boolean;
       /** It answered itself: nothing that forwards stands between. */
       readonly direct: boolean;
-      /** The address that we asked from. */
-      readonly local: string;
+      /** The address that namegate says it sees; null where it does not say. What we asked from may be translated on the way. */
+      readonly seen: string | null;
+    }
+  | {
+      /** `namegate stub`, which reaches no server. */
+      readonly kind: 'stub';
+      readonly reason: string;
     }
   | { readonly kind: 'other'; readonly status: string }
   | {
@@ -28,6 +33,9 @@ export type Answerer =
 
 /** namegate explains any name to whoever asks; for another resolver this name does not exist. */
 const QUESTION = 'github.com._why.namegate.internal';
+
+/** What the text of an Extended DNS Error of `namegate stub` begins with. */
+const STUB = 'namegate stub: ';
 
 /** Asks, and waits at most `patience` milliseconds. */
 export async function identify(target: Target, transport: Transport, patience: number): Promise<Answerer> {
@@ -41,16 +49,27 @@ export async function identify(target: Target, transport: Transport, patience: n
   for (const { type, data } of reply.answers) {
     const seen = type === 'TXT' ? parseWhy(data) : null;
     if (seen !== null) {
-      return { kind: 'namegate', ...seen, direct: reply.flags.includes('aa'), local: got.local };
+      return { kind: 'namegate', ...seen, direct: reply.flags.includes('aa') };
     }
   }
+  const stub = reply.ede.find(({ text }) => text.startsWith(STUB));
+  if (stub !== undefined) return { kind: 'stub', reason: stub.text.slice(STUB.length) };
   return { kind: 'other', status: reply.status };
 }
 
 /** The identity in a line of `explain`, as TXT data; null where it is no such line. */
-export function parseWhy(data: string): { readonly identity: string; readonly audit: boolean } | null {
+export function parseWhy(data: string): Seen | null {
   const line = data.replace(/^"|" "|"$/g, '');
   const match =
     /^\S+ \S+: (?:allow|local|empty|deny|contain) for ([^ ;]+)(?: at stage [^ ;]+)?( \(audit)?/.exec(line);
-  return match === null ? null : { identity: match[1]!, audit: match[2] !== undefined };
+  if (match === null) return null;
+  const [, address = null] = /namegate sees you as ([0-9A-Fa-f:.]+)(?![0-9A-Za-z])/.exec(line) ?? [];
+  return { identity: match[1]!, audit: match[2] !== undefined, seen: address?.replace(/\.+$/, '') ?? null };
+}
+
+/** What a line of `explain` says of whoever asked. */
+interface Seen {
+  readonly identity: string;
+  readonly audit: boolean;
+  readonly seen: string | null;
 }

@@ -30,6 +30,10 @@ export function isNamegate({ udp, tcp }: Nameserver): boolean {
   return udp.kind === 'namegate' || tcp.kind === 'namegate';
 }
 
+function isStub({ udp, tcp }: Nameserver): boolean {
+  return udp.kind === 'stub' || tcp.kind === 'stub';
+}
+
 /** Is namegate reached, and is it the only one listed? `file` is resolv.conf; `own` is where namegate listens, if known. */
 export function nameserverFindings(
   servers: readonly Nameserver[],
@@ -37,7 +41,8 @@ export function nameserverFindings(
   own: Target | null,
 ): Finding[] {
   const findings = servers.map((server) => aboutOne(server, file));
-  const others = servers.filter((server) => !isNamegate(server));
+  const others = servers.filter((server) => !isNamegate(server) && !isStub(server));
+  if (others.length === 0 && !servers.some(isNamegate)) return findings;
   if (others.length === 0) findings.push(ok('resolv-conf', `namegate is the only nameserver in ${file}`));
   else if (others.length === servers.length) {
     findings.push(
@@ -72,6 +77,13 @@ function aboutOne({ host, udp, tcp }: Nameserver, file: string): Finding {
     const fix = `start namegate there and let port 53 through, or remove the line from ${file}`;
     return bad('nameserver', `${who} does not answer: ${reason}`, fix);
   }
+  const stub = udp.kind === 'stub' ? udp : tcp;
+  if (stub.kind === 'stub') {
+    const what = `${who} is namegate stub, which cannot ask namegate: ${stub.reason}`;
+    const fix =
+      'keep the line; start the server that the stub names, let its port through, and look at the log of the stub';
+    return bad('nameserver', what, fix);
+  }
   const answer = udp.kind === 'other' ? udp : tcp;
   return bad('nameserver', `${who} is not namegate: it ${outcome(answer)}`, `remove the line from ${file}`);
 }
@@ -80,6 +92,8 @@ function outcome(answerer: Answerer): string {
   switch (answerer.kind) {
     case 'namegate':
       return 'is namegate';
+    case 'stub':
+      return `is namegate stub, which cannot ask namegate: ${answerer.reason}`;
     case 'other':
       return `answers ${answerer.status} where namegate explains itself`;
     case 'silent':
@@ -104,9 +118,13 @@ function identityFindings(servers: readonly Nameserver[]): Finding[] {
   const identities = [...new Set(seen.map(({ identity }) => identity))];
   for (const identity of identities) {
     const first = seen.find((one) => one.identity === identity)!;
-    const who = `namegate sees this client (${first.local}) as ${identity}`;
+    const address = seen.find((one) => one.identity === identity && one.seen !== null)?.seen ?? null;
+    const who = `namegate sees this client${address === null ? '' : `, from ${address},`} as ${identity}`;
     if (identity === 'unknown') {
-      const fix = 'add the address to from.addresses of an identity, or find what changes it on the way';
+      const fix =
+        address === null
+          ? "look at namegate's log for the address that it sees, and add that to from.addresses of an identity"
+          : `add ${address} to from.addresses of an identity. Where it is not the address of this client, find what changes it on the way`;
       findings.push(bad('identity', `${who}, for whom nothing resolves`, fix));
     } else if (first.audit) {
       const fix = 'write mode: enforce when the record is clean';

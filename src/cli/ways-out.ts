@@ -105,6 +105,8 @@ async function tryDns(
   switch (answerer.kind) {
     case 'namegate':
       return { result: 'held', at, text: 'led to namegate' };
+    case 'stub':
+      return { result: 'held', at, text: 'led to namegate stub' };
     case 'other':
       return { result: 'out', at, text: `a resolver answers ${answerer.status}` };
     case 'silent':

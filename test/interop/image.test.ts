@@ -124,6 +124,27 @@ t.test('the Dockerfile, as a script', { skip }, async (t) => {
     }
   });
 
+  await t.test('its policy is clean, and knows the networks of Docker; the command is on PATH', async (t) => {
+    const command = join(folder, 'usr/local/bin/namegate');
+    writeFileSync(command, inside(readFileSync(command, 'utf8'), folder));
+    const etc = join(folder, 'etc/namegate');
+    const checked = await run(['sh', command, 'check', etc.concat('/policy')]);
+    t.equal(checked.code, 0, checked.stdout);
+    t.match(checked.stdout, /\ngood\n$/, 'without a warning');
+    for (const from of ['172.17.0.2', '172.31.9.9', '192.168.3.4', 'fd00::2', '127.0.0.1']) {
+      const words = [
+        'explain',
+        '--config',
+        join(etc, 'namegate.yaml'),
+        '--from',
+        from,
+        'hello.namegate.example',
+      ];
+      const { code, stdout } = await run(['sh', command, ...words]);
+      t.equal(code, 0, `${from}: ${stdout}`);
+    }
+  });
+
   await t.test('it serves as its user, and its health check sees it', async (t) => {
     const [port, health] = [await freePort(), await freePort()];
     const mapped = (text: string) =>
@@ -145,6 +166,7 @@ t.test('the Dockerfile, as a script', { skip }, async (t) => {
     await until(() => probe(server), running.log);
     t.strictSame(data(await dig(server, 'localhost A'), 'A'), ['127.0.0.1']);
     t.equal((await run([...asUser, ...check])).code, 0, 'healthy while it does');
+    t.strictSame(data(await dig(server, 'hello.namegate.example A'), 'A'), ['192.0.2.1'], 'its own policy');
     t.equal(await running.stop(), 0, 'SIGTERM ends it well');
     t.equal((await run([...asUser, ...check])).code, 1, 'and not after');
   });
