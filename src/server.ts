@@ -122,7 +122,11 @@ export class Server {
       answerer: this.#resolver,
       native: this.#native,
       log: options.log,
+<<<<<<< HEAD
       waiting: (urls) => this.readiness.setWaiting(urls),
+=======
+      readiness: this.readiness,
+>>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
     });
     const { serverFile, env, salt, log } = options;
     this.#admin = settings.admin === null ? null : this.#buildAdmin(settings.admin, first);

@@ -6,9 +6,11 @@ import { type TlsListener, tls } from '../listen/tls.ts';
 import { batchedUdp } from '../listen/udp.ts';
 import { portableUdp } from '../listen/udp-portable.ts';
 import type { Log } from '../report/log.ts';
+import type { Readiness } from '../report/readiness.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
 import { placesOf, type Trusts } from './trusts.ts';
+import { sentToTcp, WithoutTcp } from './without-tcp.ts';
 
 export interface ListenersOptions {
   readonly settings: readonly ListenSetting[];
@@ -18,11 +20,16 @@ export interface ListenersOptions {
   readonly answerer: Answerer;
   readonly native: Native | string;
   readonly log: Log;
+<<<<<<< HEAD
   /**
    * Told of the listeners that wait for their address, as URLs, at each change. Without it such an address is an error of
    * the start.
    */
   readonly waiting?: (urls: readonly string[]) => void;
+=======
+  /** Told of clients without TCP; the stub has none. */
+  readonly readiness?: Readiness;
+>>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
 }
 
 /** Milliseconds between two tries to listen on an address that the machine does not have yet. */
@@ -32,6 +39,7 @@ const RETRY_MS = 1_000;
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #udp: UdpFactory;
+  readonly #withoutTcp: WithoutTcp;
   readonly #tls = new Map<string, TlsListener>();
   readonly #places: readonly string[];
   readonly #all: Listener[];
@@ -44,9 +52,15 @@ export class Listeners {
   constructor(options: ListenersOptions) {
     this.#options = options;
     this.#udp = this.#chooseUdp();
+<<<<<<< HEAD
     this.#trusts = options.trusts;
     this.#places = placesOf(options.settings);
     this.#all = options.settings.map((setting, index) => this.#listener(setting, this.#places[index]!));
+=======
+    this.#withoutTcp = new WithoutTcp(options.log, options.readiness ?? null);
+    const places = placesOf(options.settings);
+    this.#all = options.settings.map((setting, index) => this.#listener(setting, places[index]!));
+>>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
   }
 
   /** As URLs, in the order of the server file; ports are the real ones once `start` is done. */
@@ -59,6 +73,7 @@ export class Listeners {
    * say. Those are tried again until they listen. Rejects with the system's error otherwise.
    */
   async start(): Promise<void> {
+<<<<<<< HEAD
     for (const index of this.#all.keys()) {
       try {
         await this.#open(index);
@@ -100,6 +115,17 @@ export class Listeners {
       }
     }
     if (!this.#closed) this.#wait();
+=======
+    for (const [index, listener] of this.#all.entries()) {
+      await listener.start();
+      const url = listenerUrl(listener);
+      const setting = this.#options.settings[index]!;
+      const toTcp = setting.protocol === 'udp' ? sentToTcp(setting) : null;
+      const fields = { url, ...listener.details, ...(toTcp !== null && { sent_to_tcp: toTcp }) };
+      this.#options.log.info('listening', `listening on ${url}`, fields);
+    }
+    this.#withoutTcp.start();
+>>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
   }
 
   /** Open streams of a lease that is over. */
@@ -108,8 +134,12 @@ export class Listeners {
   }
 
   async close(drainMs: number): Promise<void> {
+<<<<<<< HEAD
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
+=======
+    this.#withoutTcp.stop();
+>>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
     await Promise.all(this.#all.map((listener) => listener.close(drainMs)));
   }
 
@@ -117,7 +147,7 @@ export class Listeners {
     const { protocol, host, port } = setting;
     const { answerer, shares } = this.#options;
     const notice = (told: ListenNotice): void => this.#tell(`${protocol}://${host}:${port}`, told);
-    const options = { host, port, answerer, notice };
+    const options = { host, port, answerer, notice, stranded: this.#withoutTcp.clients };
     switch (setting.protocol) {
       case 'udp':
         return this.#udp({ ...options, spoofable: setting.spoofable });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { TrustBuilder } from '../assembly/trusts.ts';
+import { sentToTcp } from '../assembly/without-tcp.ts';
 import { formatProblem } from '../config/files/excerpt.ts';
 import { type LoadResult, load, loadPolicyOnly } from '../config/load.ts';
 import { isError } from '../policy/problem.ts';
@@ -71,7 +72,11 @@ function report({ problems, snapshot }: LoadResult): object {
 }
 
 /** The problems are what was asked for, so they go where the rest goes. */
-function text(terminal: Terminal, { problems, sources, snapshot }: LoadResult, now: number): string[] {
+function text(
+  terminal: Terminal,
+  { problems, sources, snapshot, settings }: LoadResult,
+  now: number,
+): string[] {
   const color = terminal.colors.out;
   const lines = problems.map((problem) => formatProblem(problem, sources, { color }));
   const errors = problems.filter(isError).length;
@@ -87,6 +92,13 @@ function text(terminal: Terminal, { problems, sources, snapshot }: LoadResult, n
         terminal.paint('yellow', `${name} is in audit mode until ${until}Z: nothing is denied to it`),
       );
     }
+    for (const setting of settings?.listen ?? []) {
+      const toTcp = setting.protocol === 'udp' ? sentToTcp(setting) : null;
+      if (toTcp !== null)
+        lines.push(
+          `udp://${bracketed(setting.host)}:${setting.port} sends to TCP, for names that are not cached: ${toTcp}`,
+        );
+    }
     const counts = [
       count(identities.length, 'identity'),
       count(rules.count, 'rule'),
@@ -101,4 +113,8 @@ function text(terminal: Terminal, { problems, sources, snapshot }: LoadResult, n
   const verdict = errors > 0 ? end.join(', ') : ['good', ...end].join(', with ');
   lines.push(terminal.paint(errors > 0 ? 'red' : 'green', verdict));
   return lines;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }

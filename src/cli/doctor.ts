@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { isLoaded, load } from '../config/load.ts';
 import { isError } from '../policy/problem.ts';
-import type { ListenAt } from '../settings/settings.ts';
+import type { ListenAt, ListenSetting } from '../settings/settings.ts';
 import { bad, type Finding } from './finding.ts';
 import { identify } from './identify.ts';
 import { isHere, listenerTarget } from './listener-target.ts';
@@ -11,6 +11,7 @@ import { complainProblems } from './problems.ts';
 import { readStubConfig } from './resolv-conf.ts';
 import { stubRemarks } from './stub-remarks.ts';
 import { parseTarget, type Target } from './target.ts';
+import { muslVersion, tcpFindings } from './tcp-findings.ts';
 import {
   CONFIG_HELP,
   count,
@@ -71,6 +72,7 @@ async function doctor(terminal: Terminal, options: Options): Promise<number> {
     nsswitch: readText('/etc/nsswitch.conf'),
     env: process.env,
     listen,
+    musl: muslVersion(),
     probes,
     port: 53,
   });
@@ -96,7 +98,9 @@ export interface Surroundings {
   readonly nsswitch: string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where namegate listens, as far as a server file tells. */
-  readonly listen: readonly ListenAt[];
+  readonly listen: readonly (ListenAt | ListenSetting)[];
+  /** The version of musl on this machine, or null. */
+  readonly musl?: string | null;
   readonly probes: readonly Probe[];
   /** Of the nameservers; stubs know 53 alone. */
   readonly port: number;
@@ -123,11 +127,12 @@ export async function examine(around: Surroundings): Promise<Finding[]> {
   const known: Target | null = own?.kind === 'namegate' && !servers.some(isNamegate) ? listener : null;
   findings.push(...nameserverFindings(servers, path, known), ...stubRemarks(stub));
   findings.push(...nsswitchFindings(around.nsswitch), ...proxyFindings(around.env), ...probed);
+  findings.push(...tcpFindings(around.listen, around.musl ?? null));
   return findings;
 }
 
 /** The listeners of the server file, none where there is no file; null when its problems were told. */
-function listenersOf(terminal: Terminal, config: string | undefined): readonly ListenAt[] | null {
+function listenersOf(terminal: Terminal, config: string | undefined): readonly ListenSetting[] | null {
   const missing = missingServerFile(config);
   if (missing !== null) {
     if (config === undefined) return [];

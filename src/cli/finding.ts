@@ -10,6 +10,7 @@ export interface Finding {
     | 'options'
     | 'nsswitch'
     | 'proxy'
+    | 'tcp'
     | 'probe';
   /** `bad`: something must be done. `note`: something to know. */
   readonly status: 'ok' | 'bad' | 'note';

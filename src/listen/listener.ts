@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Answerer } from '../resolve/ports.ts';
+import type { Spoofable } from '../settings/settings.ts';
+import type { StrandedClients } from './stranded.ts';
 
 /**
  * One socket that takes queries. What `server.ts` knows of a transport, whichever file serves it: the portable
@@ -40,13 +42,15 @@ export interface ListenOptions {
   readonly notice: (notice: ListenNotice) => void;
   /** Milliseconds that never go back. */
   readonly now?: () => number;
+  /** Told who is sent from UDP to TCP, and who comes; one for all listeners. */
+  readonly stranded?: StrandedClients;
 }
 
 export interface UdpOptions extends ListenOptions {
   /** Octets asked of the kernel for what waits to be read; it may give less. */
   readonly receiveBuffer?: number;
-  /** Source addresses may be forged; false unless said. */
-  readonly spoofable?: boolean;
+  /** Source addresses may be forged, all or all but those of some prefixes; false unless said. */
+  readonly spoofable?: Spoofable;
 }
 
 /** How `server.ts` makes a UDP listener: `portableUdp` here, a batched one where the machine can. */

@@ -49,6 +49,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
   readonly gathers: boolean;
   readonly now: () => number;
   readonly #notices: StreamNotices;
+  readonly #stranded: ListenOptions['stranded'];
   readonly #server: Server;
   readonly #proxyFrom: readonly Prefix[];
   readonly #handshakes: Handshakes | null;
@@ -72,6 +73,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     this.limits = { ...STREAM_LIMITS, ...options.limits };
     this.batch = new ReplyBatch(this.limits.unsent);
     this.#proxyFrom = proxyFrom ?? [];
+    this.#stranded = options.stranded;
     const total = Math.max(1, options.clients ?? CLIENTS);
     const perClient = Math.max(1, options.perClient ?? Math.floor(total / 8));
     this.#notices = new StreamNotices(options.notice, this.now);
@@ -210,6 +212,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
       return;
     }
     this.counters.accepted++;
+    if (!balanced) this.#stranded?.came(address);
     this.#timer ??= setInterval(() => this.#check(), this.#checkMs);
     if (!arrives) {
       this.#guests.enter(new Connection({ socket, raw: socket }, address, null, this), client);
@@ -230,6 +233,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
 
   introduced(arrival: Arrival): void {
     const client = clientKey(arrival.address);
+    this.#stranded?.came(arrival.address);
     this.#arrivals.leave(arrival);
     this.#guests.leave(arrival);
     const arrives = this.#handshakes !== null;

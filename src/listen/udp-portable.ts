@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
 import { type AddressWords, readAddress } from './address.ts';
+import { Forgery, isTruncated } from './forgery.ts';
 import {
   type Endpoint,
   type ListenCounters,
@@ -53,7 +54,7 @@ class PortableUdp implements Listener {
     this.#options = options;
     this.#now = options.now ?? monotonic;
     this.address = { host: options.host, port: options.port };
-    this.#client = new DatagramClient(this, options.spoofable ?? false);
+    this.#client = new DatagramClient(this, new Forgery(options.spoofable ?? false));
     this.#socket = createSocket({
       ...(isIPv6(options.host) ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
       // Addresses here are literal. Without this, each send waits a tick for dns.lookup to see that: 0.5 µs of 7.
@@ -128,6 +129,8 @@ class PortableUdp implements Listener {
     let length = DROPPED;
     try {
       length = this.#options.answerer.answer(query, query.length, client, this.#reply);
+      if (length > 0 && client.spoofable && isTruncated(this.#reply))
+        this.#options.stranded?.sent(client, this.#now());
       if (length > 0) this.#send(this.#reply, length, from.port, from.address);
     } catch (error) {
       length = DROPPED;
@@ -191,7 +194,7 @@ interface WayBack {
 class DatagramClient implements Client, AddressWords {
   readonly transport = 'udp';
   readonly credential = null;
-  readonly spoofable: boolean;
+  spoofable = false;
   lease = '';
   family: 4 | 6 = 4;
   w0 = 0;
@@ -201,16 +204,18 @@ class DatagramClient implements Client, AddressWords {
   /** What `defer` gave for the datagram at hand. */
   later: ReplyLater | null = null;
   readonly #listener: PortableUdp;
+  readonly #forgery: Forgery;
   #address = '';
   #port = 0;
 
-  constructor(listener: PortableUdp, spoofable: boolean) {
+  constructor(listener: PortableUdp, forgery: Forgery) {
     this.#listener = listener;
-    this.spoofable = spoofable;
+    this.#forgery = forgery;
   }
 
   refill(from: RemoteInfo): void {
     readAddress(from.address, this);
+    this.spoofable = this.#forgery.isPossible(this);
     this.#address = from.address;
     this.#port = from.port;
     this.later = null;

@@ -1,6 +1,7 @@
 import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
 import { type AddressWords, readAddress } from './address.ts';
 import { BATCH, DatagramBatch, SLOT } from './datagrams.ts';
+import { Forgery, isTruncated } from './forgery.ts';
 import {
   type Endpoint,
   type ListenCounters,
@@ -70,7 +71,7 @@ class BatchedUdp implements Listener {
     this.#now = options.now ?? monotonic;
     this.address = { host: options.host, port: options.port };
     this.#inbox = new DatagramBatch(native);
-    this.#client = new SlotClient(this, this.#inbox, options.spoofable ?? false);
+    this.#client = new SlotClient(this, this.#inbox, new Forgery(options.spoofable ?? false));
   }
 
   async start(): Promise<void> {
@@ -192,6 +193,8 @@ class BatchedUdp implements Listener {
     if (length === LATER) return;
     if (length > 0) {
       counters.answered++;
+      if (client.spoofable && isTruncated(this.#outbox.slot))
+        this.#options.stranded?.sent(client, this.#now());
       this.#outbox.answer(Math.min(length, SLOT), this.#inbox, i);
     } else if (client.later !== null) {
       client.later.drop();
@@ -248,7 +251,7 @@ const NOTHING = (): void => {};
 class SlotClient implements Client {
   readonly transport = 'udp';
   readonly credential = null;
-  readonly spoofable: boolean;
+  spoofable = false;
   lease = '';
   family: 4 | 6 = 4;
   w0 = 0;
@@ -258,11 +261,12 @@ class SlotClient implements Client {
   later: ReplyLater | null = null;
   readonly #listener: BatchedUdp;
   readonly #inbox: DatagramBatch;
+  readonly #forgery: Forgery;
   #slot = 0;
 
-  constructor(listener: BatchedUdp, inbox: DatagramBatch, spoofable: boolean) {
+  constructor(listener: BatchedUdp, inbox: DatagramBatch, forgery: Forgery) {
     this.#listener = listener;
-    this.spoofable = spoofable;
+    this.#forgery = forgery;
     this.#inbox = inbox;
   }
 
@@ -285,6 +289,7 @@ class SlotClient implements Client {
       this.w2 = 0;
       this.w3 = 0;
     }
+    this.spoofable = this.#forgery.isPossible(this);
     return (addresses[at + 2]! | addresses[at + 3]!) !== 0;
   }
 

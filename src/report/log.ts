@@ -12,6 +12,7 @@ export type LogEvent =
   | 'listening'
   | 'policy-loaded'
   | 'trust-loaded'
+  | 'client-without-tcp'
   | 'policy-problem'
   | 'reload-failed'
   | 'reload-unchanged'

@@ -39,9 +39,14 @@ export interface ListenAt {
 
 export interface UdpSetting extends ListenAt {
   readonly protocol: 'udp';
-  /** Source addresses may be forged: what must be forwarded needs a server cookie. False on loopback unless written. */
-  readonly spoofable: boolean;
+  readonly spoofable: Spoofable;
 }
+
+/**
+ * Whether source addresses may be forged: then what must be forwarded needs a server cookie, and a client without one is sent
+ * to TCP. `except`: prefixes whose network lets nobody send from a foreign address. False on loopback unless written.
+ */
+export type Spoofable = boolean | { readonly except: readonly Prefix[] };
 
 export interface TcpSetting extends ListenAt {
   readonly protocol: 'tcp';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ListenSetting, PemFile, TlsSetting, TrustDomain } from '../../settings/settings.ts';
+import type { ListenSetting, PemFile, Spoofable, TlsSetting, TrustDomain } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { isLoopback, parsePrefix } from '../addresses.ts';
 import { TextFault } from '../problems.ts';
@@ -54,10 +54,21 @@ export const listenEntry = z
         })
         .optional(),
       spoofable: z
-        .boolean()
+        .union([
+          z.boolean(),
+          z.strictObject({
+            except: list(
+              text('a prefix', 'An address, or a prefix of addresses.', null, '10.20.0.0/16'),
+              'a list of prefixes',
+              'Networks that drop forged sources: their clients need no cookie and no TCP.',
+            ).min(1),
+          }),
+        ])
         .meta({
-          title: 'true or false',
-          description: 'udp:// alone: source addresses may be forged (default true, but on loopback).',
+          title: 'true, false or a map with except',
+          description:
+            'udp:// alone: source addresses may be forged (default true, but on loopback), or all but those of some networks.',
+          examples: ['false', '{ except: [10.20.0.0/16] }'],
         })
         .optional(),
       proxy_from: list(
@@ -86,7 +97,10 @@ interface WrittenMap {
   readonly crl?: string | undefined;
   readonly crl_ended?: TlsSetting['crlEnded'] | undefined;
   readonly trust_domains?: { readonly [name: string]: string | undefined } | undefined;
-  readonly spoofable?: boolean | undefined;
+  readonly spoofable?:
+    | boolean
+    | { readonly except?: readonly (string | undefined)[] | undefined }
+    | undefined;
   readonly proxy_from?: readonly (string | undefined)[] | undefined;
 }
 
@@ -153,21 +167,27 @@ function readSetting(
     const message = `${key} is for ${schemes.map((name) => `${name}://`).join(' and ')}; this listener is ${scheme}://`;
     problems.error('listen-key', marks.key(map, key), message, `remove ${key}`);
   }
-  if (scheme === 'udp')
-    return { protocol: 'udp', host, port, spoofable: map.spoofable ?? !isLoopback(address) };
-  const proxyFrom = readBalancers(map.proxy_from ?? [], context);
+  if (scheme === 'udp') {
+    const spoofable = readSpoofable(map.spoofable ?? !isLoopback(address), context);
+    return { protocol: 'udp', host, port, spoofable };
+  }
+  const proxyFrom = readPrefixes(map.proxy_from ?? [], context);
   if (scheme === 'tcp') return { protocol: 'tcp', host, port, proxyFrom };
   const tls = readTls(map, place, context);
   return tls === null ? null : { protocol: 'tls', host, port, proxyFrom, tls };
 }
 
-function readBalancers(
+function readSpoofable(written: NonNullable<WrittenMap['spoofable']>, context: ServerContext): Spoofable {
+  return typeof written === 'boolean' ? written : { except: readPrefixes(written.except ?? [], context) };
+}
+
+function readPrefixes(
   written: readonly (string | undefined)[],
   { marks, problems }: ServerContext,
 ): Prefix[] {
-  return written.flatMap((balancer, index) => {
-    if (balancer === undefined) return [];
-    const prefix = parsePrefix(balancer);
+  return written.flatMap((text, index) => {
+    if (text === undefined) return [];
+    const prefix = parsePrefix(text);
     if (!(prefix instanceof TextFault)) return [prefix];
     problems.fault(prefix, marks.inside(written, index, prefix.offset));
     return [];
