@@ -122,11 +122,8 @@ export class Server {
       answerer: this.#resolver,
       native: this.#native,
       log: options.log,
-<<<<<<< HEAD
       waiting: (urls) => this.readiness.setWaiting(urls),
-=======
       readiness: this.readiness,
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
     });
     const { serverFile, env, salt, log } = options;
     this.#admin = settings.admin === null ? null : this.#buildAdmin(settings.admin, first);
@@ -137,14 +134,11 @@ export class Server {
       exceptions: this.#admin?.exceptions ?? [],
     });
     this.#crls = new CrlWatch(log, this.readiness);
-    const rooms = { builder: options.trust, listeners: this.#listeners, crls: this.#crls, log };
+    const own = { builder: options.trust, listeners: this.#listeners, crls: this.#crls, log };
+    const rooms = { ...own, readiness: this.readiness, epoch: CLOCK.epoch };
     const designate = (designations: InForce['designations']) =>
       this.#swap({ ...this.#present, designations });
-    this.#trust = new TrustInForce(
-      { ...rooms, readiness: this.readiness, epoch: CLOCK.epoch, designate },
-      settings.listen,
-      trusts,
-    );
+    this.#trust = new TrustInForce({ ...rooms, designate }, settings.listen, trusts);
     this.#reloads = new Reloads(
       {
         serverFile,

@@ -20,16 +20,13 @@ export interface ListenersOptions {
   readonly answerer: Answerer;
   readonly native: Native | string;
   readonly log: Log;
-<<<<<<< HEAD
   /**
    * Told of the listeners that wait for their address, as URLs, at each change. Without it such an address is an error of
    * the start.
    */
   readonly waiting?: (urls: readonly string[]) => void;
-=======
   /** Told of clients without TCP; the stub has none. */
   readonly readiness?: Readiness;
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
 }
 
 /** Milliseconds between two tries to listen on an address that the machine does not have yet. */
@@ -52,15 +49,10 @@ export class Listeners {
   constructor(options: ListenersOptions) {
     this.#options = options;
     this.#udp = this.#chooseUdp();
-<<<<<<< HEAD
+    this.#withoutTcp = new WithoutTcp(options.log, options.readiness ?? null);
     this.#trusts = options.trusts;
     this.#places = placesOf(options.settings);
     this.#all = options.settings.map((setting, index) => this.#listener(setting, this.#places[index]!));
-=======
-    this.#withoutTcp = new WithoutTcp(options.log, options.readiness ?? null);
-    const places = placesOf(options.settings);
-    this.#all = options.settings.map((setting, index) => this.#listener(setting, places[index]!));
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
   }
 
   /** As URLs, in the order of the server file; ports are the real ones once `start` is done. */
@@ -73,7 +65,6 @@ export class Listeners {
    * say. Those are tried again until they listen. Rejects with the system's error otherwise.
    */
   async start(): Promise<void> {
-<<<<<<< HEAD
     for (const index of this.#all.keys()) {
       try {
         await this.#open(index);
@@ -86,13 +77,17 @@ export class Listeners {
       }
     }
     if (this.#late.size > 0) this.#wait();
+    this.#withoutTcp.start();
   }
 
   async #open(index: number): Promise<void> {
     const listener = this.#all[index]!;
     await listener.start();
     const url = listenerUrl(listener);
-    this.#options.log.info('listening', `listening on ${url}`, { url, ...listener.details });
+    const setting = this.#options.settings[index]!;
+    const toTcp = setting.protocol === 'udp' ? sentToTcp(setting) : null;
+    const fields = { url, ...listener.details, ...(toTcp !== null && { sent_to_tcp: toTcp }) };
+    this.#options.log.info('listening', `listening on ${url}`, fields);
   }
 
   #wait(): void {
@@ -115,17 +110,6 @@ export class Listeners {
       }
     }
     if (!this.#closed) this.#wait();
-=======
-    for (const [index, listener] of this.#all.entries()) {
-      await listener.start();
-      const url = listenerUrl(listener);
-      const setting = this.#options.settings[index]!;
-      const toTcp = setting.protocol === 'udp' ? sentToTcp(setting) : null;
-      const fields = { url, ...listener.details, ...(toTcp !== null && { sent_to_tcp: toTcp }) };
-      this.#options.log.info('listening', `listening on ${url}`, fields);
-    }
-    this.#withoutTcp.start();
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
   }
 
   /** Open streams of a lease that is over. */
@@ -134,12 +118,9 @@ export class Listeners {
   }
 
   async close(drainMs: number): Promise<void> {
-<<<<<<< HEAD
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
-=======
     this.#withoutTcp.stop();
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
     await Promise.all(this.#all.map((listener) => listener.close(drainMs)));
   }
 

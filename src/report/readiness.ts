@@ -23,13 +23,10 @@ export interface ReadinessReport {
   readonly audit: readonly { readonly identity: string; readonly until: string }[];
   /** CRLs that near their end, have ended or have not begun. */
   readonly crls: readonly object[];
-<<<<<<< HEAD
   /** What became of a journal of leases that was damaged when the server started; null where it was not. */
   readonly journal: string | null;
-=======
   /** Clients that were sent from UDP to TCP and did not come: how many, and some of them. */
   readonly without_tcp: { readonly count: number; readonly clients: readonly object[] };
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
   /** Why the last change is not in force, or null where it is. */
   readonly reload: {
     readonly at: string;
@@ -47,11 +44,8 @@ export class Readiness {
   waiting: readonly string[] = [];
   #audit: readonly AuditIdentity[] = [];
   #crls: readonly object[] = [];
-<<<<<<< HEAD
   #journal: string | null = null;
-=======
   #withoutTcp: ReadinessReport['without_tcp'] = { count: 0, clients: [] };
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
   #reload: ReadinessReport['reload'] = null;
 
   /** `now`: seconds since 1970. */
@@ -88,7 +82,6 @@ export class Readiness {
     this.#crls = crls;
   }
 
-<<<<<<< HEAD
   /** Why the journal of leases cannot be written, or null when it can again. Not ready meanwhile. */
   journalTrouble(text: string | null): void {
     if (text === null) this.clear('journal-trouble');
@@ -97,10 +90,10 @@ export class Readiness {
 
   journalDamaged(text: string): void {
     this.#journal = text;
-=======
+  }
+
   setWithoutTcp(count: number, clients: readonly object[]): void {
     this.#withoutTcp = { count, clients };
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
   }
 
   /** A change was refused at `at` (seconds since 1970); the last good policy stays in force. */
@@ -122,11 +115,8 @@ export class Readiness {
         .filter(({ until }) => until > now)
         .map(({ identity, until }) => ({ identity, until: isoSeconds(until) })),
       crls: this.#crls,
-<<<<<<< HEAD
       journal: this.#journal,
-=======
       without_tcp: this.#withoutTcp,
->>>>>>> 72c435d (Let a listener except networks that drop forged sources, and tell of clients without TCP)
       reload: this.#reload,
     };
   }
