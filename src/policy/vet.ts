@@ -20,7 +20,9 @@ export function checkRule(
   const special = specialAt(base);
   if (special !== null) {
     const message = `${patternText(pattern)} belongs to ${special}, which namegate answers by itself`;
-    const harmless = special === 'localhost' || special === 'use-application-dns.net';
+    // An exception is somebody's decision: that it changes nothing must be told to who makes it.
+    const harmless =
+      terms.approvedBy === null && (special === 'localhost' || special === 'use-application-dns.net');
     problems.push(
       harmless
         ? warning('special-name', at, message, 'delete it: it changes nothing')

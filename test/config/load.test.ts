@@ -351,3 +351,20 @@ t.test('a load never throws, and is null exactly where an error is', async (t) =
   t.ok(codes.size > 15, [...codes].join(' '));
   t.ok(good > 0);
 });
+
+t.test('an exception for a name that namegate answers by itself is refused, whichever it is', async (t) => {
+  for (const name of [
+    'localhost',
+    'a.localhost',
+    'use-application-dns.net',
+    'a.resolver.arpa',
+    'x._why.namegate.internal',
+  ]) {
+    const exception = `{ name: ${name}, until: 2027-01-01, reason: r, approved_by: a }`;
+    t.same(
+      problemsOf(t, { 'policy.yaml': `${POLICY}    exceptions: [${exception}]\n` }),
+      ['policy.yaml:6:26 special-name'],
+      name,
+    );
+  }
+});
