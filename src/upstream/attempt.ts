@@ -181,8 +181,11 @@ export class Attempt implements UdpListener, StreamUser {
 
   /** Somebody guesses, or the server is broken: in both cases TCP tells, once it happens again and again. */
   udpWrong(): void {
-    if (this.#over || ++this.server.wrongIds < MANY_WRONG_IDS || this.#tcpAsked) return;
-    this.#askTcpBeside('replies under wrong IDs', this.#sockets.time.now());
+    if (this.#over) return;
+    this.server.wrongIds++;
+    if (this.#note === '') this.#note = 'replies under wrong IDs';
+    if (this.server.wrongIds >= MANY_WRONG_IDS && !this.#tcpAsked)
+      this.#askTcpBeside('replies under wrong IDs', this.#sockets.time.now());
   }
 
   /**
