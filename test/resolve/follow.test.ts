@@ -34,11 +34,11 @@ t.test('the end of a chain is asked for in the group of its name, as part of thi
   });
   const { rcode, answer } = await reply;
   t.equal(rcode, 0);
-  t.same(answer, [
-    'www.corp.example 60 CNAME a.other.example',
+  t.same(answer.toSorted(), [
     'a.other.example 40 CNAME b.corp.example',
     'b.corp.example 50 A 192.0.2.7',
     'b.corp.example 50 A 192.0.2.8',
+    'www.corp.example 60 CNAME a.other.example',
   ]);
   t.same(
     house.asked.map(({ text, group }) => [text, group]),
@@ -48,7 +48,7 @@ t.test('the end of a chain is asked for in the group of its name, as part of thi
       ['b.corp.example A', 1],
     ],
   );
-  t.same((await house.query('www.corp.example')).answer, answer, 'kept as one answer');
+  t.same((await house.query('www.corp.example')).answer.toSorted(), answer.toSorted(), 'kept as one answer');
   t.equal(
     (await house.query('a.other.example')).rcode,
     3,
@@ -156,4 +156,19 @@ t.test('a server that throws when it is asked for the end', async (t) => {
   serve(house, { 'www.corp.example': BARE });
   t.equal((await asked).rcode, 2);
   t.equal(house.bugs.length, 1);
+});
+
+t.test('a zone ends where a label does', async (t) => {
+  const { groupOf } = start(t).inForce;
+  for (const [name, group] of [
+    ['corp.example', 1],
+    ['a.corp.example', 1],
+    ['a\\004corp.example', 0],
+    ['acorp.example', 0],
+    ['example', 0],
+    ['corp.example.net', 0],
+  ] as const) {
+    const wire = wireName(name);
+    t.equal(groupOf(wire, wire.length), group, name);
+  }
 });

@@ -13,6 +13,7 @@ import {
   type TcpScript,
   type TcpUpstream,
   tcpUpstream,
+  until,
   upstreams,
   won,
 } from './scripted.ts';
@@ -187,6 +188,28 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     t.same(reused, [false, true, true]);
   });
 }
+
+t.test('a session is forgotten with a connection that answered nothing', async (t) => {
+  const reused: boolean[] = [];
+  const server = await dot(t, proper, {
+    tls: { maxVersion: 'TLSv1.2' },
+    script: (seen, _send, socket) => {
+      reused.push((socket as TLSSocket).isSessionReused());
+      if (reused.length === 2) {
+        socket.destroy();
+        return;
+      }
+      const octets = reply(seen, { address: 8 });
+      socket.end(Buffer.concat([Buffer.from([octets.length >> 8, octets.length & 0xff]), octets]));
+    },
+  });
+  const { forwarder } = upstreams(t, [server.tls]);
+  t.equal(won((await ask(forwarder, 'a.example.com')).outcome), 8);
+  await until(() => forwarder.openSockets === 0);
+  t.equal(won((await ask(forwarder, 'b.example.com')).outcome), 'network');
+  t.equal(won((await ask(forwarder, 'c.example.com')).outcome), 8);
+  t.same(reused, [false, true, false]);
+});
 
 t.test('a CA text that holds no certificate', async (t) => {
   const server = await dot(t, proper);

@@ -14,6 +14,7 @@ import { isAudited } from './audit.ts';
 import { grantOf, ttlBound } from './bounds.ts';
 import { isValidating } from './deciding.ts';
 import { negative, servfail } from './end.ts';
+import { rotateAddresses } from './rotation.ts';
 import type { TrustTargets } from './trust.ts';
 import type { Turn } from './turn.ts';
 
@@ -81,7 +82,10 @@ export function writeAnswer(turn: Turn, entry: Entry, stale: boolean, exit: Exit
   }
   writer.begin(query, out, flags, limit);
   const at = writer.sections(form.octets, form.answers, form.authority);
-  if (at >= 0) writeTtls(out, at, form, entry, turn.now, stale, ttlBound(turn));
+  if (at >= 0) {
+    writeTtls(out, at, form, entry, turn.now, stale, ttlBound(turn));
+    rotateAddresses(out, at, form, query.type, turn.now);
+  }
   end.exit = exit;
   end.rcode = answer.rcode === RCODE.NXDOMAIN && !softened ? RCODE.NXDOMAIN : RCODE.NOERROR;
   end.ede = stale ? staleEde(end.rcode === RCODE.NXDOMAIN) : null;
