@@ -8,7 +8,7 @@ import { type Outcome, Reloads } from './assembly/reloads.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
 import { TrustInForce } from './assembly/trust-in-force.ts';
 import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
-import { tellUpstream } from './assembly/upstream-log.ts';
+import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { within } from './assembly/within.ts';
 import { LruAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
@@ -187,6 +187,7 @@ export class Server {
     await this.#listeners.start();
     await this.#admin?.start();
     this.#reloads.start();
+    watchUpstreams(this.#upstreams, this.readiness, this.#chores);
     this.#chores.every(RENEWAL_TICK_MS, () => this.#renew());
     this.#chores.every(CRL_LOOK_MS, () => this.#crls.look(CLOCK.epoch()));
     this.#chores.every(ROLL_COOKIES_MS, () => this.#cookies.roll(randomBytes(16)));

@@ -102,6 +102,12 @@ export class Upstreams implements Forwarder {
     this.#ask(this.#inForce, question, listener);
   }
 
+  /** Names of groups that have no server to ask: resolv.conf names none, or namegate alone. It is read anew where that is due. */
+  look(): string[] {
+    const now = this.#sockets.time.now();
+    return this.#inForce.filter((pool) => !pool.look(now)).map(({ name }) => name);
+  }
+
   /** Ends everything: questions in flight fail as `network` before this returns, and later ones too. */
   close(): void {
     this.#closed = true;

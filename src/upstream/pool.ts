@@ -87,6 +87,12 @@ export class Pool {
     for (const server of this.#servers) server.streams.retire();
   }
 
+  /** Reads resolv.conf where that is due; whether there is a server to ask. */
+  look(now: number): boolean {
+    this.#follow(now);
+    return this.#servers.length > 0;
+  }
+
   close(): void {
     for (const server of this.#servers) server.streams.close();
   }

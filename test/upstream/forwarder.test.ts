@@ -227,11 +227,13 @@ everyWay(t, (t, upstreams, way) => {
       timing: { poll: 0 },
     });
     t.teardown(() => forwarder.close());
+    t.same(forwarder.look(), ['default'], 'before anybody asks');
     t.equal(won((await ask(forwarder, 'example.com')).outcome), 'network', 'no file');
     // Port 53 of an address of loopback that nothing else takes; where the system forbids it, the rest is still tested.
     const host = '127.53.53.1';
     const server = await udpUpstream(t, good(5), { host, port: 53 }).catch(() => null);
     writeFileSync(file, `nameserver 127.0.0.2\nnameserver ${host}\n`);
+    t.same(forwarder.look(), []);
     const { outcome } = await ask(forwarder, 'example.com');
     if (server === null) t.comment('port 53 cannot be bound here');
     else t.equal(won(outcome), 5);
@@ -250,6 +252,7 @@ everyWay(t, (t, upstreams, way) => {
       'network',
       'ourselves alone: nobody is asked',
     );
+    t.same(forwarder.look(), ['default']);
     forwarder.configure([group([])]);
     t.equal(won((await ask(forwarder, 'example.com')).outcome), 'network');
   });
