@@ -1,16 +1,11 @@
-import type { Prefix } from '../wire/prefix.ts';
 import type { Bound } from './bound.ts';
+import { Ends } from './ends.ts';
+import { claimKey, type LeaseClaim, outermost } from './lease-claim.ts';
 import { PrefixIndex, Slot } from './prefix-index.ts';
+import { PrefixTree } from './prefix-tree.ts';
 
 export type { Bound } from './bound.ts';
-
-/** Whom a lease binds: who shows the certificate, who comes from one of the addresses, or who does both. */
-export interface LeaseClaim {
-  /** Prefixes without host bits, none of them IPv4-mapped; empty only beside a certificate. */
-  readonly addresses: readonly Prefix[];
-  /** In the form of `Credential.names`, or null. */
-  readonly certificate: string | null;
-}
+export type { LeaseClaim } from './lease-claim.ts';
 
 export interface Lease extends LeaseClaim {
   readonly id: string;
@@ -39,13 +34,12 @@ export interface Quarantine extends LeaseClaim {
 /**
  * The leases that hold, as the query path reads them. Time comes in as monotonic milliseconds and must not go back. A
  * lookup never gives what has ended by `now`, whether or not `expire` has been called since. It costs one probe for each
- * prefix length in use, allocates nothing, and is one comparison while there are no leases.
+ * prefix length in use, allocates nothing, and is one comparison while there are no leases. A live lease goes before every
+ * quarantine, of a longer prefix too: a new lease lifts it. To open, change or end one costs the same however many there are.
  *
  * A lease on a certificate and addresses binds only who has both; one on a certificate binds nobody who does not show it.
  */
 export class LeaseTable {
-  /** Another number after each change. */
-  revision = 0;
   /** Leases and quarantines that have not been tidied away. */
   size = 0;
   readonly #leases = new Map<string, Lease>();
@@ -53,8 +47,11 @@ export class LeaseTable {
   readonly #quarantines = new Map<string, Quarantine & { readonly bound: Bound }>();
   readonly #addresses = new PrefixIndex();
   readonly #certificates = new Map<string, CertificateClaims>();
-  /** No lease or quarantine ends before. */
-  #nextEnd = Number.POSITIVE_INFINITY;
+  /** Addresses of all leases, whatever certificate they want: no two leases share one. */
+  readonly #claimed = new PrefixTree<string>();
+  /** Ids of leases and keys of quarantines; what was changed since stands in it twice. */
+  readonly #leaseEnds = new Ends<string>();
+  readonly #quarantineEnds = new Ends<string>();
   /** Removed, and not yet told by `expire`. */
   #ended: Lease[] = [];
 
@@ -73,14 +70,17 @@ export class LeaseTable {
   ): Bound | null {
     if (this.#certificates.size === 0) return null;
     let alone: Bound | null = null;
+    let calm: Bound | null = null;
     for (let i = 0; i < names.length; i++) {
       const claims = this.#certificates.get(names[i]!);
       if (claims === undefined) continue;
       const both = claims.addresses.find(family, w0, w1, w2, w3, now);
-      if (both !== null) return both;
-      alone ??= claims.alone.at(now);
+      if (both !== null && !isQuarantine(both)) return both;
+      const one = claims.alone.at(now);
+      if (one !== null && !isQuarantine(one)) alone ??= one;
+      calm ??= both ?? one;
     }
-    return alone;
+    return alone ?? calm;
   }
 
   /** What holds for the address alone at `now`: of its prefixes the longest with a live lease or a quarantine. */
@@ -116,13 +116,18 @@ export class LeaseTable {
 
   /** The live lease that `open` would answer with. */
   conflict(wanted: LeaseClaim & { readonly id: string }, now: number): Conflict | null {
-    for (const lease of this.#leases.values()) {
-      if (lease.id === wanted.id) return { lease: lease.id, on: 'id' };
-      if (now >= lease.endsAt) continue;
-      const on = collision(lease, wanted);
-      if (on !== null) return { lease: lease.id, on };
+    this.#tidy(now);
+    if (this.#leases.has(wanted.id)) return { lease: wanted.id, on: 'id' };
+    for (const prefix of wanted.addresses) {
+      const lease = this.#claimed.overlapping(prefix);
+      if (lease !== null) return { lease, on: 'address' };
     }
-    return null;
+    const claims = wanted.certificate === null ? undefined : this.#certificates.get(wanted.certificate);
+    if (claims === undefined) return null;
+    // Leases may share a certificate only with disjoint addresses.
+    const [lease] =
+      wanted.addresses.length === 0 ? claims.leases : claims.alone.lease ? [claims.alone.lease.lease] : [];
+    return lease === undefined ? null : { lease, on: 'certificate' };
   }
 
   /**
@@ -163,29 +168,43 @@ export class LeaseTable {
       if (slot.quarantine === null || slot.quarantine.endsAt < endsAt) slot.quarantine = bound;
     }
     this.#quarantines.set(key, { addresses, certificate, endsAt, bound });
-    this.#changed(endsAt);
+    this.#quarantineEnds.put(endsAt, key);
+    this.#changed();
   }
 
   #tidy(now: number): void {
-    if (now < this.#nextEnd) return;
-    for (const lease of this.#leases.values()) {
-      if (now < lease.endsAt) continue;
+    while (this.#leaseEnds.next <= now) {
+      const lease = this.#leases.get(this.#leaseEnds.take(now)!);
+      // It was given another end meanwhile, or was ended.
+      if (lease === undefined || now < lease.endsAt) continue;
       this.#remove(lease);
       this.#ended.push(lease);
       const until = lease.endsAt + lease.quarantine;
       if (until > now) this.quarantine(lease, until);
     }
-    for (const [key, quarantine] of this.#quarantines) {
-      if (now < quarantine.endsAt) continue;
+    while (this.#quarantineEnds.next <= now) {
+      const key = this.#quarantineEnds.take(now)!;
+      const quarantine = this.#quarantines.get(key);
+      if (quarantine === undefined || now < quarantine.endsAt) continue;
       this.#quarantines.delete(key);
       for (const slot of this.#slots(quarantine)) {
         if (slot.quarantine !== null && slot.quarantine.endsAt <= now) slot.quarantine = null;
       }
       this.#drop(quarantine);
     }
-    this.#nextEnd = Number.POSITIVE_INFINITY;
-    for (const { endsAt } of this.#leases.values()) this.#nextEnd = Math.min(this.#nextEnd, endsAt);
-    for (const { endsAt } of this.#quarantines.values()) this.#nextEnd = Math.min(this.#nextEnd, endsAt);
+    this.#refresh();
+  }
+
+  /** Drops ends that hold no more, once they are the most. */
+  #refresh(): void {
+    if (this.#leaseEnds.size > 2 * this.#leases.size + SPARE_ENDS) {
+      this.#leaseEnds.clear();
+      for (const { id, endsAt } of this.#leases.values()) this.#leaseEnds.put(endsAt, id);
+    }
+    if (this.#quarantineEnds.size > 2 * this.#quarantines.size + SPARE_ENDS) {
+      this.#quarantineEnds.clear();
+      for (const [key, { endsAt }] of this.#quarantines) this.#quarantineEnds.put(endsAt, key);
+    }
   }
 
   #put(lease: Lease): void {
@@ -195,8 +214,11 @@ export class LeaseTable {
       slot.lease = bound;
       slot.after = after;
     }
+    const before = this.#leases.get(lease.id);
+    if (before === undefined) this.#claim(lease);
+    if (before?.endsAt !== lease.endsAt) this.#leaseEnds.put(lease.endsAt, lease.id);
     this.#leases.set(lease.id, lease);
-    this.#changed(lease.endsAt);
+    this.#changed();
   }
 
   #remove(lease: Lease): void {
@@ -205,7 +227,14 @@ export class LeaseTable {
       slot.after = null;
     }
     this.#leases.delete(lease.id);
+    for (const prefix of outermost(lease.addresses)) this.#claimed.delete(prefix);
+    if (lease.certificate !== null) this.#certificates.get(lease.certificate)!.leases.delete(lease.id);
     this.#drop(lease);
+  }
+
+  #claim({ id, addresses, certificate }: Lease): void {
+    for (const prefix of outermost(addresses)) this.#claimed.set(prefix, id);
+    if (certificate !== null) this.#certificates.get(certificate)!.leases.add(id);
   }
 
   /** The slots of a claim, made where there are none. */
@@ -213,7 +242,7 @@ export class LeaseTable {
     if (certificate === null) return addresses.map((prefix) => this.#addresses.slot(prefix));
     let claims = this.#certificates.get(certificate);
     if (claims === undefined) {
-      claims = { alone: new Slot(), addresses: new PrefixIndex() };
+      claims = { alone: new Slot(), addresses: new PrefixIndex(), leases: new Set() };
       this.#certificates.set(certificate, claims);
     }
     const index = claims.addresses;
@@ -226,19 +255,22 @@ export class LeaseTable {
     const index = claims?.addresses ?? this.#addresses;
     for (const prefix of addresses) index.tidy(prefix);
     if (claims?.alone.isEmpty && index.isEmpty) this.#certificates.delete(certificate!);
-    this.#changed(Number.POSITIVE_INFINITY);
+    this.#changed();
   }
 
-  #changed(endsAt: number): void {
-    this.revision++;
+  #changed(): void {
     this.size = this.#leases.size + this.#quarantines.size;
-    this.#nextEnd = Math.min(this.#nextEnd, endsAt);
   }
 }
+
+/** Ends that may hold no more before they are dropped. */
+const SPARE_ENDS = 64;
 
 interface CertificateClaims {
   readonly alone: Slot;
   readonly addresses: PrefixIndex;
+  /** Ids of the leases that want it. */
+  readonly leases: Set<string>;
 }
 
 function boundOf({ id, identity, stage, job, endsAt, known }: Lease): Bound {
@@ -251,33 +283,9 @@ function quarantineUntil(endsAt: number): Bound {
   return { identity: UNKNOWN_NAME, stage: null, lease: '', endsAt, job: null };
 }
 
+/** A live lease has an id, whether or not the policy knows what it binds to. */
+function isQuarantine({ lease }: Bound): boolean {
+  return lease === '';
+}
+
 const UNKNOWN_NAME = 'unknown';
-
-/** Why two claims cannot be leased at once, or null. Leases may share a certificate only with disjoint addresses. */
-export function collision(one: LeaseClaim, other: LeaseClaim): 'address' | 'certificate' | null {
-  if (one.addresses.some((prefix) => other.addresses.some((next) => overlaps(prefix, next))))
-    return 'address';
-  const shared = one.certificate !== null && one.certificate === other.certificate;
-  return shared && (one.addresses.length === 0 || other.addresses.length === 0) ? 'certificate' : null;
-}
-
-/** Whether all addresses of `inner` are in `outer`. */
-export function covers(outer: Prefix, inner: Prefix): boolean {
-  return outer.length <= inner.length && overlaps(outer, inner);
-}
-
-/** Whether two prefixes have an address in common: the longer lies in the shorter. */
-export function overlaps(one: Prefix, other: Prefix): boolean {
-  if (one.family !== other.family) return false;
-  let bits = Math.min(one.length, other.length);
-  for (let i = 0; bits > 0; i++, bits -= 32) {
-    const differ = (one.words[i]! ^ other.words[i]!) >>> 0;
-    if (bits >= 32 ? differ !== 0 : differ >>> (32 - bits) !== 0) return false;
-  }
-  return true;
-}
-
-function claimKey({ addresses, certificate }: LeaseClaim): string {
-  const prefixes = addresses.map(({ family, words, length }) => `${family} ${words.join(' ')}/${length}`);
-  return `${certificate ?? ''}|${prefixes.sort().join('|')}`;
-}

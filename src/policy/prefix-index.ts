@@ -29,7 +29,7 @@ export class PrefixIndex {
   readonly #four: Level[] = [];
   readonly #six: Level[] = [];
 
-  /** What holds for the address at `now`: of its prefixes the longest with a live claim. */
+  /** What holds for the address at `now`: the live lease on one of its prefixes, else the longest quarantine. */
   find(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, now: number): Bound | null {
     if (family === 4) return findIn(this.#four, w0, 0, 0, 0, now);
     if (w0 === 0 && w1 === 0 && w2 === 0xffff) return findIn(this.#four, w3, 0, 0, 0, now);
@@ -67,12 +67,15 @@ function findIn(
   w3: number,
   now: number,
 ): Bound | null {
+  let calm: Bound | null = null;
   for (let i = 0; i < levels.length; i++) {
     const slot = levels[i]!.find(w0, w1, w2, w3);
-    const bound = slot === null ? null : slot.at(now);
-    if (bound !== null) return bound;
+    if (slot === null) continue;
+    const { lease } = slot;
+    if (lease !== null && now < lease.endsAt) return lease;
+    calm ??= slot.at(now);
   }
-  return null;
+  return calm;
 }
 
 interface Link {
