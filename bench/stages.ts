@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LruAnswerStore } from '../src/cache/store.ts';
+import { RingAnswerStore } from '../src/cache/store.ts';
 import { type Loaded, load } from '../src/config/load.ts';
 import { RateLimits } from '../src/listen/limits.ts';
 import { decide } from '../src/policy/decide.ts';
@@ -9,10 +9,11 @@ import { LeaseTable } from '../src/policy/lease.ts';
 import { createLog } from '../src/report/log.ts';
 import { StoryObserver } from '../src/report/observer.ts';
 import { clean } from '../src/resolve/answer/clean.ts';
+import { copyOfEntry } from '../src/resolve/answer/entry.ts';
+import { Landing } from '../src/resolve/answer/landing.ts';
 import { Cookies } from '../src/resolve/client/cookies.ts';
 import { EXIT } from '../src/resolve/exit.ts';
 import { Flights } from '../src/resolve/flights/flights.ts';
-import { keyOf } from '../src/resolve/flights/key.ts';
 import { buildInForce, type InForce } from '../src/resolve/in-force.ts';
 import type {
   Client,
@@ -44,7 +45,7 @@ const ROUND = 1024;
 const OURS = 53;
 const UPSTREAM = 54;
 /** Octets of the store behind misses: less than ROUND answers take, so that each is a miss when its turn comes again. */
-const SMALL_STORE = 131_072;
+const SMALL_STORE = 65_536;
 
 /** The stages of the story, in its order, under the shipped configuration with the bench's policy written to `folder`. */
 export function stages(folder: string): Stage[] {
@@ -85,17 +86,17 @@ class House {
   readonly limits = new RateLimits([1, 2]);
   readonly leases = new LeaseTable();
   readonly cookies = new Cookies(new Uint8Array(16));
-  readonly store: LruAnswerStore;
+  readonly store: RingAnswerStore;
   readonly upstream = new InstantUpstream();
   readonly client = new LoopbackClient();
 
   constructor({ snapshot, limits }: InForce, size: number) {
-    this.store = new LruAnswerStore(size);
+    this.store = new RingAnswerStore(size);
     const identities = snapshot.identities.map(({ name, limits: { qps, burst } }) => ({ name, qps, burst }));
     this.limits.configure({ identities, unknownQps: limits.unknownQps });
   }
 
-  resolver(inForce: InForce, store: LruAnswerStore): Resolver {
+  resolver(inForce: InForce, store: RingAnswerStore): Resolver {
     const { observer, limits, upstream, leases, cookies } = this;
     return new Resolver(
       { store, forwarder: upstream, clock: CLOCK, limits, observer, leases, cookies },
@@ -189,15 +190,11 @@ function parts(inForce: InForce, house: House): Stage[] {
     const name = Uint8Array.from(query.name.subarray(0, query.nameLength));
     return { name, reply, answer: clean(reply, name, 1, false)! };
   });
-  const entries = cleaned.map(({ answer }) => ({
-    answer,
-    stored: turn.now,
-    freshUntil: turn.now + 300_000,
-    failure: null,
-    renewed: false,
-  }));
-  cleaned.forEach(({ name }, i) => {
-    store.set(keyOf(Buffer.concat([name, Buffer.alloc(9)]), name.length, 1, 0, false, 0), entries[i]!);
+  const landing = new Landing();
+  const entries = cleaned.map(({ answer, name }) => {
+    landing.takeAnswer(answer, turn.now, turn.now + 300_000, false);
+    store.put(flights.key(name, name.length, 1, 0, false, 0), landing);
+    return copyOfEntry(landing);
   });
   return [
     {
@@ -251,8 +248,8 @@ function parts(inForce: InForce, house: House): Stage[] {
         for (let i = 0; i < count; i++) {
           const message = approved[i & (ROUND - 1)]!;
           readQuery(message, message.length, query);
-          const key = keyOf(query.name, query.nameLength, query.type, 0, false, 0);
-          if (flights.lookup(key) !== undefined) sum++;
+          const key = flights.key(query.name, query.nameLength, query.type, 0, false, 0);
+          if (flights.lookup(key) !== null) sum++;
         }
         return sum;
       },
@@ -312,7 +309,7 @@ function stories(inForce: InForce, house: House): Stage[] {
     return sum;
   };
   const local = Array.from({ length: ROUND }, () => question('localhost'));
-  const missing = house.resolver(inForce, new LruAnswerStore(SMALL_STORE));
+  const missing = house.resolver(inForce, new RingAnswerStore(SMALL_STORE));
   const misses = Array.from({ length: ROUND }, (_, i) => {
     const name = `u${i.toString(36)}.${WILDCARD_ZONE}`;
     return { message: question(name), reply: addressReply(name, 300) };

@@ -10,7 +10,7 @@ import { TrustInForce } from './assembly/trust-in-force.ts';
 import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
 import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { within } from './assembly/within.ts';
-import { LruAnswerStore } from './cache/store.ts';
+import { RingAnswerStore } from './cache/store.ts';
 import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
 import { isOurs, machineAddresses } from './config/server/ourselves.ts';
 import { RateLimits } from './listen/limits.ts';
@@ -104,7 +104,7 @@ export class Server {
     this.#present = inForce;
     this.#resolver = new Resolver(
       {
-        store: new LruAnswerStore(settings.cache.size),
+        store: new RingAnswerStore(settings.cache.size),
         forwarder: this.#upstreams,
         clock: CLOCK,
         limits: this.#limits,

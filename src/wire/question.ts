@@ -12,11 +12,8 @@ export class Query {
   message: Uint8Array = new Uint8Array(0);
   length = 0;
   flags = 0;
-  /**
-   * QNAME in lower case, root octet included, in the first `nameLength` octets. The spare octets behind it let
-   * a cache key be finished in place: see `resolve/flights/key.ts`.
-   */
-  readonly name = Buffer.alloc(MAX_NAME + 11);
+  /** QNAME in lower case, root octet included, in the first `nameLength` octets. */
+  readonly name = Buffer.alloc(MAX_NAME);
   nameLength = 1;
   /** Where each label starts in `name`, the leftmost first. */
   readonly labels = new Uint8Array(MAX_LABELS);

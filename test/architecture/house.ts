@@ -53,7 +53,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   tldts: ['config'],
   'ipaddr.js': ['config', 'listen'],
   pino: ['report/log.ts'],
-  'lru-cache': ['cache', 'identity'],
+  'lru-cache': ['identity'],
   koffi: ['listen', 'report/service-manager.ts'],
   dns2: ['cli', 'config/policy/records.ts'],
   commander: ['cli'],

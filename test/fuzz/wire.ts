@@ -3,8 +3,9 @@
  * Each says the same as a second, plain reading; none throws or lingers.
  */
 
-import { type Answer, entrySize, type Form } from '../../src/resolve/answer/answer.ts';
+import type { Answer, Form } from '../../src/resolve/answer/answer.ts';
 import { clean } from '../../src/resolve/answer/clean.ts';
+import { Landing } from '../../src/resolve/answer/landing.ts';
 import { redirectedForm } from '../../src/resolve/local/redirect.ts';
 import { matchReply } from '../../src/upstream/query.ts';
 import { readSaid } from '../../src/upstream/said.ts';
@@ -243,8 +244,8 @@ function cleanFault(octets: Buffer, read: Message, reached: Map<string, number>)
   const answer = clean(octets, name, type, true);
   count(reached, answer === null ? 'unusable' : 'cleaned');
   if (answer === null) return null;
-  if (!Number.isFinite(entrySize('key', { answer, stored: 0, freshUntil: 0, failure: null, renewed: false })))
-    return 'entrySize: no size';
+  const landed = landedFault(answer);
+  if (landed !== null) return landed;
   for (const form of [answer.plain, answer.full]) {
     const whole = wholeMessage(read, answer, form);
     const fault = formFault(whole, read, answer, form);
@@ -257,10 +258,35 @@ function cleanFault(octets: Buffer, read: Message, reached: Map<string, number>)
   return redirectFault(read, answer) ?? writtenFault(read, answer);
 }
 
+/** As an entry it says the same. */
+function landedFault(answer: Answer): string | null {
+  landing.takeAnswer(answer, 1, 2, false);
+  const { octets } = landing.slab;
+  for (const [dnssec, form] of [answer.plain, answer.full].entries()) {
+    landing.choose(dnssec === 1);
+    const { start, end, ttls, ttlCount } = landing;
+    if (!form.octets.equals(octets.subarray(start, end))) return 'Landing: other octets';
+    if (form.ttls.join() !== landing.slab.halves.slice(ttls, ttls + ttlCount).join())
+      return 'Landing: other TTLs';
+    if (landing.answers !== form.answers || landing.authority !== form.authority)
+      return 'Landing: other counts';
+  }
+  const same = (a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean =>
+    a.length === b.length && a.every((name, i) => Buffer.from(name).equals(b[i]!));
+  if (!same(landing.chain(), answer.chain)) return 'Landing: another chain';
+  if (!same(landing.targets(), answer.targets)) return 'Landing: other targets';
+  const restricted = answer.restricted.map((address) => Buffer.from([address.length, ...address]));
+  if (!Buffer.concat(restricted).equals(octets.subarray(landing.restrictedStart, landing.restrictedEnd)))
+    return 'Landing: other addresses';
+  return landing.restrictedEnd <= landing.size && landing.size % 8 === 0 ? null : 'Landing: no size';
+}
+
+const landing = new Landing();
+
 /** The answer as the end of a redirect: behind another question, and sound. */
 function redirectFault({ question }: Message, answer: Answer): string | null {
   const asker = Buffer.from('\x04from\x07example\0', 'latin1');
-  const form = redirectedForm(asker, [question.name], question.type, answer);
+  const form = redirectedForm(asker, [question.name], question.type, answer.chain, answer.plain);
   if (form === null) return null;
   const whole = wholeMessage({ question: { ...question, name: asker } }, answer, form);
   const links = { ...answer, chain: [question.name, ...answer.chain] };
@@ -311,7 +337,8 @@ function writtenFault({ question }: Message, answer: Answer): string | null {
     return 'readQuery: a name that was read cannot be asked';
   for (const limit of [512, UDP_PAYLOAD, 0xffff]) {
     writer.begin(asked, out, 0, limit);
-    writer.sections(answer.full.octets, answer.full.answers, answer.full.authority);
+    const { octets: sections, answers, authority } = answer.full;
+    writer.sections(sections, 0, sections.length, answers, authority);
     const size = writer.finish(answer.rcode, NO_EDE, null, limit);
     const reply = Buffer.from(out.subarray(0, size));
     const plain = readPlainMessage(reply);

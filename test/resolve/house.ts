@@ -3,7 +3,6 @@ import { LeaseTable } from '../../src/policy/lease.ts';
 import { renewable } from '../../src/policy/renewable.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import { type Finding, findingsOf } from '../../src/report/findings.ts';
-import type { AnswerStore, Entry } from '../../src/resolve/answer/answer.ts';
 import { Cookies } from '../../src/resolve/client/cookies.ts';
 import type { Credential } from '../../src/resolve/client/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
@@ -24,6 +23,7 @@ import type { UpstreamGroup } from '../../src/settings/settings.ts';
 import { FLAG, writeUint16 } from '../../src/wire/header.ts';
 import { TYPE, typeFromText, typeToText } from '../../src/wire/iana.ts';
 import { nameToText } from '../../src/wire/name.ts';
+import { PlainAnswers } from './answers.ts';
 import { replyOctets, type Script, wireName } from './records.ts';
 import { NO_REPLY, type Reply, readReply } from './reply.ts';
 
@@ -70,7 +70,7 @@ export class House {
   readonly findings: Record<string, unknown>[] = [];
   readonly bugs: unknown[] = [];
   readonly exits: string[] = [];
-  readonly store = new Map<string, Entry>();
+  readonly store = new PlainAnswers();
   readonly leases = new LeaseTable();
   readonly cookies = new Cookies(Buffer.alloc(16, 7));
   readonly resolver: Resolver;
@@ -94,13 +94,9 @@ export class House {
     this.#dir = dir;
     this.#settings = settings;
     this.inForce = this.#load(policy);
-    const store: AnswerStore = {
-      get: (key) => this.store.get(key),
-      set: (key, entry) => this.store.set(key, entry),
-    };
     this.resolver = new Resolver(
       {
-        store,
+        store: this.store,
         leases: this.leases,
         cookies: this.cookies,
         forwarder: { ask: (question, listener) => this.#ask(question, listener) },

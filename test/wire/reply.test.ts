@@ -152,7 +152,7 @@ t.test('octets that stand ready go in whole, with their counts', async (t) => {
   const query = ask({ additional: [opt()] });
   const ready = Buffer.concat([record(), record({ type: 2, rdata: wire('') })]);
   writer.begin(query, out, 0, 512);
-  t.equal(writer.sections(ready, 1, 1), 29);
+  t.equal(writer.sections(ready, 0, ready.length, 1, 1), 29);
   const reply = written(writer.finish(0, NO_EDE, null, 512));
   t.same(reply.subarray(29, 29 + ready.length), ready);
   t.same(
@@ -263,7 +263,7 @@ t.test('once something did not fit, nothing smaller slips in behind it', async (
   writer.begin(query, out, 0, 100);
   writer.record(QUESTION, TYPE.TXT, 60, Buffer.alloc(100));
   writer.record(QUESTION, TYPE.A, 60, ADDRESS);
-  t.equal(writer.sections(Buffer.alloc(1), 1, 0), -1);
+  t.equal(writer.sections(Buffer.alloc(1), 0, 1, 1, 0), -1);
   const reply = written(writer.finish(0, NO_EDE, null, 100));
   t.equal(reply.length, 29);
   t.equal(reply.readUInt16BE(6), 0);
@@ -299,7 +299,7 @@ t.test('RFC 1035 §4.2.2: no reply is longer than its limit, edns-tcp-keepalive 
   writer.keepalive = 300;
   for (let spare = 0; spare <= 20; spare++) {
     writer.begin(asked, out, 0, 0xffff);
-    writer.sections(Buffer.alloc(0xffff - 29 - spare), 1, 0);
+    writer.sections(Buffer.alloc(0xffff), spare, 0xffff - 29, 1, 0);
     const length = writer.finish(0, EDE.STALE_ANSWER, Buffer.from('stale'), 0xffff, EDE.CACHED_ERROR);
     t.ok(length <= 0xffff, `${length} octets with ${spare} to spare`);
     t.equal((out.readUInt16BE(2) & FLAG.TC) !== 0, spare < 17, 'TC where OPT with keepalive does not fit');

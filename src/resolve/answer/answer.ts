@@ -1,7 +1,7 @@
 import type { UpstreamCause } from '../ports.ts';
 
 /**
- * What an upstream said of one question, cleaned (`clean.ts`) and ready to be sent: the form in which answers are cached.
+ * What an upstream said of one question, cleaned (`clean.ts`) and ready to be kept in the answer store.
  * Nothing in it depends on who asked.
  */
 export interface Answer {
@@ -36,48 +36,31 @@ export interface Form {
   readonly authority: number;
 }
 
-/** How asking ended last, kept so that the next client need not wait for the same (RFC 9520). */
+/** A form where it stands. */
+export interface Sections {
+  readonly octets: Buffer;
+  /** Where the form begins and ends in `octets`. */
+  readonly start: number;
+  readonly end: number;
+  /** The offset of each TTL from `start`: `ttlCount` of these, from `ttls` on. */
+  readonly offsets: Uint16Array;
+  readonly ttls: number;
+  readonly ttlCount: number;
+  readonly answers: number;
+  readonly authority: number;
+}
+
+/** A form on its own, as sections. */
+export function sectionsOf({ octets, ttls, answers, authority }: Form): Sections {
+  const { length } = octets;
+  return { octets, start: 0, end: length, offsets: ttls, ttls: 0, ttlCount: ttls.length, answers, authority };
+}
+
+/** How asking failed last, kept so that the next client need not wait for the same (RFC 9520). */
 export interface Failure {
   readonly reason: 'silent' | 'network' | 'refused';
   /** What a client is told (RFC 8914): the upstream's own code where it gave one. */
   readonly ede: number;
   /** What the server did whose fault says most; null where none was asked. */
   readonly cause: UpstreamCause | null;
-  /** Monotonic milliseconds until which nobody is asked again. */
-  readonly until: number;
-  /** Failures in a row. */
-  readonly count: number;
-}
-
-/** One slot of the answer store. */
-export interface Entry {
-  /** The last good answer, fresh or stale; null where there never was one. */
-  readonly answer: Answer | null;
-  /** Monotonic milliseconds at which `answer` arrived, and until which it is fresh. */
-  readonly stored: number;
-  readonly freshUntil: number;
-  readonly failure: Failure | null;
-  /** Renewed by ourselves: TTLs are what is left of its life, at most their own and at least 1. */
-  readonly renewed: boolean;
-}
-
-/** Where entries are kept, bounded in octets; `cache/` implements it. */
-export interface AnswerStore {
-  get(key: string): Entry | undefined;
-  set(key: string, entry: Entry): void;
-}
-
-/** Octets that an entry takes, its objects estimated. */
-export function entrySize(key: string, entry: Entry): number {
-  const { answer } = entry;
-  if (answer === null) return key.length + 256;
-  let size = key.length + 640 + formSize(answer.plain);
-  if (answer.full !== answer.plain) size += formSize(answer.full) + 200;
-  for (const name of answer.chain) size += name.length + 100;
-  for (const name of answer.targets) size += name.length + 100;
-  return size + answer.restricted.length * 116;
-}
-
-function formSize(form: Form): number {
-  return form.octets.length + form.ttls.length * 2;
 }

@@ -1,6 +1,7 @@
 import { RCODE, TYPE } from '../../wire/iana.ts';
-import type { Answer, Entry } from '../answer/answer.ts';
-import { withType } from './key.ts';
+import type { Answer } from '../answer/answer.ts';
+import type { Entry } from '../answer/entry.ts';
+import { withType } from '../answer/key.ts';
 
 /** Types whose data in the cache shows that a name exists. */
 const SHOWING = [
@@ -25,10 +26,12 @@ const SHOWING = [
 const MAX_NAMES = 1024;
 const MAX_KEYS = 32;
 
-/** Where entries are found by key. */
+/** Where entries are found by their keys' text. */
 export interface Shelf {
-  lookup(key: string): Entry | undefined;
-  put(key: string, entry: Entry): void;
+  /** Good until the next call; null for nothing. */
+  lookup(key: string): Entry | null;
+  /** What is kept, and says NXDOMAIN, says no data from now on. */
+  soften(key: string): void;
   isFresh(entry: Entry): boolean;
 }
 
@@ -60,7 +63,9 @@ export class Existence {
   #hasData(key: string, nameLength: number): boolean {
     return SHOWING.some((type) => {
       const entry = this.#shelf.lookup(withType(key, nameLength, type));
-      return entry?.answer != null && entry.answer.plain.answers > 0 && this.#shelf.isFresh(entry);
+      if (!entry?.hasAnswer) return false;
+      entry.choose(false);
+      return entry.answers > 0 && this.#shelf.isFresh(entry);
     });
   }
 
@@ -84,8 +89,7 @@ export class Existence {
     this.#denied.delete(name);
     for (const denied of keys) {
       const entry = this.#shelf.lookup(denied);
-      if (entry?.answer != null && isDenial(entry.answer))
-        this.#shelf.put(denied, { ...entry, answer: soften(entry.answer) });
+      if (entry?.hasAnswer && entry.rcode === RCODE.NXDOMAIN && !entry.hasChain) this.#shelf.soften(denied);
     }
   }
 }

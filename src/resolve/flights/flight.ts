@@ -1,12 +1,14 @@
 import { sameName } from '../../wire/name.ts';
-import type { Answer, Entry } from '../answer/answer.ts';
+import type { Answer } from '../answer/answer.ts';
+import type { Entry } from '../answer/entry.ts';
 import { joinAnswers } from '../answer/join.ts';
+import type { Key } from '../answer/key.ts';
 import type { Acceptance, ForwardListener, Outcome, UpstreamQuestion } from '../ports.ts';
 
 /** Who waits for a question's end. */
 export interface Waiter {
-  /** `entry` is what there is now, fresh, stale or failed; it need not be in the store. */
-  settle(key: string, entry: Entry, stale: boolean): void;
+  /** `entry` is what there is now, fresh, stale or failed; it need not be in the store. Both are good during the call. */
+  settle(key: Key, entry: Entry, stale: boolean): void;
 }
 
 /** What a flight asks of those who keep it. None of it throws. */
@@ -28,6 +30,7 @@ const MAX_LINKS = 16;
 
 /** One question on its way, and who waits for it. */
 export class Flight implements ForwardListener {
+  /** The cache key's text. */
   readonly key: string;
   readonly waiters: Waiter[] = [];
   /** What was asked at first. */

@@ -1,11 +1,14 @@
 import { EDE, TYPE } from '../../wire/iana.ts';
-import type { Answer, AnswerStore, Entry, Failure } from '../answer/answer.ts';
+import type { Answer, Failure } from '../answer/answer.ts';
+import type { AnswerStore } from '../answer/answer-store.ts';
 import { clean } from '../answer/clean.ts';
+import { copyOfEntry, Entry } from '../answer/entry.ts';
+import { Key, withType } from '../answer/key.ts';
+import { Landing } from '../answer/landing.ts';
 import type { InForce } from '../in-force.ts';
 import type { BugObserver, Clock, Forwarder, Outcome, UpstreamQuestion } from '../ports.ts';
 import { Existence, isDenial } from './existence.ts';
 import { Flight, type Tower, type Waiter } from './flight.ts';
-import { withType } from './key.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;
@@ -36,18 +39,25 @@ export class Flights implements Tower {
   /** Entries that we renew; they are not the store's to evict. */
   readonly #renewed = new Map<string, Entry>();
   readonly #existence: Existence;
+  /** The key that `key` made last; what `lookup` found; what has just ended, and its key. */
+  readonly #wanted: Key;
+  readonly #found = new Entry();
+  readonly #landing = new Landing();
+  readonly #landed: Key;
   #maxTtl = 86_400;
   #serveStale = 3600;
   #groupOf: InForce['groupOf'] = () => 0;
 
   constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock, observer: BugObserver) {
+    this.#wanted = new Key(store.hashOf);
+    this.#landed = new Key(store.hashOf);
     this.#forwarder = forwarder;
     this.#store = store;
     this.#clock = clock;
     this.#observer = observer;
     this.#existence = new Existence({
-      lookup: (key) => this.lookup(key),
-      put: (key, entry) => (this.#renewed.has(key) ? this.#renewed : this.#store).set(key, entry),
+      lookup: (key) => this.lookup(this.#landed.read(key)),
+      soften: (key) => this.#soften(this.#landed.read(key)),
       isFresh: (entry) => this.isFresh(entry, this.#clock.monotonic()),
     });
   }
@@ -63,48 +73,67 @@ export class Flights implements Tower {
     return this.#renewed.size > 0;
   }
 
-  lookup(key: string): Entry | undefined {
-    return (this.renewing ? this.#renewed.get(key) : undefined) ?? this.#store.get(key);
+  /** The key of a question, until the next is made: see `Key.set`. */
+  key(
+    name: Uint8Array,
+    nameLength: number,
+    type: number,
+    group: number,
+    checkingDisabled: boolean,
+    identity: number,
+  ): Key {
+    return this.#wanted.set(name, nameLength, type, group, checkingDisabled, identity);
   }
 
-  isRenewed(key: string): boolean {
-    return this.#renewed.has(key);
+  /** What is kept, until the next `lookup` or the end of a question; null for nothing. */
+  lookup(key: Key): Entry | null {
+    const renewed = this.renewing ? this.#renewed.get(key.text) : undefined;
+    if (renewed !== undefined) return renewed;
+    return this.#store.find(key, this.#found) ? this.#found : null;
+  }
+
+  isRenewed(key: Key): boolean {
+    return this.renewing && this.#renewed.has(key.text);
   }
 
   /** A renewed answer is given until the next has come, which is due by then. */
   isFresh(entry: Entry, now: number): boolean {
-    const grace = entry.renewed && entry.failure === null ? RENEWAL_GRACE : 0;
-    return entry.answer !== null && now < entry.freshUntil + grace;
+    const grace = entry.renewed && !entry.isFailed ? RENEWAL_GRACE : 0;
+    return entry.hasAnswer && now < entry.freshUntil + grace;
   }
 
   /** Nobody is asked again yet. */
   isFailing(entry: Entry, now: number): boolean {
-    return entry.failure !== null && now < entry.failure.until + (entry.renewed ? RENEWAL_GRACE : 0);
+    return entry.isFailed && now < entry.failedUntil + (entry.renewed ? RENEWAL_GRACE : 0);
   }
 
   /** Whether an entry's answer may be given although it is no longer fresh (RFC 8767). */
   mayServeStale(entry: Entry, now: number): boolean {
-    return entry.answer !== null && now < entry.freshUntil + this.#serveStale * 1000;
+    return entry.hasAnswer && now < entry.freshUntil + this.#serveStale * 1000;
   }
 
   /** A question under way that has been silent for so long that stale data is better. */
-  isSlow(key: string): boolean {
-    return this.#flights.get(key)?.isSlow ?? false;
+  isSlow(key: Key): boolean {
+    return this.#flights.get(key.text)?.isSlow ?? false;
   }
 
   /** Asks, or joins the same question under way. `waiter.settle` is called once, later. */
-  join(key: string, question: UpstreamQuestion, waiter: Waiter): void {
-    const flight = this.#flights.get(key) ?? this.#start(key, question, false);
+  join(key: Key, question: UpstreamQuestion, waiter: Waiter): void {
+    const { text } = key;
+    const flight = this.#flights.get(text) ?? this.#start(text, question, false);
     flight.waiters.push(waiter);
   }
 
-  /** Asks for our own sake and keeps what comes; `then` is told until when (monotonic milliseconds) it lives. */
-  renew(key: string, question: UpstreamQuestion, then: (until: number) => void): void {
-    const flight = this.#flights.get(key) ?? this.#start(key, question, true);
+  /** Asks for our own sake and keeps what comes; `text` is its key's; `then` is told until when (monotonic milliseconds) it lives. */
+  renew(text: string, question: UpstreamQuestion, then: (until: number) => void): void {
+    const flight = this.#flights.get(text) ?? this.#start(text, question, true);
     flight.renew = true;
-    flight.waiters.push({ settle: (_key, entry) => then(entry.failure?.until ?? entry.freshUntil) });
+    flight.waiters.push({
+      settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil),
+    });
   }
 
+  /** `keep` is told keys as text. */
   forgetRenewed(keep: (key: string) => boolean): void {
     for (const key of this.#renewed.keys()) if (!keep(key)) this.#renewed.delete(key);
   }
@@ -140,29 +169,40 @@ export class Flights implements Tower {
   }
 
   late(flight: Flight): void {
-    const { key } = flight;
+    const key = this.#landed.read(flight.key);
     const entry = this.lookup(key);
-    if (entry === undefined || flight.renew || !this.mayServeStale(entry, this.#clock.monotonic())) return;
-    for (const waiter of flight.waiters.splice(0)) waiter.settle(key, entry, true);
+    if (entry === null || flight.renew || !this.mayServeStale(entry, this.#clock.monotonic())) return;
+    this.#landing.take(entry);
+    for (const waiter of flight.waiters.splice(0)) waiter.settle(key, this.#landing, true);
   }
 
   land(flight: Flight, answer: Answer | null, outcome: Outcome): void {
-    const { key } = flight;
     if (answer !== null && isDenial(answer) && this.#hold(flight, answer, outcome)) return;
-    this.#flights.delete(key);
+    this.#flights.delete(flight.key);
     const now = this.#clock.monotonic();
-    const renew = flight.renew || (this.renewing && this.#renewed.has(key));
-    const entry =
-      answer === null
-        ? this.#failed(this.lookup(key), outcome, renew, now)
-        : this.#success(this.#existence.judge(key, flight.question.name.length, answer), renew, now);
-    if (renew) this.#renewed.set(key, entry);
-    else if (entry.failure !== null || entry.freshUntil > now) this.#store.set(key, entry);
+    const renew = flight.renew || (this.renewing && this.#renewed.has(flight.key));
+    const entry = this.#landing;
+    const judged =
+      answer === null ? null : this.#existence.judge(flight.key, flight.question.name.length, answer);
+    const key = this.#landed.read(flight.key);
+    if (judged === null) this.#fail(this.lookup(key), outcome, renew, now);
+    else this.#succeed(judged, renew, now);
+    if (renew) this.#renewed.set(flight.key, copyOfEntry(entry));
+    else if (entry.isFailed || entry.freshUntil > now) this.#store.put(key, entry);
     // What may not be kept ends what was: an older answer, or a row of failures.
-    else if (this.lookup(key) !== undefined) this.#store.set(key, { ...entry, answer: null });
-    const stale = entry.failure !== null && this.mayServeStale(entry, now);
+    else this.#store.drop(key);
+    const stale = entry.isFailed && this.mayServeStale(entry, now);
     for (const waiter of flight.waiters) waiter.settle(key, entry, stale);
     for (const then of flight.after) then();
+  }
+
+  #soften(key: Key): void {
+    const entry = this.lookup(key);
+    if (entry === null) return;
+    this.#landing.take(entry);
+    this.#landing.soften();
+    if (this.isRenewed(key)) this.#renewed.set(key.text, copyOfEntry(this.#landing));
+    else this.#store.put(key, this.#landing);
   }
 
   /** A denial waits for the other address of the same name, where that is on its way: see `Existence`. */
@@ -179,34 +219,22 @@ export class Flights implements Tower {
     return false;
   }
 
-  #success(answer: Answer, renewed: boolean, now: number): Entry {
+  #succeed(answer: Answer, renewed: boolean, now: number): void {
     const life = renewed ? Math.max(answer.ttl, RENEWED_LIFE) : answer.ttl;
-    return {
-      answer,
-      stored: now,
-      freshUntil: now + Math.min(life, Math.max(this.#maxTtl, renewed ? RENEWED_LIFE : 0)) * 1000,
-      failure: null,
-      renewed,
-    };
+    const most = Math.max(this.#maxTtl, renewed ? RENEWED_LIFE : 0);
+    this.#landing.takeAnswer(answer, now, now + Math.min(life, most) * 1000, renewed);
   }
 
-  #failed(old: Entry | undefined, outcome: Outcome, renewed: boolean, now: number): Entry {
-    const count = (old?.failure?.count ?? 0) + 1;
-    const life = renewed ? RENEWED_LIFE : Math.min(LAST_FAILURE, FIRST_FAILURE * 2 ** (count - 1));
-    const failure = { ...whyFailed(outcome), until: now + life * 1000, count };
-    const keep = old !== undefined && this.mayServeStale(old, now);
-    return {
-      answer: keep ? old.answer : null,
-      stored: old?.stored ?? now,
-      freshUntil: keep ? old.freshUntil : now,
-      failure,
-      renewed,
-    };
+  #fail(old: Entry | null, outcome: Outcome, renewed: boolean, now: number): void {
+    const failures = old?.failures ?? 0;
+    const life = renewed ? RENEWED_LIFE : Math.min(LAST_FAILURE, FIRST_FAILURE * 2 ** failures);
+    const keep = old !== null && this.mayServeStale(old, now);
+    this.#landing.takeFailure(old, keep, whyFailed(outcome), now + life * 1000, renewed, now);
   }
 }
 
 /** A reply that could not be used, or not as a whole, is the server's fault too. */
-function whyFailed(outcome: Outcome): Pick<Failure, 'reason' | 'ede' | 'cause'> {
+function whyFailed(outcome: Outcome): Failure {
   const reason = outcome.kind === 'reply' ? 'refused' : outcome.reason;
   const cause = outcome.kind === 'reply' ? null : (outcome.cause ?? null);
   const said = cause?.ede ?? -1;

@@ -1,7 +1,6 @@
 import type { Renewable } from '../../policy/renewable.ts';
 import type { InForce } from '../in-force.ts';
 import type { Flights } from './flights.ts';
-import { KEY_ROOM, keyOf } from './key.ts';
 
 /** Milliseconds before an answer's end at which it is asked for again: what an upstream may need at most. */
 const LEAD = 4_000;
@@ -27,12 +26,10 @@ export class Renewals {
   /** Takes the names of a new policy. What was renewed and still is goes on in its own time; the rest is let go. */
   configure(names: readonly Renewable[], inForce: InForce): void {
     const wanted = new Set<string>();
-    const scratch = Buffer.alloc(KEY_ROOM);
     for (const { name, types } of names) {
-      scratch.set(name);
       const group = inForce.groupOf(name, name.length);
       for (const [type, until] of types) {
-        const key = keyOf(scratch, name.length, type, inForce.groupIds[group]!, false, 0);
+        const key = this.#flights.key(name, name.length, type, inForce.groupIds[group]!, false, 0).text;
         wanted.add(key);
         const known = this.#due.get(key);
         if (known === undefined) this.#due.set(key, { name, type, group, until, at: 0, waiting: false });

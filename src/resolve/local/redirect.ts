@@ -3,7 +3,7 @@ import { NO_NODE } from '../../policy/tree.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { sameName } from '../../wire/name.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';
-import type { Answer, Form } from '../answer/answer.ts';
+import type { Form } from '../answer/answer.ts';
 import { recordsOf } from '../answer/join.ts';
 import { type CleanRecord, writeSections } from '../answer/sections.ts';
 
@@ -39,21 +39,22 @@ export function writeLinks(writer: ReplyWriter, links: readonly Uint8Array[], tt
 const UNAGED = 0x7fff_ffff;
 
 /**
- * The sections of a redirect's reply: its CNAMEs and what was fetched for the last of `links`, moved from behind that
- * question to behind `question`. Null where it does not fit, and where what was fetched leads back into the redirects: that
+ * The sections of a redirect's reply: its CNAMEs, and what was `fetched` for the last of `links` with a `chain` of its own,
+ * moved from behind that question to behind `question`. Null where it does not fit, and where what was fetched leads back into the redirects: that
  * loop is one that no compiler sees.
  */
 export function redirectedForm(
   question: Uint8Array,
   links: readonly Uint8Array[],
   type: number,
-  answer: Answer,
+  chain: readonly Uint8Array[],
+  fetched: Form,
 ): Form | null {
   const target = links.at(-1)!;
   const leadsBack = (name: Uint8Array): boolean =>
     sameName(name, question) || links.some((link) => sameName(name, link));
-  if (answer.chain.some(leadsBack)) return null;
-  const records = recordsOf(target, type, answer.plain);
+  if (chain.some(leadsBack)) return null;
+  const records = recordsOf(target, type, fetched);
   if (records === null) return null;
   const cnames: CleanRecord[] = links.map((link, i) => ({
     owner: i === 0 ? question : links[i - 1]!,

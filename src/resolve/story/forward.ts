@@ -20,26 +20,21 @@ export function forward(turn: Turn, flights: Flights, resumption: Resumption): n
   if (fetched.round === LAST_ROUND) return servfail(turn, EXIT.servfail, EDE.OTHER, '');
   if (resumption.waiting >= inForce.limits.inFlight || running.inFlight >= share)
     return servfail(turn, EXIT.limited, EDE.OTHER, REASON.SHARE);
+  const key = wanted.key!;
   const question = {
     group: wanted.group,
     name: copyOf(wanted.name, wanted.nameLength),
     type: turn.query.type,
     checkingDisabled: isCheckingDisabled(turn),
   };
-  resumption.putBy(turn, (pending) => flights.join(wanted.key, question, pending));
+  resumption.putBy(turn, (pending) => flights.join(key, question, pending));
   return LATER;
 }
 
 /** The upstream failed, now or a moment ago. */
 export function failed(turn: Turn): number {
   const { wanted } = turn;
-  return servfail(
-    turn,
-    EXIT.servfail,
-    wanted.entry!.failure!.ede,
-    '',
-    wanted.waited ? null : EDE.CACHED_ERROR,
-  );
+  return servfail(turn, EXIT.servfail, wanted.entry!.ede, '', wanted.waited ? null : EDE.CACHED_ERROR);
 }
 
 /** `Uint8Array.from` and `subarray` cost several times as much for so few octets. */

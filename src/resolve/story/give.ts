@@ -5,9 +5,10 @@ import { REASON } from '../../policy/explain.ts';
 import { FLAG, readUint32, writeUint32 } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE } from '../../wire/iana.ts';
 import { labelOffsets } from '../../wire/name.ts';
-import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { NO_EDE } from '../../wire/reply.ts';
-import type { Answer, Entry, Form } from '../answer/answer.ts';
+import { type Sections, sectionsOf } from '../answer/answer.ts';
+import type { Entry } from '../answer/entry.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { redirectedForm } from '../local/redirect.ts';
 import { isAudited } from './audit.ts';
@@ -24,8 +25,7 @@ const STALE_TTL: Seconds = 30;
 /** Gives the answer that `lookup.ts` found, if it is for this asker, and ends in `exit`. Returns the reply's length. */
 export function give(turn: Turn, stale: boolean, exit: Exit, trust: TrustTargets): number {
   const entry = turn.wanted.entry!;
-  const answer = entry.answer!;
-  const withheld = withheldBecause(turn, answer);
+  const withheld = withheldBecause(turn, entry);
   if (withheld === REASON.TARGET && isAudited(turn)) {
     // The target would be denied; the name that led here has been recorded if it would be too.
     const { verdict } = turn.decision;
@@ -34,7 +34,7 @@ export function give(turn: Turn, stale: boolean, exit: Exit, trust: TrustTargets
     turn.end.finding = withheld === REASON.PRIVATE_ADDRESS ? 'private-address' : 'unapproved-target';
     return negative(turn, RCODE.NOERROR, withheld, EXIT.withheld);
   }
-  if (answer.chain.length > 0 && isValidating(turn)) trust.remember(turn, answer.chain);
+  if (entry.hasChain && isValidating(turn)) trust.remember(turn, entry.chain());
   return writeAnswer(turn, entry, stale, exit);
 }
 
@@ -42,15 +42,17 @@ export function give(turn: Turn, stale: boolean, exit: Exit, trust: TrustTargets
  * Why an answer is not for this asker, or null: an address that the rule does not grant, or a target that the view does
  * not approve. The RRset is given whole or not at all.
  */
-function withheldBecause(turn: Turn, answer: Answer): string | null {
+function withheldBecause(turn: Turn, entry: Entry): string | null {
   const { inForce, asker, epoch } = turn;
-  if (answer.restricted.length > 0) {
+  const { restrictedStart, restrictedEnd } = entry;
+  if (restrictedStart < restrictedEnd) {
     const grant = grantOf(turn);
-    for (const address of answer.restricted) {
-      if (!grants(grant, address, 0, address.length as 4 | 16)) return REASON.PRIVATE_ADDRESS;
+    const { octets } = entry.slab;
+    for (let at = restrictedStart; at < restrictedEnd; at += 1 + octets[at]!) {
+      if (!grants(grant, octets, at + 1, octets[at] as 4 | 16)) return REASON.PRIVATE_ADDRESS;
     }
   }
-  for (const name of answer.targets) {
+  for (const name of entry.targets()) {
     const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };
     if (!approvesName(inForce.snapshot, asker.view, subject, epoch)) return REASON.TARGET;
   }
@@ -68,26 +70,28 @@ export function writeAnswer(turn: Turn, entry: Entry, stale: boolean, exit: Exit
   const { query, reply, end, course, inForce } = turn;
   const { writer, out, limit } = reply;
   const { redirect } = course;
-  const answer = entry.answer!;
-  const denied = answer.rcode === RCODE.NXDOMAIN && redirect === null && answer.chain.length === 0;
+  const denied = entry.rcode === RCODE.NXDOMAIN && redirect === null && !entry.hasChain;
   // RFC 8020: NXDOMAIN would take with it what the view has below this name.
   const softened = denied && isNonTerminal(inForce.snapshot, turn.asker.view, turn.decision);
   const asked = query.dnssecOk || (query.flags & FLAG.AD) !== 0;
-  let flags = answer.authentic && asked && !softened && !stale && redirect === null ? FLAG.AD : 0;
-  let form: Form | null = query.dnssecOk && !softened ? answer.full : answer.plain;
+  let flags = asked && !softened && !stale && redirect === null && entry.authentic ? FLAG.AD : 0;
+  let sections: Sections = entry.choose(query.dnssecOk && !softened);
   if (redirect !== null) {
     flags = FLAG.AA;
-    form = redirectedForm(query.name.slice(0, query.nameLength), redirect.links, query.type, answer);
+    const name = query.name.slice(0, query.nameLength);
+    const form = redirectedForm(name, redirect.links, query.type, entry.chain(), entry.plain());
     if (form === null) return servfail(turn, EXIT.servfail, EDE.OTHER, '');
+    sections = sectionsOf(form);
   }
   writer.begin(query, out, flags, limit);
-  const at = writer.sections(form.octets, form.answers, form.authority);
+  const { octets, start, answers, authority } = sections;
+  const at = writer.sections(octets, start, sections.end, answers, authority);
   if (at >= 0) {
-    writeTtls(out, at, form, entry, turn.now, stale, ttlBound(turn));
-    rotateAddresses(out, at, form, query.type, turn.now);
+    writeTtls(turn, at, sections, entry, stale);
+    rotateAddresses(out, at, sections, query.type, turn.now);
   }
   end.exit = exit;
-  end.rcode = answer.rcode === RCODE.NXDOMAIN && !softened ? RCODE.NXDOMAIN : RCODE.NOERROR;
+  end.rcode = entry.rcode === RCODE.NXDOMAIN && !softened ? RCODE.NXDOMAIN : RCODE.NOERROR;
   end.ede = stale ? staleEde(end.rcode === RCODE.NXDOMAIN) : null;
   return writer.finish(end.rcode, end.ede ?? NO_EDE, null, limit);
 }
@@ -96,20 +100,17 @@ function staleEde(denied: boolean): Ede {
   return denied ? EDE.STALE_NXDOMAIN : EDE.STALE_ANSWER;
 }
 
-function writeTtls(
-  out: Buffer,
-  at: number,
-  form: Form,
-  entry: Entry,
-  now: Milliseconds,
-  stale: boolean,
-  cap: Seconds,
-): void {
-  const age = Math.floor((now - entry.stored) / 1000);
-  const left = Math.floor((entry.freshUntil - now) / 1000);
-  for (let i = 0; i < form.ttls.length; i++) {
-    const own = readUint32(out, at + form.ttls[i]!);
-    const ttl = stale ? STALE_TTL : entry.renewed ? Math.max(1, Math.min(own, left)) : Math.max(0, own - age);
-    writeUint32(out, at + form.ttls[i]!, Math.min(ttl, cap));
+function writeTtls(turn: Turn, at: number, sections: Sections, entry: Entry, stale: boolean): void {
+  const { out } = turn.reply;
+  const { offsets, ttls, ttlCount } = sections;
+  const cap = ttlBound(turn);
+  const age = Math.floor((turn.now - entry.stored) / 1000);
+  const left = Math.floor((entry.freshUntil - turn.now) / 1000);
+  const { renewed } = entry;
+  for (let i = ttls; i < ttls + ttlCount; i++) {
+    const place = at + offsets[i]!;
+    const own = readUint32(out, place);
+    const ttl = stale ? STALE_TTL : renewed ? Math.max(1, Math.min(own, left)) : Math.max(0, own - age);
+    writeUint32(out, place, Math.min(ttl, cap));
   }
 }

@@ -1,7 +1,9 @@
 import { FLAG } from '../../wire/header.ts';
-import type { Entry } from '../answer/answer.ts';
+import { MAX_NAME } from '../../wire/name.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Entry } from '../answer/entry.ts';
+import type { Key } from '../answer/key.ts';
 import type { Flights } from '../flights/flights.ts';
-import { KEY_ROOM, keyOf } from '../flights/key.ts';
 import type { Turn } from './turn.ts';
 
 /** What there is of what is wanted. */
@@ -18,8 +20,8 @@ export const HELD = {
 
 export type Held = (typeof HELD)[keyof typeof HELD];
 
-/** A redirect's target, with the spare octets that a key is finished in. Not re-entrant: one query is in hand. */
-const target = Buffer.alloc(KEY_ROOM);
+/** A redirect's target. Not re-entrant: one query is in hand. */
+const target = Buffer.alloc(MAX_NAME);
 
 /**
  * Looks in what this query has waited for, then in the store, for the question or for what its redirect leads to. Writes
@@ -37,25 +39,26 @@ export function lookUp(turn: Turn, flights: Flights): Held {
     wanted.nameLength = to.length;
   }
   wanted.group = inForce.groupOf(wanted.name, wanted.nameLength);
-  wanted.key = storeKey(turn, flights);
-  const waited = fetched.under(wanted.key);
+  const key = storeKey(turn, flights);
+  wanted.key = key;
+  const waited = fetched.under(key);
   if (waited !== null) {
     wanted.entry = waited;
     wanted.waited = true;
     if (fetched.stale && flights.mayServeStale(waited, now)) return HELD.STALE;
-    if (waited.failure !== null) return HELD.FAILED;
-    return waited.answer !== null && !fetched.stale ? HELD.FRESH : HELD.NOTHING;
+    if (waited.isFailed) return HELD.FAILED;
+    return waited.hasAnswer && !fetched.stale ? HELD.FRESH : HELD.NOTHING;
   }
-  const entry = flights.lookup(wanted.key);
-  if (entry === undefined) return HELD.NOTHING;
+  const entry = flights.lookup(key);
+  if (entry === null) return HELD.NOTHING;
   wanted.entry = entry;
-  return heldIn(entry, turn, flights);
+  return heldIn(entry, key, now, flights);
 }
 
-function heldIn(entry: Entry, { wanted, now }: Turn, flights: Flights): Held {
-  if (entry.answer !== null && flights.isFresh(entry, now)) return HELD.FRESH;
+function heldIn(entry: Entry, key: Key, now: Milliseconds, flights: Flights): Held {
+  if (flights.isFresh(entry, now)) return HELD.FRESH;
   const failing = flights.isFailing(entry, now);
-  if ((failing || flights.isSlow(wanted.key)) && flights.mayServeStale(entry, now)) return HELD.STALE;
+  if ((failing || flights.isSlow(key)) && flights.mayServeStale(entry, now)) return HELD.STALE;
   return failing ? HELD.FAILED : HELD.NOTHING;
 }
 
@@ -63,19 +66,17 @@ export function isCheckingDisabled({ query }: Turn): boolean {
   return (query.flags & FLAG.CD) !== 0;
 }
 
-function storeKey(turn: Turn, flights: Flights): string {
-  const cd = isCheckingDisabled(turn);
-  let key = keyFor(turn, cd, 0);
+function storeKey(turn: Turn, flights: Flights): Key {
   // A renewed answer serves everyone, CD or not: nothing that a client sends may cause a question.
-  if (flights.renewing && cd) {
-    const renewed = keyFor(turn, false, 0);
-    if (flights.isRenewed(renewed)) key = renewed;
+  if (flights.renewing) {
+    const renewed = keyFor(turn, flights, false, 0);
+    if (flights.isRenewed(renewed)) return renewed;
   }
-  if (turn.inForce.cache.share === 'identity' && !flights.isRenewed(key))
-    key = keyFor(turn, cd, turn.asker.standing.running.id);
-  return key;
+  const identity = turn.inForce.cache.share === 'identity' ? turn.asker.standing.running.id : 0;
+  return keyFor(turn, flights, isCheckingDisabled(turn), identity);
 }
 
-function keyFor({ wanted, query, inForce }: Turn, cd: boolean, identity: number): string {
-  return keyOf(wanted.name, wanted.nameLength, query.type, inForce.groupIds[wanted.group]!, cd, identity);
+function keyFor({ wanted, query, inForce }: Turn, flights: Flights, cd: boolean, identity: number): Key {
+  const { name, nameLength, group } = wanted;
+  return flights.key(name, nameLength, query.type, inForce.groupIds[group]!, cd, identity);
 }

@@ -1,4 +1,5 @@
-import type { Entry } from '../answer/answer.ts';
+import type { Entry } from '../answer/entry.ts';
+import type { Key } from '../answer/key.ts';
 import type { Running } from '../client/standing.ts';
 import type { Waiter } from '../flights/flight.ts';
 import type { Client, ReplyLater } from '../ports.ts';
@@ -50,7 +51,7 @@ export class Pending implements Client, Waiter {
   /** The connection, whose certificate may have been judged again while this waited. */
   readonly #stream: Client | null;
   readonly #settled: Resume;
-  #key = '';
+  #key: Key | null = null;
   #entry: Entry | null = null;
   #stale = false;
 
@@ -87,7 +88,7 @@ export class Pending implements Client, Waiter {
     return this.#later;
   }
 
-  settle(key: string, entry: Entry, stale: boolean): void {
+  settle(key: Key, entry: Entry, stale: boolean): void {
     this.#key = key;
     this.#entry = entry;
     this.#stale = stale;

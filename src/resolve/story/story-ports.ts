@@ -1,5 +1,5 @@
 import type { LeaseTable } from '../../policy/lease.ts';
-import type { AnswerStore } from '../answer/answer.ts';
+import type { AnswerStore } from '../answer/answer-store.ts';
 import type { Cookies } from '../client/cookies.ts';
 import type { BugObserver, Clock, Forwarder, Limits } from '../ports.ts';
 import type { Turn } from './turn.ts';

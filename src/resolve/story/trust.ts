@@ -1,5 +1,5 @@
 import { VERDICT } from '../../policy/decision.ts';
-import { KEY_ROOM, keyOf } from '../flights/key.ts';
+import { MAX_NAME } from '../../wire/name.ts';
 import type { Turn } from './turn.ts';
 
 /** Names kept in all; the oldest goes first. */
@@ -14,7 +14,7 @@ const LIFE = 300_000;
  */
 export class TrustTargets {
   readonly #until = new Map<string, number>();
-  readonly #scratch = Buffer.alloc(KEY_ROOM);
+  readonly #scratch = Buffer.alloc(MAX_NAME + 4);
 
   /** Remembers for whoever has the turn, and no longer than what approved the answer lasts. */
   remember(turn: Turn, chain: readonly Uint8Array[]): void {
@@ -45,6 +45,7 @@ export class TrustTargets {
 
   #key(trust: number, name: Uint8Array, nameLength: number): string {
     this.#scratch.set(name.subarray(0, nameLength));
-    return keyOf(this.#scratch, nameLength, 0, 0, false, trust);
+    this.#scratch.writeUInt32BE(trust, nameLength);
+    return this.#scratch.toString('latin1', 0, nameLength + 4);
   }
 }

@@ -6,7 +6,8 @@ import type { Ede, Rcode } from '../../wire/iana.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import { Query } from '../../wire/question.ts';
 import { PADDING_BLOCK, ReplyWriter, UDP_PAYLOAD } from '../../wire/reply.ts';
-import type { Entry } from '../answer/answer.ts';
+import type { Entry } from '../answer/entry.ts';
+import type { Key } from '../answer/key.ts';
 import { COOKIE_SIZE } from '../client/cookies.ts';
 import type { Standing } from '../client/standing.ts';
 import { EXIT, type Exit } from '../exit.ts';
@@ -144,33 +145,34 @@ export const LAST_ROUND: Round = 3;
 export class Fetched {
   /** How often it has waited; 0 is its first time round, and then the rest says nothing. */
   round: Round = 0;
-  key = '';
+  key: Key | null = null;
   entry: Entry | null = null;
   /** The entry's answer is given although it is no longer fresh. */
   stale = false;
 
   clear(): void {
     this.round = 0;
-    this.key = '';
+    this.key = null;
     this.entry = null;
     this.stale = false;
   }
 
   /** The entry that this query waited for under `key`, or null: a reload may have led it to another. */
-  under(key: string): Entry | null {
-    return this.round > 0 && this.key === key ? this.entry : null;
+  under(key: Key): Entry | null {
+    return this.round > 0 && this.key?.equals(key) ? this.entry : null;
   }
 }
 
 /** What is wanted of the store or an upstream: the question, or the name that a redirect leads it to. */
 export class Wanted {
-  /** Wire name in lower case, in the first `nameLength` octets; a key is finished in the spare ones behind. */
+  /** Wire name in lower case, in the first `nameLength` octets. */
   name: Buffer = NO_NAME;
   nameLength = 0;
   /** Index of the upstream group. */
   group = 0;
-  key = '';
-  /** What there is under `key`; null for nothing. */
+  /** Good until the next query's is made. */
+  key: Key | null = null;
+  /** What there is under `key`, good until the store is written to; null for nothing. */
   entry: Entry | null = null;
   /** This query has waited for it. */
   waited = false;
@@ -180,7 +182,7 @@ export class Wanted {
     this.name = NO_NAME;
     this.nameLength = 0;
     this.group = 0;
-    this.key = '';
+    this.key = null;
     this.entry = null;
   }
 }
