@@ -1,8 +1,9 @@
 /**
  * How namegate grows: time until it is ready, memory and time a decision, from 1,000 to 1,000,000 names and from 1 to 10,000
- * identities; and what ten reloads of the million names do to clients and to memory. Linux.
+ * identities; what ten reloads of the million names do to clients and to memory;
+ * and what resident memory is while the answer store is filled. Linux, with dnsperf and NSD for the last.
  *
- *     npm run bench:scale -- [--only rules|identities|reload]… [--reloads N] [--json FILE]
+ *     npm run bench:scale -- [--only rules|identities|reload|memory]… [--reloads N] [--seconds N] [--json FILE]
  *
  * Each figure but the time of a decision is of a real server process. Policies are written to a folder that is removed
  * afterwards. Some three minutes; 1.5 GB of memory are enough.
@@ -15,10 +16,11 @@ import { parseArgs } from 'node:util';
 import { cpuOf, rssOf, waitedOf } from './cpu.ts';
 import type { DecisionTimes } from './decisions.ts';
 import { quantile, table } from './figures.ts';
+import { measureMemory } from './memory.ts';
 import { listedName, rulesOf, type Scale, writeList, writeScale } from './policies.ts';
 import { type Daemon, freePort, run, scratchFolder, sleep, start, until } from './processes.ts';
 
-const PARTS = ['rules', 'identities', 'reload'] as const;
+const PARTS = ['rules', 'identities', 'reload', 'memory'] as const;
 type Part = (typeof PARTS)[number];
 
 /** 1,000 names a list, each list used by one identity. */
@@ -64,7 +66,12 @@ interface Reloaded {
   readonly waited: number;
 }
 
-async function main(parts: readonly Part[], reloads: number, json: string | null): Promise<void> {
+async function main(
+  parts: readonly Part[],
+  reloads: number,
+  seconds: number,
+  json: string | null,
+): Promise<void> {
   print(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Linux ${release()}, `);
   print(`Node ${process.version}; load average ${loadavg()[0]!.toFixed(1)} at the start\n`);
   const folder = scratchFolder('scale');
@@ -72,6 +79,7 @@ async function main(parts: readonly Part[], reloads: number, json: string | null
   if (parts.includes('rules')) results['rules'] = await grow('names', RULES, folder);
   if (parts.includes('identities')) results['identities'] = await grow('identities', IDENTITIES, folder);
   if (parts.includes('reload')) results['reload'] = await reload(folder, reloads);
+  if (parts.includes('memory')) results['memory'] = await measureMemory(folder, seconds, print);
   if (json !== null) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
 }
 
@@ -246,6 +254,7 @@ if (import.meta.main) {
     options: {
       only: { type: 'string', multiple: true, default: [] },
       reloads: { type: 'string', default: '10' },
+      seconds: { type: 'string', default: '60' },
       json: { type: 'string' },
     },
   });
@@ -255,5 +264,7 @@ if (import.meta.main) {
   if (!Number.isInteger(reloads) || reloads < 1 || reloads > 1000)
     throw new Error('--reloads takes 1 to 1000');
   const parts = PARTS.filter((part) => values.only.length === 0 || values.only.includes(part));
-  await main(parts, reloads, values.json ?? null);
+  const seconds = Number(values.seconds);
+  if (!(seconds >= 5 && seconds <= 600)) throw new Error('--seconds takes 5 to 600');
+  await main(parts, reloads, seconds, values.json ?? null);
 }
