@@ -16,13 +16,14 @@ import { Crowd } from './crowd.ts';
 import type { ExceptionBook } from './exception-book.ts';
 import { exceptionRoutes } from './exception-routes.ts';
 import { sendRefusal } from './exchange.ts';
+import { fieldError } from './field-fault.ts';
 import { takeStrictJson } from './json-body.ts';
 import type { LeaseBook } from './lease-book.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { judgeHost } from './loopback.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { health } from './policy-schema.ts';
-import { type FieldError, PROBLEM_JSON, Refusal } from './refusal.ts';
+import { PROBLEM_JSON, Refusal } from './refusal.ts';
 import { listenOnSocket } from './unix-socket.ts';
 
 const MAX_BODY = 16 * 1024;
@@ -210,7 +211,7 @@ function refusalOf(error: FastifyError, log: Log): Refusal {
     const errors = error.validation.map((fault) => fieldError(fault, error.validationContext ?? 'body'));
     return new Refusal(
       'malformed',
-      errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; '),
+      errors.map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`).join('; '),
       errors,
     );
   }
@@ -226,20 +227,6 @@ function refusalOf(error: FastifyError, log: Log): Refusal {
       log.error('fault', 'the admin API met a bug', { error });
       return new Refusal('fault', 'the log has more');
   }
-}
-
-/** Ajv's word for one fault, with a pointer into the body, or `#name` for a parameter. */
-function fieldError(
-  { instancePath, keyword, params, message }: NonNullable<FastifyError['validation']>[number],
-  context: string,
-): FieldError {
-  const named = params['missingProperty'] ?? params['additionalProperty'] ?? params['propertyName'];
-  const inner = typeof named === 'string' ? `/${named.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
-  const path = `${instancePath}${inner}`.slice(0, 200);
-  const pointer = context === 'body' ? path : `#${path.slice(1)}`;
-  const detail = keyword === 'additionalProperties' ? 'is not known here' : (message ?? 'is not good');
-  const allowed = params['allowedValues'];
-  return { pointer, detail: Array.isArray(allowed) ? `${detail}: ${allowed.join(', ')}` : detail };
 }
 
 const METHODS = ['GET', 'POST', 'PATCH', 'DELETE'] as const;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readPattern } from '../config/names.ts';
+import { secondsToText } from '../config/units.ts';
 import type { ExceptionSetting } from '../settings/settings.ts';
 import { administers, type Caller, callerName, forbidden, mayInspect } from './callers.ts';
 import type { ExceptionBook, WantedException } from './exception-book.ts';
@@ -54,23 +55,37 @@ interface AddBody {
   readonly types?: readonly string[] | null;
   readonly ttl: number;
   readonly reason: string;
+  readonly approved_by?: string;
 }
 
 function readException(
-  { identity, name, types, ttl, reason }: AddBody,
+  { identity, name, types, ttl, reason, approved_by: approver }: AddBody,
   caller: Caller,
   leases: LeaseBook,
   { maxTtl }: ExceptionSetting,
 ): WantedException | Refusal {
   if (!administers(caller, identity)) return forbidden('only who administers makes exceptions');
   if (leases.identity(identity) === null) return Refusal.at('/identity', `there is no identity ${identity}`);
-  const text = reason.trim().replace(/\s+/g, ' ');
-  if (text === '' || /\p{Cc}|[\u2028-\u202e\u2066-\u2069]/u.test(text) || !text.isWellFormed()) {
-    return Refusal.at('/reason', 'an exception has a reason, in plain text');
-  }
+  const text = plainText(reason);
+  if (text === null) return Refusal.at('/reason', 'an exception has a reason, in plain text');
+  const person = approver === undefined ? '' : plainText(approver);
+  if (person === null) return Refusal.at('/approved_by', 'write who approves it, in plain text');
   if (ttl > maxTtl)
-    return Refusal.at('/ttl', `exceptions last at most ${maxTtl} seconds (exceptions.max_ttl)`);
+    return Refusal.at(
+      '/ttl',
+      `exceptions last at most ${secondsToText(maxTtl)} (${maxTtl} seconds; exceptions.max_ttl)`,
+    );
+  // Who asked is said beside whom they name: nobody approves in another's name unseen.
+  const by = callerName(caller);
+  const approvedBy = person === '' ? by : `${person} (by ${by})`;
   const pattern = readPattern(name);
   if (!('pattern' in pattern)) return Refusal.at('/name', `${pattern.message}; ${pattern.fix}`);
-  return { identity, name, types: types ?? null, ttl, reason: text, approvedBy: callerName(caller) };
+  return { identity, name, types: types ?? null, ttl, reason: text, approvedBy };
+}
+
+/** A text on one line, or null where there is none or it holds what is not seen. */
+function plainText(written: string): string | null {
+  const text = written.trim().replace(/\s+/g, ' ');
+  const isPlain = text !== '' && !/\p{Cc}|[\u200b-\u200f\u2028-\u202e\u2066-\u2069]/u.test(text);
+  return isPlain && text.isWellFormed() ? text : null;
 }

@@ -44,6 +44,12 @@ export const add = {
         description: 'Seconds; at most exceptions.max_ttl.',
       },
       reason: { type: 'string', minLength: 1, maxLength: 500 },
+      approved_by: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 100,
+        description: 'Who approves it; the caller is named beside.',
+      },
     },
   },
   response: { 201: exception, 400: problem, 401: problem, 403: problem, 503: problem, 507: problem },

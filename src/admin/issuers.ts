@@ -125,10 +125,12 @@ const FETCH_MS = 5_000;
 const RETRY_MS = 10_000;
 /** After a success nobody asks for a key that was not there for so long: an issuer's next key counts that soon. */
 const UNKNOWN_KEY_MS = 5_000;
+/** Keys are asked for anew after so long: a key that the issuer has withdrawn counts no longer. */
+const KEEP_MS = 120_000;
 /** No answer, no 200, no JSON, no set of keys. */
 const KEY_FAULTS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID']);
 
-/** Keys by URL: bounded in time and size, not asked for more often than every few seconds, kept for ten minutes. */
+/** Keys by URL: bounded in time and size, not asked for more often than every few seconds, kept for two minutes. */
 class RemoteKeys {
   readonly get: JWTVerifyGetKey;
   readonly #url: string;
@@ -140,6 +142,7 @@ class RemoteKeys {
     const keys = createRemoteJWKSet(new URL(url), {
       timeoutDuration: FETCH_MS,
       cooldownDuration: UNKNOWN_KEY_MS,
+      cacheMaxAge: KEEP_MS,
       [customFetch]: (_url, options) => this.#fetch(options),
     });
     this.get = async (header, token) => {

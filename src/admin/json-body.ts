@@ -2,24 +2,31 @@ import type { FastifyInstance } from 'fastify';
 
 /**
  * Takes JSON as RFC 7493 (I-JSON) has it: of two members with one name the parser keeps the last, others the first, so
- * that such a body is refused. `__proto__` and the like are refused too.
+ * that such a body is refused. So are names that mean something to JavaScript. A DELETE needs no body, whatever its type says.
  */
 export function takeStrictJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    parse(request, body, (error, value) => {
-      const twice = error === null ? memberWrittenTwice(body) : null;
-      if (twice === null) done(error, value);
-      else done(Object.assign(new Error(`${JSON.stringify(twice)} is written twice`), { statusCode: 400 }));
-    });
+    const refuse = (text: string): void => done(Object.assign(new Error(text), { statusCode: 400 }));
+    if (body === '' && request.method === 'DELETE') return done(null, undefined);
+    if (body === '') return refuse('the body is empty: write JSON');
+    let value: unknown;
+    try {
+      value = JSON.parse(body);
+    } catch {
+      return refuse('the body is not valid JSON');
+    }
+    const fault = memberFault(body);
+    return fault === null ? done(null, value) : refuse(fault);
   });
 }
 
+const BARRED = new Set(['__proto__', 'constructor', 'prototype']);
+
 const STRING = /"(?:[^"\\]|\\.)*"/y;
 
-/** The first name that stands twice in an object of `json`, which is sound JSON; null where none does. */
-export function memberWrittenTwice(json: string): string | null {
+/** What is wrong with the names in the objects of `json`, which is sound JSON, or null. */
+export function memberFault(json: string): string | null {
   // The names of each object that is open; null for an array.
   const open: (Set<string> | null)[] = [];
   let atName = false;
@@ -48,7 +55,8 @@ export function memberWrittenTwice(json: string): string | null {
         at += text.length - 1;
         if (!atName || names === null) break;
         const name = JSON.parse(text) as string;
-        if (names.has(name)) return name;
+        if (BARRED.has(name)) return `${JSON.stringify(name)} is no name that is taken here`;
+        if (names.has(name)) return `${JSON.stringify(name)} is written twice`;
         names.add(name);
         atName = false;
       }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { parseAddress, parsePrefix } from '../config/addresses.ts';
 import { parseCertificate } from '../config/policy/certificates.ts';
 import { TextFault } from '../config/problems.ts';
+import { overlaps } from '../policy/lease-claim.ts';
 import type { Identity } from '../policy/snapshot.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { Prefix } from '../wire/prefix.ts';
@@ -19,8 +20,10 @@ import {
 import { answer, callerOf, type IdParams, sendRefusal } from './exchange.ts';
 import { isClaim } from './jobs.ts';
 import type { LeaseBook } from './lease-book.ts';
+import { prefixFromText, prefixToText } from './lease-record.ts';
 import { judgeTtl, type WantedLease } from './lease-rules.ts';
 import * as schema from './lease-schema.ts';
+import type { LeaseView } from './lease-view.ts';
 import { noLease, Refusal } from './refusal.ts';
 
 interface LeaseRouteOptions {
@@ -35,7 +38,11 @@ export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: L
     const wanted = readOpening(request.body, callerOf(request), leases, clock);
     const result = wanted instanceof Refusal ? wanted : await leases.open(wanted);
     if (result instanceof Refusal) return sendRefusal(reply, result);
-    return reply.code(201).header('location', `/v1/leases/${result.id}`).send(result);
+    const notes = loopbackNotes(result);
+    return reply
+      .code(201)
+      .header('location', `/v1/leases/${result.id}`)
+      .send({ ...result, notes });
   });
 
   app.get<{ Querystring: ListQuery }>('/v1/leases', { schema: schema.list }, (request) => {
@@ -139,7 +146,8 @@ function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: C
   const refused =
     judgeOpening(caller, identity, { ...claim, stage }) ??
     judgeFirstStage(identity, stage) ??
-    judgeTerms(body, identity, claim);
+    judgeTerms(body, identity, claim) ??
+    judgeHome(caller, identity, claim.addresses, leases);
   if (refused !== null) return refused;
   const job = caller.kind === 'job' ? caller.job : null;
   return {
@@ -158,6 +166,36 @@ function judgeFirstStage({ name, stages }: Identity, stage: string | null): Refu
   if (stage === null || stages.some((one) => one.name === stage)) return null;
   const known = stages.map((one) => one.name).join(', ') || 'none';
   return Refusal.at('/stage', `${name} has no stage ${stage}; it has: ${known}`);
+}
+
+/**
+ * Any process of this machine can call from any loopback address. So calling from the very address that the policy gives to
+ * another identity is no proof for a job: that stays the other's.
+ */
+function judgeHome(
+  { kind }: Caller,
+  { name }: Identity,
+  addresses: readonly Prefix[],
+  { snapshot }: LeaseBook,
+): Refusal | null {
+  if (kind !== 'job') return null;
+  for (const prefix of addresses) {
+    const text = prefixToText(prefix);
+    const other = snapshot.identities.find((one) => one.name !== name && one.addresses.includes(text));
+    if (other !== undefined) return forbidden(`the policy gives ${text} to another identity`);
+  }
+  return null;
+}
+
+const LOOPBACKS = ['127.0.0.0/8', '::1'].map((text) => prefixFromText(text));
+
+/** What a lease of an address of this machine means, for whoever opened it. */
+function loopbackNotes({ addresses, identity }: LeaseView): readonly string[] {
+  return addresses
+    .filter((text) => LOOPBACKS.some((loopback) => overlaps(loopback, prefixFromText(text))))
+    .map(
+      (text) => `${text} is this machine's own: every process that asks from it is ${identity} until the end`,
+    );
 }
 
 function judgeTerms(

@@ -1,3 +1,4 @@
+import { secondsToText } from '../config/units.ts';
 import type { Lease } from '../policy/lease.ts';
 import type { Identity } from '../policy/snapshot.ts';
 import type { Prefix } from '../wire/prefix.ts';
@@ -48,5 +49,7 @@ export function judgeTtl(identity: Identity | undefined, ttl: number | undefined
   if (ttl === undefined) return null;
   if (identity === undefined) return Refusal.at('/ttl', 'the policy no longer has its identity');
   const most = identity.maxLease;
-  return ttl > most ? Refusal.at('/ttl', `leases of ${identity.name} last at most ${most} seconds`) : null;
+  return ttl > most
+    ? Refusal.at('/ttl', `leases of ${identity.name} last at most ${secondsToText(most)} (${most} seconds)`)
+    : null;
 }

@@ -84,7 +84,10 @@ export const open = {
     },
   },
   response: {
-    201: lease,
+    201: {
+      ...lease,
+      properties: { ...lease.properties, notes: { type: 'array', items: { type: 'string' } } },
+    },
     400: problem,
     401: problem,
     403: problem,

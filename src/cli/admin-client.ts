@@ -30,6 +30,17 @@ export function withAdminOptions(command: Command): Command {
     .option('--json', 'print JSON');
 }
 
+/** What tells an answer of the admin API from that of another service that listens there. */
+export type Member = 'id' | 'leases' | 'exceptions' | 'identities' | 'name' | 'verdict';
+
+function isAnswer(body: unknown, member: Member): boolean {
+  if (typeof body !== 'object' || body === null || !Object.hasOwn(body, member)) return false;
+  const value = (body as Readonly<Record<string, unknown>>)[member];
+  return member.endsWith('s') ? Array.isArray(value) : typeof value === 'string';
+}
+
+const NOT_OURS = 'what answers there is no admin API of namegate';
+
 /** What the API said, or why it could not be asked. */
 export type AdminAnswer =
   | { readonly kind: 'good'; readonly body: unknown }
@@ -131,13 +142,14 @@ function read(status: number, text: string): AdminAnswer {
   return { kind: 'refused', status, detail: String(detail ?? title ?? `HTTP ${status}`) };
 }
 
-/** Asks, and tells what went wrong; null then, with the terminal's code set. */
+/** Asks, and tells what went wrong; null then, with the terminal's code set. `member` stands in every good answer. */
 export async function askAdmin(
   terminal: Terminal,
   verb: string,
   options: AdminOptions,
   method: string,
   path: string,
+  member: Member,
   body?: object,
 ): Promise<unknown> {
   const client = AdminClient.from(options);
@@ -146,9 +158,9 @@ export async function askAdmin(
     return null;
   }
   const answer = await client.ask(method, path, body);
-  if (answer.kind === 'good') return answer.body;
+  if (answer.kind === 'good' && isAnswer(answer.body, member)) return answer.body;
   terminal.code = EXIT_PROBLEMS;
-  const why = answer.kind === 'refused' ? answer.detail : answer.reason;
+  const why = answer.kind === 'good' ? NOT_OURS : answer.kind === 'refused' ? answer.detail : answer.reason;
   terminal.complain(`namegate ${verb}: ${escapeText(why)}`);
   return null;
 }

@@ -24,6 +24,7 @@ interface AddOptions extends AdminOptions {
   readonly ttl: string;
   readonly reason: string;
   readonly type?: readonly string[];
+  readonly approvedBy?: string;
 }
 
 /** An exception as the API gives it. */
@@ -43,6 +44,7 @@ function addVerb(terminal: Terminal): Command {
     .requiredOption('--identity <name>', 'the identity')
     .requiredOption('--ttl <duration>', 'how long, such as 4h')
     .requiredOption('--reason <text>', 'why')
+    .option('--approved-by <name>', 'who approves it; who asks is named beside')
     .option('--type <type...>', "RR types (default: those of the pattern's kind)")
     .action(async (name: string, options: AddOptions) => {
       const ttl = readTtl(options.ttl);
@@ -50,9 +52,16 @@ function addVerb(terminal: Terminal): Command {
         terminal.code = terminal.usage('exception add', String(ttl));
         return;
       }
-      const { identity, reason, type } = options;
-      const body = { identity, name, ttl, reason, ...(type === undefined ? {} : { types: type }) };
-      const added = await askAdmin(terminal, 'exception add', options, 'POST', '/v1/exceptions', body);
+      const { identity, reason, type, approvedBy } = options;
+      const body = {
+        identity,
+        name,
+        ttl,
+        reason,
+        ...(type === undefined ? {} : { types: type }),
+        ...(approvedBy === undefined ? {} : { approved_by: approvedBy }),
+      };
+      const added = await askAdmin(terminal, 'exception add', options, 'POST', '/v1/exceptions', 'id', body);
       if (added === null) return;
       const { id, expires, approved_by: by } = added as Exception;
       const text = `${id}: ${name} for ${identity} until ${shortTime(expires)}, approved by ${by}`;
@@ -65,7 +74,7 @@ function revokeVerb(terminal: Terminal): Command {
     .argument('<id>', 'the exception')
     .action(async (id: string, options: AdminOptions) => {
       const path = `/v1/exceptions/${encodeURIComponent(id)}`;
-      const revoked = await askAdmin(terminal, 'exception revoke', options, 'DELETE', path);
+      const revoked = await askAdmin(terminal, 'exception revoke', options, 'DELETE', path, 'id');
       if (revoked === null) return;
       terminal.print(options.json === true ? JSON.stringify(revoked) : `${escapeText(id)} is revoked`);
     });
@@ -74,7 +83,14 @@ function revokeVerb(terminal: Terminal): Command {
 function listVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('list').description('Print the exceptions in force.')).action(
     async (options: AdminOptions) => {
-      const answer = await askAdmin(terminal, 'exception list', options, 'GET', '/v1/exceptions');
+      const answer = await askAdmin(
+        terminal,
+        'exception list',
+        options,
+        'GET',
+        '/v1/exceptions',
+        'exceptions',
+      );
       if (answer === null) return;
       const { exceptions } = answer as { readonly exceptions: readonly Exception[] };
       if (options.json === true) terminal.print(JSON.stringify(answer));

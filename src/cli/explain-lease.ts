@@ -12,7 +12,7 @@ export async function explainLease(
   { lease, stage, ...options }: AdminOptions & { readonly lease: string; readonly stage?: string },
 ): Promise<void> {
   const query = new URLSearchParams({ lease, name, type, ...(stage === undefined ? {} : { stage }) });
-  const answer = await askAdmin(terminal, 'explain', options, 'GET', `/v1/explain?${query}`);
+  const answer = await askAdmin(terminal, 'explain', options, 'GET', `/v1/explain?${query}`, 'verdict');
   if (answer === null) return;
   const { text, ...contract } = answer as { readonly text: string; readonly verdict: string };
   terminal.print(options.json === true ? JSON.stringify(contract) : escapeText(text));

@@ -71,7 +71,7 @@ function openVerb(terminal: Terminal): Command {
         ...(ttl === null ? {} : { ttl }),
         ...(job === null ? {} : { job }),
       };
-      const lease = await askAdmin(terminal, 'lease open', options, 'POST', '/v1/leases', body);
+      const lease = await askAdmin(terminal, 'lease open', options, 'POST', '/v1/leases', 'id', body);
       if (lease !== null) printOne(terminal, lease as Lease, options);
     });
 }
@@ -92,7 +92,7 @@ function advanceVerb(terminal: Terminal): Command {
           return;
         }
         const body = { ...(stage === undefined ? {} : { stage }), ...(ttl === null ? {} : { ttl }) };
-        const lease = await askAdmin(terminal, 'lease advance', options, 'PATCH', pathOf(id), body);
+        const lease = await askAdmin(terminal, 'lease advance', options, 'PATCH', pathOf(id), 'id', body);
         if (lease !== null) printOne(terminal, lease as Lease, options);
       },
     );
@@ -102,7 +102,7 @@ function endVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('end').description('End a lease, and print its questions by verdict.'))
     .argument('<id>', 'the lease')
     .action(async (id: string, options: AdminOptions) => {
-      const ended = await askAdmin(terminal, 'lease end', options, 'DELETE', pathOf(id));
+      const ended = await askAdmin(terminal, 'lease end', options, 'DELETE', pathOf(id), 'id');
       if (ended === null) return;
       const { counts } = ended as { readonly counts: Readonly<Record<string, number>> };
       terminal.print(
@@ -125,11 +125,12 @@ function listVerb(terminal: Terminal): Command {
           options,
           'GET',
           `/v1/leases?limit=1000${only}${from}`,
+          'leases',
         );
         if (page === null) return;
         const { leases, next } = page as { readonly leases: readonly Lease[]; readonly next: string | null };
         all.push(...leases);
-        after = next;
+        after = next ?? null;
       }
       if (options.json === true) terminal.print(JSON.stringify({ leases: all }));
       else if (all.length === 0) terminal.print('no live leases');
@@ -141,7 +142,7 @@ function showVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('show').description('Print one lease, and its questions by verdict.'))
     .argument('<id>', 'the lease')
     .action(async (id: string, options: AdminOptions) => {
-      const lease = await askAdmin(terminal, 'lease show', options, 'GET', pathOf(id));
+      const lease = await askAdmin(terminal, 'lease show', options, 'GET', pathOf(id), 'id');
       if (lease !== null) printOne(terminal, lease as Lease, options);
     });
 }
@@ -153,7 +154,9 @@ function pathOf(id: string): string {
 /** Seconds, null where none is written, or what is wrong. */
 export function readTtl(text: string | undefined): number | null | string {
   if (text === undefined) return null;
-  const duration = parseDuration(/^\d+$/.test(text) ? `${text}s` : text);
+  const duration = parseDuration(text);
+  if (/^\d+$/.test(text))
+    return `--ttl ${text}: write the unit, such as ${text}m or ${text}h; ${text}s is seconds`;
   if (duration instanceof TextFault) return `--ttl ${text}: ${duration.message}; ${duration.fix}`;
   return duration % 1000 === 0 ? duration / 1000 : `--ttl ${text}: write whole seconds`;
 }

@@ -74,6 +74,7 @@ export const CODES = {
   'stage-form': 'a stage has both allow and only, or neither',
   'jwks-form': 'a file or URL that gives no JWKS',
   'token-duplicate': 'two tokens have one name or one hash',
+  'token-identity': 'a token names an identity that the policy does not have',
   'token-form': 'a token that could do nothing, or a hash that is none',
   'term-unused': 'a key that changes nothing where it stands',
 

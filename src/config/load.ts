@@ -23,6 +23,7 @@ import { checkShape } from './schema/shape.ts';
 import { machineAddresses } from './server/ourselves.ts';
 import { readPolicyPlace } from './server/policy-place.ts';
 import { readServerFile } from './server/server-file.ts';
+import { warnStrangers } from './server/strangers.ts';
 
 /** What `check` and the server get from the files. */
 export interface LoadResult {
@@ -106,6 +107,8 @@ class Loading {
   #compiled: { snapshot: Snapshot; problems: Problem[] } | null = null;
   /** Destinations that the server file names, with where it does. */
   #named: { readonly name: string; readonly at: Position }[] = [];
+  /** Identities that its tokens name. */
+  readonly #identitiesNamed: { readonly name: string; readonly at: Position }[] = [];
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -121,7 +124,8 @@ class Loading {
     if (override !== undefined) this.#reader.sources.set('NAMEGATE_UPSTREAM', override);
     const { marks } = yaml;
     const ownAddresses = machineAddresses();
-    const context = { marks, problems, reader: this.#reader, override, ownAddresses };
+    const identitiesNamed = this.#identitiesNamed;
+    const context = { marks, problems, reader: this.#reader, override, ownAddresses, identitiesNamed };
     const place = readPolicyPlace(written, context);
     const settings = readServerFile(written, place?.path ?? relativeTo(file, ''), context);
     const names = written.renew?.names;
@@ -158,6 +162,7 @@ class Loading {
     const { snapshot, problems } = compile(input, suffixTable(), { now, salt });
     this.#compiled = { snapshot, problems: problems.filter((problem) => this.#isCertain(problem, whole)) };
     if (!whole) return;
+    warnStrangers(this.#identitiesNamed, input.identities, this.#problems);
     const known = new Set(input.destinations.map(({ name }) => name));
     for (const { name, at } of this.#named) {
       if (known.has(name)) continue;

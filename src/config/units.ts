@@ -34,6 +34,18 @@ export function parseDuration(text: string): number | TextFault {
   return value;
 }
 
+/** Seconds as `parseDuration` reads them: in the largest unit that holds them whole. */
+export function secondsToText(seconds: number): string {
+  for (const [unit, size] of [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['m', 60],
+  ] as const) {
+    if (seconds > 0 && seconds % size === 0) return `${seconds / size}${unit}`;
+  }
+  return `${seconds}s`;
+}
+
 const MAX_SECONDS = 2 ** 31 - 1;
 const MAX_DURATION = MAX_SECONDS * 1000;
 const DURATION = new Map([

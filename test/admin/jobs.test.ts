@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import type { OidcSetting } from '../../src/settings/settings.ts';
-import { type House, house, type Reply, TestClock } from './house.ts';
+import { type House, house, POLICY, type Reply, TestClock } from './house.ts';
 
 const ISSUER = 'https://ci.example';
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -292,4 +292,29 @@ t.test('nobody at the URL', async (t) => {
   const { url } = await keyServer(t, () => ({ status: 200, body: '' }));
   const { ask } = await start(t, { url: url.replace(/:\d+/, ':1') });
   t.equal((await ask(token(), 'POST', '/v1/leases', { identity: 'build' })).status, 503);
+});
+
+t.test('a job does not bind an address that the policy gives to another identity', async (t) => {
+  const policy = POLICY.replace('addresses: [10.2.0.0/16]', 'addresses: [127.0.20.5, 127.0.30.0/24]');
+  const oidc = [{ issuer: ISSUER, audience: 'namegate', jwks: { file: { path: 'jwks.json', text: JWKS } } }];
+  const setting = { kind: 'http' as const, host: '127.0.0.1', port: 0, tokens: [], oidc };
+  const made = await house(t, { policy, setting });
+  const open = (from: string, claims: object = {}, identity = 'build') =>
+    made.ask('POST', '/v1/leases', { identity }, { authorization: `Bearer ${token(claims)}` }, from);
+  t.match(await open('127.0.20.5'), {
+    status: 403,
+    body: { detail: /gives 127.0.20.5 to another identity/ },
+  });
+  t.equal(made.table.size, 0);
+  t.equal(
+    (await open('127.0.20.5', { project_id: '7', run_id: '9' }, 'steady')).status,
+    201,
+    'its own it may',
+  );
+  t.match(await open('127.0.20.6'), {
+    status: 201,
+    body: {
+      notes: ["127.0.20.6 is this machine's own: every process that asks from it is build until the end"],
+    },
+  });
 });

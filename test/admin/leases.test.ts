@@ -343,3 +343,44 @@ t.test('three hundred callers at once are all answered', async (t) => {
   t.ok(replies.every(({ status }) => status === 201));
   t.equal(table.size, 300);
 });
+
+t.test('faults are told in words for people', async (t) => {
+  const { ask } = bind(await house(t));
+  const good = { address: '10.9.0.1', identity: 'build' };
+  const cases: [unknown, string][] = [
+    ['[]', 'the body must be a map'],
+    ['', 'the body is empty: write JSON'],
+    ['{', 'the body is not valid JSON'],
+    ['{"identity":"build","address":"10.9.0.1","__proto__":{}}', '"__proto__" is no name that is taken here'],
+    [
+      '{"identity":"build","address":"10.9.0.1","job":{"__proto__":"x"}}',
+      '"__proto__" is no name that is taken here',
+    ],
+    ['{"identity":"build","identity":"build"}', '"identity" is written twice'],
+    [{ ...good, job: [] }, '/job must be a map or null'],
+    [{ ...good, ttl: '1h' }, '/ttl must be a whole number'],
+    [{ ...good, ttl: 0 }, '/ttl must be at least 1'],
+    [{ ...good, ttl: 3601 }, 'leases of build last at most 1h (3600 seconds)'],
+    [{ ...good, extra: 1 }, '/extra is not known here'],
+    [{ address: '10.9.0.1' }, '/identity is missing'],
+  ];
+  for (const [body, detail] of cases) {
+    t.equal((await ask('POST', '/v1/leases', body)).body['detail'], detail);
+  }
+  t.match((await ask('GET', '/v1/leases/a%2Fb')).body['detail'], /#id is no id/);
+  t.match(
+    (await ask('GET', '/v1/leases?limit=0')).body['detail'],
+    /#limit must be a whole number from 1 to 1000/,
+  );
+  t.equal(
+    (await ask('PATCH', '/v1/leases/le-1', {})).body['detail'],
+    'the body must not be empty: write what is to change',
+  );
+});
+
+t.test('a DELETE may say that it has JSON, and have none', async (t) => {
+  const { ask } = bind(await house(t));
+  const { body } = await ask('POST', '/v1/leases', { address: '10.9.0.1', identity: 'build' });
+  const json = { 'content-type': 'application/json' };
+  t.equal((await ask('DELETE', `/v1/leases/${body['id']}`, undefined, json)).status, 200);
+});

@@ -41,7 +41,7 @@ t.test('a lease by the command line, from its opening to its end', async (t) => 
     job: { run: '7', a: 'b=c' },
   });
   const id = String(lease['id']);
-  const moved = await say(['lease', 'advance', id, 'release', '--ttl', '90', ...config]);
+  const moved = await say(['lease', 'advance', id, 'release', '--ttl', '90s', ...config]);
   t.equal(moved.code, 0);
   t.match(moved.stdout, /stage +release\nbinds +10\.9\.0\.1 10\.9\.1\.0\/24\n/);
   const back = await say(['lease', 'advance', id, 'fetch', ...config]);
@@ -139,6 +139,14 @@ t.test('mistakes in the command line are told, and nobody is asked', async (t) =
   const { config } = await running(t);
   const cases: [string[], RegExp][] = [
     [['lease'], /Usage: namegate lease/],
+    [
+      ['lease', 'open', '--identity', 'build', '--ttl', '4', '--address', '10.9.0.1'],
+      /--ttl 4: write the unit, such as 4m or 4h/,
+    ],
+    [
+      ['exception', 'add', 'a.example', '--identity', 'build', '--ttl', '4', '--reason', 'x'],
+      /write the unit/,
+    ],
     [['lease', 'open', '--identity', 'build', '--ttl', 'soon', '--address', '10.9.0.1'], /--ttl soon/],
     [['lease', 'open', '--identity', 'build', '--ttl', '1500ms', '--address', '10.9.0.1'], /whole seconds/],
     [['lease', 'open', '--identity', 'build', '--job', 'x', '--address', '10.9.0.1'], /KEY=VALUE/],

@@ -78,7 +78,7 @@ interface TokenContext {
 
 /** The tokens of the file at `path`, as the server file writes it. What is wrong stands in the problems. */
 export function readTokenFile(holder: object, path: string, context: ServerContext): TokenGrant[] {
-  const { problems, reader, marks } = context;
+  const { problems, reader, marks, identitiesNamed } = context;
   const at = marks.value(holder, 'tokens');
   if (path === '') {
     problems.error('value-empty', at, 'tokens is empty', 'write the path of a file');
@@ -93,6 +93,11 @@ export function readTokenFile(holder: object, path: string, context: ServerConte
   return (written.tokens ?? []).flatMap((token) => {
     const grant = token === undefined ? null : readToken(token, { marks: yaml.marks, problems });
     if (grant === null) return [];
+    const { identities } = token!;
+    for (const [index, name] of Array.isArray(identities) ? identities.entries() : []) {
+      if (name !== undefined)
+        identitiesNamed.push({ name, at: yaml.marks.value(identities as object, index) });
+    }
     for (const key of ['name', 'sha256'] as const) {
       const value = grant[key];
       if (seen.has(value)) {
@@ -150,8 +155,18 @@ function readNames(written: readonly (string | undefined)[], { marks, problems }
   return written.flatMap((text, index) => {
     if (text === undefined) return [];
     const name = parseCertificate(text);
-    if (typeof name === 'string') return [name];
-    problems.fault(name, marks.inside(written, index, name.offset));
+    if (typeof name !== 'string') {
+      problems.fault(name, marks.inside(written, index, name.offset));
+      return [];
+    }
+    if (!name.endsWith('/*')) return [name];
+    const message = `${quote(text)} matches nothing: a lease binds one certificate`;
+    problems.error(
+      'token-form',
+      marks.value(written, index),
+      message,
+      'write each certificate whole, without *',
+    );
     return [];
   });
 }

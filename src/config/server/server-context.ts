@@ -1,3 +1,4 @@
+import type { Position } from '../../policy/problem.ts';
 import type { FileReader } from '../files/files.ts';
 import type { Marks } from '../files/marks.ts';
 import type { Problems } from '../problems.ts';
@@ -11,4 +12,6 @@ export interface ServerContext {
   readonly override: string | undefined;
   /** Addresses of this machine's interfaces: a wildcard listener listens on them too. */
   readonly ownAddresses: readonly string[];
+  /** Filled while the file is read: identities that it names, to be looked for in the policy. */
+  readonly identitiesNamed: { readonly name: string; readonly at: Position }[];
 }

@@ -114,6 +114,33 @@ t.test('each mistake, where it stands', async (t) => {
   }
 });
 
+t.test('tokens that can never do what they are for', async (t) => {
+  const token = (rest: string): string =>
+    `tokens:\n  - { name: a, sha256: ${HASH}, rights: [open], ${rest} }\n`;
+  const cases: [string, string, string | null][] = [
+    ['identities: [em]', 'token-identity', 'did you mean me?'],
+    ['identities: [me, stranger]', 'token-identity', 'write the name of an identity, or remove it'],
+    ['identities: all, certificates: ["spiffe://ci.example/beta/*"]', 'token-form', null],
+    ['identities: [me]', '', null],
+    ['identities: all', '', null],
+  ];
+  for (const [rest, code, fix] of cases) {
+    const dir = write(t, {
+      'namegate.yaml': `${SERVER}admin: { on: "http://127.0.0.1:0", tokens: tokens.yaml }\n`,
+      'tokens.yaml': token(rest),
+      'policy.yaml': POLICY,
+    });
+    const found = loadFrom(dir).problems.filter(({ at }) => at.file === join(dir, 'tokens.yaml'));
+    t.same(
+      found.map((problem) => problem.code),
+      code === '' ? [] : [code],
+      rest,
+    );
+    if (fix !== null) t.equal(found[0]?.fix, fix);
+    if (code !== '') t.equal(found[0]?.at.line, 2);
+  }
+});
+
 t.test('where a running server is asked, whatever else is wrong', async (t) => {
   const dir = write(t, {
     'good.yaml': 'admin: unix:run/a.sock\npolicy: nowhere\nlisten: 3\n',
