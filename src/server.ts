@@ -1,35 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Admin } from './admin/admin.ts';
-import { Chores } from './assembly/chores.ts';
+import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { type Outcome, Reloads } from './assembly/reloads.ts';
+import { leasePorts, listensAt, partsOf, StoryInForce } from './assembly/serving.ts';
+import { servingChores } from './assembly/serving-chores.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
+import { Swap } from './assembly/swap.ts';
+import { LoadTaker } from './assembly/take-load.ts';
 import { TrustInForce } from './assembly/trust-in-force.ts';
 import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
 import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { within } from './assembly/within.ts';
 import { RingAnswerStore } from './cache/store.ts';
-import { isLoaded, type Loaded, type LoadResult } from './config/load.ts';
-import { isOurs, machineAddresses } from './config/server/ourselves.ts';
+import type { Loaded } from './config/load.ts';
 import { RateLimits } from './listen/limits.ts';
 import { loadNative } from './listen/native.ts';
-import { TCP_IDLE_MS } from './listen/tcp.ts';
-import { release } from './policy/arrays.ts';
 import { LeaseTable } from './policy/lease.ts';
-import { isError, type Problem } from './policy/problem.ts';
-import { renewable } from './policy/renewable.ts';
-import type { Snapshot } from './policy/snapshot.ts';
 import type { Log } from './report/log.ts';
 import { StoryObserver } from './report/observer.ts';
-import { knownWarnings, tellProblems } from './report/problems.ts';
 import { Readiness } from './report/readiness.ts';
-import { RestartNeeds } from './report/restart.ts';
 import { StatusServer } from './report/status.ts';
 import { Cookies } from './resolve/client/cookies.ts';
 import { Renewals } from './resolve/flights/renewals.ts';
-import { buildInForce, type InForce } from './resolve/in-force.ts';
+import type { InForce } from './resolve/in-force.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Resolver } from './resolve/story/story.ts';
 import type { AdminSetting } from './settings/settings.ts';
@@ -37,13 +33,12 @@ import { Upstreams } from './upstream/forwarder.ts';
 
 /** Milliseconds that answers in flight have when the server stops. */
 const DRAIN_MS = 4_000;
-const RENEWAL_TICK_MS = 200;
 /** Milliseconds that files and sockets have to close when the drain is over. */
 const CLOSE_MS = 800;
 const GIVE_BACK_MS = 1_000;
-const CRL_LOOK_MS = 60_000;
-/** A server cookie lives an hour, and the secret before the present one is kept. */
-const ROLL_COOKIES_MS = 12 * 3_600_000;
+
+/** Parts that take the first load from here; the others are made with it. */
+const BEGUN = new Set(['limits', 'readiness', 'story']);
 
 export interface ServerOptions {
   readonly serverFile: string;
@@ -58,7 +53,6 @@ export interface ServerOptions {
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
 export class Server {
   readonly readiness = new Readiness();
-  readonly #options: ServerOptions;
   readonly #log: Log;
   readonly #observer: StoryObserver;
   readonly #limits = new RateLimits(crypto.getRandomValues(new Uint32Array(2)));
@@ -71,37 +65,26 @@ export class Server {
   readonly #listeners: Listeners;
   readonly #status: StatusServer | null;
   readonly #admin: Admin | null;
-  readonly #groupIds = new Map<string, number>();
-  readonly #restart: RestartNeeds;
   readonly #reloads: Reloads;
-  /** Warnings that were told. */
-  readonly #warned: Set<string>;
   readonly #crls: CrlWatch;
-  readonly #trust: TrustInForce;
-  readonly #chores = new Chores();
-  #snapshot: Snapshot;
-  #present: InForce;
+  readonly #chores: Chores;
   #stopping: Promise<void> | null = null;
 
   /** `first` is the load that the server starts with: one without errors. */
   constructor(options: ServerOptions, first: Loaded & Vetted) {
     const { settings, trusts } = first;
-    this.#options = options;
     this.#log = options.log;
-    this.#restart = new RestartNeeds(settings);
-    this.#snapshot = first.snapshot;
-    this.#warned = knownWarnings(first.problems);
-    this.#observer = new StoryObserver(options.log, () => performance.now());
+    this.#observer = new StoryObserver(options.log, CLOCK.monotonic);
+    this.#chores = new Chores(SYSTEM_TIMERS, (error) => this.#observer.bug(error));
     const shares = shareSockets(settings, options.log);
     this.#upstreams = new Upstreams({
       groups: settings.upstreams,
       maxSockets: shares.upstreams,
       native: this.#native,
-      isOurs: (host, port) => isOurs(settings.listen, host, port, machineAddresses()),
+      isOurs: listensAt(first),
       onEvent: (event) => tellUpstream(options.log, event),
     });
-    const inForce = this.#inForce(first);
-    this.#present = inForce;
+    const story = new StoryInForce(first);
     this.#resolver = new Resolver(
       {
         store: new RingAnswerStore(settings.cache.size),
@@ -112,7 +95,7 @@ export class Server {
         leases: this.#leases,
         cookies: this.#cookies,
       },
-      inForce,
+      story.present,
     );
     this.#renewals = new Renewals(this.#resolver.flights);
     this.#listeners = new Listeners({
@@ -134,19 +117,46 @@ export class Server {
       exceptions: this.#admin?.exceptions ?? [],
     });
     this.#crls = new CrlWatch(log, this.readiness);
-    const own = { builder: options.trust, listeners: this.#listeners, crls: this.#crls, log };
-    const rooms = { ...own, readiness: this.readiness, epoch: CLOCK.epoch };
-    const designate = (designations: InForce['designations']) =>
-      this.#swap({ ...this.#present, designations });
-    this.#trust = new TrustInForce({ ...rooms, designate }, settings.listen, trusts);
+    const rooms = { builder: options.trust, listeners: this.#listeners, crls: this.#crls, log };
+    const designate = (designations: InForce['designations']) => {
+      story.present = story.designated(designations);
+      this.#resolver.swap(story.present);
+    };
+    const trust = new TrustInForce(
+      { ...rooms, readiness: this.readiness, epoch: CLOCK.epoch, designate },
+      settings.listen,
+      trusts,
+    );
+    const { readiness } = this;
+    const parts = partsOf({
+      story,
+      resolver: this.#resolver,
+      limits: this.#limits,
+      renewals: this.#renewals,
+      upstreams: this.#upstreams,
+      trust,
+      admin: this.#admin,
+      readiness,
+      epoch: CLOCK.epoch,
+    });
+    for (const part of parts) if (BEGUN.has(part.name)) part.build(first)();
+    const taker = new LoadTaker({
+      swap: new Swap(parts, first),
+      trust: options.trust,
+      readiness,
+      log,
+      epoch: CLOCK.epoch,
+      taken: () => this.#giveBackMemory(),
+    });
     this.#reloads = new Reloads(
       {
         serverFile,
         loadOptions,
         log,
-        take: (result, why, ms) => this.#take(result, why, ms),
-        listen: () => this.#trust.listen,
-        takeTrust: (listen, whole, ms) => this.#trust.change(listen, whole, ms),
+        take: (result, why, ms) => taker.take(result, why, ms),
+        retry: SYSTEM_TIMERS.once,
+        listen: () => trust.listen,
+        takeTrust: (listen, whole, ms) => trust.change(listen, whole, ms),
       },
       first,
     );
@@ -159,7 +169,6 @@ export class Server {
             notice: (error) =>
               this.#log.warn('listener-trouble', 'the status listener had trouble', { error }),
           });
-    this.#putInForce(first, inForce);
   }
 
   /** Where it listens, as URLs; ports are the real ones once `start` is done. */
@@ -188,9 +197,16 @@ export class Server {
     await this.#admin?.start();
     this.#reloads.start();
     watchUpstreams(this.#upstreams, this.readiness, this.#chores);
-    this.#chores.every(RENEWAL_TICK_MS, () => this.#renew());
-    this.#chores.every(CRL_LOOK_MS, () => this.#crls.look(CLOCK.epoch()));
-    this.#chores.every(ROLL_COOKIES_MS, () => this.#cookies.roll(randomBytes(16)));
+    this.#chores.start(
+      servingChores({
+        clock: CLOCK,
+        renewals: this.#renewals,
+        crls: this.#crls,
+        cookies: this.#cookies,
+        observer: this.#observer,
+        secret: () => randomBytes(16),
+      }),
+    );
     this.#giveBackMemory();
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
@@ -202,47 +218,6 @@ export class Server {
    */
   reload(why: string): Promise<Outcome> {
     return this.#reloads.outcome(why);
-  }
-
-  #take(read: LoadResult, why: string, ms: number): boolean {
-    const result = this.#options.trust.vet(read, CLOCK.epoch());
-    tellProblems(this.#log, result.problems, this.#warned);
-    if (!isLoaded(result)) return this.#refuse(result.problems, why);
-    for (const key of this.#restart.changed(result.settings)) {
-      this.#log.warn('restart-needed', `the change of ${key} needs a restart; the old value stays`, { key });
-    }
-    this.#upstreams.configure(result.settings.upstreams);
-    const inForce = this.#inForce(result);
-    this.#swap(inForce);
-    this.#trust.take(result.settings.listen, result.trusts);
-    this.#admin?.configure(result.snapshot, result.settings.admin, result.settings.exceptions);
-    this.#putInForce(result, inForce);
-    release(this.#snapshot, setImmediate);
-    this.#giveBackMemory();
-    this.#snapshot = result.snapshot;
-    this.readiness.reloadDone();
-    this.#log.info('policy-loaded', 'a new policy is in force', {
-      why,
-      identities: result.snapshot.identities.length,
-      rules: result.snapshot.rules.count,
-      views: result.snapshot.views.length,
-      ms,
-    });
-    return true;
-  }
-
-  #swap(inForce: InForce): void {
-    this.#present = inForce;
-    this.#resolver.swap(inForce);
-  }
-
-  /** What was read is not for use: it is told, and the last good one stays. */
-  #refuse(problems: readonly Problem[], why: string): false {
-    const errors = problems.filter(isError);
-    this.readiness.reloadFailed(CLOCK.epoch(), errors);
-    const message = 'the change is not in force: the last good policy stays';
-    this.#log.error('reload-failed', message, { why, problems: errors.length });
-    return false;
   }
 
   /** Stops taking queries, lets those in flight end, closes everything. */
@@ -268,31 +243,7 @@ export class Server {
     });
   }
 
-  #inForce({ settings, snapshot, trusts }: Loaded & Vetted): InForce {
-    const { upstreams, replies, cache, limits } = settings;
-    const parts = {
-      snapshot,
-      replies,
-      cache,
-      limits,
-      keepalive: TCP_IDLE_MS / 100,
-      designations: [...trusts.values()].flatMap(({ designation }) => designation ?? []),
-      groupIds: upstreams.map(({ name }) => this.#groupId(name)),
-    };
-    return buildInForce(parts, upstreams, this.#present ?? null);
-  }
-
-  #groupId(name: string): number {
-    let id = this.#groupIds.get(name);
-    if (id === undefined) {
-      id = this.#groupIds.size;
-      this.#groupIds.set(name, id);
-    }
-    return id;
-  }
-
   #buildAdmin(setting: AdminSetting, { settings, snapshot }: Loaded): Admin {
-    const { tally } = this.#resolver;
     return new Admin({
       setting,
       state: settings.state,
@@ -302,38 +253,11 @@ export class Server {
       clock: CLOCK,
       log: this.#log,
       ports: {
-        countsOf: (lease) => tally.of(lease),
-        leaseEnded: (lease) => {
-          this.#listeners.endLease(lease);
-          tally.forget(lease);
-        },
+        ...leasePorts(this.#resolver.tally, this.#listeners),
         recompile: () => this.#reloads.outcome('an exception changed'),
         readiness: this.readiness,
       },
     });
-  }
-
-  /** What hangs on the policy beside the resolver itself. */
-  #putInForce({ settings, snapshot }: Loaded, inForce: InForce): void {
-    const { limits, renew } = settings;
-    this.#limits.configure({
-      identities: snapshot.identities.map(({ name, limits: { qps, burst } }) => ({ name, qps, burst })),
-      unknownQps: limits.unknownQps,
-    });
-    const now = CLOCK.epoch();
-    const names = renew === null ? [] : renewable(snapshot, renew.names, renew.max, now).slice(0, renew.max);
-    this.#renewals.configure(names, inForce);
-    this.readiness.setAudit(
-      snapshot.identities.map(({ name, auditUntil }) => ({ identity: name, until: auditUntil })),
-    );
-  }
-
-  #renew(): void {
-    try {
-      this.#renewals.tick(CLOCK.monotonic(), CLOCK.epoch());
-    } catch (error) {
-      this.#observer.bug(error);
-    }
   }
 
   /** What the loading thread used is free when the thread is gone; then the system may have it back. */

@@ -16,6 +16,8 @@ export interface ReloadsOptions {
   readonly log: Log;
   /** A load is done and what was read has changed. `ms`: how long it took. Returns whether it is in force now. */
   readonly take: (result: LoadResult, why: string, ms: number) => boolean;
+  /** Calls `then` once after so many milliseconds. It keeps no process alive. */
+  readonly retry: (ms: number, then: () => void) => void;
   /** The listeners that are in force. */
   readonly listen: () => readonly ListenSetting[];
   /**
@@ -29,6 +31,10 @@ export interface ReloadsOptions {
 const TRUST_POLL_MS = 200;
 /** Milliseconds after which they are read: a certificate and its key are written one after the other. */
 const TRUST_SETTLE_MS = 30;
+
+/** Milliseconds before a load that met a bug is tried again: the first time, and at most. */
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 300_000;
 
 /** What became of a load. */
 export interface Outcome {
@@ -61,6 +67,7 @@ export class Reloads {
   /** Of the files and what the load was made with beside. */
   #content: string;
   #exceptions: LoadOptions['exceptions'] = [];
+  #retryMs = FIRST_RETRY_MS;
   #watches: FileWatch[] = [];
   /** Of the listeners in force. */
   #trustFiles: readonly string[];
@@ -235,9 +242,27 @@ export class Reloads {
     }
     this.#content = result.content;
     this.#exceptions = options.exceptions ?? [];
-    this.#whole = this.#options.take(result, why, ms);
+    this.#whole = this.#take(result, why, ms);
     this.#outcome = { inForce: this.#whole, problems: result.problems };
     this.#trustFiles = pemPaths(this.#options.listen());
+  }
+
+  /** A bug leaves all of what was in force, and the same files are tried again. */
+  #take(result: LoadResult, why: string, ms: number): boolean {
+    try {
+      const inForce = this.#options.take(result, why, ms);
+      this.#retryMs = FIRST_RETRY_MS;
+      return inForce;
+    } catch (error) {
+      this.#content = '';
+      const retry_s = this.#retryMs / 1000;
+      const message =
+        'a reload met a bug; all of what was in force stays, and the same files are tried again';
+      this.#options.log.error('fault', message, { why, retry_s, error });
+      this.#options.retry(this.#retryMs, () => this.ask('the last try met a bug'));
+      this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+      return false;
+    }
   }
 
   /** Whoever sent a signal looks into the log for what became of it. */

@@ -25,16 +25,22 @@ export interface TrustRooms {
 export class TrustInForce {
   readonly #rooms: TrustRooms;
   #listen: readonly ListenSetting[];
+  #trusts: Trusts;
 
   /** `listen` and `trusts`: of the load that the server starts with. */
   constructor(rooms: TrustRooms, listen: readonly ListenSetting[], trusts: Trusts) {
     this.#rooms = rooms;
     this.#listen = listen;
+    this.#trusts = trusts;
     rooms.crls.take(trusts, rooms.epoch());
   }
 
   get listen(): readonly ListenSetting[] {
     return this.#listen;
+  }
+
+  get trusts(): Trusts {
+    return this.#trusts;
   }
 
   /** Of a load that is being put in force. */
@@ -43,6 +49,7 @@ export class TrustInForce {
     listeners.trust(trusts);
     crls.take(trusts, epoch());
     this.#listen = listen;
+    this.#trusts = trusts;
   }
 
   /**

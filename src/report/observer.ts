@@ -3,23 +3,23 @@ import type { Observer } from '../resolve/story/story-ports.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
+import { FindingTable, FoldedFindings } from './finding-table.ts';
 import { type Finding, findingsOf } from './findings.ts';
 import type { Log } from './log.ts';
 
-/** Findings that are remembered so as to be told once. */
-const MAX_TOLD = 4096;
-/** Milliseconds after which a finding is told again. */
-const TELL_AGAIN = 3_600_000;
 /** Milliseconds between two lines about bugs. */
 const BUG_PACE = 60_000;
 
-/** Counts every exit of the story, and tells findings to the log: each once an hour, whatever clients send. */
+/**
+ * Counts every exit of the story, and tells findings to the log: each once an hour. What has no room, and what a forged
+ * source may have sent, is counted by identity and told by `tellFolded`.
+ */
 export class StoryObserver implements Observer {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #counts = new Float64Array(EXITS.length);
-  readonly #told = new Map<string, number>();
-  #suppressed = 0;
+  readonly #table = new FindingTable();
+  readonly #folded = new FoldedFindings();
   #bugs = 0;
   #nextBug = Number.NEGATIVE_INFINITY;
 
@@ -39,32 +39,39 @@ export class StoryObserver implements Observer {
   }
 
   #tell(finding: Finding): void {
-    const now = this.#now();
-    const name = nameToText(finding.name);
-    const type = typeToText(finding.type);
-    const strange = finding.kind === 'certificate-of-nobody' || finding.kind === 'certificate-of-two';
-    const of = strange ? finding.certificate[0] : `${type} ${name}`;
-    const key = `${finding.kind} ${finding.identity} ${of}`;
-    const told = this.#told.get(key);
-    if (told !== undefined && now - told < TELL_AGAIN) return;
-    if (told === undefined && this.#told.size >= MAX_TOLD && !this.#makeRoom(now)) {
-      this.#suppressed++;
+    const { kind, identity } = finding;
+    // Whoever forges a source could have any name written to the log, at any rate.
+    if (finding.unproven) {
+      this.#folded.count(identity, 'unproven');
       return;
     }
-    this.#told.delete(key);
-    this.#told.set(key, now);
-    const suppressed = this.#suppressed === 0 ? {} : { suppressed: this.#suppressed };
-    this.#suppressed = 0;
-    this.#log.warn(strange ? 'client-certificate' : 'finding', TEXTS[finding.kind], {
-      [strange ? 'rule' : 'finding']: finding.kind,
-      identity: finding.identity,
+    const name = nameToText(finding.name);
+    const type = typeToText(finding.type);
+    const strange = kind === 'certificate-of-nobody' || kind === 'certificate-of-two';
+    const of = strange ? finding.certificate[0] : `${type} ${name}`;
+    const judged = this.#table.judge(identity, `${kind} ${of}`, this.#now());
+    if (judged === 'fold') this.#folded.count(identity, 'folded');
+    if (judged !== 'tell') return;
+    this.#log.warn(strange ? 'client-certificate' : 'finding', TEXTS[kind], {
+      [strange ? 'rule' : 'finding']: kind,
+      identity,
       name,
       type,
       ...(finding.certificate.length === 0 ? {} : { certificate: finding.certificate }),
       ...(finding.other === null ? {} : { other: finding.other }),
-      ...(finding.unproven ? { unproven: true } : {}),
-      ...suppressed,
     });
+  }
+
+  /** Tells how many findings were not told one by one since the last call. To be called once a minute. */
+  tellFolded(): void {
+    for (const { identity, folded, unproven } of this.#folded.take()) {
+      this.#log.warn('finding', 'findings were counted and not told one by one', {
+        finding: 'folded',
+        ...(identity === '' ? {} : { identity }),
+        ...(folded === 0 ? {} : { folded }),
+        ...(unproven === 0 ? {} : { unproven }),
+      });
+    }
   }
 
   bug(error: unknown): void {
@@ -82,14 +89,6 @@ export class StoryObserver implements Observer {
       counts[name] = this.#counts[index]!;
     });
     return counts;
-  }
-
-  /** The oldest stands first: insertion order is time order. */
-  #makeRoom(now: number): boolean {
-    const oldest = this.#told.entries().next().value;
-    if (oldest === undefined || now - oldest[1] < TELL_AGAIN) return false;
-    this.#told.delete(oldest[0]);
-    return true;
   }
 }
 

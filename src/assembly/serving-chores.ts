@@ -1,0 +1,36 @@
+import type { StoryObserver } from '../report/observer.ts';
+import type { Cookies } from '../resolve/client/cookies.ts';
+import type { Renewals } from '../resolve/flights/renewals.ts';
+import type { Clock } from '../resolve/ports.ts';
+import type { Chore } from './chores.ts';
+import type { CrlWatch } from './crl-watch.ts';
+
+const RENEWAL_TICK_MS = 200;
+const CRL_LOOK_MS = 60_000;
+const TELL_FOLDED_MS = 60_000;
+/** A server cookie lives an hour, and the secret before the present one is kept. */
+const ROLL_COOKIES_MS = 12 * 3_600_000;
+
+export interface ChoreRooms {
+  readonly clock: Clock;
+  readonly renewals: Pick<Renewals, 'tick'>;
+  readonly crls: Pick<CrlWatch, 'look'>;
+  readonly cookies: Pick<Cookies, 'roll'>;
+  readonly observer: Pick<StoryObserver, 'tellFolded'>;
+  /** 16 octets that nobody outside knows, others at each call. */
+  readonly secret: () => Uint8Array;
+}
+
+/** What a server does now and then while it serves. */
+export function servingChores({ clock, renewals, crls, cookies, observer, secret }: ChoreRooms): Chore[] {
+  return [
+    {
+      name: 'ask for renewed names',
+      every: RENEWAL_TICK_MS,
+      work: () => renewals.tick(clock.monotonic(), clock.epoch()),
+    },
+    { name: 'look at CRLs', every: CRL_LOOK_MS, work: () => crls.look(clock.epoch()) },
+    { name: 'tell folded findings', every: TELL_FOLDED_MS, work: () => observer.tellFolded() },
+    { name: 'roll the secret of cookies', every: ROLL_COOKIES_MS, work: () => cookies.roll(secret()) },
+  ];
+}

@@ -1,0 +1,185 @@
+import { isOurs, machineAddresses } from '../config/server/ourselves.ts';
+import type { RateLimits } from '../listen/limits.ts';
+import { TCP_IDLE_MS } from '../listen/tcp.ts';
+import { type Renewable, renewable } from '../policy/renewable.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
+import type { Readiness } from '../report/readiness.ts';
+import type { Tally } from '../resolve/client/tally.ts';
+import type { Renewals } from '../resolve/flights/renewals.ts';
+import { buildInForce, type InForce } from '../resolve/in-force.ts';
+import type { Designation } from '../resolve/local/designation.ts';
+import type { Resolver } from '../resolve/story/story.ts';
+import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
+import type { Upstreams } from '../upstream/forwarder.ts';
+import type { Listeners } from './listeners.ts';
+import type { Part, Whole } from './swap.ts';
+import type { TrustInForce } from './trust-in-force.ts';
+
+/** Builds what the story reads of a load, and remembers what is in force. */
+export class StoryInForce {
+  readonly #groupIds = new Map<string, number>();
+  #present: InForce;
+
+  constructor(first: Whole) {
+    this.#present = this.build(first, null);
+  }
+
+  get present(): InForce {
+    return this.#present;
+  }
+
+  set present(inForce: InForce) {
+    this.#present = inForce;
+  }
+
+  /** `before`: what it will replace; unless given, what is in force. */
+  build({ settings, snapshot, trusts }: Whole, before: InForce | null = this.#present): InForce {
+    const { upstreams, replies, cache, limits } = settings;
+    const parts = {
+      snapshot,
+      replies,
+      cache,
+      limits,
+      keepalive: TCP_IDLE_MS / 100,
+      designations: [...trusts.values()].flatMap(({ designation }) => designation ?? []),
+      groupIds: upstreams.map(({ name }) => this.#groupId(name)),
+    };
+    return buildInForce(parts, upstreams, before);
+  }
+
+  /** The same with other designations: where a certificate changed and the policy did not. */
+  designated(designations: readonly Designation[]): InForce {
+    return Object.freeze({ ...this.#present, designations });
+  }
+
+  #groupId(name: string): number {
+    let id = this.#groupIds.get(name);
+    if (id === undefined) {
+      id = this.#groupIds.size;
+      this.#groupIds.set(name, id);
+    }
+    return id;
+  }
+}
+
+/** The rooms that take something of a load. */
+export interface Rooms {
+  readonly story: StoryInForce;
+  readonly resolver: Resolver;
+  readonly limits: RateLimits;
+  readonly renewals: Renewals;
+  readonly upstreams: Upstreams;
+  readonly trust: TrustInForce;
+  readonly admin: {
+    configure(snapshot: Snapshot, setting: AdminSetting | null, exceptions: ExceptionSetting): void;
+  } | null;
+  readonly readiness: Readiness;
+  /** Seconds since 1970. */
+  readonly epoch: () => number;
+}
+
+/** What each room takes of a load. The story comes last: until its one reference changes, queries are as before. */
+export function partsOf(rooms: Rooms): Part[] {
+  const { resolver, limits, upstreams, trust, admin, readiness } = rooms;
+  return [
+    {
+      name: 'upstreams',
+      build:
+        ({ settings }) =>
+        () =>
+          void upstreams.configure(settings.upstreams),
+    },
+    {
+      name: 'trust',
+      build:
+        ({ settings, trusts }) =>
+        () =>
+          trust.take(settings.listen, trusts),
+      // Certificates may have changed since, without a load.
+      keep: () => {
+        const { listen, trusts } = trust;
+        return () => trust.take(listen, trusts);
+      },
+    },
+    {
+      name: 'admin',
+      build:
+        ({ snapshot, settings }) =>
+        () =>
+          admin?.configure(snapshot, settings.admin, settings.exceptions),
+    },
+    {
+      name: 'limits',
+      build: (load) => {
+        const rates = ratesOf(load);
+        return () => limits.configure(rates);
+      },
+    },
+    {
+      name: 'readiness',
+      build: ({ snapshot }) => {
+        const audits = snapshot.identities.map(({ name, auditUntil }) => ({
+          identity: name,
+          until: auditUntil,
+        }));
+        return () => readiness.setAudit(audits);
+      },
+    },
+    storyPart(rooms, resolver),
+  ];
+}
+
+function storyPart({ story, renewals, epoch }: Rooms, resolver: Resolver): Part {
+  let renewed: readonly Renewable[] = [];
+  return {
+    name: 'story',
+    keep: () => {
+      const { present } = story;
+      const names = renewed;
+      return () => {
+        renewals.configure(names, present);
+        renewed = names;
+        story.present = present;
+        resolver.swap(present);
+      };
+    },
+    build: (load) => {
+      const inForce = story.build(load);
+      const { renew } = load.settings;
+      const names =
+        renew === null ? [] : renewable(load.snapshot, renew.names, renew.max, epoch()).slice(0, renew.max);
+      return () => {
+        renewals.configure(names, inForce);
+        renewed = names;
+        story.present = inForce;
+        resolver.swap(inForce);
+      };
+    },
+  };
+}
+
+function ratesOf({ settings, snapshot }: Whole): Parameters<RateLimits['configure']>[0] {
+  return {
+    identities: snapshot.identities.map(({ name, limits: { qps, burst } }) => ({ name, qps, burst })),
+    unknownQps: settings.limits.unknownQps,
+  };
+}
+
+/** Whether namegate itself listens there. */
+export function listensAt({ settings }: Whole): (host: string, port: number) => boolean {
+  return (host, port) => isOurs(settings.listen, host, port, machineAddresses());
+}
+
+/** What leases hear of the story, and the story of leases: the verdicts of one, and its end, at which nothing of it is kept. */
+export function leasePorts(
+  tally: Pick<Tally, 'of' | 'forget'>,
+  listeners: Pick<Listeners, 'endLease'>,
+): { countsOf: (lease: string) => Record<string, number>; leaseEnded: (lease: string) => void } {
+  return {
+    countsOf: (lease) => tally.of(lease),
+    leaseEnded: (lease) => {
+      listeners.endLease(lease);
+      tally.forget(lease);
+    },
+  };
+}
