@@ -223,7 +223,7 @@ function parts(inForce: InForce, house: House): Stage[] {
         let sum = 0;
         for (let i = 0; i < count; i++) {
           const index = findAddress(snapshot.addresses, client.family, client.w0 + (i & 1), 0, 0, 0);
-          sum += standings.at(index).running.id;
+          sum += standings.at(index).underway.id;
         }
         return sum;
       },

@@ -4,7 +4,7 @@ import { Admin } from './admin/admin.ts';
 import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
-import { type Outcome, Reloads } from './assembly/reloads.ts';
+import { type LoadOutcome, Reloads } from './assembly/reloads.ts';
 import { leasePorts, listensAt, partsOf, StoryInForce } from './assembly/serving.ts';
 import { servingChores } from './assembly/serving-chores.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
@@ -216,7 +216,7 @@ export class Server {
    * Reads everything anew, beside the query path. It comes into force whole, or the last good one stays and the problems
    * are told. Resolves with what became of it.
    */
-  reload(why: string): Promise<Outcome> {
+  reload(why: string): Promise<LoadOutcome> {
     return this.#reloads.outcome(why);
   }
 

@@ -68,6 +68,22 @@ t.test('the checker reports each kind of breach', async (t) => {
     t.strictSame(rulesOf({ 'wire/a.ts': 'x;\n'.repeat(351) }), ['length wire/a.ts:0']);
   });
 
+  t.test('one word, one meaning', async (t) => {
+    const type = 'export interface Entry {}\n';
+    t.strictSame(rulesOf({ 'policy/a.ts': type, 'cache/b.ts': type }), ['twice policy/a.ts:1']);
+    t.strictSame(rulesOf({ 'report/a.ts': `\n${type}`, 'resolve/b.ts': 'export type Entry = 1;' }), [
+      'twice report/a.ts:2',
+    ]);
+    t.strictSame(rulesOf({ 'cache/a.ts': type, 'listen/b.ts': type }), [], 'of other rooms');
+    t.strictSame(rulesOf({ 'policy/a.ts': type, 'resolve/b.ts': 'interface Entry {}' }), [], 'their own');
+    t.strictSame(
+      rulesOf({ 'policy/a.ts': "export type { E } from './b.ts';", 'policy/b.ts': 'export type E = 1;' }),
+      [],
+    );
+    t.strictSame(rulesOf({ 'policy/a.ts': '', 'resolve/story/a.ts': '' }), ['twice policy/a.ts:0']);
+    t.strictSame(rulesOf({ 'policy/a.ts': '', 'cli/a.ts': '' }), []);
+  });
+
   t.test('purity', async (t) => {
     const impure = [
       "import { createHash } from 'node:crypto';",

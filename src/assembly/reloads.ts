@@ -24,7 +24,7 @@ export interface ReloadsOptions {
    * Certificates, keys, CAs and CRLs of these listeners have changed. `whole`: the policy that was read last is in force
    * too. Returns what became of them.
    */
-  readonly takeTrust: (listen: readonly ListenSetting[], whole: boolean, ms: number) => Outcome;
+  readonly takeTrust: (listen: readonly ListenSetting[], whole: boolean, ms: number) => LoadOutcome;
 }
 
 /** Milliseconds between two looks at the files of TLS listeners: a revocation should not wait. */
@@ -37,15 +37,15 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 300_000;
 
 /** What became of a load. */
-export interface Outcome {
+export interface LoadOutcome {
   /** What was read is what is in force. */
   readonly inForce: boolean;
   readonly problems: readonly Problem[];
 }
 
-type Waiter = (outcome: Outcome) => void;
+type LoadWaiter = (outcome: LoadOutcome) => void;
 
-const NOTHING: Outcome = { inForce: false, problems: [] };
+const NOTHING: LoadOutcome = { inForce: false, problems: [] };
 
 /**
  * Reads everything anew when a file changes or someone asks, beside the query path and one load at a time. What was read
@@ -79,10 +79,10 @@ export class Reloads {
   #whole = true;
   #closed = false;
   /** Of the last load. */
-  #outcome: Outcome;
+  #outcome: LoadOutcome;
   /** Who waits for the load that runs, and for the one after it. */
-  #waiting: Waiter[] = [];
-  #waitingNext: Waiter[] = [];
+  #waiting: LoadWaiter[] = [];
+  #waitingNext: LoadWaiter[] = [];
 
   /** `first`: the load that the server starts with. */
   constructor(options: ReloadsOptions, first: LoadResult) {
@@ -173,7 +173,7 @@ export class Reloads {
   }
 
   /** Loads, and resolves with what became of it: of a load that began after this call. */
-  outcome(why: string): Promise<Outcome> {
+  outcome(why: string): Promise<LoadOutcome> {
     return new Promise((resolve) => {
       if (this.#closed) resolve(NOTHING);
       else (this.#loading === null ? this.#waiting : this.#waitingNext).push(resolve);

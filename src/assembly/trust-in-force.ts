@@ -6,7 +6,7 @@ import type { Designation } from '../resolve/local/designation.ts';
 import type { ListenSetting } from '../settings/settings.ts';
 import type { CrlWatch } from './crl-watch.ts';
 import type { Listeners } from './listeners.ts';
-import type { Outcome } from './reloads.ts';
+import type { LoadOutcome } from './reloads.ts';
 import type { TrustBuilder, Trusts } from './trusts.ts';
 
 export interface TrustRooms {
@@ -56,7 +56,7 @@ export class TrustInForce {
    * Certificates, keys, CAs and CRLs of the listeners in force have changed, and nothing else: policy and answers stay.
    * Where one is an error, all of them stay as they were. `whole`: the policy that was read last is in force too.
    */
-  change(listen: readonly ListenSetting[], whole: boolean, ms: number): Outcome {
+  change(listen: readonly ListenSetting[], whole: boolean, ms: number): LoadOutcome {
     const { builder, log, epoch, designate, readiness } = this.#rooms;
     const { trusts, problems } = builder.build(listen, epoch());
     tellProblems(log, problems);
@@ -69,7 +69,7 @@ export class TrustInForce {
     return { inForce: true, problems };
   }
 
-  #refuse(errors: readonly Problem[]): Outcome {
+  #refuse(errors: readonly Problem[]): LoadOutcome {
     const { log, epoch, readiness } = this.#rooms;
     readiness.reloadFailed(epoch(), errors);
     const message = 'the change is not in force: the last good certificates, keys, CAs and CRLs stay';

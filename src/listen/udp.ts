@@ -162,7 +162,10 @@ class BatchedUdp implements Listener {
         if (count !== -EAGAIN && count !== -EINTR) this.#trouble(new Error(`recvmmsg: errno ${-count}`));
         break;
       }
+      const { answerer } = this.#options;
+      answerer.beginBatch?.();
       for (let i = 0; i < count; i++) this.#answer(i);
+      answerer.endBatch?.();
       if (!this.#outbox.empty) this.#outbox.flush();
       if (count < BATCH) break;
     }

@@ -1,7 +1,7 @@
 import type { AnswerFinding, CertificateFinding } from '../resolve/ports.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 
-export interface Finding {
+export interface StoryFinding {
   readonly kind: AnswerFinding | CertificateFinding;
   readonly identity: string;
   /** The identity that has the client's address, where its certificate is another's. */
@@ -17,26 +17,26 @@ export interface Finding {
 
 /** Of a certificate, in a finding. */
 const SHOWN_NAMES = 4;
-const NONE: readonly Finding[] = [];
+const NONE: readonly StoryFinding[] = [];
 
 /**
  * What there is to tell of a turn when it was decided, and when it ended; each finding comes in one of the two. A doubt about
  * a certificate that arose while a question waited for its answer comes at its end.
  */
-export function findingsOf(turn: Turn, moment: 'decided' | 'ended'): readonly Finding[] {
+export function findingsOf(turn: Turn, moment: 'decided' | 'ended'): readonly StoryFinding[] {
   const { asker, course, end, fetched } = turn;
   const doubt = (moment === 'decided') === (fetched.round === 0) ? asker.doubt : null;
   const audited = moment === 'decided' && course.isAudited;
   const ending = moment === 'ended' ? end.finding : null;
   if (doubt === null && !audited && ending === null) return NONE;
-  const found: Finding[] = [];
+  const found: StoryFinding[] = [];
   if (doubt !== null) found.push(finding(turn, doubt));
   if (audited) found.push(finding(turn, 'would_deny'));
   if (ending !== null) found.push(finding(turn, ending));
   return found;
 }
 
-function finding({ asker, query }: Turn, kind: Finding['kind']): Finding {
+function finding({ asker, query }: Turn, kind: StoryFinding['kind']): StoryFinding {
   const { standing, disagrees: other, proven, client } = asker;
   return {
     kind,

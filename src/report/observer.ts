@@ -4,7 +4,7 @@ import type { Turn } from '../resolve/story/turn.ts';
 import { typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
 import { FindingTable, FoldedFindings } from './finding-table.ts';
-import { type Finding, findingsOf } from './findings.ts';
+import { findingsOf, type StoryFinding } from './findings.ts';
 import type { Log } from './log.ts';
 
 /** Milliseconds between two lines about bugs. */
@@ -38,7 +38,7 @@ export class StoryObserver implements Observer {
     for (const finding of findingsOf(turn, 'ended')) this.#tell(finding);
   }
 
-  #tell(finding: Finding): void {
+  #tell(finding: StoryFinding): void {
     const { kind, identity } = finding;
     // Whoever forges a source could have any name written to the log, at any rate.
     if (finding.unproven) {
@@ -92,7 +92,7 @@ export class StoryObserver implements Observer {
   }
 }
 
-const TEXTS: Record<Finding['kind'], string> = {
+const TEXTS: Record<StoryFinding['kind'], string> = {
   'private-address': 'an answer held an address that the rule does not grant, and was withheld',
   'unapproved-target': 'an answer led to a name that is not approved, and was withheld',
   'identity-disagreement': "a certificate is shown from an address of another identity's",

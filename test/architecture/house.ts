@@ -9,7 +9,7 @@ import { type Dependency, dependenciesOf, type Token, tokensOf } from './source.
 export type Tree = ReadonlyMap<string, string>;
 
 export interface Breach {
-  readonly rule: 'rank' | 'room' | 'pure' | 'package' | 'length' | 'name' | 'cycle' | 'import';
+  readonly rule: 'rank' | 'room' | 'pure' | 'package' | 'length' | 'name' | 'cycle' | 'import' | 'twice';
   /** Path below `src/`. */
   readonly file: string;
   /** From 1; 0 where the whole file is meant. */
@@ -63,6 +63,12 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 const LONGEST_FILE = 350;
+
+/** In these rooms one word has one meaning: no type and no file of theirs has the name of another. */
+const ONE_MEANING: ReadonlySet<string> = new Set(['policy', 'settings', 'resolve', 'report', 'server.ts']);
+
+/** Types of those rooms whose name another room took too. It is for that room to give way; a name that has one place goes from here. */
+const TAKEN_ELSEWHERE: ReadonlySet<string> = new Set(['Answerer', 'Ground', 'Standing', 'Server']);
 
 /** Names that say nothing of what a file or folder holds. */
 const GRAB_BAGS = /^(?:utils?|helpers?|types|common|misc|shared|lib|constants)$/;
@@ -122,7 +128,7 @@ export function breaches(tree: Tree): Breach[] {
       }
     }
   }
-  found.push(...cycles(edges));
+  found.push(...cycles(edges), ...breachesOfMeaning(tree));
   return found.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
 }
 
@@ -216,6 +222,43 @@ function readsTheClock(tokens: readonly Token[], at: number): boolean {
   const after = tokens[at + 1]?.text;
   if (tokens[at - 1]?.text !== 'new') return after === '(';
   return after !== '(' || tokens[at + 2]?.text === ')';
+}
+
+/** Exported types and file names of the rooms where a word has one meaning. */
+function breachesOfMeaning(tree: Tree): Breach[] {
+  const found: Breach[] = [];
+  const types = new Map<string, { readonly file: string; readonly line: number }[]>();
+  const files = new Map<string, string[]>();
+  const isHeld = (file: string): boolean => ONE_MEANING.has(file.split('/')[0] as string);
+  for (const [file, text] of tree) {
+    const name = file.split('/').at(-1) as string;
+    if (isHeld(file)) files.set(name, [...(files.get(name) ?? []), file]);
+    const tokens = tokensOf(text);
+    for (const [at, { text: word, line }] of tokens.entries()) {
+      if (word !== 'export') continue;
+      const kind = tokens[at + 1]?.text === 'abstract' ? at + 2 : at + 1;
+      const declared = tokens[kind + 1];
+      if (!['class', 'interface', 'type'].includes(tokens[kind]?.text ?? '') || declared?.kind !== 'word')
+        continue;
+      types.set(declared.text, [...(types.get(declared.text) ?? []), { file, line }]);
+    }
+  }
+  for (const [type, places] of types) {
+    if (places.length < 2 || !places.some(({ file }) => isHeld(file)) || TAKEN_ELSEWHERE.has(type)) continue;
+    const { file, line } = places.find((place) => isHeld(place.file)) as { file: string; line: number };
+    const others = places.filter((place) => place.file !== file).map((place) => place.file);
+    found.push({ rule: 'twice', file, line, message: `the type ${type} is in ${others.join(', ')} too` });
+  }
+  for (const [name, [file, ...others]] of files) {
+    if (others.length > 0)
+      found.push({
+        rule: 'twice',
+        file: file as string,
+        line: 0,
+        message: `${name} is ${others.join(', ')} too`,
+      });
+  }
+  return found;
 }
 
 /** Each file that can reach itself, once for each cycle that a walk meets. */

@@ -113,12 +113,12 @@ t.test('certificates that changed since the last load are put back too', async (
   t.equal(JSON.stringify(state.trust), before);
 });
 
-t.test('what identities have running goes over by name, and what is replaced stays as it is', async (t) => {
+t.test('what identities have underway goes over by name, and what is replaced stays as it is', async (t) => {
   const { story, first } = rig();
   const before = story.present.standings.at(0);
-  before.running.inFlight = 3;
+  before.underway.inFlight = 3;
   const next = story.build(first);
-  t.equal(next.standings.at(0).running, before.running);
+  t.equal(next.standings.at(0).underway, before.underway);
   t.not(next.standings.at(0), before);
   t.equal(story.present.standings.at(0), before);
   t.ok(Object.isFrozen(next));

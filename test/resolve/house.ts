@@ -2,7 +2,7 @@ import { loadPolicyOnly } from '../../src/config/load.ts';
 import { LeaseTable } from '../../src/policy/lease.ts';
 import { renewable } from '../../src/policy/renewable.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
-import { type Finding, findingsOf } from '../../src/report/findings.ts';
+import { findingsOf, type StoryFinding } from '../../src/report/findings.ts';
 import { Cookies } from '../../src/resolve/client/cookies.ts';
 import type { Credential } from '../../src/resolve/client/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
@@ -70,6 +70,8 @@ export class House {
   readonly findings: Record<string, unknown>[] = [];
   readonly bugs: unknown[] = [];
   readonly exits: string[] = [];
+  /** Questions that were decided. */
+  decided = 0;
   readonly store = new PlainAnswers();
   readonly leases = new LeaseTable();
   readonly cookies = new Cookies(Buffer.alloc(16, 7));
@@ -103,7 +105,10 @@ export class House {
         clock: { monotonic: () => this.now, epoch: () => this.epoch },
         limits: { identity: () => this.identityAllowed, unknown: () => this.unknownVerdict },
         observer: {
-          decided: (turn) => this.#told(findingsOf(turn, 'decided')),
+          decided: (turn) => {
+            this.decided++;
+            this.#told(findingsOf(turn, 'decided'));
+          },
           ended: (turn) => {
             this.#told(findingsOf(turn, 'ended'));
             this.exits.push(EXITS[turn.end.exit]!);
@@ -241,7 +246,7 @@ export class House {
     return buildInForce(parts, groups, this.inForce ?? null);
   }
 
-  #told(findings: readonly Finding[]): void {
+  #told(findings: readonly StoryFinding[]): void {
     for (const { other, unproven, name, certificate, ...told } of findings)
       this.findings.push({
         ...told,

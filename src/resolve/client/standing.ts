@@ -2,8 +2,8 @@ import { edeText } from '../../policy/explain.ts';
 import { UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
 
-/** What an identity has running. It goes over from one policy to the next, by the identity's name. */
-export class Running {
+/** What an identity has underway. It goes over from one policy to the next, by the identity's name. */
+export class Underway {
   /** Small and unique for the process: part of a cache key where identities do not share. 0 is `unknown`. */
   readonly id: number;
   /** Questions of this identity that wait for an upstream. */
@@ -17,10 +17,10 @@ export class Running {
 let lastTrust = 0;
 let lastId = 0;
 
-/** An identity under one policy, with what it has running. A reload makes another. */
+/** An identity under one policy, with what it has underway. A reload makes another. */
 export class Standing {
   readonly identity: Identity;
-  readonly running: Running;
+  readonly underway: Underway;
   /** How many of its questions may wait for an upstream at once. */
   readonly share: number;
   readonly #texts = new Map<string, Buffer>();
@@ -31,7 +31,7 @@ export class Standing {
   constructor(identity: Identity, share: number, before: Standing | null) {
     this.identity = identity;
     this.share = share;
-    this.running = before?.running ?? new Running(identity.index < 0 ? 0 : ++lastId);
+    this.underway = before?.underway ?? new Underway(identity.index < 0 ? 0 : ++lastId);
     const ids = new Set([identity, ...identity.stages].map(({ view }) => view.id));
     const same = before !== null && before.identity.auditUntil === identity.auditUntil;
     this.#trusts = new Map(same ? [...before.#trusts].filter(([id]) => ids.has(id)) : []);

@@ -5,7 +5,7 @@ import { EDE, type Ede, RCODE, type Rcode } from '../../wire/iana.ts';
 import { NO_EDE } from '../../wire/reply.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { DROPPED } from '../ports.ts';
-import type { Refusal } from './refuse.ts';
+import type { MessageRefusal } from './refuse.ts';
 import type { Turn } from './turn.ts';
 
 /** How a query ends without an answer from elsewhere. Each writes `turn.end`, and all but `drop` a reply, whose length it returns. */
@@ -23,7 +23,7 @@ export function truncate(turn: Turn, exit: Exit): number {
 }
 
 /** FORMERR, NOTIMP, BADVERS, REFUSED: about the message, not the name. */
-export function refuse(turn: Turn, { rcode, exit }: Refusal): number {
+export function refuse(turn: Turn, { rcode, exit }: MessageRefusal): number {
   begin(turn, 0);
   return finish(turn, exit, rcode, null, '', turn.reply.limit);
 }

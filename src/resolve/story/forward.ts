@@ -14,11 +14,11 @@ import { LAST_ROUND, type Turn } from './turn.ts';
  */
 export function forward(turn: Turn, flights: Flights, resumption: Resumption): number {
   const { asker, wanted, fetched, inForce } = turn;
-  const { running, share } = asker.standing;
+  const { underway, share } = asker.standing;
   // A forged source must not make us ask (RFC 7873 §1); on TCP it cannot be forged.
   if (!asker.proven) return truncate(turn, EXIT.unproven);
   if (fetched.round === LAST_ROUND) return servfail(turn, EXIT.servfail, EDE.OTHER, '');
-  if (resumption.waiting >= inForce.limits.inFlight || running.inFlight >= share)
+  if (resumption.waiting >= inForce.limits.inFlight || underway.inFlight >= share)
     return servfail(turn, EXIT.limited, EDE.OTHER, REASON.SHARE);
   const key = wanted.key!;
   const question = {

@@ -72,7 +72,7 @@ function storeKey(turn: Turn, flights: Flights): Key {
     const renewed = keyFor(turn, flights, false, 0);
     if (flights.isRenewed(renewed)) return renewed;
   }
-  const identity = turn.inForce.cache.share === 'identity' ? turn.asker.standing.running.id : 0;
+  const identity = turn.inForce.cache.share === 'identity' ? turn.asker.standing.underway.id : 0;
   return keyFor(turn, flights, isCheckingDisabled(turn), identity);
 }
 

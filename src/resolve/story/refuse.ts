@@ -5,20 +5,20 @@ import type { Query } from '../../wire/question.ts';
 import { EXIT, type Exit } from '../exit.ts';
 
 /** Why a message gets no answer at all: what its RCODE says, whatever name it asks for. */
-export interface Refusal {
+export interface MessageRefusal {
   readonly rcode: Rcode;
   readonly exit: Exit;
 }
 
-const REFUSED: Refusal = { rcode: RCODE.REFUSED, exit: EXIT.refused };
-const NOTIMP: Refusal = { rcode: RCODE.NOTIMP, exit: EXIT.notimp };
-const FORMERR: Refusal = { rcode: RCODE.FORMERR, exit: EXIT.formerr };
+const REFUSED: MessageRefusal = { rcode: RCODE.REFUSED, exit: EXIT.refused };
+const NOTIMP: MessageRefusal = { rcode: RCODE.NOTIMP, exit: EXIT.notimp };
+const FORMERR: MessageRefusal = { rcode: RCODE.FORMERR, exit: EXIT.formerr };
 /** Only a cookie was asked for: the reply has no question either (RFC 7873 §5.4). */
-const COOKIE: Refusal = { rcode: RCODE.NOERROR, exit: EXIT.local };
-const BADVERS: Refusal = { rcode: RCODE.BADVERS, exit: EXIT.badvers };
+const COOKIE: MessageRefusal = { rcode: RCODE.NOERROR, exit: EXIT.local };
+const BADVERS: MessageRefusal = { rcode: RCODE.BADVERS, exit: EXIT.badvers };
 
 /** Null for a question of class IN that can be decided. `fault`: what `readQuery` said of it. */
-export function refusalOf(query: Query, fault: WireError | null): Refusal | null {
+export function refusalOf(query: Query, fault: WireError | null): MessageRefusal | null {
   const opcode = opcodeOf(query.flags);
   if (opcode === OPCODE.NOTIFY || opcode === OPCODE.UPDATE) return REFUSED;
   if (opcode !== OPCODE.QUERY) return NOTIMP;

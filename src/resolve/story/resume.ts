@@ -1,6 +1,6 @@
 import type { Entry } from '../answer/entry.ts';
 import type { Key } from '../answer/key.ts';
-import type { Running } from '../client/standing.ts';
+import type { Underway } from '../client/standing.ts';
 import type { Waiter } from '../flights/flight.ts';
 import type { Client, ReplyLater } from '../ports.ts';
 import { type Fetched, LAST_ROUND, type Round, type Turn } from './turn.ts';
@@ -23,12 +23,12 @@ export class Resumption {
     const pending = new Pending(turn, this.#settled);
     join(pending);
     this.waiting++;
-    pending.running.inFlight++;
+    pending.underway.inFlight++;
   }
 
   readonly #settled: Resume = (pending) => {
     this.waiting--;
-    pending.running.inFlight--;
+    pending.underway.inFlight--;
     this.#resume(pending);
   };
 }
@@ -43,7 +43,7 @@ export class Pending implements Client, Waiter {
   readonly w1: number;
   readonly w2: number;
   readonly w3: number;
-  readonly running: Running;
+  readonly underway: Underway;
   lease = '';
   /** The round that its story goes on with. */
   readonly round: Round;
@@ -69,7 +69,7 @@ export class Pending implements Client, Waiter {
     this.w1 = client.w1;
     this.w2 = client.w2;
     this.w3 = client.w3;
-    this.running = standing.running;
+    this.underway = standing.underway;
     this.round = round < LAST_ROUND ? ((round + 1) as Round) : LAST_ROUND;
     this.#settled = settled;
     this.#later = client.defer();
