@@ -97,7 +97,7 @@ export function sentences(markdown: string): Sentence[] {
       .join(' ')
       .replace(/`[^`]*`/g, 'code')
       .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
-    for (const sentence of text.split(/(?<=[.!?][)*_"”]*)\s+(?=[^a-z]|code\b)/)) {
+    for (const sentence of text.split(/(?<=[.!?][)*_"”]*)\s+(?=[^a-z]|(?:code|namegate)\b)/)) {
       const words = sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
       if (words > 0) found.push({ text: sentence, line: begin, words });
     }
