@@ -16,7 +16,6 @@ import { parseArgs } from 'node:util';
 import { cpuOf, rssOf, waitedOf } from './cpu.ts';
 import type { DecisionTimes } from './decisions.ts';
 import { quantile, table } from './figures.ts';
-import { printHelp } from './help.ts';
 import { measureMemory } from './memory.ts';
 import { listedName, rulesOf, type Scale, writeList, writeScale } from './policies.ts';
 import { type Daemon, freePort, run, scratchFolder, sleep, start, until } from './processes.ts';
@@ -250,7 +249,7 @@ function print(text: string): void {
   process.stdout.write(text);
 }
 
-if (import.meta.main && !printHelp(import.meta.url)) {
+if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', multiple: true, default: [] },

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { RingAnswerStore } from '../src/cache/store.ts';
-import { type Loaded, load } from '../src/config/load.ts';
+import { load } from '../src/config/load.ts';
+import type { Loaded } from '../src/config/loaded.ts';
 import { RateLimits } from '../src/listen/limits.ts';
 import { decide } from '../src/policy/decide.ts';
 import { findAddress } from '../src/policy/identity.ts';

@@ -15,7 +15,7 @@ import type { TrustBuilder, Vetted } from './assembly/trusts.ts';
 import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { within } from './assembly/within.ts';
 import { RingAnswerStore } from './cache/store.ts';
-import type { Loaded } from './config/load.ts';
+import type { Loaded } from './config/loaded.ts';
 import { RateLimits } from './listen/limits.ts';
 import { loadNative } from './listen/native.ts';
 import { LeaseTable } from './policy/lease.ts';

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type Breach, breaches, print } from './architecture/house.ts';
 import { dependenciesOf, tokensOf } from './architecture/source.ts';
+import { loadedWith } from './architecture/start.ts';
 
 const root = fileURLToPath(new URL('../src/', import.meta.url));
 
@@ -19,6 +20,17 @@ t.test('src keeps the house rules', async (t) => {
   for (const text of tree.values()) imports += dependenciesOf(tokensOf(text)).length;
   t.ok(imports >= tree.size / 2, `${imports} imports were seen`);
   t.strictSame(breaches(tree).map(print), []);
+});
+
+t.test('a server starts without what it needs for a moment or not at all', async (t) => {
+  const loaded = loadedWith(join(root, 'cli/serve.ts'));
+  t.ok(loaded.has(join(root, 'server.ts')) && loaded.has('pino'), 'what it does need is seen');
+  const large = ['yaml', 'zod', 'tldts', 'fastify', '@fastify/swagger', 'jose', 'dns2'];
+  t.strictSame(
+    large.filter((name) => loaded.has(name)),
+    [],
+    'files are read in a thread, and the admin API is loaded where there is one',
+  );
 });
 
 /** The breaches of a small tree in which `files` stand beside one sound file of each room that is needed. */

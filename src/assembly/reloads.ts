@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { combine } from '../config/files/files.ts';
 import { FileWatch } from '../config/files/watch.ts';
-import { contentOf, type LoadOptions, type LoadResult, load } from '../config/load.ts';
+import { contentOf, type LoadOptions, type LoadResult } from '../config/loaded.ts';
 import { type PemsAgain, pemPaths, readPemsAgain } from '../config/server/pem-again.ts';
 import { type Loading, loadInThread } from '../config/thread.ts';
 import type { Problem } from '../policy/problem.ts';
@@ -188,9 +188,10 @@ export class Reloads {
     const trustReads = this.#trustReads;
     this.#loading = loadInThread(serverFile, options);
     this.#loading.result
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         if (!this.#closed)
           log.warn('fault', 'no thread could load the change; it is loaded in place', { error });
+        const { load } = await import('../config/load.ts');
         return load(serverFile, options);
       })
       .then((result) => {

@@ -1,4 +1,4 @@
-import type { Loaded } from '../config/load.ts';
+import type { Loaded } from '../config/loaded.ts';
 import type { Vetted } from './trusts.ts';
 
 /** A load without errors, its trust built. */

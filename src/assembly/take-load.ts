@@ -1,4 +1,4 @@
-import { isLoaded, type LoadResult } from '../config/load.ts';
+import { isLoaded, type LoadResult } from '../config/loaded.ts';
 import { release } from '../policy/arrays.ts';
 import { isError, type Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';

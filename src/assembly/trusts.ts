@@ -1,4 +1,4 @@
-import { isLoaded, type LoadResult } from '../config/load.ts';
+import { isLoaded, type LoadResult } from '../config/loaded.ts';
 import { dnsNamesOf } from '../identity/client-certificate.ts';
 import { NAME } from '../identity/extensions.ts';
 import { readFirst } from '../identity/facts.ts';

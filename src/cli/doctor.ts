@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { isLoaded, load } from '../config/load.ts';
+import { load } from '../config/load.ts';
+import { isLoaded } from '../config/loaded.ts';
 import { isError } from '../policy/problem.ts';
 import type { ListenAt, ListenSetting } from '../settings/settings.ts';
 import { bad, type Finding } from './finding.ts';

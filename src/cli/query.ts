@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { isLoaded, load } from '../config/load.ts';
+import { load } from '../config/load.ts';
+import { isLoaded } from '../config/loaded.ts';
 import { TextFault } from '../config/problems.ts';
 import { parseDuration } from '../config/units.ts';
 import { isError } from '../policy/problem.ts';

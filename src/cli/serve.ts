@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Command } from 'commander';
 import { TrustBuilder } from '../assembly/trusts.ts';
-import { isLoaded, type Loaded } from '../config/load.ts';
+import { isLoaded, type Loaded } from '../config/loaded.ts';
 import { loadInThread } from '../config/thread.ts';
 import { suggestName } from '../policy/suggest.ts';
 import { createLog } from '../report/log.ts';
 import { ServiceManager } from '../report/service-manager.ts';
 import { Server } from '../server.ts';
+import { shrinkHeap } from './heap.ts';
 import { listenerTarget } from './listener-target.ts';
 import { complainProblems } from './problems.ts';
 import { takeSignals } from './signals.ts';
@@ -59,6 +60,7 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   const log = createLog(vetted.settings.log.level);
   const server = new Server({ serverFile: file, env: process.env, log, salt, trust }, vetted);
   const manager = ServiceManager.find(process.env);
+  shrinkHeap();
   const starting = server.start().then(
     () => null,
     (error: unknown) => error,

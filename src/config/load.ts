@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { compile } from '../policy/compile.ts';
 import type { IdentityInput, PolicyInput } from '../policy/input.ts';
@@ -11,7 +10,8 @@ import { FileReader } from './files/files.ts';
 import { isFolder } from './files/look.ts';
 import { withoutSecrets } from './files/secrets.ts';
 import { readYaml } from './files/yaml.ts';
-import { type DynamicException, withExceptions } from './policy/exceptions.ts';
+import { contentOf, freeze, type LoadOptions, type LoadResult } from './loaded.ts';
+import { withExceptions } from './policy/exceptions.ts';
 import { Lists, relativeTo } from './policy/lists.ts';
 import { readPolicyFile } from './policy/policy-file.ts';
 import { TermPool } from './policy/rules.ts';
@@ -24,49 +24,6 @@ import { machineAddresses } from './server/ourselves.ts';
 import { readPolicyPlace } from './server/policy-place.ts';
 import { readServerFile } from './server/server-file.ts';
 import { warnStrangers } from './server/strangers.ts';
-
-/** What `check` and the server get from the files. */
-export interface LoadResult {
-  /** Sorted by file, line and column, warnings included. */
-  readonly problems: readonly Problem[];
-  /** Frozen; null if any problem is an error, and where a policy was loaded without its server file. */
-  readonly settings: Settings | null;
-  /** Null if any problem is an error. */
-  readonly snapshot: Snapshot | null;
-  /** The texts that problems point into, by `Problem.at.file`. */
-  readonly sources: ReadonlyMap<string, string>;
-  /** Absolute paths of all that was read or looked for, folders included, sorted. */
-  readonly files: readonly string[];
-  /** Those of them that led outside of the policy's folder: they are followed as links, and never read. */
-  readonly barred: readonly string[];
-  /** What each of these was, by its path: it changes if and only if the content does. */
-  readonly digests: ReadonlyMap<string, string>;
-  /** sha256 over these paths and what each was: it changes if and only if one of them does. */
-  readonly hash: string;
-  /** The same over `hash` and the exceptions that the load was made with. */
-  readonly content: string;
-}
-
-/** A load without errors, of a server file. */
-export interface Loaded extends LoadResult {
-  readonly settings: Settings;
-  readonly snapshot: Snapshot;
-}
-
-export function isLoaded(result: LoadResult): result is Loaded {
-  return result.settings !== null && result.snapshot !== null;
-}
-
-export interface LoadOptions {
-  /** NAMEGATE_UPSTREAM is read from it. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Seconds since 1970. */
-  readonly now: number;
-  /** 32 random bits for the tree's hash. */
-  readonly salt: number;
-  /** What the admin API excepts beside what stands in files. */
-  readonly exceptions?: readonly DynamicException[];
-}
 
 /**
  * Reads a server file, its policy and the lists that this names, and compiles them. Never throws for what stands in
@@ -246,11 +203,6 @@ class Loading {
   }
 }
 
-/** `LoadResult.content` of a load that found files with this hash. */
-export function contentOf(files: string, exceptions: readonly DynamicException[]): string {
-  return hash('sha256', files + JSON.stringify(exceptions));
-}
-
 const ABOUT_MISSING = new Set([
   'destination-unused',
   'identity-unreachable',
@@ -274,12 +226,4 @@ function capped(problems: readonly Problem[]): Problem[] {
     const message = `more than ${MAX_PROBLEMS} problems in this file; the rest is not shown`;
     return [{ ...problem, code: 'problems-more', message, fix: 'mend the first ones' }];
   });
-}
-
-/** Deeply; what is in typed arrays cannot be frozen, and is not written to. */
-export function freeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
-    return value;
-  for (const part of Object.values(value)) freeze(part);
-  return Object.freeze(value);
 }

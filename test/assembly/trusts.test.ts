@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CrlWatch } from '../../src/assembly/crl-watch.ts';
 import { placesOf, TrustBuilder, type Vetted } from '../../src/assembly/trusts.ts';
-import type { LoadResult } from '../../src/config/load.ts';
+import type { LoadResult } from '../../src/config/loaded.ts';
 import type { Log } from '../../src/report/log.ts';
 import { Readiness } from '../../src/report/readiness.ts';
 import type { DotSetting, ListenSetting } from '../../src/settings/settings.ts';

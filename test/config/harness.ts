@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { Test } from 'tap';
-import { type LoadResult, load } from '../../src/config/load.ts';
+import { load } from '../../src/config/load.ts';
+import type { LoadResult } from '../../src/config/loaded.ts';
 
 /** 2026-11-20T00:00:00Z, in seconds. */
 export const NOW = Date.UTC(2026, 10, 20) / 1000;

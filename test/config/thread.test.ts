@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { isLoaded } from '../../src/config/load.ts';
+import { isLoaded } from '../../src/config/loaded.ts';
 import { loadInThread } from '../../src/config/thread.ts';
 import { loadFrom, NOW, POLICY, SERVER, write } from './harness.ts';
 

@@ -16,7 +16,8 @@ import t from 'tap';
 import { Enclosure } from '../../../src/config/files/enclosure.ts';
 import { formatProblem } from '../../../src/config/files/excerpt.ts';
 import { MAX_FILE } from '../../../src/config/files/look.ts';
-import { isLoaded, type LoadResult, loadPolicyOnly } from '../../../src/config/load.ts';
+import { loadPolicyOnly } from '../../../src/config/load.ts';
+import { isLoaded, type LoadResult } from '../../../src/config/loaded.ts';
 import { brief, loadFrom, NOW, POLICY, put, SERVER, write } from '../harness.ts';
 
 const FOLDER = SERVER.replace('policy.yaml', 'policy/');

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { FileWatch } from '../../../src/config/files/watch.ts';
-import type { LoadResult } from '../../../src/config/load.ts';
+import type { LoadResult } from '../../../src/config/loaded.ts';
 import { loadFrom, POLICY, put, SERVER, write } from '../harness.ts';
 
 const FOLDER = SERVER.replace('policy.yaml', 'policy/');

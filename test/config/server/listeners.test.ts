@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { formatProblem } from '../../../src/config/files/excerpt.ts';
-import type { LoadResult } from '../../../src/config/load.ts';
+import type { LoadResult } from '../../../src/config/loaded.ts';
 import type { ListenSetting } from '../../../src/settings/settings.ts';
 import { Authority } from '../../identity/authority.ts';
 import { brief, loadFrom, POLICY, put, write } from '../harness.ts';

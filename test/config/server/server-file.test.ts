@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import t, { type Test } from 'tap';
-import type { LoadResult } from '../../../src/config/load.ts';
+import type { LoadResult } from '../../../src/config/loaded.ts';
 import type { Settings, UpstreamServer } from '../../../src/settings/settings.ts';
 import { nameToText } from '../../../src/wire/name.ts';
 import { brief, loadFrom, POLICY, problemsOf, put, SERVER, write } from '../harness.ts';
