@@ -110,10 +110,19 @@ function readVersion(tbs: DerReader): number {
 function readKey(spki: Uint8Array): { key: KeyObject | null; fault: string | null } {
   try {
     const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
-    return { key, fault: keyFault(key) };
+    // Node names the curve where OpenSSL knows the numbers again, so the octets are asked (RFC 5480 §2.1.1).
+    return { key, fault: hasExplicitCurve(spki) ? EXPLICIT_CURVE : keyFault(key) };
   } catch {
     return { key: null, fault: 'its key cannot be read' };
   }
+}
+
+const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
+const EXPLICIT_CURVE = 'its curve is written out as explicit parameters, and not named';
+
+function hasExplicitCurve(spki: Uint8Array): boolean {
+  const algorithm = new DerReader(spki).enter(TAG.SEQUENCE).enter(TAG.SEQUENCE);
+  return algorithm.oid() === EC_PUBLIC_KEY && algorithm.maybe(TAG.SEQUENCE) !== null;
 }
 
 export function hashOf(octets: Uint8Array): string {

@@ -34,6 +34,12 @@ export function signatureFault({ tbs, algorithm, signature }: Signed, key: KeyOb
   }
 }
 
+/** Why this kind of signature does not count, or null. `algorithm`: the AlgorithmIdentifier's DER. */
+export function algorithmFault(algorithm: Uint8Array): string | null {
+  const how = readAlgorithm(algorithm);
+  return typeof how === 'string' ? how : null;
+}
+
 /** Why a key is too weak to be trusted, or of a kind that is not taken; else null. */
 export function keyFault(key: KeyObject): string | null {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
@@ -83,18 +89,23 @@ const HASHES: ReadonlyMap<string, string> = new Map([
   ['2.16.840.1.101.3.4.2.3', 'sha512'],
 ]);
 
-/** MD2, MD4, MD5 and SHA-1, with RSA, DSA and ECDSA. */
-const WEAK = new Set([
-  ...['2', '3', '4', '5'].map((last) => `1.2.840.113549.1.1.${last}`),
-  '1.2.840.10040.4.3',
-  '1.2.840.10045.4.1',
+/** With RSA, DSA and ECDSA. */
+const WEAK: ReadonlyMap<string, string> = new Map([
+  ['1.2.840.113549.1.1.2', 'MD2'],
+  ['1.2.840.113549.1.1.3', 'MD4'],
+  ['1.2.840.113549.1.1.4', 'MD5'],
+  ['1.2.840.113549.1.1.5', 'SHA-1'],
+  ['1.3.14.3.2.29', 'SHA-1'],
+  ['1.2.840.10040.4.3', 'SHA-1'],
+  ['1.2.840.10045.4.1', 'SHA-1'],
 ]);
 
 function readAlgorithm(der: Uint8Array): Algorithm | string {
   const outer = new DerReader(der);
   const body = outer.enter(TAG.SEQUENCE);
   const oid = body.oid();
-  if (WEAK.has(oid)) return 'the signature uses MD5 or SHA-1';
+  const weak = WEAK.get(oid);
+  if (weak !== undefined) return `the signature uses ${weak}, which is weak`;
   if (oid === RSASSA_PSS) return readPss(body) ?? 'the signature has parameters that are not taken';
   // RFC 4055 §5: NULL, which some leave out.
   body.maybe(TAG.NULL)?.finish();

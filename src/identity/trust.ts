@@ -1,5 +1,10 @@
 import { error, isError, type Problem } from '../policy/problem.ts';
-import { Credential, type CredentialJudge, type Judgement } from '../resolve/client/credential.ts';
+import {
+  Credential,
+  type CredentialJudge,
+  type Judgement,
+  type ShownCertificate,
+} from '../resolve/client/credential.ts';
 import type { TlsSetting } from '../settings/settings.ts';
 import { at, CLIENT_CA, readAuthorities } from './authorities.ts';
 import type { Certificate } from './certificate.ts';
@@ -8,6 +13,7 @@ import { CertificateMemo } from './memo.ts';
 import { findPaths, type Ground } from './path.ts';
 import { type CrlState, readRevocation } from './revocation.ts';
 import { checkServer } from './server-certificate.ts';
+import { describeShown } from './shown.ts';
 
 /** Certificates that a client may show; OpenSSL takes more. */
 const MOST_SHOWN = 8;
@@ -84,6 +90,10 @@ export class ClientTrust implements CredentialJudge {
     const names = fault === null ? this.#namesOf(leaf, paths.vouchedFor) : [];
     const credential = new Credential([`sha256:${leaf.sha256}`, ...names], fault);
     return { kind: 'accepted', credential, until: paths.until };
+  }
+
+  describe(certificate: Uint8Array): ShownCertificate {
+    return describeShown(certificate);
   }
 
   #namesOf(leaf: Certificate, vouchedFor: ReadonlySet<string>): string[] {

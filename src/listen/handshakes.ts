@@ -2,6 +2,7 @@ import { constants, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { CredentialJudge } from '../resolve/client/credential.ts';
+import { type ChainCheck, chainCheck, type Examine } from './chain-check.ts';
 
 /** What a listener shows, and whom it takes. A reload makes another. */
 export interface TlsMaterial {
@@ -19,6 +20,8 @@ export interface TlsMaterial {
 const ALPN = ['dot'];
 /** RFC 9325 §3.1.1. */
 const MIN_VERSION = 'TLSv1.2';
+/** The reason of a handshake in which a chain was refused. */
+export const CHAIN_REFUSED = 'ERR_SSL_CERTIFICATE_VERIFY_FAILED';
 /** Octets of the key that tickets are sealed with, as Node takes it. */
 const TICKET_KEY = 48;
 /** Milliseconds that a ticket key is used for: who holds it can read what TLS 1.2 sessions that resumed by it said. */
@@ -31,6 +34,8 @@ export interface HandshakeEvents {
   secure(socket: TLSSocket, raw: Socket): void;
   /** It failed, or the client went away: `reason` is a code of OpenSSL's, Node's or the system's. */
   failed(reason: string, raw: Socket): void;
+  /** A chain is shown. Where it is refused, `failed` is called next, with CHAIN_REFUSED. */
+  readonly examine: Examine;
 }
 
 /**
@@ -43,15 +48,22 @@ export interface HandshakeEvents {
 export class Handshakes {
   readonly #events: HandshakeEvents;
   readonly #now: () => number;
+  readonly #check: ChainCheck | null;
+  readonly #id: number;
   #ticketKey = randomBytes(TICKET_KEY);
   #keyMadeAt: number;
   #material: TlsMaterial;
   #server: Server;
 
-  /** Throws where the material is no certificate and its key. */
-  constructor(material: TlsMaterial, events: HandshakeEvents, now: () => number) {
+  /**
+   * Throws where the material is no certificate and its key. Without a `check`, chains are refused when the handshake is done,
+   * and clients get no alert.
+   */
+  constructor(material: TlsMaterial, events: HandshakeEvents, now: () => number, check = chainCheck()) {
     this.#events = events;
     this.#now = now;
+    this.#check = check;
+    this.#id = check?.add(events.examine) ?? 0;
     this.#keyMadeAt = now();
     this.#material = material;
     this.#server = this.#serverFor(material);
@@ -82,24 +94,15 @@ export class Handshakes {
     this.#server.emit('connection', raw);
   }
 
+  /** No handshake of it is to succeed any more. */
+  close(): void {
+    this.#check?.remove(this.#id);
+  }
+
   /** A server that never listens: sockets are handed to it. */
-  #serverFor({ certificate, key, clients, caPem }: TlsMaterial): Server {
-    const server = createServer({
-      cert: certificate,
-      key,
-      minVersion: MIN_VERSION,
-      ALPNProtocols: ALPN,
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-      ticketKeys: this.#ticketKey,
-      sessionTimeout: SESSION_SECONDS,
-      sessionIdContext: `dot ${clients}`,
-      ...(clients !== 'none' && {
-        ca: caPem,
-        requestCert: true,
-        // Where a certificate is optional, a bad one is refused once the handshake is done.
-        rejectUnauthorized: clients === 'required',
-      }),
-    });
+  #serverFor(material: TlsMaterial): Server {
+    const make = (): Server => this.#make(material);
+    const server = this.#check === null ? make() : this.#check.within(this.#id, make);
     server.on('secureConnection', (socket) => {
       // First: whatever happens to it from here on must not end the process.
       socket.on('error', () => {});
@@ -112,6 +115,25 @@ export class Handshakes {
       this.#events.failed(String(refused ?? error.code ?? 'unknown'), rawOf(socket));
     });
     return server;
+  }
+
+  #make({ certificate, key, clients, caPem }: TlsMaterial): Server {
+    return createServer({
+      cert: certificate,
+      key,
+      minVersion: MIN_VERSION,
+      ALPNProtocols: ALPN,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      ticketKeys: this.#ticketKey,
+      sessionTimeout: SESSION_SECONDS,
+      sessionIdContext: `dot ${clients}`,
+      ...(clients !== 'none' && {
+        ca: caPem,
+        requestCert: true,
+        // Where nobody checks within the handshake, Node would close the socket before we can say whose certificate it was.
+        rejectUnauthorized: clients === 'required' && this.#check !== null,
+      }),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { ShownCertificate } from '../resolve/client/credential.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { Spoofable } from '../settings/settings.ts';
 import type { StrandedClients } from './stranded.ts';
@@ -95,6 +96,8 @@ export type ListenNotice =
       readonly client: string;
       readonly rule: string;
       readonly message: string;
+      /** Null where none was shown. */
+      readonly certificate: ShownCertificate | null;
       readonly count: number;
     }
   /** A balancer's connection was ended: its PROXY header was missing or wrong, which `reason` says. */

@@ -1,6 +1,12 @@
 import { hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type { Credential, CredentialJudge, Judgement } from '../resolve/client/credential.ts';
+import type {
+  Credential,
+  CredentialJudge,
+  Judgement,
+  ShownCertificate,
+} from '../resolve/client/credential.ts';
+import { type ChainFault, X509_ERROR } from './chain-check.ts';
 
 /** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
 const MAX_CHAIN = 8;
@@ -55,21 +61,46 @@ export class Proofs {
     if (clients === 'none' || judge === null) return { ...NOBODY };
     const leaf = socket.getPeerX509Certificate();
     if (leaf === undefined) return clients === 'optional' ? { ...NOBODY } : NO_CERTIFICATE;
-    if (!socket.authorized) {
-      const reason = String(socket.authorizationError ?? 'not authorized');
-      return { kind: 'refused', rule: 'chain', message: reason };
-    }
     const chain: Buffer[] = [leaf.raw];
     if (socket.isSessionReused()) {
       chain.push(...this.#recall(leaf.raw).slice(1));
     } else {
       for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
-        if (chain.length === MAX_CHAIN) return TOO_LONG;
+        if (chain.length === MAX_CHAIN) return { ...TOO_LONG, chain };
         chain.push(next.raw);
       }
     }
+    if (!socket.authorized) {
+      const code = String(socket.authorizationError ?? 'not authorized');
+      return { kind: 'refused', rule: RULES.get(code) ?? 'chain', message: `OpenSSL: ${code}`, chain };
+    }
     const proof = { chain, credential: null, until: 0 };
     return this.#judge(proof, judge) ?? proof;
+  }
+
+  /**
+   * A chain within its handshake, of which OpenSSL says `fault`: why it is refused, or null. The client has not proved that it
+   * holds the key, so this only refuses: `take` judges again, of what the finished handshake holds.
+   */
+  examine(chain: readonly Buffer[], fault: ChainFault | null): Refusal | null {
+    const { judge } = this.#trust;
+    if (fault !== null) {
+      const rule = RULES.get(fault.code) ?? 'chain';
+      return { kind: 'refused', rule, message: `OpenSSL: ${fault.text}`, chain };
+    }
+    const judgement = judge?.judge(chain, this.#epoch());
+    return judgement?.kind === 'refused' ? { ...judgement, chain } : null;
+  }
+
+  /** What the log says of a refusal: the first certificate, and what is weak about one of them. */
+  tell({ message, chain }: Refusal): { message: string; certificate: ShownCertificate | null } {
+    const { judge } = this.#trust;
+    const [certificate = null, ...above] = judge === null ? [] : chain.map((der) => judge.describe(der));
+    if (certificate === null) return { message, certificate };
+    const weak = [certificate, ...above].find(({ weakness }) => weakness !== null);
+    if (weak === undefined || message.includes(weak.weakness!)) return { message, certificate };
+    const whose = weak === certificate ? '' : `${weak.subject}: `;
+    return { message: `${message}; ${whose}${weak.weakness}`, certificate };
   }
 
   /** Judges again by the trust of now; null where it is accepted. Never throws. */
@@ -93,7 +124,7 @@ export class Proofs {
 
   #judge(proof: Proof, judge: CredentialJudge): Refusal | null {
     const judgement = judge.judge(proof.chain!, this.#epoch());
-    if (judgement.kind === 'refused') return judgement;
+    if (judgement.kind === 'refused') return { ...judgement, chain: proof.chain! };
     proof.credential = judgement.credential;
     proof.until = judgement.until;
     this.#remember(proof.chain!);
@@ -125,7 +156,37 @@ export class Proofs {
   }
 }
 
-export type Refusal = Extract<Judgement, { kind: 'refused' }>;
+export type Refusal = Extract<Judgement, { kind: 'refused' }> & {
+  /** DER, the leaf first; empty where no certificate was shown. */
+  readonly chain: readonly Buffer[];
+};
+
+/** The X509_V_ERR number that stands for a refusal: OpenSSL makes the alert of it. */
+export function x509ErrorOf({ rule }: Refusal): number {
+  return ERRORS[rule] ?? X509_ERROR.REJECTED;
+}
+
+const ERRORS: Readonly<Record<string, number>> = {
+  chain: X509_ERROR.NO_ISSUER,
+  dates: X509_ERROR.EXPIRED,
+  revoked: X509_ERROR.REVOKED,
+  crl: X509_ERROR.NO_CRL,
+  purpose: X509_ERROR.PURPOSE,
+};
+
+/** Rules by OpenSSL's numbers, and by Node's names of them where it alone has seen the fault. What is not here is `chain`. */
+const RULES: ReadonlyMap<number | string, string> = new Map<number | string, string>([
+  [7, 'signature'],
+  ['CERT_SIGNATURE_FAILURE', 'signature'],
+  [9, 'dates'],
+  ['CERT_NOT_YET_VALID', 'dates'],
+  [10, 'dates'],
+  ['CERT_HAS_EXPIRED', 'dates'],
+  [26, 'purpose'],
+  ['INVALID_PURPOSE', 'purpose'],
+  // CA_MD_TOO_WEAK
+  [68, 'signature'],
+]);
 
 /** A client without a certificate: nothing of it ends. */
 const NOBODY: Proof = { chain: null, credential: null, until: Number.POSITIVE_INFINITY };
@@ -133,12 +194,13 @@ const NO_CERTIFICATE: Refusal = {
   kind: 'refused',
   rule: 'missing',
   message: 'the client has shown no certificate',
+  chain: [],
 };
-const TOO_LONG: Refusal = {
+const TOO_LONG = {
   kind: 'refused',
   rule: 'chain',
   message: `it has shown more than ${MAX_CHAIN} certificates, which are the most that are taken`,
-};
+} as const;
 
 function keyOf(leaf: Buffer): string {
   return hash('sha256', leaf, 'base64');

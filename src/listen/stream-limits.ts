@@ -41,7 +41,7 @@ export interface StreamCounters extends ListenCounters {
   late: number;
   /** A balancer's header was missing or wrong. */
   proxy: number;
-  /** What a certificate's judge refused: after the handshake, and later, when trust changed or ended. */
+  /** Certificates that were refused: in the handshake (`failed` too), after it, and later, when trust changed or ended. */
   distrusted: number;
 }
 

@@ -3,11 +3,12 @@ import type { TLSSocket } from 'node:tls';
 import type { Prefix } from '../wire/prefix.ts';
 import { type AddressWords, addressText, clientKey, readAddress } from './address.ts';
 import { Arrival, type ArrivalEnd, type ArrivalHost } from './arrival.ts';
+import type { ChainFault } from './chain-check.ts';
 import { Crowd, type Member } from './crowd.ts';
-import { type HandshakeEvents, Handshakes, type TlsMaterial } from './handshakes.ts';
+import { CHAIN_REFUSED, type HandshakeEvents, Handshakes, type TlsMaterial } from './handshakes.ts';
 import { type Endpoint, type ListenOptions, monotonic } from './listener.ts';
 import { isWithin } from './prefixes.ts';
-import { type Proof, Proofs, type Refusal } from './proofs.ts';
+import { type Proof, Proofs, type Refusal, x509ErrorOf } from './proofs.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import { Connection, type StreamHost } from './stream.ts';
 import { newCounters, STREAM_LIMITS, type StreamCounters, type StreamLimits } from './stream-limits.ts';
@@ -58,6 +59,8 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
   readonly #arrivals: Crowd<Arrival>;
   readonly #handshaking = new WeakMap<Socket, Arrival>();
   readonly #scratch: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
+  /** Of the handshake in which it was found: OpenSSL ends that one before another goes on. */
+  #refusal: Refusal | null = null;
   readonly #checkMs: number;
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
@@ -83,7 +86,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     };
     this.#guests = new Crowd({ total, perClient }, evicted);
     this.#arrivals = new Crowd({ total: share(total, 4), perClient: share(perClient, 2) }, evicted);
-    this.#handshakes = material === null ? null : new Handshakes(material, this, this.now);
+    this.#handshakes = material === null ? null : new Handshakes(material, this, this.now, options.check);
     this.#proofs = material === null ? null : new Proofs(material, epoch ?? (() => Date.now() / 1000));
     this.details = {
       served_by: `node:${material === null ? 'net' : 'tls'}`,
@@ -157,6 +160,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
       for (const guest of [...this.#guests.members()]) guest.reset();
     }, drainMs);
     await closed;
+    this.#handshakes?.close();
     clearTimeout(timer);
     clearTimeout(last);
   }
@@ -186,9 +190,9 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     return refusal !== null;
   }
 
-  #distrust(client: Readonly<AddressWords>, { rule, message }: Refusal): void {
+  #distrust(client: Readonly<AddressWords>, refusal: Refusal): void {
     this.counters.distrusted++;
-    this.#notices.certificate(addressText(client), true, rule, message);
+    this.#notices.certificate(addressText(client), true, refusal.rule, () => this.#proofs!.tell(refusal));
   }
 
   #accept(socket: Socket): void {
@@ -265,11 +269,20 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     this.#handshakes!.begin(arrival.socket);
   }
 
+  readonly examine = (chain: readonly Buffer[], fault: ChainFault | null): number => {
+    const refusal = this.#proofs!.examine(chain, fault);
+    this.#refusal = refusal;
+    return refusal === null ? 0 : x509ErrorOf(refusal);
+  };
+
   failed(reason: string, raw: Socket): void {
+    const refusal = this.#refusal;
+    this.#refusal = null;
     const arrival = this.#handshaking.get(raw);
     if (arrival === undefined || arrival.counted) return;
     this.counters.failed++;
-    this.#notices.handshake(addressText(arrival.address), reason);
+    if (reason === CHAIN_REFUSED && refusal !== null) this.#distrust(arrival.address, refusal);
+    else this.#notices.handshake(addressText(arrival.address), reason);
     arrival.reset();
   }
 
@@ -288,9 +301,13 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
       arrival.reset();
       return;
     }
-    const { fault = null, names: [sha256 = ''] = [] } = proof.credential ?? {};
-    if (fault !== null)
-      this.#notices.certificate(addressText(address), false, fault, `its holder is unknown: ${sha256}`);
+    const { fault = null } = proof.credential ?? {};
+    if (fault !== null && proof.chain !== null) {
+      const { chain } = proof;
+      const tell = () =>
+        this.#proofs!.tell({ kind: 'refused', rule: fault, message: 'its holder is unknown', chain });
+      this.#notices.certificate(addressText(address), false, fault, tell);
+    }
     arrival.release();
     this.#guests.leave(arrival);
     this.#guests.enter(new Connection({ socket, raw }, address, proof, this), clientKey(address));

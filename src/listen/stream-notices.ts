@@ -1,4 +1,11 @@
+import type { ShownCertificate } from '../resolve/client/credential.ts';
 import { type ListenNotice, Pace } from './listener.ts';
+
+/** What is told of a certificate that does not count. Null where none was shown. */
+export interface CertificateText {
+  readonly message: string;
+  readonly certificate: ShownCertificate | null;
+}
 
 /** Notices a minute of certificates for each rule: each may be another's. */
 const CERTIFICATES = 10;
@@ -38,13 +45,14 @@ export class StreamNotices {
     this.#tell(`handshake ${reason}`, (count) => ({ kind: 'handshake', client, reason, count }));
   }
 
-  certificate(client: string, refused: boolean, rule: string, message: string): void {
+  /** `tell`: called where it is told alone. */
+  certificate(client: string, refused: boolean, rule: string, tell: () => CertificateText): void {
     const make = (count: number): ListenNotice => ({
       kind: 'certificate',
       refused,
       client,
       rule,
-      message,
+      ...tell(),
       count,
     });
     this.#tell(`certificate ${refused} ${rule}`, make, CERTIFICATES);

@@ -1,4 +1,5 @@
 import type { Prefix } from '../wire/prefix.ts';
+import type { ChainCheck } from './chain-check.ts';
 import type { TlsMaterial } from './handshakes.ts';
 import type { Listener, ListenOptions } from './listener.ts';
 import type { StreamLimits } from './stream-limits.ts';
@@ -16,6 +17,8 @@ export interface StreamOptions extends ListenOptions {
 
 export interface TlsOptions extends StreamOptions {
   readonly material: TlsMaterial;
+  /** What refuses chains within the handshake; `chainCheck()` unless said, null for none. */
+  readonly check?: ChainCheck | null;
   /** Seconds since 1970, for what certificates say. */
   readonly epoch?: () => number;
 }

@@ -192,7 +192,7 @@ export interface WrittenExtension {
   readonly value: Uint8Array;
 }
 
-export type KeyType = 'p256' | 'p384' | 'rsa2048' | 'rsa1024' | 'ed25519';
+export type KeyType = 'p256' | 'p384' | 'explicit' | 'rsa2048' | 'rsa1024' | 'ed25519';
 export type Hash = 'sha256' | 'sha384' | 'sha1' | 'md5';
 
 export interface KeyPair {
@@ -230,6 +230,9 @@ export function keyPair(type: KeyType = 'p256'): KeyPair {
 
 function generate(type: KeyType): { privateKey: KeyObject; publicKey: KeyObject } {
   if (type === 'ed25519') return generateKeyPairSync('ed25519');
+  // Its parameters are written out, which are those of P-256.
+  if (type === 'explicit')
+    return generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' });
   if (type === 'rsa2048' || type === 'rsa1024')
     return generateKeyPairSync('rsa', { modulusLength: Number(type.slice(3)) });
   return generateKeyPairSync('ec', { namedCurve: type === 'p256' ? 'P-256' : 'P-384' });

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { Test } from 'tap';
+import { describeShown } from '../../src/identity/shown.ts';
 import type { TlsMaterial } from '../../src/listen/handshakes.ts';
 import type { ListenNotice } from '../../src/listen/listener.ts';
 import type { StreamCounters } from '../../src/listen/stream-limits.ts';
@@ -32,6 +33,8 @@ export class ListJudge implements CredentialJudge {
     this.#map = new Map(Object.entries(map));
     this.until = until;
   }
+
+  readonly describe = describeShown;
 
   judge(chain: readonly Uint8Array[], epoch: number): Judgement {
     this.seen.push(chain.length);

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
+import { describeShown } from '../../src/identity/shown.ts';
 import type { TlsMaterial } from '../../src/listen/handshakes.ts';
 import { tls } from '../../src/listen/tls.ts';
 import { Credential, type CredentialJudge } from '../../src/resolve/client/credential.ts';
@@ -29,6 +30,7 @@ class WhoAsked implements Answerer {
 /** Takes every chain that TLS took, save these. */
 function judgeBut(...revoked: readonly string[]): CredentialJudge {
   return {
+    describe: describeShown,
     judge: ([leaf]) => {
       const { subjectAltName, serialNumber } = new X509Certificate(leaf!);
       return revoked.includes(serialNumber)

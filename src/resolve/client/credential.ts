@@ -40,4 +40,20 @@ export type Judgement =
 export interface CredentialJudge {
   /** `chain`: DER, the leaf first, then what else the client has shown, in any order. `epoch`: seconds since 1970. Never throws. */
   judge(chain: readonly Uint8Array[], epoch: number): Judgement;
+  /** What a certificate says of itself, for the log. Nothing is verified, remembered or judged. Never throws. */
+  describe(certificate: Uint8Array): ShownCertificate;
+}
+
+/** For people. Printable ASCII, at most 200 characters each; empty where it cannot be read. */
+export interface ShownCertificate {
+  /** SHA-256 of the DER, 64 lower case digits. */
+  readonly sha256: string;
+  readonly subject: string;
+  readonly issuer: string;
+  /** Hexadecimal. */
+  readonly serial: string;
+  /** ISO 8601. */
+  readonly ends: string;
+  /** The kind of signature or key that is too weak or not taken, or null. */
+  readonly weakness: string | null;
 }
