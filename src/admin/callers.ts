@@ -61,11 +61,13 @@ export interface OpenRequest {
   readonly stage: string | null;
   readonly addresses: readonly Prefix[];
   readonly certificate: string | null;
+  readonly sourceEnforced: boolean;
 }
 
 /** Null where the caller may open such a lease. Who does not administer opens at the first stage, and for what is its own. */
 export function judgeOpening(caller: Caller, identity: Identity, wanted: OpenRequest): Refusal | null {
   if (administers(caller, identity.name)) return null;
+  if (wanted.sourceEnforced) return forbidden('who does not administer cannot say that a source is enforced');
   if (caller.kind === 'socket') return null;
   if (caller.kind === 'no-job') return forbidden(NO_JOB);
   if (caller.kind === 'token' && !has(caller.grant, 'open', identity.name)) {

@@ -93,7 +93,7 @@ export class LeaseBook {
     this.tidy();
     const now = clock.monotonic();
     const at = clock.epoch() * 1000;
-    const { identity, stage, addresses, certificate, job, ttl, by, owner, used } = wanted;
+    const { identity, stage, addresses, certificate, sourceEnforced, job, ttl, by, owner, used } = wanted;
     const claim: LeaseClaim = { addresses, certificate };
     const conflict = this.#conflict(claim, now);
     if (conflict !== null) return conflict;
@@ -109,6 +109,7 @@ export class LeaseBook {
       stage,
       addresses,
       certificate,
+      sourceEnforced,
       job,
       endsAt: now + ttl * 1000,
       quarantine: identity.quarantine * 1000,
@@ -279,6 +280,8 @@ export class LeaseBook {
       identity,
       stage,
       ...claimOf(record),
+      // Records of before have none.
+      sourceEnforced: record.source === 'enforced',
       job,
       endsAt,
       quarantine: known === undefined ? record.quarantine : known.quarantine * 1000,

@@ -2,15 +2,21 @@ import { parsePrefix, wordsToText } from '../config/addresses.ts';
 import { TextFault } from '../config/problems.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
-/** A lease as it outlives the process. Times are milliseconds since 1970. */
-export interface LeaseRecord {
+/** What a lease is, in the journal, the API and the command line alike. */
+export interface LeaseTerms {
   readonly id: string;
   readonly identity: string;
   readonly stage: string | null;
-  /** As text. */
+  /** Prefixes as text. */
   readonly addresses: readonly string[];
   readonly certificate: string | null;
+  /** `enforced`: its opener says that nobody else can send from its addresses. */
+  readonly source: 'enforced' | null;
   readonly job: Readonly<Record<string, string>> | null;
+}
+
+/** A lease as it outlives the process. Times are milliseconds since 1970. */
+export interface LeaseRecord extends LeaseTerms {
   readonly opened: number;
   readonly expires: number;
   /** Who opened it. */

@@ -61,7 +61,7 @@ export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: L
         next = (page.at(-1) as { id: string }).id;
         break;
       }
-      page.push(view);
+      page.push({ ...view, counts: countsOf(id) });
     }
     return { leases: page, next };
   });
@@ -112,6 +112,7 @@ interface OpenBody {
   readonly certificate?: string | null;
   readonly identity: string;
   readonly stage?: string | null;
+  readonly source?: 'enforced' | null;
   readonly ttl?: number;
   readonly job?: Readonly<Record<string, string | number | boolean>> | null;
 }
@@ -142,9 +143,10 @@ function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: C
       : forbidden(`${callerName(caller)} may not open this lease`);
   }
   const stage = body.stage ?? identity.stages[0]?.name ?? null;
+  const sourceEnforced = body.source === 'enforced';
   // Rights first: who may not open it learns neither stages nor terms.
   const refused =
-    judgeOpening(caller, identity, { ...claim, stage }) ??
+    judgeOpening(caller, identity, { ...claim, stage, sourceEnforced }) ??
     judgeFirstStage(identity, stage) ??
     judgeTerms(body, identity, claim) ??
     judgeHome(caller, identity, claim.addresses, leases);
@@ -154,6 +156,7 @@ function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: C
     identity,
     stage,
     ...claim,
+    sourceEnforced,
     ttl: body.ttl ?? identity.maxLease,
     job: jobFacts(body.job ?? null, job?.facts ?? null),
     by: callerName(caller),
@@ -201,8 +204,11 @@ function loopbackNotes({ addresses, identity }: LeaseView): readonly string[] {
 function judgeTerms(
   body: OpenBody,
   identity: Identity,
-  { certificate }: { readonly certificate: string | null },
+  { certificate, addresses }: Pick<WantedLease, 'certificate' | 'addresses'>,
 ): Refusal | null {
+  if (body.source === 'enforced' && addresses.length === 0) {
+    return Refusal.at('/source', 'only an address can be enforced: write addresses too');
+  }
   if (identity.proof === 'certificate' && certificate === null) {
     return Refusal.at('/certificate', `no address speaks for ${identity.name}: name the certificate`);
   }

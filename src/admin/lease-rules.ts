@@ -12,6 +12,7 @@ export interface WantedLease {
   readonly stage: string | null;
   readonly addresses: readonly Prefix[];
   readonly certificate: string | null;
+  readonly sourceEnforced: boolean;
   /** Seconds. */
   readonly ttl: number;
   readonly job: Readonly<Record<string, string>> | null;

@@ -39,6 +39,7 @@ const lease = {
     stage: { type: ['string', 'null'] },
     addresses: { type: 'array', items: { type: 'string' } },
     certificate: { type: ['string', 'null'] },
+    source: { type: ['string', 'null'], enum: ['enforced', null] },
     job: { type: ['object', 'null'], additionalProperties: { type: 'string' } },
     opened: { type: 'string', format: 'date-time' },
     expires: { type: 'string', format: 'date-time' },
@@ -73,6 +74,10 @@ export const open = {
       },
       identity: { type: 'string', minLength: 1, maxLength: 200 },
       stage: { ...stage, type: ['string', 'null'], description: 'Default: the first.' },
+      source: {
+        enum: ['enforced', null],
+        description: 'enforced: the network drops forged sources, so that UDP from these addresses is proof.',
+      },
       ttl: { ...ttl, description: "Seconds; at most, and by default, the identity's max_lease." },
       job: {
         type: ['object', 'null'],

@@ -1,17 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Lease } from '../policy/lease.ts';
 import type { Log } from '../report/log.ts';
-import { type LeaseRecord, prefixToText } from './lease-record.ts';
+import { type LeaseRecord, type LeaseTerms, prefixToText } from './lease-record.ts';
 import { holderOf, type Owner } from './owner.ts';
 
 /** A lease as the API shows it. */
-export interface LeaseView {
-  readonly id: string;
-  readonly identity: string;
-  readonly stage: string | null;
-  readonly addresses: readonly string[];
-  readonly certificate: string | null;
-  readonly job: Readonly<Record<string, string>> | null;
+export interface LeaseView extends LeaseTerms {
   readonly opened: string;
   readonly expires: string;
   readonly opened_by: string;
@@ -22,7 +16,7 @@ export interface LeaseView {
 export interface EndedLease {
   readonly id: string;
   readonly ended: string;
-  /** Questions by verdict. */
+  /** Questions by verdict; `deny_unproven` are those whose source anybody may have forged. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
@@ -33,28 +27,21 @@ export interface Details extends Pick<LeaseRecord, 'opened' | 'by'> {
 
 /** `offset`: milliseconds from the monotonic clock to the machine's. */
 export function viewOf(lease: Lease, { opened, by }: Details, offset: number): LeaseView {
-  const { id, identity, stage, certificate, job, endsAt, known } = lease;
-  return {
-    id,
-    identity,
-    stage,
-    addresses: lease.addresses.map(prefixToText),
-    certificate,
-    job,
-    opened: iso(opened),
-    expires: iso(endsAt + offset),
-    opened_by: by,
-    in_force: known,
-  };
+  const { endsAt, known } = lease;
+  const [from, until] = [iso(opened), iso(endsAt + offset)];
+  return { ...termsOf(lease), opened: from, expires: until, opened_by: by, in_force: known };
+}
+
+function termsOf({ id, identity, stage, addresses, certificate, sourceEnforced, job }: Lease): LeaseTerms {
+  const source = sourceEnforced ? 'enforced' : null;
+  return { id, identity, stage, addresses: addresses.map(prefixToText), certificate, source, job };
 }
 
 /** The same as it outlives the process. */
 export function recordOf(lease: Lease, { opened, by, owner }: Details, offset: number): LeaseRecord {
-  const { id, identity, stage, certificate, job, endsAt, quarantine } = lease;
-  const addresses = lease.addresses.map(prefixToText);
+  const { endsAt, quarantine } = lease;
   const expires = endsAt + offset;
-  const holder = holderOf(owner);
-  return { id, identity, stage, addresses, certificate, job, opened, expires, by, holder, quarantine };
+  return { ...termsOf(lease), opened, expires, by, holder: holderOf(owner), quarantine };
 }
 
 export function iso(milliseconds: number): string {
@@ -63,9 +50,8 @@ export function iso(milliseconds: number): string {
 
 /** A lease for the log. */
 export function facts(lease: Lease, by: string | null): Record<string, unknown> {
-  const { id, identity, stage, certificate, job } = lease;
-  const addresses = lease.addresses.map(prefixToText);
-  return { lease: id, identity, stage, addresses, certificate, job, ...(by === null ? {} : { by }) };
+  const { id, ...terms } = termsOf(lease);
+  return { lease: id, ...terms, ...(by === null ? {} : { by }) };
 }
 
 /** In the order opened: milliseconds since 1970, then chance. */

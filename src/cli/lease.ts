@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { LeaseView } from '../admin/lease-view.ts';
 import { TextFault } from '../config/problems.ts';
 import { parseDuration } from '../config/units.ts';
 import { type AdminOptions, askAdmin, withAdminOptions } from './admin-client.ts';
@@ -26,24 +27,13 @@ interface OpenOptions extends AdminOptions {
   readonly address?: readonly string[];
   readonly certificate?: string;
   readonly stage?: string;
+  readonly source?: string;
   readonly ttl?: string;
   readonly job?: readonly string[];
 }
 
 /** A lease as the API gives it. */
-interface Lease {
-  readonly id: string;
-  readonly identity: string;
-  readonly stage: string | null;
-  readonly addresses: readonly string[];
-  readonly certificate: string | null;
-  readonly job: Readonly<Record<string, string>> | null;
-  readonly opened: string;
-  readonly expires: string;
-  readonly opened_by: string;
-  readonly in_force: boolean;
-  readonly counts?: Readonly<Record<string, number>>;
-}
+type Lease = LeaseView & { readonly counts?: Readonly<Record<string, number>> };
 
 function openVerb(terminal: Terminal): Command {
   return withAdminOptions(
@@ -53,6 +43,7 @@ function openVerb(terminal: Terminal): Command {
     .option('--address <prefix...>', 'addresses or prefixes')
     .option('--certificate <name>', 'spiffe://…, dns:NAME or sha256:HEX')
     .option('--stage <stage>', 'the stage (default: the first)')
+    .option('--source <how>', 'enforced: the network drops forged sources of these addresses')
     .option('--ttl <duration>', "how long, such as 30m (default: the identity's max_lease)")
     .option('--job <key=value...>', 'what the job is, for people')
     .action(async (options: OpenOptions) => {
@@ -62,12 +53,13 @@ function openVerb(terminal: Terminal): Command {
         terminal.code = terminal.usage('lease open', typeof ttl === 'string' ? ttl : String(job));
         return;
       }
-      const { identity, address, certificate, stage } = options;
+      const { identity, address, certificate, stage, source } = options;
       const body = {
         identity,
         ...(address === undefined ? {} : { addresses: address }),
         ...(certificate === undefined ? {} : { certificate }),
         ...(stage === undefined ? {} : { stage }),
+        ...(source === undefined ? {} : { source }),
         ...(ttl === null ? {} : { ttl }),
         ...(job === null ? {} : { job }),
       };
@@ -170,12 +162,12 @@ function readJob(pairs: readonly string[]): Readonly<Record<string, string>> | n
   );
 }
 
-const HEADING = ['LEASE', 'IDENTITY', 'STAGE', 'BINDS', 'EXPIRES', 'OPENED BY'];
+const HEADING = ['LEASE', 'IDENTITY', 'STAGE', 'BINDS', 'EXPIRES', 'DENIED', 'OPENED BY'];
 
 function rowOf(lease: Lease): string[] {
   const { id, identity, stage, expires, opened_by: by } = lease;
   const who = lease.in_force ? identity : `${identity} (gone: unknown)`;
-  return [id, who, stage ?? '-', claimText(lease), shortTime(expires), by];
+  return [id, who, stage ?? '-', claimText(lease), shortTime(expires), deniedText(lease.counts), by];
 }
 
 function claimText({ addresses, certificate }: Lease): string {
@@ -198,10 +190,17 @@ function printOne(terminal: Terminal, lease: Lease, { json }: AdminOptions): voi
   );
   if (lease.stage !== null) line('stage', lease.stage);
   line('binds', claimText(lease));
+  if (lease.source === 'enforced') line('source', 'enforced: UDP from its addresses is proof');
   line('opened', `${shortTime(lease.opened)} by ${lease.opened_by}`);
   line('expires', shortTime(lease.expires));
   for (const [name, value] of Object.entries(lease.job ?? {})) line('job', `${name}=${value}`);
   if (lease.counts !== undefined) line('questions', countsText(lease.counts));
+}
+
+/** Denials, and those whose source may be forged. */
+function deniedText(counts: Readonly<Record<string, number>> = {}): string {
+  const { deny = 0, deny_unproven: unproven = 0 } = counts;
+  return unproven === 0 ? String(deny) : `${deny} + ${unproven} unproven`;
 }
 
 function countsText(counts: Readonly<Record<string, number>>): string {

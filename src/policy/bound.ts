@@ -9,4 +9,6 @@ export interface Bound {
   /** Monotonic milliseconds from which it holds no longer. */
   readonly endsAt: number;
   readonly job: Readonly<Record<string, string>> | null;
+  /** The lease's opener says that the network drops forged sources: who asks from its address has it. */
+  readonly sourceEnforced: boolean;
 }

@@ -16,6 +16,8 @@ export interface Lease extends LeaseClaim {
   readonly endsAt: number;
   /** Milliseconds after its end for which its claim is `unknown`; 0 for none. */
   readonly quarantine: number;
+  /** Its opener says that nobody else can send from its addresses. */
+  readonly sourceEnforced: boolean;
   /** The policy has its identity and stage. While it does not, it binds to `unknown`. */
   readonly known: boolean;
 }
@@ -273,14 +275,14 @@ interface CertificateClaims {
   readonly leases: Set<string>;
 }
 
-function boundOf({ id, identity, stage, job, endsAt, known }: Lease): Bound {
+function boundOf({ id, identity, stage, job, endsAt, known, sourceEnforced }: Lease): Bound {
   return known
-    ? { identity, stage, lease: id, endsAt, job }
-    : { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job };
+    ? { identity, stage, lease: id, endsAt, job, sourceEnforced }
+    : { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
 }
 
 function quarantineUntil(endsAt: number): Bound {
-  return { identity: UNKNOWN_NAME, stage: null, lease: '', endsAt, job: null };
+  return { identity: UNKNOWN_NAME, stage: null, lease: '', endsAt, job: null, sourceEnforced: false };
 }
 
 /** A live lease has an id, whether or not the policy knows what it binds to. */

@@ -218,3 +218,30 @@ t.test('health has details for who may see all', async (t) => {
   t.equal((await ask('nobody', 'GET', '/v1/health')).status, 401);
   t.equal(made.table.size, 0);
 });
+
+t.test('who administers says that a source is enforced, and nobody else', async (t) => {
+  const { made, ask } = await start(t);
+  const wanted = { ...GOOD, source: 'enforced' };
+  for (const who of ['opener', 'both'])
+    t.equal((await ask(who, 'POST', '/v1/leases', wanted)).status, 403, who);
+  t.equal((await ask('half', 'POST', '/v1/leases', { ...wanted, source: 'trusted' })).status, 400);
+  const alone = { identity: 'build', certificate: 'dns:runner.example', source: 'enforced' };
+  t.match(await ask('half', 'POST', '/v1/leases', alone), {
+    status: 400,
+    body: { errors: [{ pointer: '/source' }] },
+  });
+  const opened = await ask('half', 'POST', '/v1/leases', wanted);
+  t.match(opened, { status: 201, body: { source: 'enforced' } });
+  const bound = () => made.table.byAddress(4, 0x0a090001, 0, 0, 0, made.clock.mono);
+  t.match(bound(), { sourceEnforced: true });
+  t.match(made.log.lines.at(-1), { event: 'lease-opened', fields: { source: 'enforced', by: 'token:half' } });
+  await made.close();
+  const again = await house(t, { folder: made.folder, clock: made.clock, setting: made.setting });
+  t.match(
+    again.table.byAddress(4, 0x0a090001, 0, 0, 0, made.clock.mono),
+    { sourceEnforced: true },
+    'over a restart too',
+  );
+  const listed = await again.ask('GET', '/v1/leases', undefined, { authorization: 'Bearer secret-half' });
+  t.match(listed.body['leases'], [{ source: 'enforced', counts: { deny: 0 } }]);
+});

@@ -51,7 +51,7 @@ t.test('a lease by the command line, from its opening to its end', async (t) => 
   const list = await say(['lease', 'list', ...config]);
   t.match(
     list.stdout,
-    /^LEASE +IDENTITY +STAGE +BINDS +EXPIRES +OPENED BY\nle-\w+ +build +release +10\.9\.0\.1 10\.9\.1\.0\/24 +2026-11-20T00:01:30Z +admin-socket\n$/,
+    /^LEASE +IDENTITY +STAGE +BINDS +EXPIRES +DENIED +OPENED BY\nle-\w+ +build +release +10\.9\.0\.1 10\.9\.1\.0\/24 +2026-11-20T00:01:30Z +0 +admin-socket\n$/,
   );
   t.match(await say(['lease', 'list', '--identity', 'steady', ...config]), {
     code: 0,

@@ -262,7 +262,14 @@ function happen(
         quarantine: random.pick([0, 0, 300]),
       };
       const conflict = table.open(
-        { ...lease, addresses: prefixes.map(tablePrefix), stage: null, job: null, known: true },
+        {
+          ...lease,
+          addresses: prefixes.map(tablePrefix),
+          stage: null,
+          job: null,
+          sourceEnforced: false,
+          known: true,
+        },
         now,
       );
       const may = slow.mayOpen({ prefixes, certificate }, now);

@@ -23,6 +23,7 @@ function lease(id: string, parts: Partial<Lease> = {}): Lease {
     job: null,
     endsAt: 1000,
     quarantine: 0,
+    sourceEnforced: false,
     known: true,
     ...parts,
   };

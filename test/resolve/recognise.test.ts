@@ -74,6 +74,7 @@ function lease(house: House, id: string, wanted: Wanted): Lease {
     job: null,
     endsAt: house.now + (wanted.seconds ?? 3600) * 1000,
     quarantine: (wanted.quarantine ?? 0) * 1000,
+    sourceEnforced: false,
     known: true,
   };
   if (house.leases.open(made, house.now) !== null) throw new Error(`${id} is in conflict`);
@@ -233,14 +234,39 @@ t.test('a question that waits is answered under who asks when its answer comes',
   t.equal(house.resolver.waiting, 0);
 });
 
-t.test('verdicts are counted by lease, those without proof are not', async (t) => {
+t.test('verdicts are counted by lease, denials without proof apart', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
   lease(house, 'l1', { identity: 'plain', address: '10.1.1.1' });
   await tree(house, FROM('10.1.1.1'));
   await house.query('evil.example', 'A', { from: '10.1.1.1', spoofable: true });
   await house.query('plain.example', 'MX', { from: '10.1.1.1' });
   await house.query('localhost', 'A', { from: '10.1.1.1' });
-  t.same(house.resolver.tally.of('l1'), { allow: 1, local: 1, empty: 1, deny: 8 });
+  await house.query('plain.example', 'A', { from: '10.1.1.1', spoofable: true });
+  t.same(house.resolver.tally.of('l1'), { allow: 1, local: 1, empty: 1, deny: 8, deny_unproven: 1 });
   house.resolver.tally.forget('l1');
-  t.same(house.resolver.tally.of('l1'), { allow: 0, local: 0, empty: 0, deny: 0 });
+  t.same(house.resolver.tally.of('l1'), { allow: 0, local: 0, empty: 0, deny: 0, deny_unproven: 0 });
+});
+
+t.test('UDP is proof for a lease whose source is enforced, and for nobody else', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  const made = lease(house, 'l1', { identity: 'plain', address: '10.1.1.1', seconds: 60, quarantine: 60 });
+  const from = (address: string): QueryOptions => ({ from: address, spoofable: true });
+  t.same((await house.query('plain.example', 'A', from('10.1.1.1'))).answer, [], 'it is sent to TCP');
+  t.same(house.asked, []);
+  house.leases.change('l1', { sourceEnforced: true }, house.now);
+  const answer = { answer: ['plain.example 60 A 192.0.2.7'] };
+  const told = await house.ask('plain.example', 'A', from('10.1.1.1'), answer);
+  t.same(told.answer, ['plain.example 30 A 192.0.2.7']);
+  await house.query('evil.example', 'A', from('10.1.1.1'));
+  t.match(house.resolver.tally.of('l1'), { deny: 1, deny_unproven: 0 });
+  house.exits.length = 0;
+  await house.query('pool.example', 'A', from('10.1.1.2'));
+  t.same(house.exits, ['unproven'], 'a neighbour');
+  house.leases.change('l1', { known: false }, house.now);
+  await house.query('evil.example', 'A', from('10.1.1.1'));
+  t.match(house.exits.at(-1), /unproven/, 'nor while the policy lacks its identity');
+  house.leases.change('l1', { known: true }, house.now);
+  house.leases.end(made.id, house.now);
+  await house.query('evil.example', 'A', from('10.1.1.1'));
+  t.match(house.exits.at(-1), /unproven/, 'nor when it is over');
 });

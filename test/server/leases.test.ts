@@ -136,3 +136,24 @@ t.test('two hundred ask for one address at once: one has it', async (t) => {
   t.same([counted(201), counted(409)], [1, 199]);
   await rig.server.stop(t);
 });
+
+t.test('an exception of the API is in force when it is answered, and not when it is revoked', async (t) => {
+  const rig = await new Rig(t).start();
+  const wanted = { identity: 'build', name: 'quiet.example', ttl: 600, reason: 'test' };
+  t.equal(await rig.told('quiet.example', '127.0.0.50', 'tcp'), 'NXDOMAIN');
+  for (let round = 0; round < 3; round++) {
+    const added = await rig.api('POST', '/v1/exceptions', wanted);
+    t.equal(added.status, 201);
+    t.equal(await rig.told('quiet.example', '127.0.0.50', 'tcp'), '192.0.2.2');
+    const two = await rig.api('POST', '/v1/exceptions', { ...wanted, name: 'other.example' });
+    t.equal(two.status, 201);
+    t.equal((await rig.api('DELETE', `/v1/exceptions/${two.body['id']}`)).status, 200);
+    t.equal(await rig.told('quiet.example', '127.0.0.50', 'tcp'), '192.0.2.2', 'the other one stays');
+    if (round === 1) {
+      await rig.killAndStart();
+      t.equal(await rig.told('quiet.example', '127.0.0.50', 'tcp'), '192.0.2.2', 'it outlives a kill');
+    }
+    t.equal((await rig.api('DELETE', `/v1/exceptions/${added.body['id']}`)).status, 200);
+    t.equal(await rig.told('quiet.example', '127.0.0.50', 'tcp'), 'NXDOMAIN');
+  }
+});

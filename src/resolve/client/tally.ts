@@ -4,28 +4,33 @@ import { VERDICT, type Verdict } from '../../policy/decision.ts';
 const NAMES: readonly (readonly [string, number])[] = Object.entries(VERDICT).map(
   ([name, verdict]) => [name.toLowerCase(), verdict] as const,
 );
-const SIZE = Math.max(...NAMES.map(([, verdict]) => verdict)) + 1;
+/** Behind the verdicts: denials of questions whose source anybody may have forged. */
+const UNPROVEN = Math.max(...NAMES.map(([, verdict]) => verdict)) + 1;
+const SIZE = UNPROVEN + 1;
 
 /**
- * How often each verdict was given under each lease. It grows with the leases that are in force, whoever asks what; a
- * question whose source is not proved is not counted, for anyone may have sent it.
+ * How often each verdict was given under each lease, and how often a question without proof of its source was denied: those
+ * are counted apart, for anyone may have sent them. It grows with the leases that are in force, whoever asks what.
  */
 export class Tally {
   readonly #counts = new Map<string, Uint32Array>();
 
-  count(lease: string, verdict: Verdict): void {
+  count(lease: string, verdict: Verdict, proven: boolean): void {
+    // A quarantine has no lease; what is allowed without proof is asked again with it.
+    if (lease === '' || (!proven && verdict !== VERDICT.DENY)) return;
     let counts = this.#counts.get(lease);
     if (counts === undefined) {
       counts = new Uint32Array(SIZE);
       this.#counts.set(lease, counts);
     }
-    counts[verdict]!++;
+    counts[proven ? verdict : UNPROVEN]!++;
   }
 
-  /** By verdict, zeros included. */
+  /** By verdict, and `deny_unproven`; zeros included. */
   of(lease: string): Record<string, number> {
     const counts = this.#counts.get(lease);
-    return Object.fromEntries(NAMES.map(([name, verdict]) => [name, counts?.[verdict] ?? 0]));
+    const proven = NAMES.map(([name, verdict]) => [name, counts?.[verdict] ?? 0] as const);
+    return Object.fromEntries([...proven, ['deny_unproven', counts?.[UNPROVEN] ?? 0]]);
   }
 
   /** Forgets a lease that has ended. */

@@ -31,11 +31,12 @@ export class Recogniser {
     if (bound !== null && bound.lease !== '') client.lease = bound.lease;
   }
 
-  /** Says whether the client has its address. Needs the query, which may show a server cookie. */
+  /** Says whether the client has its address. Needs who asks, and the query, which may show a server cookie. */
   prove(turn: Turn): void {
-    const { client } = turn.asker;
-    const shown = this.#cookies.judge(turn.query, client, turn.epoch, turn.reply.cookie);
-    turn.asker.proven = shown || !client.spoofable;
+    const { asker } = turn;
+    const shown = this.#cookies.judge(turn.query, asker.client, turn.epoch, turn.reply.cookie);
+    const enforced = asker.bound?.sourceEnforced === true;
+    asker.proven = shown || enforced || !asker.client.spoofable;
   }
 
   /** What there was to tell of the certificate is told with its next query, since this one waits again untold. */

@@ -174,7 +174,7 @@ export class Resolver implements Answerer {
 
   #decided(turn: Turn): void {
     const { bound, proven } = turn.asker;
-    if (proven && bound !== null) this.tally.count(bound.lease, turn.decision.verdict);
+    if (bound !== null) this.tally.count(bound.lease, turn.decision.verdict, proven);
     this.#ports.observer.decided(turn);
   }
 
