@@ -129,7 +129,7 @@ t.test('of a lease that has ended no tally is kept, and its streams end', async 
   const tally = new Tally();
   const ended: string[] = [];
   const ports = leasePorts(tally, { endLease: (lease) => void ended.push(lease) });
-  tally.count('one', VERDICT.DENY);
+  tally.count('one', VERDICT.DENY, true);
   t.match(ports.countsOf('one'), { deny: 1 });
   ports.leaseEnded('one');
   t.match(ports.countsOf('one'), { deny: 0 });
