@@ -6,7 +6,7 @@ import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { HeldLease } from './callers.ts';
 import { historyOf } from './lease-history.ts';
-import { type LeaseEntry, type LeaseRecord, prefixFromText, prefixToText } from './lease-record.ts';
+import { claimOf, type LeaseEntry, type LeaseRecord, prefixToText } from './lease-record.ts';
 import { isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
 import {
   type Details,
@@ -338,14 +338,4 @@ export class LeaseBook {
 
 function byName({ identities }: Snapshot): ReadonlyMap<string, Identity> {
   return new Map(identities.map((identity) => [identity.name, identity]));
-}
-
-function claimOf({
-  addresses,
-  certificate,
-}: {
-  readonly addresses: readonly string[];
-  readonly certificate: string | null;
-}): LeaseClaim {
-  return { addresses: addresses.map(prefixFromText), certificate };
 }

@@ -1,5 +1,6 @@
 import { parsePrefix, wordsToText } from '../config/addresses.ts';
 import { TextFault } from '../config/problems.ts';
+import type { LeaseClaim } from '../policy/lease.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
 /** What a lease is, in the journal, the API and the command line alike. */
@@ -69,4 +70,15 @@ export function prefixFromText(text: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix instanceof TextFault) throw new Error(`${text} is no prefix`);
   return prefix;
+}
+
+/** Whom a record binds. */
+export function claimOf({
+  addresses,
+  certificate,
+}: {
+  readonly addresses: readonly string[];
+  readonly certificate: string | null;
+}): LeaseClaim {
+  return { addresses: addresses.map(prefixFromText), certificate };
 }
