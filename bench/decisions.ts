@@ -12,6 +12,7 @@ import { Decision, VERDICT } from '../src/policy/decision.ts';
 import { findAddress } from '../src/policy/identity.ts';
 import { labelOffsets } from '../src/wire/name.ts';
 import { median } from './figures.ts';
+import { printHelp } from './help.ts';
 import { wireName } from './messages.ts';
 import { Dice, deniedName } from './names.ts';
 import { listedName, type Scale } from './policies.ts';
@@ -74,7 +75,7 @@ function decisionTimes(file: string, scale: Scale): DecisionTimes {
   };
 }
 
-if (import.meta.main) {
+if (import.meta.main && !printHelp(import.meta.url)) {
   const [file = '', scale = ''] = process.argv.slice(2);
   process.stdout.write(JSON.stringify(decisionTimes(file, JSON.parse(scale) as Scale)));
 }

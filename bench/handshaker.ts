@@ -9,6 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
+import { printHelp } from './help.ts';
 import { question } from './messages.ts';
 
 const PATIENCE = 2000;
@@ -59,4 +60,4 @@ async function main([port = '', seconds = '', certificate = '', key = '', name =
   process.stdout.write(JSON.stringify({ latencies }));
 }
 
-if (import.meta.main) await main(process.argv.slice(2));
+if (import.meta.main && !printHelp(import.meta.url)) await main(process.argv.slice(2));

@@ -11,6 +11,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { median, table } from './figures.ts';
+import { printHelp } from './help.ts';
 import { scratchFolder } from './processes.ts';
 import { type Stage, stages } from './stages.ts';
 
@@ -92,7 +93,7 @@ function heapUsed(): number {
 /** What stages return goes here, so that it is needed. */
 let sink = 0;
 
-if (import.meta.main) {
+if (import.meta.main && !printHelp(import.meta.url)) {
   const { values } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) throw new Error('--rounds takes 1 to 1000');

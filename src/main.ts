@@ -1,12 +1,12 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { keepDebuggerShut } from './cli/debugger.ts';
+import { startWithOptions } from './cli/runtime-options.ts';
 import { takeSignals } from './cli/signals.ts';
 
 // Before anything else is loaded, which takes a while.
 const arguments_ = process.argv.slice(2);
 if (arguments_[0] === 'serve' || arguments_[0] === 'stub') {
-  keepDebuggerShut();
+  startWithOptions();
   takeSignals();
 }
 

@@ -45,7 +45,7 @@ export class Signals {
 const ENDING = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * By default each of these ends a process, but for SIGUSR1, which opens Node's debugger (see debugger.ts).
+ * By default each of these ends a process, but for SIGUSR1, which opens Node's debugger (see runtime-options.ts).
  * SIGQUIT and SIGABRT keep their effect: they ask for a core dump.
  */
 const MEANINGLESS = [

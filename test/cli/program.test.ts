@@ -9,6 +9,7 @@ t.test('help, version, and mistakes in the command line', async (t) => {
   const verbs = (await buildProgram(NOWHERE)).commands.map((verb) => verb.name());
   t.same(verbs, [
     'serve',
+    'init',
     'check',
     'explain',
     'query',

@@ -112,7 +112,7 @@ async function datagramsAlone(t: Test, script: Script): Promise<string> {
       if (open) socket.send(reply, port, '127.0.0.1');
     };
     script(
-      { ...seen, over: 'udp', epoch: Date.now(), at: performance.now() },
+      { ...seen, over: 'udp', edns: true, epoch: Date.now(), at: performance.now() },
       { send, sendFromElsewhere: () => {}, reply: (shape) => send(replyOctets(octets, shape)) },
     );
   });

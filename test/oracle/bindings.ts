@@ -87,48 +87,23 @@ class Slow {
 
   /**
    * What may hold for a client: `ID IDENTITY` of a lease, `quarantine`, or `nothing`. Of a certificate with several names that
-   * are leased in one way, any of these leases.
+   * are leased in one way, any of these leases. A live lease goes before every quarantine.
    */
   binds(names: readonly string[] | null, address: Bits, now: number): string[] {
-    if (names === null) return [this.#among((lease) => lease.certificate === null, address, now)];
-    const both = names.map((name) =>
-      this.#among((lease) => lease.certificate === name && lease.prefixes.length > 0, address, now),
-    );
-    if (both.some((one) => one !== 'nothing')) return both.filter((one) => one !== 'nothing');
-    const alone = names.map((name) =>
-      this.#strongest(
-        this.leases.filter((lease) => lease.certificate === name && lease.prefixes.length === 0),
-        now,
-      ),
-    );
-    return alone.some((one) => one !== 'nothing') ? alone.filter((one) => one !== 'nothing') : ['nothing'];
+    const shown: readonly (string | null)[] = names ?? [null];
+    const claims = this.leases.filter(({ certificate }) => shown.includes(certificate));
+    const there = claims.filter(({ prefixes }) => prefixes.some((prefix) => isIn(prefix, address)));
+    const alone = claims.filter(({ prefixes }) => prefixes.length === 0);
+    const live = (leases: readonly SlowLease[]): string[] =>
+      leases.filter(({ endsAt }) => now < endsAt).map(({ id, identity }) => `${id} ${identity}`);
+    for (const one of [live(there), live(alone)]) if (one.length > 0) return one;
+    const calm = [...there, ...alone].some(({ endsAt, quarantine }) => now < endsAt + quarantine);
+    return [calm ? 'quarantine' : 'nothing'];
   }
+}
 
-  /** By the longest prefix at which a lease or a quarantine holds. */
-  #among(wanted: (lease: SlowLease) => boolean, address: Bits, now: number): string {
-    for (let length = address.length; length >= 0; length--) {
-      const at = this.leases.filter(
-        (lease) =>
-          wanted(lease) &&
-          lease.prefixes.some(
-            (prefix) =>
-              family(prefix) === address.length &&
-              bare(prefix).length === length &&
-              address.startsWith(bare(prefix)),
-          ),
-      );
-      const found = this.#strongest(at, now);
-      if (found !== 'nothing') return found;
-    }
-    return 'nothing';
-  }
-
-  /** Of claims on the same: a live lease, else a quarantine. */
-  #strongest(leases: readonly SlowLease[], now: number): string {
-    const live = leases.find(({ endsAt }) => now < endsAt);
-    if (live !== undefined) return `${live.id} ${live.identity}`;
-    return leases.some(({ endsAt, quarantine }) => now < endsAt + quarantine) ? 'quarantine' : 'nothing';
-  }
+function isIn(prefix: Bits, address: Bits): boolean {
+  return family(prefix) === address.length && address.startsWith(bare(prefix));
 }
 
 /** A prefix as `FAMILY:BITS`, the family as how many bits its addresses have. */

@@ -10,8 +10,8 @@ import { Random } from '../server/random.ts';
 import { layOut, POLICY_FILE } from './layout.ts';
 import { type Asked, Judge } from './leak-judge.ts';
 import { ASKERS, type Event, randomVictim } from './leak-story.ts';
-import { upstreamScript } from './leak-world.ts';
-import { nameOf, toText } from './names.ts';
+import { truth, upstreamScript } from './leak-world.ts';
+import { type Name, nameOf, toText } from './names.ts';
 import type { Policy } from './policy.ts';
 
 /** Milliseconds after which a forwarder says that it is slow, and at which it ends. */
@@ -57,6 +57,8 @@ export class LeakRun {
   /** The lease that was last opened for each asker. */
   readonly #leaseIds: string[] = [];
   #ticking = false;
+  /** Names that were renewed, by type. */
+  readonly #renewed = new Map<string, Set<Name>>();
   #fault: string | null = null;
 
   close(): void {
@@ -238,21 +240,32 @@ export class LeakRun {
     if (asked.group !== group) this.#fail(`${asked.text} goes to group ${asked.group}`);
     if (this.#ticking) {
       this.counts.renewed++;
+      const names = this.#renewed.get(type) ?? new Set();
+      this.#renewed.set(type, names.add(name));
       if (!this.#judge.mayRenew(name, type)) this.#fail(`${asked.text} is renewed, and nobody may ask it`);
       return;
     }
-    const forSomebody = [...this.#waiting.keys()].some(
-      (one) =>
-        one.type === type &&
-        one.checkingDisabled === asked.checkingDisabled &&
-        this.#judge.upstreamOf(one) === name,
-    );
-    if (!forSomebody) this.#fail(`${asked.text} goes upstream, and no policy approves it for who asked`);
+    const forSomebody = [...this.#waiting.keys()].some((one) => {
+      if (one.type !== type || one.checkingDisabled !== asked.checkingDisabled) return false;
+      const upstream = this.#judge.upstreamOf(one);
+      return upstream === name || (upstream !== null && isOfChain(name, upstream, type));
+    });
+    const renewed = [...(this.#renewed.get(type) ?? [])].some((one) => isOfChain(name, one, type));
+    if (!forSomebody && !renewed)
+      this.#fail(`${asked.text} goes upstream, and no policy approves it for who asked`);
   }
 
   #fail(fault: string): void {
     this.#fault ??= fault;
   }
+}
+
+/** Whether the chain from a name leads here: where an upstream gives it without its end, the rest is asked for. */
+function isOfChain(name: Name, from: Name, type: string): boolean {
+  return (
+    type !== 'CNAME' &&
+    truth(from, type).some((record) => record.type === 'CNAME' && nameOf(record.data) === name)
+  );
 }
 
 /** An IPv4 address as a prefix of 32 bits. */

@@ -36,6 +36,8 @@ const ODD_ZONES = [
   '16.172.in-addr.arpa',
   'd.f.ip6.arpa',
 ];
+/** A rule for these is of no use, and an exception is an error. */
+const ANSWERED_BY_ITSELF = /(?:^|\.)(?:localhost|use-application-dns\.net)$/;
 /** Where no wildcard may stand, but a name may. */
 const TOPS = [
   'a',
@@ -117,7 +119,9 @@ export function randomPolicy(random: Random): Policy {
       addresses,
       allow: randomEntries(random, destinations, 5),
       stages,
-      exceptions: some(random, 2, () => ({ ...randomRule(random), until: randomUntil(random) })),
+      exceptions: some(random, 2, () => ({ ...randomRule(random), until: randomUntil(random) })).filter(
+        ({ pattern }) => !ANSWERED_BY_ITSELF.test(pattern),
+      ),
       ...(random.once(6) ? { auditUntil: randomUntil(random) } : {}),
     };
   });

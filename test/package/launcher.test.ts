@@ -188,7 +188,9 @@ t.test('on a terminal', { skip: script }, async (t) => {
   const onTerminal = (verb: string) => {
     const command = [...parent.node, launcher, verb].map((word) => `'${word}'`).join(' ');
     // The shell between would take ^C for itself.
-    return new Running(['script', '--quiet', '--return', '--command', `exec ${command}`, '/dev/null']);
+    return new Running(['script', '--quiet', '--return', '--command', `exec ${command}`, '/dev/null'], {
+      env: { ...process.env, NO_COLOR: '1' },
+    });
   };
 
   t.test('the program sees it', async (t) => {

@@ -79,8 +79,7 @@ t.test('the last stage', async (t) => {
     const entry = wordsOf(of('ENTRYPOINT').at(-1)?.text ?? '') ?? [];
     const command = wordsOf(of('CMD').at(-1)?.text ?? '') ?? [];
     t.strictSame(command, ['serve', '--config', '/etc/namegate/namegate.yaml']);
-    t.equal(entry[1], '--disable-sigusr1');
-    t.match(entry[2] ?? '', /dist\/main\.js$/);
+    t.match(entry.at(-1), /dist\/main\.js$/);
     const health = wordsOf((of('HEALTHCHECK').at(-1)?.text ?? '').replace(/^CMD /, '')) ?? [];
     t.equal(health[0], entry[0]);
     const server = read('packaging/container/namegate.yaml');

@@ -142,9 +142,10 @@ const ROWS: Row[] = [
         'www.example.org 60 CNAME a.example.org',
         'www.example.org 60 CNAME b.example.org',
         'b.example.org 60 A 192.0.2.2',
+        'a.example.org 60 A 192.0.2.1',
       ],
     },
-    has: { rcode: 0, answer: ['www.example.org 60 CNAME a.example.org'] },
+    has: { rcode: 0, answer: ['www.example.org 60 CNAME a.example.org', 'a.example.org 60 A 192.0.2.1'] },
   },
   {
     says: 'RFC 3597 §3: a type that nobody knows is forwarded, octet by octet',

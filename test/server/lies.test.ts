@@ -101,7 +101,13 @@ const HARMLESS: Readonly<Record<string, Trick>> = {
   },
 };
 
-/** Replies that match and cannot be used: SERVFAIL, at once. */
+/** Tricks that themselves answer well over TCP. */
+const BY_TRANSPORT = ['other-case', 'truncated', 'truncated-garbage'];
+
+/** Questions of one name to one server whose replies cannot be used: over UDP, over TCP, and without OPT. */
+const MOST_ASKED = 8;
+
+/** Replies that match and cannot be used: SERVFAIL, without waiting for more. */
 const USELESS: Readonly<Record<string, Trick>> = {
   'nxdomain-with-data': ({ name }, to) => to.reply({ rcode: 3, answer: [evil(name)] }),
   'cname-to-itself': ({ name }, to) => to.reply({ answer: [`${name} 60 CNAME ${name}`] }),
@@ -219,65 +225,54 @@ const CLEANED: Readonly<Record<string, { readonly trick: Trick; readonly sees: s
 const up = await upstream(t, (seen, to) => {
   const label = seen.name.replace('.lies.example.', '');
   const good = (): void => void setTimeout(() => to.reply({ answer: [`${seen.name} 60 A ${GOOD}`] }), 40);
-  const trick = HARMLESS[label] ?? USELESS[label] ?? CLEANED[label]?.trick;
+  // What is odd in a datagram is asked about over TCP, where most of these tricks would end the connection of all.
+  const harmless = seen.over === 'udp' || BY_TRANSPORT.includes(label) ? HARMLESS[label] : undefined;
+  const trick = harmless ?? USELESS[label] ?? CLEANED[label]?.trick;
   if (trick === undefined) good();
   else trick(seen, to, good);
 });
 const server = await namegate(t, { policy: POLICY, servers: `[${up.url}]` });
 const client = await Client.open(server, 'tcp');
 
-async function timed(label: string): Promise<{ readonly reply: Message; readonly took: number }> {
-  const from = performance.now();
-  const reply = await client.ask(`${label}.lies.example`);
-  return { reply, took: performance.now() - from };
+function asks(label: string): Promise<Message> {
+  return client.ask(`${label}.lies.example`);
 }
 
 t.test('what does not match is passed over, and the wait goes on', async (t) => {
   await Promise.all(
     Object.keys(HARMLESS).map(async (label) => {
-      const { reply, took } = await timed(label);
+      const reply = await asks(label);
       t.equal(sketch(reply), `NOERROR ${label}.lies.example. A ${GOOD}`, label);
-      t.ok(took < 1500, `${label}: in time`, { took });
     }),
   );
-  t.same(
-    up.seen
-      .filter(({ over }) => over === 'tcp')
-      .map(({ name }) => name.replace('.lies.example.', ''))
-      .sort(),
-    ['other-case', 'truncated', 'truncated-garbage'],
-    'TCP is asked where the datagram says so, or is right in all but case',
+  const overTcp = new Set(
+    up.seen.filter(({ over }) => over === 'tcp').map(({ name }) => name.replace('.lies.example.', '')),
   );
+  for (const label of BY_TRANSPORT) t.ok(overTcp.has(label), `${label}: TCP is asked`);
+  for (const label of ['other-port', 'twice']) t.notOk(overTcp.has(label), `${label}: TCP is not asked`);
 });
 
-t.test(
-  'a reply that matches and cannot be used: SERVFAIL with EDE 22, at once, and then from memory',
-  async (t) => {
-    for (const label of Object.keys(USELESS)) {
-      const asked = up.seen.length;
-      const { reply, took } = await timed(label);
-      t.equal(sketch(reply), 'SERVFAIL', label);
-      t.same(
-        reply.opt?.ede.map(({ code }) => code),
-        [22],
-        `${label}: EDE`,
-      );
-      t.ok(took < 500, `${label}: at once`, { took });
-      t.equal(up.seen.length, asked + 1, `${label}: asked once`);
-      const again = await timed(label);
-      t.same(
-        again.reply.opt?.ede.map(({ code }) => code).sort(),
-        [13, 22],
-        `${label}: a cached failure (RFC 9520)`,
-      );
-      t.equal(up.seen.length, asked + 1, `${label}: not asked again`);
-    }
-  },
-);
+t.test('a reply that matches and cannot be used: SERVFAIL with EDE 22, and then from memory', async (t) => {
+  for (const label of Object.keys(USELESS)) {
+    const asked = up.seen.length;
+    const reply = await asks(label);
+    t.equal(sketch(reply), 'SERVFAIL', label);
+    t.same(
+      reply.opt?.ede.map(({ code }) => code),
+      [22],
+      `${label}: EDE`,
+    );
+    const times = up.seen.length - asked;
+    t.ok(times >= 1 && times <= MOST_ASKED, `${label}: asked a few times`, { times });
+    const again = await asks(label);
+    t.same(again.opt?.ede.map(({ code }) => code).sort(), [13, 22], `${label}: a cached failure (RFC 9520)`);
+    t.equal(up.seen.length, asked + times, `${label}: not asked again`);
+  }
+});
 
 t.test('a reply is cleaned: the chain from the question, and nothing else', async (t) => {
   for (const [label, { sees }] of Object.entries(CLEANED)) {
-    const { reply } = await timed(label);
+    const reply = await asks(label);
     t.equal(sketch(reply), sees, label);
     t.same(reply.additional, [], `${label}: no additional`);
     t.ok(
@@ -290,7 +285,7 @@ t.test('a reply is cleaned: the chain from the question, and nothing else', asyn
 
 t.test('what was smuggled in taught the cache nothing', async (t) => {
   const asked = up.seen.length;
-  const { reply } = await timed('victim');
+  const reply = await asks('victim');
   t.equal(sketch(reply), `NOERROR victim.lies.example. A ${GOOD}`);
   t.equal(up.seen.length, asked + 1, 'it had to be asked');
 });
@@ -301,6 +296,12 @@ t.test('IDs and ports of questions are not to be guessed, and case is mixed', as
   t.ok(new Set(udp.map(({ id }) => id)).size > 0.9 * udp.length, 'IDs');
   t.ok(udp.filter(({ written }) => written !== written.toLowerCase()).length > 0.9 * udp.length, 'case');
   t.same(up.unsound, [], 'and nothing else goes out: no option, no ECS');
+  const bare = new Set(up.seen.filter(({ edns }) => !edns).map(({ name }) => name));
+  t.same(
+    [...bare].sort(),
+    ['formerr.lies.example.', 'notimp.lies.example.'],
+    'without OPT where OPT is refused',
+  );
 });
 
 t.test('a server that folds case is remembered: one TCP question, and then UDP in lower case', async (t) => {

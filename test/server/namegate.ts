@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { RUNTIME_OPTIONS } from '../../src/cli/runtime-options.ts';
 import type { Place } from './client.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -56,7 +57,7 @@ export class Process {
     this.folder = folder;
     const command = [
       process.execPath,
-      '--disable-sigusr1',
+      ...RUNTIME_OPTIONS,
       MAIN,
       'serve',
       '--config',

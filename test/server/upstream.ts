@@ -17,6 +17,8 @@ export interface Seen {
   readonly over: 'udp' | 'tcp';
   /** The port that it came from. */
   readonly port: number;
+  /** It has an OPT record. */
+  readonly edns: boolean;
   /** Milliseconds since 1970, and of the monotonic clock. */
   readonly epoch: number;
   readonly at: number;
@@ -150,7 +152,7 @@ export class Upstream {
     const { question, opt, flags } = message;
     const records = message.answer.length + message.authority.length + message.additional.length;
     const bare =
-      opt !== null && opt.version === 0 && opt.dnssecOk && opt.rest === 0 && opt.options.length === 0;
+      opt === null || (opt.version === 0 && opt.dnssecOk && opt.rest === 0 && opt.options.length === 0);
     if (question === null || question.class !== 1 || records > 0 || !bare || (flags & ~0x10) !== 0x100) {
       this.unsound.push(octets.toString('hex'));
       return null;
@@ -164,6 +166,7 @@ export class Upstream {
       checkingDisabled: (flags & 0x10) !== 0,
       over,
       port,
+      edns: opt !== null,
       epoch: Date.now(),
       at: performance.now(),
     };

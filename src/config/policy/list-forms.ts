@@ -84,7 +84,8 @@ const KINDS: readonly Kind[] = [
   },
   {
     what: 'a list of regular expressions',
-    line: /^[^\s,;"']*([\^$()|\\+?]|\.\*|\[)[^\s,;"']*$/,
+    // A backslash escapes in names too: it tells a regular expression before a letter, and where it stands before every dot.
+    line: /^([^\s,;"']*([\^$()|+?]|\.\*|\[|\\[a-z])[^\s,;"']*|[^\s,;"'.\\]+(\\\.[^\s,;"'.\\]+)+)$/i,
     command: null,
     advice: 'write the names, one a line, or **.example.com for all names under example.com',
   },

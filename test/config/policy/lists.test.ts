@@ -129,6 +129,12 @@ const FORMS: readonly Form[] = [
     names: null,
     says: /regular expressions/,
   },
+  {
+    what: 'regular expressions that escape each dot',
+    text: 'a\\.example\nwww\\.b\\.example\n\\w+.c.example\n',
+    names: null,
+    says: /regular expressions/,
+  },
   { what: 'addresses', text: '192.0.2.0/24\n2001:db8::1\n', names: null, says: /addresses/ },
   {
     what: 'PEM',
