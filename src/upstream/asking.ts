@@ -1,5 +1,5 @@
 import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../resolve/ports.ts';
-import { Attempt, type AttemptOwner, type Fault } from './attempt.ts';
+import { Attempt, type AttemptForm, type AttemptOwner, type Fault } from './attempt.ts';
 import type { Query } from './query.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
@@ -14,6 +14,9 @@ export interface Running {
 const MAX_MALFORMED = 3;
 /** Questions with OPT that a server leaves unanswered before it is asked without, unless it ever answered one with OPT. */
 const SILENT_WITH_OPT = 2;
+
+/** How a server is asked that is not known to be without OPT. */
+const WITH_OPT: AttemptForm = { background: false, plain: false, plainWhy: '' };
 
 /** A reply that is given where nobody has a better one. */
 interface Poor {
@@ -32,7 +35,8 @@ export class Asking extends Timed implements AttemptOwner, Running {
   readonly #sockets: Sockets;
   readonly #wheel: Wheel;
   readonly #running: Set<Running>;
-  readonly #open: Attempt[] = [];
+  /** Of one attempt most of the time, made with it: what grows from nothing takes room for 17. */
+  #open: Attempt[] = NONE;
   /** Servers that said no or cannot be reached; null where there are none. */
   #failed: Set<Server> | null = null;
   /** Servers that were asked without OPT for this question's sake. */
@@ -183,9 +187,10 @@ export class Asking extends Timed implements AttemptOwner, Running {
   }
 
   #begin(server: Server, plain: boolean, plainWhy: string, now: number): void {
-    const form = { background: false, plain, plainWhy };
+    const form = plain ? { background: false, plain, plainWhy } : WITH_OPT;
     const attempt = new Attempt(server, this.#query, this, this.#sockets, form);
-    this.#open.push(attempt);
+    if (this.#open.length === 0) this.#open = [attempt];
+    else this.#open.push(attempt);
     attempt.start(now);
   }
 
@@ -254,6 +259,10 @@ export class Asking extends Timed implements AttemptOwner, Running {
   }
 
   #remove(attempt: Attempt): void {
+    if (this.#open.length === 1) {
+      if (this.#open[0] === attempt) this.#open = NONE;
+      return;
+    }
     const at = this.#open.indexOf(attempt);
     if (at >= 0) this.#open.splice(at, 1);
   }
@@ -288,8 +297,13 @@ export class Asking extends Timed implements AttemptOwner, Running {
     this.#wheel.clear(this);
     if (this.#open.length > 0) {
       const now = this.#sockets.time.now();
-      for (const attempt of this.#open.splice(0)) attempt.cancel(now);
+      const open = this.#open;
+      this.#open = NONE;
+      for (const attempt of open) attempt.cancel(now);
     }
     this.#listener.done(outcome);
   }
 }
+
+/** Nobody is asked. Never written to. */
+const NONE: Attempt[] = [];

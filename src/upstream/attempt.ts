@@ -4,7 +4,7 @@ import { deniesOpt, isAnswer, readSaid, restoreCase, type Said, saidText } from 
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import type { StreamUser, Ticket } from './stream.ts';
-import { MAX_WRONG, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
+import { MAX_WRONG, type UdpAsk, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
 
 /** Who wants the answer. Of `replied` and `failed` one is called, once, and never from within `start`. */
 export interface AttemptOwner {
@@ -41,6 +41,9 @@ const MAX_RECONNECTS = 16;
 const MAX_MOVES = 3;
 /** With so many, every ID may be tried. */
 const MOST_LETTERS = 11;
+/** How nearly every question goes out over UDP. */
+const MIXED: UdpAsk = { mix: true, alone: false, maxWrong: MAX_WRONG, background: false };
+const AS_WRITTEN: UdpAsk = { ...MIXED, mix: false };
 /** Replies under wrong IDs, and none under the right one, after which TCP is asked beside UDP. */
 const MANY_WRONG_IDS = 3;
 
@@ -96,14 +99,11 @@ export class Attempt implements UdpListener, StreamUser {
   }
 
   #askUdp(target: UdpRoute, maxWrong: number, now: number): void {
-    const alone = this.#moves > 0;
+    const mix = !this.server.foldsCase;
     const { background } = this.#form;
-    this.#udp = target.ask(
-      this.#query,
-      this,
-      { mix: !this.server.foldsCase, alone, maxWrong, background },
-      now,
-    );
+    const first = this.#moves === 0 && maxWrong === MAX_WRONG && !background;
+    const how = first ? (mix ? MIXED : AS_WRITTEN) : { mix, alone: this.#moves > 0, maxWrong, background };
+    this.#udp = target.ask(this.#query, this, how, now);
     this.#sent = this.#udp;
   }
 

@@ -45,7 +45,9 @@ export class Port {
   waiting = 0;
   /** Replies that may match nothing before it is given up. */
   wrongLeft: number;
-  outgoing: Exchange[] = [];
+  /** What leaves next: the first `outgoingCount`. Emptied by number, for an array that is cut to nothing loses its room. */
+  readonly outgoing: Exchange[] = [];
+  outgoingCount = 0;
   /** All questions that it had, by ID: a reply that comes late or twice is not taken for a forged one. */
   readonly #asked = new Map<number, Exchange>();
 
@@ -77,7 +79,7 @@ export class Port {
     }
     this.#asked.set(id, exchange);
     this.waiting++;
-    this.outgoing.push(exchange);
+    this.outgoing[this.outgoingCount++] = exchange;
     this.#owner.settle(this);
   }
 

@@ -109,7 +109,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     this.#due = [];
     for (const port of due) {
       port.settling = false;
-      if (port.outgoing.length > 0 && port.open) this.#send(port);
+      if (port.outgoingCount > 0 && port.open) this.#send(port);
       if (port.waiting === 0) this.shut(port);
     }
   };
@@ -127,8 +127,11 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     this.#questions ??= new Questions(this.#native);
     const questions = this.#questions;
     let count = 0;
-    for (const exchange of port.outgoing) if (exchange.live) questions.put(count++, exchange.octets);
-    port.outgoing.length = 0;
+    // By index: an iterator is an object a question.
+    const { outgoing, outgoingCount } = port;
+    for (let i = 0; i < outgoingCount; i++)
+      if (outgoing[i]!.live) questions.put(count++, outgoing[i]!.octets);
+    port.outgoingCount = 0;
     let messages = questions.lay(count, port.peer.grouped);
     for (let at = 0; at < messages; ) {
       const sent = this.#native.send(port.fd, questions.from(at), messages - at);
