@@ -32,10 +32,10 @@ export function readPlainReply(
   if (size === 0 || !isAbout(octets, name)) return null;
   const count = sectionCount(octets, 1);
   if (count > MAX_LINKS + MAX_ADDRESSES) return null;
-  const reading = new Reading(octets, name, type, size);
+  reading.begin(octets, name, type, size);
   for (let left = count; left > 0; left--) if (!reading.next()) return null;
   if (reading.addresses === 0 || !endsWell(octets, reading.at)) return null;
-  const plain = writeSections(name, reading.records, NO_RECORDS);
+  const plain = writeSections(name, reading.records, NO_RECORDS, reading.count);
   if (plain === null) return null;
   return {
     rcode: RCODE.NOERROR,
@@ -53,6 +53,7 @@ export function readPlainReply(
 
 const NO_RECORDS: readonly CleanRecord[] = [];
 const NO_NAMES: readonly Uint8Array[] = [];
+const NO_OCTETS: Uint8Array = new Uint8Array();
 const scratch = new Uint8Array(MAX_NAME);
 
 /** Whether it says NOERROR to a question of that name, written out and in whatever case. */
@@ -63,25 +64,47 @@ function isAbout(octets: Buffer, name: Uint8Array): boolean {
   return true;
 }
 
-/** Goes through the answers. */
+/** A record of a reply: where its data stand in that. */
+class PlainRecord implements CleanRecord {
+  owner = NO_OCTETS;
+  type = 0;
+  ttl = 0;
+  rdata = NO_OCTETS;
+  from = 0;
+  to = 0;
+  linked = false;
+}
+
+/** Goes through the answers. One object serves every reply, so that a reply costs little more than what is kept of it. */
 class Reading {
-  readonly records: CleanRecord[] = [];
+  readonly records: readonly PlainRecord[] = Array.from(
+    { length: MAX_LINKS + MAX_ADDRESSES },
+    () => new PlainRecord(),
+  );
+  /** Records that were read. */
+  count = 0;
   chain: readonly Uint8Array[] = NO_NAMES;
   restricted: readonly Uint8Array[] = NO_NAMES;
   addresses = 0;
   /** The least of all. */
   ttl = 0x7fff_ffff;
-  at: number;
-  readonly #octets: Buffer;
-  readonly #name: Uint8Array;
-  readonly #type: number;
-  readonly #size: 4 | 16;
+  at = 0;
+  #octets: Uint8Array = NO_OCTETS;
+  #name: Uint8Array = NO_OCTETS;
+  #type = 0;
+  #size: 4 | 16 = 4;
   /** Whose record comes next. */
-  #owner: Uint8Array;
+  #owner: Uint8Array = NO_OCTETS;
   /** Of the addresses: an RRset has one (RFC 2181 §5.2). */
   #least = 0x7fff_ffff;
 
-  constructor(octets: Buffer, name: Uint8Array, type: number, size: 4 | 16) {
+  begin(octets: Buffer, name: Uint8Array, type: number, size: 4 | 16): void {
+    this.count = 0;
+    this.chain = NO_NAMES;
+    this.restricted = NO_NAMES;
+    this.addresses = 0;
+    this.ttl = 0x7fff_ffff;
+    this.#least = 0x7fff_ffff;
     this.#octets = octets;
     this.#name = name;
     this.#type = type;
@@ -123,18 +146,17 @@ class Reading {
 
   #address(start: number, end: number, ttl: number): boolean {
     if (end - start !== this.#size || this.addresses === MAX_ADDRESSES) return false;
-    const rdata = this.#octets.subarray(start, end);
-    if (reachOf(rdata, 0, this.#size) !== REACH.PUBLIC) {
-      this.restricted = [...this.restricted, new Uint8Array(rdata)];
+    if (reachOf(this.#octets, start, this.#size) !== REACH.PUBLIC) {
+      this.restricted = [...this.restricted, Uint8Array.from(this.#octets.subarray(start, end))];
     }
-    const { records, addresses } = this;
+    const { records, addresses, count } = this;
     if (addresses === 0) this.#least = ttl;
     if (ttl < this.#least) {
       this.#least = ttl;
-      for (let i = records.length - addresses; i < records.length; i++) records[i] = { ...records[i]!, ttl };
+      for (let i = count - addresses; i < count; i++) records[i]!.ttl = ttl;
     }
     this.addresses++;
-    records.push({ owner: this.#owner, type: this.#type, ttl: this.#least, rdata, linked: false });
+    this.#take(this.#type, this.#least, false, this.#octets, start, end);
     return true;
   }
 
@@ -147,12 +169,26 @@ class Reading {
     const next = rdata.slice();
     for (let i = 0; i < length; i++) next[i] = lowerOctet(rdata[i]!);
     if (sameName(next, this.#name) || this.chain.some((seen) => sameName(seen, next))) return false;
-    this.records.push({ owner: this.#owner, type: TYPE.CNAME, ttl, rdata, linked: true });
+    this.#take(TYPE.CNAME, ttl, true, rdata, 0, length);
     this.chain = [...this.chain, next];
     this.#owner = next;
     return true;
   }
+
+  #take(type: number, ttl: number, linked: boolean, rdata: Uint8Array, from: number, to: number): void {
+    const record = this.records[this.count++]!;
+    record.owner = this.#owner;
+    record.type = type;
+    record.ttl = ttl;
+    record.rdata = rdata;
+    record.from = from;
+    record.to = to;
+    record.linked = linked;
+  }
 }
+
+/** Not re-entrant: one reply is in hand. It holds on to the last one's octets. */
+const reading = new Reading();
 
 /** Whether authority and additional are whole records, and nothing comes behind them. */
 function endsWell(octets: Buffer, start: number): boolean {

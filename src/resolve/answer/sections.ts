@@ -10,6 +10,9 @@ export interface CleanRecord {
   /** Seconds. */
   readonly ttl: number;
   readonly rdata: Uint8Array;
+  /** The record's data begin here in `rdata`, or at its start, and end here, or at its end. */
+  readonly from?: number;
+  readonly to?: number;
   /** The RDATA is one name that later owners may point into: a CNAME's target. */
   readonly linked: boolean;
 }
@@ -19,12 +22,14 @@ const MAX_END = 0xffff - 32;
 
 /**
  * Writes records as the sections of a message whose question is `question` (a wire name; 4 octets of type and class
- * follow it). Owners are compressed (RFC 1035 §4.1.4). Null where it would not fit a message.
+ * follow it). Owners are compressed (RFC 1035 §4.1.4). Null where it would not fit a message. Of the answers the first
+ * `answerCount` count.
  */
 export function writeSections(
   question: Uint8Array,
   answers: readonly CleanRecord[],
   authority: readonly CleanRecord[],
+  answerCount: number = answers.length,
 ): Form | null {
   known = 0;
   effort = 0;
@@ -34,22 +39,25 @@ export function writeSections(
   let count = 0;
   let at = base;
   for (let section = 0; section < 2; section++) {
-    for (const record of section === 0 ? answers : authority) {
+    const records = section === 0 ? answers : authority;
+    const length = section === 0 ? answerCount : records.length;
+    for (let i = 0; i < length; i++) {
+      const record = records[i]!;
       at = writeName(record.owner, at);
       writeUint16(scratch, at, record.type);
       writeUint16(scratch, at + 2, CLASS.IN);
       writeUint32(scratch, at + 4, record.ttl);
       ttls[count++] = at + 4 - base;
       const start = at + 10;
-      at = record.linked ? writeName(record.rdata, start) : write(record.rdata, start);
+      at = record.linked ? writeName(record.rdata, start) : write(record, start);
       writeUint16(scratch, start - 2, at - start);
       if (at > MAX_END) return null;
     }
   }
   return {
     octets: copyOf(base, at),
-    ttls: count === 1 && ttls[0] === FIRST[0] ? FIRST : ttls.slice(0, count),
-    answers: answers.length,
+    ttls: ttlsOf(count),
+    answers: answerCount,
     authority: authority.length,
   };
 }
@@ -57,8 +65,21 @@ export function writeSections(
 /** One record more than a message holds. */
 const scratch = new Uint8Array(0x2_0000 + 1024);
 
-/** Where the TTL of one record stands whose owner is the question: most answers share it. */
-const FIRST = Uint16Array.of(6);
+/**
+ * Where the TTLs stand of addresses whose owner is the question, up to eight, of IPv4 and of IPv6: 16 and 28 octets apart.
+ * Most answers share these.
+ */
+const SHARED = [16, 28].map((step) =>
+  Array.from({ length: 9 }, (_, count) => Uint16Array.from({ length: count }, (_, i) => 6 + step * i)),
+);
+
+/** The first `count` of `ttls`. */
+function ttlsOf(count: number): Uint16Array {
+  const shared = SHARED[count > 1 && ttls[1] === 6 + 28 ? 1 : 0]![count];
+  if (shared === undefined) return ttls.slice(0, count);
+  for (let i = 0; i < count; i++) if (ttls[i] !== shared[i]) return ttls.slice(0, count);
+  return shared;
+}
 
 /** One more than a message holds: the shortest record has 11 octets. */
 const ttls = new Uint16Array(0x2000);
@@ -150,9 +171,9 @@ function endsAlike(a: Uint8Array, b: Uint8Array, length: number): boolean {
   return true;
 }
 
-function write(octets: Uint8Array, at: number): number {
-  for (let i = 0; i < octets.length; i++) scratch[at + i] = octets[i]!;
-  return at + octets.length;
+function write({ rdata, from = 0, to = rdata.length }: CleanRecord, at: number): number {
+  for (let i = from; i < to; i++) scratch[at + i - from] = rdata[i]!;
+  return at + to - from;
 }
 
 /** Out of Buffer's pool: a form is small, and a backing store of its own would cost more than it. */
