@@ -6,6 +6,9 @@ import { house, Namegate, pause } from './namegate.ts';
 
 /** Leases as those see them who ask a whole server. */
 
+/** Longer than a server needs to start on a busy machine. */
+const QUARANTINE_MS = 25_000;
+
 const POLICY = `identities:
   - name: build
     owner: team
@@ -18,7 +21,7 @@ const POLICY = `identities:
     owner: team
     review_by: 2099-01-01
     from: { addresses: [127.0.0.64/26] }
-    quarantine: 3s
+    quarantine: ${QUARANTINE_MS / 1000}s
     allow: [{ name: quiet.example, types: [A], reason: test }]
 records:
   - { name: fetch.example, type: A, data: 192.0.2.1 }
@@ -109,22 +112,22 @@ t.test('who ends a lease ends its streams, and hears what was asked', async (t) 
 
 t.test('TTL and quarantine go on over a kill', async (t) => {
   const rig = await new Rig(t).start();
-  const opened = performance.now();
-  await rig.open('build', '127.0.0.12', 4);
-  const quiet = await rig.open('quiet', '127.0.0.70', 60);
+  const kept = await rig.open('build', '127.0.0.12', 600);
+  const quiet = await rig.open('quiet', '127.0.0.70', 600);
   t.equal(await rig.told('quiet.example', '127.0.0.70'), '192.0.2.2');
-  const freed = performance.now();
   await rig.api('DELETE', `/v1/leases/${quiet}`);
+  const freed = performance.now();
+  const before = (await rig.api('GET', `/v1/leases/${kept}`)).body['expires'] as string;
   await rig.killAndStart();
   t.equal(await rig.told('fetch.example', '127.0.0.12'), '192.0.2.1');
+  const after = (await rig.api('GET', `/v1/leases/${kept}`)).body['expires'] as string;
+  t.ok(Math.abs(Date.parse(after) - Date.parse(before)) < 100, `${before} and ${after}`);
   t.equal(await rig.told('quiet.example', '127.0.0.70'), 'NXDOMAIN', 'in quarantine');
   t.equal(await rig.told('quiet.example', '127.0.0.71'), '192.0.2.2', 'and nobody beside it');
-  await pause(3100 - (performance.now() - freed));
-  t.equal(await rig.told('quiet.example', '127.0.0.70'), '192.0.2.2', 'its own again');
-  await pause(3800 - (performance.now() - opened));
-  t.equal(await rig.told('fetch.example', '127.0.0.12'), '192.0.2.1');
-  await pause(4200 - (performance.now() - opened));
-  t.equal(await rig.told('fetch.example', '127.0.0.12'), 'NXDOMAIN');
+  // Asked seldom: an unknown client's rate is bounded.
+  do await pause(250);
+  while ((await rig.told('quiet.example', '127.0.0.70')) !== '192.0.2.2');
+  t.ok(performance.now() - freed >= QUARANTINE_MS - 500, 'and not before');
   await rig.server.stop(t);
 });
 
