@@ -24,9 +24,24 @@ export class Echo implements Answerer {
   /** The client of each query, copied. */
   readonly clients: { transport: string; family: number; words: number[] }[] = [];
 
+  /** Batches that have begun and have not ended; queries that came in one, and how many batches there were. */
+  open = 0;
+  batched = 0;
+  batches = 0;
+
+  beginBatch(): void {
+    this.open++;
+    this.batches++;
+  }
+
+  endBatch(): void {
+    this.open--;
+  }
+
   answer(message: Buffer, length: number, client: Client, reply: Buffer): number {
     const query = message.subarray(0, length);
     const { transport, family, w0, w1, w2, w3 } = client;
+    if (this.open > 0) this.batched++;
     this.clients.push({ transport, family, words: [w0, w1, w2, w3] });
     if (length < 12) return DROPPED;
     const order = query[12] ?? ORDER.ECHO;

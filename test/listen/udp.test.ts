@@ -85,6 +85,19 @@ function suite(t: Test, servedBy: string, make: UdpFactory): void {
     t.ok((listener.details['receive_buffer'] as number) > 100_000, 'more than a few datagrams may wait');
   });
 
+  if (servedBy === 'recvmmsg') {
+    t.test('datagrams that were read together are one batch, which ends with them', async (t) => {
+      const { echo, port } = await rig(t);
+      const socket = client(t);
+      for (let id = 0; id < 20; id++)
+        socket.send(query(id, id === 3 ? ORDER.THROW : ORDER.ECHO), port, '127.0.0.1');
+      await until(() => echo.clients.length === 20);
+      t.equal(echo.batched, 20);
+      t.equal(echo.open, 0, 'whatever the answerer does');
+      t.ok(echo.batches >= 1 && echo.batches <= 20);
+    });
+  }
+
   const choosesSource = servedBy === 'recvmmsg' ? false : 'node:dgram cannot say which address was asked';
   t.test('a wildcard socket answers from the address that was asked', { skip: choosesSource }, async (t) => {
     const { port } = await rig(t, { host: '0.0.0.0' });
