@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Admin } from './admin/admin.ts';
+import { CertificateWatch } from './assembly/certificate-watch.ts';
 import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
 import { Listeners } from './assembly/listeners.ts';
@@ -67,6 +68,7 @@ export class Server {
   readonly #admin: Admin | null;
   readonly #reloads: Reloads;
   readonly #crls: CrlWatch;
+  readonly #certificates: CertificateWatch;
   readonly #chores: Chores;
   #stopping: Promise<void> | null = null;
 
@@ -117,13 +119,20 @@ export class Server {
       exceptions: this.#admin?.exceptions ?? [],
     });
     this.#crls = new CrlWatch(log, this.readiness);
+    this.#certificates = new CertificateWatch(log, this.readiness);
     const rooms = { builder: options.trust, listeners: this.#listeners, crls: this.#crls, log };
     const designate = (designations: InForce['designations']) => {
       story.present = story.designated(designations);
       this.#resolver.swap(story.present);
     };
     const trust = new TrustInForce(
-      { ...rooms, readiness: this.readiness, epoch: CLOCK.epoch, designate },
+      {
+        ...rooms,
+        certificates: this.#certificates,
+        readiness: this.readiness,
+        epoch: CLOCK.epoch,
+        designate,
+      },
       settings.listen,
       trusts,
     );
@@ -202,6 +211,7 @@ export class Server {
         clock: CLOCK,
         renewals: this.#renewals,
         crls: this.#crls,
+        certificates: this.#certificates,
         cookies: this.#cookies,
         observer: this.#observer,
         secret: () => randomBytes(16),

@@ -28,12 +28,15 @@ export class CrlWatch {
   look(epoch: number): void {
     const seen = new Set<string>();
     const troubled: object[] = [];
-    for (const [place, { trust }] of this.#trusts) {
+    for (const [place, { trust, crlFile }] of this.#trusts) {
       for (const { issuer, nextUpdate, revoked, state } of trust?.crls(epoch) ?? []) {
-        const key = `${place} ${issuer}`;
+        // Listeners that share a file are told of once.
+        const key = `${crlFile} ${issuer}`;
+        if (seen.has(key)) continue;
         const listener = place.split(' ').slice(0, 3).join(' ');
         const fields = {
           listener,
+          file: crlFile,
           issuer,
           state,
           next_update: new Date(nextUpdate * 1000).toISOString(),

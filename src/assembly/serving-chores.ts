@@ -2,6 +2,7 @@ import type { StoryObserver } from '../report/observer.ts';
 import type { Cookies } from '../resolve/client/cookies.ts';
 import type { Renewals } from '../resolve/flights/renewals.ts';
 import type { Clock } from '../resolve/ports.ts';
+import type { CertificateWatch } from './certificate-watch.ts';
 import type { Chore } from './chores.ts';
 import type { CrlWatch } from './crl-watch.ts';
 
@@ -15,6 +16,7 @@ export interface ChoreRooms {
   readonly clock: Clock;
   readonly renewals: Pick<Renewals, 'tick'>;
   readonly crls: Pick<CrlWatch, 'look'>;
+  readonly certificates: Pick<CertificateWatch, 'look'>;
   readonly cookies: Pick<Cookies, 'roll'>;
   readonly observer: Pick<StoryObserver, 'tellFolded'>;
   /** 16 octets that nobody outside knows, others at each call. */
@@ -22,7 +24,15 @@ export interface ChoreRooms {
 }
 
 /** What a server does now and then while it serves. */
-export function servingChores({ clock, renewals, crls, cookies, observer, secret }: ChoreRooms): Chore[] {
+export function servingChores({
+  clock,
+  renewals,
+  crls,
+  certificates,
+  cookies,
+  observer,
+  secret,
+}: ChoreRooms): Chore[] {
   return [
     {
       name: 'ask for renewed names',
@@ -30,6 +40,7 @@ export function servingChores({ clock, renewals, crls, cookies, observer, secret
       work: () => renewals.tick(clock.monotonic(), clock.epoch()),
     },
     { name: 'look at CRLs', every: CRL_LOOK_MS, work: () => crls.look(clock.epoch()) },
+    { name: 'look at certificates', every: CRL_LOOK_MS, work: () => certificates.look(clock.epoch()) },
     { name: 'tell folded findings', every: TELL_FOLDED_MS, work: () => observer.tellFolded() },
     { name: 'roll the secret of cookies', every: ROLL_COOKIES_MS, work: () => cookies.roll(secret()) },
   ];

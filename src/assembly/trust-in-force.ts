@@ -4,6 +4,7 @@ import { tellProblems } from '../report/problems.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { Designation } from '../resolve/local/designation.ts';
 import type { ListenSetting } from '../settings/settings.ts';
+import type { CertificateWatch } from './certificate-watch.ts';
 import type { CrlWatch } from './crl-watch.ts';
 import type { Listeners } from './listeners.ts';
 import type { LoadOutcome } from './reloads.ts';
@@ -13,6 +14,7 @@ export interface TrustRooms {
   readonly builder: TrustBuilder;
   readonly listeners: Listeners;
   readonly crls: CrlWatch;
+  readonly certificates: CertificateWatch;
   readonly readiness: Readiness;
   readonly log: Log;
   /** Seconds since 1970. */
@@ -33,6 +35,7 @@ export class TrustInForce {
     this.#listen = listen;
     this.#trusts = trusts;
     rooms.crls.take(trusts, rooms.epoch());
+    rooms.certificates.take(trusts, rooms.epoch());
   }
 
   get listen(): readonly ListenSetting[] {
@@ -45,9 +48,10 @@ export class TrustInForce {
 
   /** Of a load that is being put in force. */
   take(listen: readonly ListenSetting[], trusts: Trusts): void {
-    const { listeners, crls, epoch } = this.#rooms;
+    const { listeners, crls, certificates, epoch } = this.#rooms;
     listeners.trust(trusts);
     crls.take(trusts, epoch());
+    certificates.take(trusts, epoch());
     this.#listen = listen;
     this.#trusts = trusts;
   }

@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isLoaded, type LoadResult } from '../config/loaded.ts';
 import { dnsNamesOf } from '../identity/client-certificate.ts';
 import { NAME } from '../identity/extensions.ts';
 import { readFirst } from '../identity/facts.ts';
 import { CertificateMemo } from '../identity/memo.ts';
+import { type ShownDates, shownDates } from '../identity/server-certificate.ts';
 import { buildTrust, type ClientTrust } from '../identity/trust.ts';
 import { readAddress } from '../listen/address.ts';
 import type { TlsMaterial } from '../listen/handshakes.ts';
@@ -18,6 +20,10 @@ export interface ListenerTrust {
   /** Null where clients show nothing. */
   readonly trust: ClientTrust | null;
   readonly designation: Designation | null;
+  /** Of the chain that is shown, and the file that it stands in. */
+  readonly shown: { readonly file: string; readonly dates: readonly ShownDates[] };
+  /** The file of its CRLs. */
+  readonly crlFile: string | null;
 }
 
 /** By `placesOf` the listeners. */
@@ -65,7 +71,7 @@ export class TrustBuilder {
       if (setting.protocol !== 'tls') return;
       const { tls } = setting;
       const built = buildTrust(tls, epoch, this.#memo);
-      problems.push(...built.problems);
+      problems.push(...built.problems.filter((problem) => !isTold(problem, problems)));
       if (built.problems.some(isError)) return;
       const { trust } = built;
       const material: TlsMaterial = {
@@ -75,10 +81,21 @@ export class TrustBuilder {
         caPem: trust?.caPem.join('') ?? '',
         judge: trust,
       };
-      trusts.set(places[index]!, { material, trust, designation: designationOf(setting) });
+      trusts.set(places[index]!, {
+        material,
+        trust,
+        designation: designationOf(setting),
+        shown: { file: tls.certificate.path, dates: shownDates(tls.certificate) },
+        crlFile: tls.crl?.path ?? null,
+      });
     });
     return { trusts, problems };
   }
+}
+
+/** Listeners share files, and what is wrong with one is told once. */
+function isTold(problem: Problem, told: readonly Problem[]): boolean {
+  return told.some((other) => isDeepStrictEqual(other, problem));
 }
 
 /**

@@ -122,6 +122,8 @@ export const CODES = {
     "a listener's certificate is missing, unreadable, refused by OpenSSL, or not for a server",
   'tls-key': "a listener's key is missing, unreadable, encrypted, or not that of its certificate",
   'tls-dates': "a listener's certificate has ended, or has not begun",
+  'tls-ending': "a listener's certificate nears its end",
+  'trust-name': 'two CAs that are trusted have one name and different keys',
   'trust-empty': 'clients show certificates, and there is no CA to verify them with',
   'trust-certificate': 'a certificate in client_ca or a bundle cannot be read',
   'trust-bundle': 'a trust domain has a bundle that is no SPIFFE bundle',

@@ -60,7 +60,24 @@ export function readAuthorities(tls: TlsSetting, epoch: number, problems: Proble
       warning('trust-unused', place, message, 'add the certificates above it, up to one that names itself'),
     );
   }
+  warnOfNames([...found.values()], problems);
   return authorities;
+}
+
+/** OpenSSL goes by name where a certificate has no key identifier of its issuer, and takes one CA of that name. */
+function warnOfNames(found: readonly Found[], problems: Problem[]): void {
+  const keys = new Map<string, Found>();
+  for (const each of found) {
+    const { certificate, place } = each;
+    const other = keys.get(certificate.subject);
+    if (other === undefined) keys.set(certificate.subject, each);
+    if (other === undefined || other.certificate.keyId === certificate.keyId) continue;
+    const { file, line } = other.place;
+    const message = `${nameText(certificate.subject)} is the name of another CA too (${file}:${line}), with another key: a client certificate without authorityKeyIdentifier may be refused`;
+    const fix =
+      'have both CAs write authorityKeyIdentifier into what they issue, or take out the one that is not used';
+    problems.push(warning('trust-name', place, message, fix));
+  }
 }
 
 interface Found extends Authority {

@@ -3,7 +3,9 @@ import { createSecureContext } from 'node:tls';
 import { error, type Problem, warning } from '../policy/problem.ts';
 import type { PemFile, TlsSetting } from '../settings/settings.ts';
 import { at, dateOf } from './authorities.ts';
+import { readCertificate } from './certificate.ts';
 import { SERVER_AUTH } from './extensions.ts';
+import { nameText } from './name-text.ts';
 import { readPem } from './pem.ts';
 
 /** What is wrong with the certificate and key that a listener shows. `epoch`: seconds since 1970. */
@@ -12,7 +14,7 @@ export function checkServer({ certificate, key }: TlsSetting, epoch: number): Pr
   const leaf = readLeaf(certificate, problems);
   const secret = readSecret(key, problems);
   if (leaf === null) return problems;
-  checkDates(leaf, certificate, epoch, problems);
+  checkDates(certificate, epoch, problems);
   if (leaf.keyUsage !== undefined && !leaf.keyUsage.includes(SERVER_AUTH)) {
     const message = 'its extended key usage lacks serverAuth: clients will refuse it';
     problems.push(
@@ -70,17 +72,73 @@ function readSecret(file: PemFile, problems: Problem[]): KeyObject | null {
   }
 }
 
-function checkDates(leaf: X509Certificate, file: PemFile, epoch: number, problems: Problem[]): void {
-  const from = leaf.validFromDate.getTime() / 1000;
-  const to = leaf.validToDate.getTime() / 1000;
-  if (epoch < from)
-    problems.push(
-      warning('tls-dates', at(file), `it is not valid before ${dateOf(from)}`, 'look at the clocks'),
-    );
-  if (epoch >= to)
-    problems.push(
-      warning('tls-dates', at(file), `it has ended on ${dateOf(to)}: clients will refuse it`, 'renew it'),
-    );
+/** Days before its end at which a certificate is told of. */
+const NEAR_DAYS = 14;
+const DAY = 86_400;
+
+/** One certificate of the chain that a listener shows. */
+export interface ShownDates {
+  /** For people. */
+  readonly subject: string;
+  /** Of its first line in the file, from 1. */
+  readonly line: number;
+  /** Seconds since 1970. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+export type DatesState = 'good' | 'early' | 'near' | 'last-day' | 'ended';
+
+/** All that a listener shows: where one of them has ended, clients refuse the chain. What cannot be read is left out. */
+export function shownDates({ text }: PemFile): ShownDates[] {
+  return readPem(text).flatMap(({ label, der, line }) => {
+    const read = label.endsWith('CERTIFICATE') && der !== null ? readCertificate(der) : null;
+    if (read === null) return [];
+    return { subject: nameText(read.subject), line, notBefore: read.notBefore, notAfter: read.notAfter };
+  });
+}
+
+/** `near`: 14 days are left or fewer. What lives for less than a day is renewed by a machine: there it is a quarter of its life. */
+export function datesState({ notBefore, notAfter }: ShownDates, epoch: number): DatesState {
+  const left = notAfter - epoch;
+  if (left <= 0) return 'ended';
+  if (epoch < notBefore) return 'early';
+  const life = notAfter - notBefore;
+  if (life < DAY) return left < life / 4 ? 'near' : 'good';
+  if (left <= DAY) return 'last-day';
+  return left <= NEAR_DAYS * DAY ? 'near' : 'good';
+}
+
+function checkDates(file: PemFile, epoch: number, problems: Problem[]): void {
+  for (const dates of shownDates(file)) {
+    const { subject, line, notBefore, notAfter } = dates;
+    const tell = (code: string, message: string, fix: string): void => {
+      problems.push(warning(code, at(file, line), `${subject}: ${message}`, fix));
+    };
+    switch (datesState(dates, epoch)) {
+      case 'ended':
+        tell('tls-dates', `it has ended on ${dateOf(notAfter)}: clients will refuse it`, 'renew it');
+        break;
+      case 'early':
+        tell('tls-dates', `it is not valid before ${dateOf(notBefore)}`, 'look at the clocks');
+        break;
+      case 'near':
+      case 'last-day':
+        tell(
+          'tls-ending',
+          `it ends on ${dateOf(notAfter)}, in ${timeLeft(notAfter - epoch)}`,
+          'renew it: namegate takes the new file without a restart',
+        );
+        break;
+      case 'good':
+        break;
+    }
+  }
+}
+
+function timeLeft(seconds: number): string {
+  if (seconds >= 2 * DAY) return `${Math.floor(seconds / DAY)} days`;
+  return seconds >= 7_200 ? `${Math.floor(seconds / 3_600)} h` : `${Math.ceil(seconds / 60)} min`;
 }
 
 /** OpenSSL has rules of its own (small keys, weak hashes): it is asked before the listener is. */

@@ -23,6 +23,8 @@ export interface ReadinessReport {
   readonly audit: readonly { readonly identity: string; readonly until: string }[];
   /** CRLs that near their end, have ended or have not begun. */
   readonly crls: readonly object[];
+  /** Listeners' own certificates that near their end, have ended or have not begun. */
+  readonly certificates: readonly object[];
   /** What became of a journal of leases that was damaged when the server started; null where it was not. */
   readonly journal: string | null;
   /** Clients that were sent from UDP to TCP and did not come: how many, and some of them. */
@@ -44,6 +46,7 @@ export class Readiness {
   waiting: readonly string[] = [];
   #audit: readonly AuditIdentity[] = [];
   #crls: readonly object[] = [];
+  #certificates: readonly object[] = [];
   #journal: string | null = null;
   #withoutTcp: ReadinessReport['without_tcp'] = { count: 0, clients: [] };
   #reload: ReadinessReport['reload'] = null;
@@ -82,6 +85,10 @@ export class Readiness {
     this.#crls = crls;
   }
 
+  setCertificates(certificates: readonly object[]): void {
+    this.#certificates = certificates;
+  }
+
   /** Why the journal of leases cannot be written, or null when it can again. Not ready meanwhile. */
   journalTrouble(text: string | null): void {
     if (text === null) this.clear('journal-trouble');
@@ -115,6 +122,7 @@ export class Readiness {
         .filter(({ until }) => until > now)
         .map(({ identity, until }) => ({ identity, until: isoSeconds(until) })),
       crls: this.#crls,
+      certificates: this.#certificates,
       journal: this.#journal,
       without_tcp: this.#withoutTcp,
       reload: this.#reload,

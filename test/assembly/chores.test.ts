@@ -51,6 +51,7 @@ function rig() {
       clock: { monotonic: () => timers.now, epoch },
       renewals: { tick: (now, at) => void done.push(`renew ${now} ${at === epoch()}`) },
       crls: { look: (at) => void done.push(`crls ${at}`) },
+      certificates: { look: (at) => void done.push(`certificates ${at}`) },
       observer: { tellFolded: () => void done.push('folded') },
       cookies: { roll: (secret) => cookies.roll(secret) },
       secret: () => Buffer.alloc(16, ++secrets),
@@ -70,7 +71,11 @@ t.test('names are renewed five times a second, CRLs looked at and findings told 
   timers.pass(3 * 60_000);
   t.same(
     done.filter((each) => !each.startsWith('renew')),
-    [60, 120, 180].flatMap((at) => [`crls ${1_800_000_000 + at}`, 'folded']),
+    [60, 120, 180].flatMap((at) => [
+      `crls ${1_800_000_000 + at}`,
+      `certificates ${1_800_000_000 + at}`,
+      'folded',
+    ]),
   );
 });
 

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { CertificateWatch } from '../../src/assembly/certificate-watch.ts';
 import { CrlWatch } from '../../src/assembly/crl-watch.ts';
 import { placesOf, TrustBuilder, type Vetted } from '../../src/assembly/trusts.ts';
 import type { LoadResult } from '../../src/config/loaded.ts';
@@ -94,4 +95,71 @@ t.test('a CRL that nears its end is told ahead of time, once, and in /ready whil
   watch.take(vet(listener({ clientCa: clients.pem, crl: clients.crl().pem })).trusts, NOW);
   t.same(lines.slice(2), ['info crl good']);
   t.same(readiness.report().crls, []);
+});
+
+t.test("a listener's certificate is told of: 14 days, a day and no time before its end", async (t) => {
+  const lines: string[] = [];
+  const tell =
+    (level: string) => (event: string, _: string, fields?: { state?: string; listeners?: string[] }) =>
+      lines.push(`${level} ${event} ${fields?.state} ${fields?.listeners?.length}`);
+  const log = { info: tell('info'), warn: tell('warn'), error: tell('error') } as unknown as Log;
+  const readiness = new Readiness();
+  const watch = new CertificateWatch(log, readiness);
+  const DAY = 86_400;
+  const date = (days: number): Date => new Date((NOW + days * DAY) * 1000);
+  const own = servers.issue({
+    dns: ['dns.example'],
+    eku: ['serverAuth'],
+    notBefore: date(-1),
+    notAfter: date(30),
+  });
+  const written = { clientCa: clients.pem, certificate: own.pem, key: own.keyPem };
+  // Two that share the file are one.
+  watch.take(vet(listener(written), listener(written, '127.0.0.2')).trusts, NOW);
+  for (let minute = 0; minute <= 15 * 24 * 60; minute += 10) watch.look(NOW + minute * 60);
+  t.same(lines, []);
+  t.same(readiness.report().certificates, []);
+  const told: [days: number, line: string][] = [];
+  for (let hour = 15 * 24; hour <= 32 * 24; hour++) {
+    watch.look(NOW + hour * 3600);
+    for (const line of lines.splice(0)) told.push([hour / 24, line]);
+  }
+  t.same(
+    told.slice(0, 3),
+    [16, 17, 18].map((day) => [day, 'warn certificate-ending near 2']),
+  );
+  t.same(told.slice(13), [
+    [29, 'warn certificate-ending last-day 2'],
+    [30, 'error certificate-ended ended 2'],
+    [31, 'error certificate-ended ended 2'],
+    [32, 'error certificate-ended ended 2'],
+  ]);
+  t.match(readiness.report().certificates, [
+    {
+      file: 'server.pem',
+      state: 'ended',
+      subject: /^CN=/,
+      listeners: ['tls 127.0.0.1 853', 'tls 127.0.0.2 853'],
+    },
+  ]);
+  watch.take(vet(listener({ clientCa: clients.pem })).trusts, NOW + 32 * DAY);
+  t.same(lines, ['info certificate-loaded good 1']);
+  t.same(readiness.report().certificates, []);
+  const early = servers.issue({ eku: ['serverAuth'], notBefore: date(40), notAfter: date(90) });
+  watch.take(vet(listener({ ...written, certificate: early.pem, key: early.keyPem })).trusts, NOW);
+  t.same(lines.slice(1), ['error certificate-early early 1']);
+});
+
+t.test('what is wrong with a file that listeners share is told once', async (t) => {
+  const crl = clients.crl({ nextUpdate: new Date((NOW - 60) * 1000) }).pem;
+  const twin = new Authority({ name: 'clients' });
+  const both = { clientCa: clients.pem + twin.pem, crl };
+  const codes = (...hosts: string[]): string[] =>
+    vet(...hosts.map((host) => listener(both, host))).problems.map(({ code }) => code);
+  t.same(codes('127.0.0.1'), ['trust-name', 'crl-ended', 'crl-missing']);
+  t.same(codes('127.0.0.1', '127.0.0.2', '127.0.0.3'), codes('127.0.0.1'));
+  const lines: string[] = [];
+  const log = { warn: (event: string) => void lines.push(event) } as unknown as Log;
+  new CrlWatch(log, new Readiness()).take(vet(listener(both), listener(both, '127.0.0.2')).trusts, NOW);
+  t.same(lines, ['crl']);
 });

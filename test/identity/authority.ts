@@ -128,7 +128,7 @@ export interface CertificateOptions {
   readonly names?: readonly Uint8Array[];
   /** An hour ago unless written. */
   readonly notBefore?: Date;
-  /** In a day unless written. */
+  /** In a day unless written; for a server in 60, so that nothing warns of its end. */
   readonly notAfter?: Date;
   readonly ca?: boolean;
   readonly pathLength?: number;
@@ -260,7 +260,9 @@ function makeCertificate(
     options.issuer ?? distinguishedName(signer.name),
     der.sequence(
       der.time(options.notBefore ?? new Date(now - 3_600_000)),
-      der.time(options.notAfter ?? new Date(now + 86_400_000)),
+      der.time(
+        options.notAfter ?? new Date(now + (options.eku?.includes('serverAuth') ? 60 : 1) * 86_400_000),
+      ),
     ),
     options.subject ?? distinguishedName(options.name ?? 'client'),
     key.publicKey.export({ type: 'spki', format: 'der' }),

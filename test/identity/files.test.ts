@@ -44,8 +44,24 @@ t.test("the server's certificate and key", async (t) => {
   t.match(encrypted, [{ code: 'tls-key', message: /encrypted/ }]);
   t.same(problems(server({ notAfter: at(-1) })), ['tls-dates warning server.pem:1']);
   t.same(problems(server({ notBefore: at(60) })), ['tls-dates warning server.pem:1']);
-  t.same(problems(server({ eku: ['clientAuth'] })), ['tls-certificate warning server.pem:1']);
-  t.same(problems(server({ eku: null })), []);
+  const ends = (days: number, before = 30): string[] =>
+    problems(server({ notBefore: at(-before * 86_400), notAfter: at(days * 86_400) }));
+  t.same(ends(15), []);
+  t.same(ends(13), ['tls-ending warning server.pem:1']);
+  t.same(ends(0.9), ['tls-ending warning server.pem:1']);
+  t.same(ends(0.1, 0.3), [], 'what lives for hours is renewed by a machine');
+  t.same(ends(0.02, 0.3), ['tls-ending warning server.pem:1']);
+  const ended = servers.intermediate({ notAfter: at(-1) });
+  const below = ended.issue({ dns: ['dns.example'], eku: ['serverAuth'] });
+  t.same(
+    problems({ clientCa: ca.pem, certificate: below.chainPem, key: below.keyPem }),
+    [`tls-dates warning server.pem:${below.pem.split('\n').length}`],
+    'an intermediate that is shown',
+  );
+  t.same(problems(server({ eku: ['clientAuth'], notAfter: at(60 * 86_400) })), [
+    'tls-certificate warning server.pem:1',
+  ]);
+  t.same(problems(server({ eku: null, notAfter: at(60 * 86_400) })), []);
   t.same(
     problems(server({ keyType: 'rsa1024' })),
     ['tls-certificate error server.pem:1'],

@@ -75,6 +75,7 @@ t.test('/ready: not while starting, then while no reason stands', async (t) => {
     reasons: [{ code: 'starting', text: 'the server is starting' }],
     audit: [],
     crls: [],
+    certificates: [],
     journal: null,
     without_tcp: { count: 0, clients: [] },
     reload: null,
