@@ -1,7 +1,9 @@
 /**
  * Zones where anyone with an account gets a name, and which the public suffix list does not have: container registries,
- * object stores, queues and tunnels. A wildcard on one is treated like one on a private suffix. Looked up in the
- * providers' documentation on 2026-11-29.
+ * object stores, queues and tunnels. A wildcard on one is treated like one on a private suffix.
+ *
+ * A comment behind a zone says who documents it: pages of the provider itself were read in November 2026. Zones without one
+ * are from general knowledge, and no page was read. Registries with one name for all customers (`pkg.dev`) are not here.
  */
 export function rentedZones(): string[] {
   return [...ZONES, ...AWS_REGIONS.map((region) => `dkr.ecr.${region}.amazonaws.com`)];
@@ -9,30 +11,36 @@ export function rentedZones(): string[] {
 
 const ZONES = [
   // Object stores.
-  'r2.cloudflarestorage.com',
-  'wasabisys.com',
-  'backblazeb2.com',
-  'aliyuncs.com',
+  'r2.cloudflarestorage.com', // ACCOUNT.r2.cloudflarestorage.com: Cloudflare R2, S3 API
+  'wasabisys.com', // BUCKET.s3.REGION.wasabisys.com: Wasabi, service URLs and host designation
+  'backblazeb2.com', // BUCKET.s3.REGION.backblazeb2.com: Backblaze B2, S3-compatible API
+  'aliyuncs.com', // BUCKET.oss-REGION.aliyuncs.com: Alibaba Cloud OSS
   'myqcloud.com',
   // Container registries and artifact stores.
   'azurecr.io',
-  'pkg.dev',
-  'jfrog.io',
-  'cloudsmith.io',
+  'jfrog.io', // INSTANCE.jfrog.io: JFrog, Docker repository URL formats
   // Queues, vaults and databases.
   'servicebus.windows.net',
   'vault.azure.net',
   'database.windows.net',
   'documents.azure.com',
-  'supabase.co',
+  'supabase.co', // PROJECT.supabase.co: Supabase, client libraries
   // Tunnels and catchers of requests.
   'serveo.net',
-  'oast.fun',
+  'oast.fun', // these six: interactsh, the default of -server
+  'oast.live',
+  'oast.me',
+  'oast.online',
   'oast.pro',
+  'oast.site',
   'interact.sh',
   'requestrepo.com',
+  // AWS in China: ACCOUNT.dkr.ecr.REGION.amazonaws.com.cn: Amazon ECR, private registries
+  'dkr.ecr.cn-north-1.amazonaws.com.cn',
+  'dkr.ecr.cn-northwest-1.amazonaws.com.cn',
 ] as const;
 
+/** ACCOUNT.dkr.ecr.REGION.amazonaws.com is Amazon ECR's private registry. The list of regions is from general knowledge. */
 const AWS_REGIONS = [
   'af-south-1',
   'ap-east-1',
