@@ -5,7 +5,7 @@ import { RUNTIME_OPTIONS } from '../../src/cli/runtime-options.ts';
 /** Each way to start the program gives Node the same options, in the same order. */
 
 /** What stands between `node` and the program, in each line that starts it. */
-const STARTS = /(?:\/|\s)node"?,? ((?:"?--[\w=-]+"?,? )+)"?\S*\bmain\.[jt]s/g;
+const STARTS = /[/\s`]node"?,? ((?:"?--[\w=-]+"?,? )+)"?\S*\bmain\.[jt]s/g;
 
 const PLACES = [
   { file: 'package.json', starts: 1 },
