@@ -1,3 +1,4 @@
+import type { Prefix } from '../wire/prefix.ts';
 import { folderOf, isFolder } from './certificates.ts';
 import { addressTable } from './identity.ts';
 import type { IdentityInput } from './input.ts';
@@ -21,12 +22,58 @@ export function claimAddresses(identities: readonly IdentityInput[], problems: P
           const message = `${text} is every address there is: whoever reaches a listener is ${identity.name}`;
           problems.push(warning('address-any', at, message, 'write the networks that its clients are in'));
         }
-        const key = `${prefix.family} ${prefix.words.join(' ')}/${prefix.length}`;
-        return claims.take(key, text, identity.name, at);
+        return claims.take(prefixKey(prefix), text, identity.name, at);
       })
       .map(({ prefix }) => ({ prefix, identity: index }));
   });
+  warnInside(identities, problems);
   return addressTable(table);
+}
+
+/**
+ * Tells of a prefix inside another identity's: the longer one wins, which its author may not know. Once for two identities;
+ * a prefix of every address has its own warning.
+ */
+function warnInside(identities: readonly IdentityInput[], problems: Problem[]): void {
+  const owners = new Map<string, { identity: IdentityInput; text: string; at: Position }>();
+  const lengths = new Set<number>();
+  for (const identity of identities) {
+    for (const { prefix, text, at } of identity.addresses) {
+      owners.set(prefixKey(prefix), { identity, text, at });
+      if (prefix.length > 0) lengths.add(prefix.length);
+    }
+  }
+  const told = new Set<string>();
+  for (const identity of identities) {
+    for (const { prefix, text, at } of identity.addresses) {
+      for (const length of lengths) {
+        if (length >= prefix.length) continue;
+        const outer = owners.get(prefixKey(cut(prefix, length)));
+        if (outer === undefined || outer.identity === identity) continue;
+        const pair = `${identity.name} ${outer.identity.name}`;
+        if (told.has(pair)) continue;
+        told.add(pair);
+        const where = `${outer.at.file}:${outer.at.line}`;
+        const message = `${text} lies inside ${outer.text} of ${outer.identity.name}, at ${where}: there the longer prefix wins, ${identity.name}`;
+        problems.push(
+          warning('address-inside', at, message, 'nothing, if that is meant; else leave it to one of them'),
+        );
+      }
+    }
+  }
+}
+
+function prefixKey({ family, words, length }: Prefix): string {
+  return `${family} ${words.join(' ')}/${length}`;
+}
+
+/** The first `length` bits of a prefix. */
+function cut({ family, words }: Prefix, length: number): Prefix {
+  const kept = words.map((word, i) => {
+    const bits = Math.min(Math.max(length - 32 * i, 0), 32);
+    return bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0;
+  });
+  return { family, words: kept, length };
 }
 
 /**

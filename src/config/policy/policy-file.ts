@@ -4,7 +4,10 @@ import type {
   RecordInput,
   RedirectInput,
   RuleInput,
+  RuleTerms,
 } from '../../policy/input.ts';
+import { patternText } from '../../policy/pattern.ts';
+import type { Position } from '../../policy/problem.ts';
 import { TextFault } from '../problems.ts';
 import type { PolicyFile } from '../schema/policy-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
@@ -75,6 +78,7 @@ function readDestination(
     const rule = readRule(entry, { ...who, reason }, grants, context);
     return rule === null ? [] : [rule];
   });
+  warnTwice(name, rules, problems);
   const lists = (written.names_from ?? []).flatMap((path, index) => {
     if (path === undefined) return [];
     const entry = marks.value(written.names_from!, index);
@@ -101,6 +105,25 @@ function readDestination(
     );
   }
   return { name, rules, lists, at };
+}
+
+/** Of `names` alone: a list may be large, and is often made by a program. */
+function warnTwice(
+  destination: string,
+  rules: readonly RuleInput[],
+  problems: PolicyContext['problems'],
+): void {
+  const seen = new Map<RuleTerms, Map<string, Position>>();
+  for (const { pattern, terms, at } of rules) {
+    const text = patternText(pattern);
+    const same = seen.get(terms) ?? new Map<string, Position>();
+    seen.set(terms, same);
+    const first = same.get(text);
+    same.set(text, first ?? at);
+    if (first === undefined) continue;
+    const message = `${text} stands in ${destination} twice; the first is in line ${first.line}`;
+    problems.warn('pattern-twice', at, message, 'remove one');
+  }
 }
 
 /** What is no path of a list, though it was meant as one. */

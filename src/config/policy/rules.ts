@@ -107,6 +107,10 @@ export function readPrefixes(
   });
 }
 
+/** A dot behind an odd number of backslashes. */
+const ESCAPED_DOT = /(?<=(?<!\\)(?:\\\\)*)\\\./;
+const ESCAPED_DOTS = new RegExp(ESCAPED_DOT, 'g');
+
 /** The pattern that is the value of `key`, or null with a problem. U-labels are converted and shown. */
 export function patternAt(
   holder: object,
@@ -121,6 +125,12 @@ export function patternAt(
     return null;
   }
   showConverted(text, read.ascii, context.marks.value(holder, key), context.problems);
+  const dot = text.search(ESCAPED_DOT);
+  if (dot >= 0) {
+    const message = `${quote(text)} has a label with a dot inside, which hardly any name has`;
+    const fix = `write ${text.replaceAll(ESCAPED_DOTS, '.')} for the name with dots between labels`;
+    context.problems.warn('pattern-dot', context.marks.inside(holder, key, dot), message, fix);
+  }
   return read.pattern;
 }
 

@@ -126,7 +126,7 @@ export function readListeners(
 ): ReadListener[] {
   const { marks, problems } = context;
   const seen = new Map<string, number>();
-  return written.flatMap((entry, index) => {
+  const read = written.flatMap((entry, index) => {
     if (entry === undefined) return [];
     const map = typeof entry === 'string' ? null : entry;
     const place: Place = map === null ? [written, index] : [map, 'on'];
@@ -146,8 +146,20 @@ export function readListeners(
     }
     seen.set(key, index);
     const setting = readSetting(endpoint, map ?? {}, place, context);
-    return setting === null ? [] : [{ endpoint, setting }];
+    return setting === null ? [] : [{ endpoint, setting, at: marks.value(...place) }];
   });
+  for (const { endpoint, at } of read) {
+    const { scheme, host, port } = endpoint;
+    if (host !== '::' || read.some((other) => isTheOther(endpoint, other.endpoint))) continue;
+    const message = `${scheme}://[::]:${port} takes IPv6 alone, and no listener takes IPv4 there`;
+    problems.warn('listen-family', at, message, `for IPv4, list ${scheme}://0.0.0.0:${port} too`);
+  }
+  return read;
+}
+
+/** Whether `other` takes IPv4 where `six` takes IPv6. */
+function isTheOther(six: Endpoint, other: Endpoint): boolean {
+  return other.scheme === six.scheme && other.port === six.port && other.address.family === 4;
 }
 
 function lineOf(written: readonly unknown[], index: number, { marks }: ServerContext): number {

@@ -278,7 +278,7 @@ t.test('an upstream is never one of our own listeners', async (t) => {
   for (const [listen, server, own] of cases) {
     const file = `listen: ["${listen}"]\nupstreams: { default: { servers: ["${server}"] } }\npolicy: policy.yaml\n`;
     t.same(
-      problemsOf(t, { 'namegate.yaml': file }),
+      problemsOf(t, { 'namegate.yaml': file }).filter((problem) => !problem.includes('listen-family')),
       own ? ['namegate.yaml:2:35 upstream-self'] : [],
       `${listen} ${server}`,
     );
