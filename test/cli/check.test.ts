@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { patternLines } from '../../src/cli/patterns.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
 import { loadPolicyOnly } from '../../src/config/load.ts';
+import { worked } from '../clock.ts';
 import { command, MAIN, namegate, say } from './command.ts';
 
 const SERVER =
@@ -188,9 +189,9 @@ ${identities.join('\n')}
     salt: 7,
   });
   if (snapshot === null) throw new Error(JSON.stringify(problems));
-  const started = performance.now();
+  const started = worked();
   const lines = patternLines(terminal, snapshot);
-  t.ok(performance.now() - started < 3000, `${Math.round(performance.now() - started)} ms`);
+  t.ok(worked() - started < 3000, `${Math.round(worked() - started)} ms`);
   t.equal(lines[0], 'long (for id-0, id-1, id-2, id-3, id-4, id-5, id-6, id-7 and 492 more)');
   t.equal(lines[1], '  100,001 names, each that name alone');
   t.equal(lines[2], 'wide (for nobody)');

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { queryMessage, type Reply, readReply } from '../../src/cli/message.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';
+import { worked } from '../clock.ts';
 import { record, replyTo, txt, wire } from './responder.ts';
 
 const query = queryMessage(wire('a.example'), 16)!;
@@ -209,9 +210,9 @@ t.test('a chain of pointers costs nothing', async (t) => {
     at += records.at(-1)!.length;
     records.push(record(1, Buffer.from([1, 2, 3, 4]), 60, owner));
   }
-  const started = performance.now();
+  const started = worked();
   const reply = readReply(replyTo(query, { answers: records }));
-  t.ok(performance.now() - started < 1000);
+  t.ok(worked() - started < 1000);
   t.ok(typeof reply === 'string' || reply.answers.length === records.length);
 });
 

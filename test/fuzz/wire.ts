@@ -25,6 +25,7 @@ import {
 import { Query, readQuery } from '../../src/wire/question.ts';
 import { everyAddress, expandRdata, rdataName, rrsigSigner, targetOf } from '../../src/wire/rdata.ts';
 import { NO_EDE, ReplyWriter, UDP_PAYLOAD } from '../../src/wire/reply.ts';
+import { worked } from '../clock.ts';
 import { message } from '../wire/build.ts';
 import { caseText, keepCase, minimise, type RunOptions, type RunResult, randomOf } from './case.ts';
 import { type Corpus, corpus } from './corpus.ts';
@@ -78,16 +79,16 @@ async function report(octets: Buffer, seed: number, index: number, fault: string
 /** What is wrong with how these octets are read, or null. */
 export function faultOf(octets: Buffer, salt: number, reached: Map<string, number>): string | null {
   try {
-    const started = performance.now();
+    const started = worked();
     const fault = check(octets, salt, reached);
-    if (fault !== null || performance.now() - started < LINGERS) return fault;
+    if (fault !== null || worked() - started < LINGERS) return fault;
     // Another process may have had the processor, or the garbage collector.
     for (let again = 0; again < 3; again++) {
-      const from = performance.now();
+      const from = worked();
       check(octets, salt, reached);
-      if (performance.now() - from < LINGERS) return null;
+      if (worked() - from < LINGERS) return null;
     }
-    return `takes ${Math.round(performance.now() - started)} ms`;
+    return `takes ${Math.round(worked() - started)} ms`;
   } catch (error) {
     return `throws ${error instanceof Error ? error.stack : String(error)}`;
   }

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { CertificateMemo } from '../../src/identity/memo.ts';
 import { buildTrust } from '../../src/identity/trust.ts';
+import { worked } from '../clock.ts';
 import { Authority, type CertificateOptions, distinguishedName, keyPair } from './authority.ts';
 import * as der from './der.ts';
 import { NOW, outcome, setting, trust } from './listener.ts';
@@ -243,13 +244,13 @@ t.test('work is bounded: CAs of one name, and a ring', async (t) => {
     return signer.issue({ name: `ring${i}`, key, ca: true, keyUsage: ['keyCertSign'], eku: null }).der;
   });
   const victim = new Authority({ name: 'ring0', key: keys[0]! }).issue();
-  const started = performance.now();
+  const started = worked();
   t.equal(outcome(trust({ clientCa: many.pem }).judge([victim.der, ...ring], NOW)), 'refused: chain');
   t.equal(
     outcome(trust({ clientCa: many.pem }).judge([leaf.der, ...twins.map(({ der }) => der)], NOW)),
     'refused: signature',
   );
-  t.ok(performance.now() - started < 500);
+  t.ok(worked() - started < 1000);
   const crowd = Array.from({ length: 66 }, () => new Authority({ name: 'crowd' }));
   const last = trust({ clientCa: crowd.map(({ pem }) => pem).join('') });
   t.match(last.judge(crowd[65]!.issue().chain, NOW), { kind: 'refused', rule: 'work' });

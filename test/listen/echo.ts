@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../../src/resolve/ports.ts';
 import { FrameReader } from '../../src/wire/framing.ts';
+import { running } from '../clock.ts';
 
 /** What the octet after the header tells Echo to do. */
 export const ORDER = {
@@ -164,10 +165,10 @@ export class StreamClient {
   }
 }
 
-/** Waits until `condition` holds, two seconds at most. */
+/** Waits until `condition` holds, ten seconds at most. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let waited = 0; !condition(); waited += 2) {
-    if (waited > 2000) throw new Error('waited too long');
+  for (const end = running() + 10_000; !condition(); ) {
+    if (running() > end) throw new Error('waited too long');
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -112,7 +112,7 @@ export class Running {
   }
 
   /** Waits until `what` is true, or throws with the output so far. */
-  async until(what: (running: this) => boolean, milliseconds = 10_000): Promise<void> {
+  async until(what: (running: this) => boolean, milliseconds = 60_000): Promise<void> {
     const deadline = Date.now() + milliseconds;
     while (!what(this)) {
       if (Date.now() > deadline || this.#child.exitCode !== null || this.#child.signalCode !== null) {

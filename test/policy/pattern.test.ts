@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { MAX_FAMILY, type Pattern, parsePattern, patternText } from '../../src/policy/pattern.ts';
 import { PatternFault } from '../../src/policy/pattern-fault.ts';
+import { worked } from '../clock.ts';
 import { anyName } from '../wire/arbitrary.ts';
 import { labelled } from '../wire/build.ts';
 import { pattern, wire } from './build.ts';
@@ -419,9 +420,9 @@ t.test('a long text is refused at once', async (t) => {
     '*'.repeat(1_000_000),
     `${'1:'.repeat(300_000)}x`,
   ]) {
-    const start = process.hrtime.bigint();
+    const start = worked();
     t.ok(parsePattern(written) instanceof PatternFault);
-    const took = Number(process.hrtime.bigint() - start) / 1e6;
+    const took = worked() - start;
     t.ok(took < 2000, `${written.slice(0, 6)}… took ${took.toFixed(0)} ms`);
   }
 });

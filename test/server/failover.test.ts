@@ -1,4 +1,5 @@
 import t from 'tap';
+import { running } from '../clock.ts';
 import { ask } from './client.ts';
 import type { Message } from './message.ts';
 import { type Namegate, namegate, pause, until } from './namegate.ts';
@@ -87,17 +88,27 @@ identities:
   }).join('\n'),
 });
 
-async function timed(
-  name: string,
-): Promise<{ readonly reply: Message; readonly took: number; readonly what: string }> {
-  const from = performance.now();
+async function timed(name: string): Promise<{
+  readonly reply: Message;
+  /** Milliseconds as the machine let this process run, and as they went by. */
+  readonly took: number;
+  readonly waited: number;
+  /** What counts as at once, by a question that nobody is asked about. */
+  readonly soon: number;
+  readonly what: string;
+}> {
+  const [from, started] = [running(), performance.now()];
   const reply = await ask(server, name);
-  const took = performance.now() - from;
+  const [took, waited] = [running() - from, performance.now() - started];
+  await ask(server, 'denied.invalid');
+  const soon = 100 + 10 * (performance.now() - started - waited);
   const { rcode, answer, opt } = reply;
   const ede = opt?.ede.map(({ code }) => code).sort((a, b) => a - b) ?? [];
   return {
     reply,
     took,
+    waited,
+    soon,
     what: [
       rcode,
       ...answer.map(({ ttl, data }) => `${ttl} ${data}`),
@@ -121,7 +132,7 @@ const tests: Readonly<
     for (const name of ['two', 'three', 'four']) {
       const next = await timed(`${name}.dead.example`);
       t.equal(next.what, ANSWER);
-      t.ok(next.took < 100, 'the good one is asked first', next);
+      t.ok(next.took < next.soon, 'the good one is asked first', next);
     }
     t.ok(good.seen.some(({ name }) => name === 'one.dead.example.'));
     // When a probe fails too, it is no single lost datagram any more.
@@ -131,9 +142,9 @@ const tests: Readonly<
   },
   'lame servers among good ones: the next, at once': async (t) => {
     for (const name of ['one', 'two', 'three', 'four', 'five']) {
-      const { what, took } = await timed(`${name}.lame.example`);
+      const { what, took, soon } = await timed(`${name}.lame.example`);
       t.equal(what, ANSWER);
-      t.ok(took < 100, `${name} at once`, { took });
+      t.ok(took < soon, `${name} at once`, { took });
     }
   },
   'a lame server and a dead one: SERVFAIL within 4 s, never REFUSED or NXDOMAIN': async (t) => {
@@ -147,19 +158,19 @@ const tests: Readonly<
     t.ok(took < 500, 'at once', { took });
     const again = await timed('one.closed.example');
     t.equal(again.what, 'SERVFAIL EDE 13 EDE 23', 'and from memory');
-    t.ok(again.took < 100, 'without asking', again);
+    t.ok(again.took < again.soon, 'without asking', again);
   },
   'silence: SERVFAIL within 4 s, EDE 22, then from memory': async (t) => {
     const asked = dead2.seen.length;
-    const { what, took } = await timed('one.stall.example');
+    const { what, took, waited } = await timed('one.stall.example');
     t.equal(what, 'SERVFAIL EDE 22');
-    t.ok(took > 3000 && took < 4000, 'within 4 s', { took });
+    t.ok(waited > 3000 && took < 4000, 'within 4 s', { took });
     const times = dead2.seen.slice(asked).map(({ at }) => at);
     t.ok(times.length >= 3, 'asked again meanwhile', { times });
     t.ok(times[1]! - times[0]! <= 400 + SLACK, 'the first time within 400 ms', { times });
     const again = await timed('one.stall.example');
     t.equal(again.what, 'SERVFAIL EDE 13 EDE 22');
-    t.ok(again.took < 100, 'without asking', again);
+    t.ok(again.took < again.soon, 'without asking', again);
   },
   'silence on a TCP upstream: SERVFAIL within 4 s': async (t) => {
     const { what, took } = await timed('one.stream.example');
@@ -172,9 +183,9 @@ const tests: Readonly<
     t.ok(took < 4000, 'within 4 s', { took });
   },
   'a slow server: its answer, and one question from us is enough for it': async (t) => {
-    const { what, took } = await timed('one.slow.example');
+    const { what, took, waited } = await timed('one.slow.example');
     t.equal(what, ANSWER);
-    t.ok(took > 880 && took < 900 + 2 * SLACK, 'when it comes', { took });
+    t.ok(waited > 880 && took < 900 + 2 * SLACK, 'when it comes', { took });
   },
   'stale data after 1.8 s of silence, TTL 30, EDE 3; then at once': async (t) => {
     t.equal((await timed('one.stale.example')).what, 'NOERROR 1 198.51.100.1');
@@ -187,12 +198,12 @@ const tests: Readonly<
       timed('never.stale.example'),
     ]);
     t.equal(positive.what, 'NOERROR 30 198.51.100.1 EDE 3');
-    t.ok(positive.took > 1700 && positive.took < 1800 + SLACK, 'after 1.8 s', positive);
+    t.ok(positive.waited > 1700 && positive.took < 1800 + SLACK, 'after 1.8 s', positive);
     t.equal(negative.what, 'NXDOMAIN EDE 19');
     t.equal(never.what, 'SERVFAIL EDE 22', 'what was never known fails');
     const again = await timed('one.stale.example');
     t.equal(again.what, 'NOERROR 30 198.51.100.1 EDE 3');
-    t.ok(again.took < 100, 'then at once', again);
+    t.ok(again.took < again.soon, 'then at once', again);
     fading.on = true;
     const took = await until(
       async () => (await timed('one.stale.example')).what === 'NOERROR 1 198.51.100.1',

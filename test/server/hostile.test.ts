@@ -227,7 +227,7 @@ let nextId = 0;
 /** Asks on a socket that has many questions under way, with IDs of this test's own. */
 async function asking(client: Client, name: string): Promise<Message> {
   nextId = (nextId + 1) & 0xffff;
-  return client.ask(name, { id: nextId }, 6000);
+  return client.ask(name, { id: nextId }, 30_000);
 }
 
 /** Whether a reply holds nothing but the chain from `name` and its end. */

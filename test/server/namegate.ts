@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { RUNTIME_OPTIONS } from '../../src/cli/runtime-options.ts';
+import { running } from '../clock.ts';
 import type { Place } from './client.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -200,10 +201,10 @@ export class Namegate extends Process implements Place {
 
   /** Ends it as an operator would, and holds it to what that promises: exit 0 in time, JSON lines, and no bug met. */
   async stop(t: Test, signal: NodeJS.Signals = 'SIGTERM', within = 5000): Promise<LogLine> {
-    const from = performance.now();
+    const from = running();
     this.kill(signal);
     const { code, signal: by } = await this.ended;
-    const took = performance.now() - from;
+    const took = running() - from;
     t.same({ code, by }, { code: 0, by: null }, `${signal} ends it with exit code 0`);
     t.ok(took < within, `it ends within ${within} ms`, { took });
     t.same(this.events('fault'), [], 'no fault is in the log');
@@ -260,16 +261,16 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits until something holds; throws with `why` after `patience` milliseconds. Returns how long it took. */
+/** Waits until something holds; throws with `why` after `patience` milliseconds of `running`. Returns how many it took. */
 export async function until(
   what: () => boolean | Promise<boolean>,
   why: () => string = () => 'it never came true',
   patience = 10_000,
 ): Promise<number> {
-  const from = performance.now();
+  const from = running();
   while (!(await what())) {
-    if (performance.now() - from > patience) throw new Error(why());
+    if (running() - from > patience) throw new Error(why());
     await pause(10);
   }
-  return performance.now() - from;
+  return running() - from;
 }

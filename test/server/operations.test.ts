@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { running } from '../clock.ts';
 import { policyOf } from './changes.ts';
 import { ask, Client } from './client.ts';
 import { fetchText, house, Namegate, namegate, Process, pause, until } from './namegate.ts';
@@ -28,9 +29,9 @@ t.test('no network: it starts, answers local names, and approved ones SERVFAIL w
   const server = await namegate(t, { policy: FORWARDING, servers: `["${gone.url}"]` });
   t.equal((await ask(server, 'local.example')).answer[0]?.data, '192.0.2.1');
   t.equal((await ask(server, 'denied.example')).rcode, 'NXDOMAIN');
-  const from = performance.now();
+  const from = running();
   t.match(await ask(server, 'a.test.example'), { rcode: 'SERVFAIL', opt: { ede: [{ code: 23 }] } });
-  t.ok(performance.now() - from < 1000, 'at once');
+  t.ok(running() - from < 1000, 'at once');
   t.match(await server.ready(), { status: 200, ready: true });
   // The network comes.
   await gone.open(gone.port);
@@ -261,13 +262,13 @@ t.test('servers: system, with a resolv.conf that lists ourselves', { skip: witho
   );
   server.host = '127.0.0.77';
   await server.started();
-  const from = performance.now();
+  const from = running();
   t.match(
     await ask(server, 'a.test.example'),
     { rcode: 'SERVFAIL', opt: { ede: [{ code: 23 }] } },
     'nobody is asked',
   );
-  t.ok(performance.now() - from < 1000, 'at once');
+  t.ok(running() - from < 1000, 'at once');
   t.match(await server.logged('upstream-changed'), {
     kind: 'system-servers',
     servers: [],

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { join } from 'node:path';
 import t from 'tap';
+import { running } from '../clock.ts';
 import { message, question } from '../wire/build.ts';
 import { policyOf } from './changes.ts';
 import { ask, Client, framed, queryOctets } from './client.ts';
@@ -32,13 +33,20 @@ t.test(
     const server = await namegate(t, { policy: policy(''), servers: `["${up.url}"]` });
     t.equal((await ask(server, 'a.short.example')).answer[0]?.ttl, 60);
     t.equal((await ask(server, 'a.long.example')).answer[0]?.ttl, 60);
-    const end = Math.ceil(Date.now() / 1000) + 4;
-    server.write('policy/test.yaml', policy(`, until: ${new Date(end * 1000).toISOString()}`));
-    await server.logged('policy-loaded');
+    let end = 0;
+    // A busy machine may take longer to put the rule in force than the rule lasts.
+    for (let left = 4, loads = 1; ; left *= 2, loads++) {
+      end = Math.ceil(Date.now() / 1000) + left;
+      server.write('policy/test.yaml', policy(`, until: ${new Date(end * 1000).toISOString()}`));
+      await server.logged('policy-loaded', loads);
+      if (Date.now() < (end - 2) * 1000 || left > 32) break;
+    }
     const { ttl } = (await ask(server, 'a.short.example')).answer[0]!;
-    t.ok(ttl <= end - Date.now() / 1000 + 1 && ttl < 5, 'a cached answer ends with the rule', { ttl });
+    t.ok(ttl <= end - Date.now() / 1000 + 1 && ttl < 60, 'a cached answer ends with the rule', { ttl });
     await pause(end * 1000 - Date.now() - 150);
-    t.match(await ask(server, 'a.short.example'), { rcode: 'NOERROR', answer: [{ ttl: 0 }] }, 'just before');
+    const before = await ask(server, 'a.short.example');
+    // On a busy machine the second may have ended meanwhile.
+    if (Date.now() < end * 1000) t.match(before, { rcode: 'NOERROR', answer: [{ ttl: 0 }] }, 'just before');
     await pause(end * 1000 - Date.now() + 20);
     t.equal((await ask(server, 'a.short.example')).rcode, 'NXDOMAIN', 'at that second');
     t.equal((await ask(server, 'b.short.example')).rcode, 'NXDOMAIN');
@@ -58,14 +66,21 @@ t.test('TTLs count down, and an answer is asked for again when it has ended', as
     servers: `["${up.url}"]`,
   });
   const seen: string[] = [];
-  const from = performance.now();
-  while (performance.now() - from < 4300) {
+  await until(async () => {
     const { ttl, data } = (await ask(server, 'a.example')).answer[0]!;
     const line = `${data} ${ttl}`;
     if (seen.at(-1) !== line) seen.push(line);
-    await pause(50);
-  }
-  t.same(seen.slice(0, 4), ['198.51.100.1 3', '198.51.100.1 2', '198.51.100.1 1', '198.51.100.2 3']);
+    return data !== '198.51.100.1';
+  });
+  // A busy machine may skip one.
+  const all = ['198.51.100.1 3', '198.51.100.1 2', '198.51.100.1 1'];
+  t.same(
+    seen.slice(0, -1),
+    all.filter((line) => seen.includes(line)),
+    'in this order',
+  );
+  t.equal(seen[0], all[0]);
+  t.match(seen.at(-1), /^198\.51\.100\.2 [123]$/);
   await server.stop(t);
 });
 
@@ -249,11 +264,11 @@ t.test('two servers that ask each other: SERVFAIL in time, and no storm', async 
   const second = await new Namegate(t, house(t, other, join(t.testdirName, 'second'))).started();
   house(t, { policy, servers: `["udp://127.0.0.1:${second.udp}"]` }, first.folder);
   await first.logged('policy-loaded');
-  const from = performance.now();
+  const from = running();
   const replies = await Promise.all(
     Array.from({ length: 20 }, (_, i) => ask(i % 2 === 0 ? first : second, `n${i}.loop.example`)),
   );
-  t.ok(performance.now() - from < 4200, 'in time');
+  t.ok(running() - from < 4200, 'in time');
   t.ok(replies.every(({ rcode }) => rcode === 'SERVFAIL'));
   const count = ({ queries }: { readonly [field: string]: unknown }): number =>
     Object.values(queries as Record<string, number>).reduce((sum, one) => sum + one);

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
+import { running } from '../clock.ts';
 import { policyOf } from './changes.ts';
 import { ask, Client, framed, queryOctets } from './client.ts';
 import { fetchText, house, Namegate, namegate, Process, pause, until } from './namegate.ts';
@@ -113,11 +114,11 @@ t.test(
   async (t) => {
     const folder = house(t, { policy: POLICY });
     const end = async (server: Process, when: string): Promise<string> => {
-      const from = performance.now();
+      const from = running();
       server.kill('SIGTERM');
       const { code, signal } = await server.ended;
       t.ok(code === 0 || signal === 'SIGTERM', when, { code, signal, stderr: server.stderr });
-      t.ok(performance.now() - from < 2000, `${when}: soon`);
+      t.ok(running() - from < 2000, `${when}: soon`);
       t.notMatch(server.stderr, /Error|fault/, `${when}: no mistake`);
       return `${code ?? signal}`;
     };

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { running } from '../clock.ts';
 import { framed } from '../listen/echo.ts';
 import {
   dot,
@@ -73,11 +74,11 @@ for (const [what, { script, within, why }] of Object.entries(broken)) {
   t.test(`a server that ${what}`, async (t) => {
     const server = await dot(t, script);
     const { ask, stub } = await start(t, [server.address], { limits: { patience: 1000, stall: 300 } });
-    const before = performance.now();
+    const before = running();
     const reply = await ask(query(1, 'www.example', opt()));
     t.equal(rcode(reply), SERVFAIL);
     t.match(edeText(reply), why);
-    t.ok(performance.now() - before < within, `${performance.now() - before} ms`);
+    t.ok(running() - before < within, `${running() - before} ms`);
     t.ok(server.seen.length <= 2, `asked ${server.seen.length} times: twice at most`);
     t.equal(stub.waiting, 0);
   });

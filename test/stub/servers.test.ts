@@ -2,6 +2,7 @@ import { type AddressInfo, connect, createServer as createTcp, type Server, type
 import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { ServerAddress } from '../../src/stub/connector.ts';
+import { running } from '../clock.ts';
 import {
   type Dot,
   dot,
@@ -87,9 +88,9 @@ t.test('after a long one questions fail at once, and the server is found again',
   t.equal(rcode(await ask(query(1))), SERVFAIL);
   const times: number[] = [];
   for (let i = 0; i < 20; i++) {
-    const before = performance.now();
+    const before = running();
     t.equal(rcode(await ask(query(i))), SERVFAIL);
-    times.push(performance.now() - before);
+    times.push(running() - before);
   }
   t.ok(times.sort((a, b) => a - b)[15]! < 20, `${times} ms`);
   await dot(t, undefined, { port: first.port });
@@ -119,9 +120,9 @@ t.test('one that does not even take the connection is passed over in time', asyn
   const mute = await raw(t, () => {});
   const second = await dot(t);
   const { ask } = await start(t, [mute.address, second.address], { limits: { connect: 1500 } });
-  const before = performance.now();
+  const before = running();
   t.equal(rcode(await ask(query(1))), 0);
-  t.ok(performance.now() - before < 1500);
+  t.ok(running() - before < 1500);
 });
 
 t.test('the first server serves again when it is back', async (t) => {

@@ -47,7 +47,7 @@ everyWay(t, (t, upstreams) => {
     const { forwarder } = upstreams(t, [silent.server, good.server]);
     const first = await ask(forwarder, 'a.example.com');
     t.equal(won(first.outcome), 2);
-    t.ok(first.elapsed > 200, 'it had its time');
+    t.ok(first.waited > 200, 'it had its time');
     for (const name of ['b', 'c', 'd']) {
       const { outcome, elapsed } = await ask(forwarder, `${name}.example.com`);
       t.equal(won(outcome), 2);

@@ -87,9 +87,10 @@ t.test('where questions are few, each has a port of its own; where they are many
   await round(0);
   t.ok(byPort(server.seen, () => 0).size >= 98, 'the kernel may give a number twice');
   t.equal(forwarder.openSockets, 0);
-  for (let i = 1; i < 20; i++) await round(100 * i);
-  const ports = byPort(server.seen.slice(-1000), () => 0);
-  t.ok(ports.size < 300, `${ports.size} ports for 1,000 questions`);
+  const ports = (): number => byPort(server.seen.slice(-1000), () => 0).size;
+  // On a busy machine questions may be few for longer.
+  for (let i = 1; i < 20 || (i < 200 && ports() >= 300); i++) await round(100 * i);
+  t.ok(ports() < 300, `${ports()} ports for 1,000 questions`);
   await pause(250);
   const asked = server.seen.length;
   await round(0);
@@ -110,12 +111,12 @@ t.test('under load ports change: none has more than 256 questions, nor takes the
   };
   await Promise.all(Array.from({ length: 100 }, worker));
   t.equal(wrong, 0);
-  const ports = byPort(server.seen, ({ id, at }) => ({ id, at }));
+  const ports = byPort(server.seen, ({ id, ran }) => ({ id, ran }));
   t.ok(ports.size >= 10_000 / 256, `${ports.size} ports`);
   for (const questions of ports.values()) {
     t.ok(questions.length <= 256);
     t.equal(new Set(questions.map(({ id }) => id)).size, questions.length, 'no ID twice');
-    const took = questions.at(-1)!.at - questions[0]!.at;
+    const took = questions.at(-1)!.ran - questions[0]!.ran;
     t.ok(took < 1000, `${took} ms`);
   }
   t.ok(await until(() => forwarder.openSockets === 0));
@@ -315,7 +316,8 @@ for (const [what, errno] of [
       },
     });
     const { forwarder } = upstreams(t, [server.server], { native: plain, timing: PATIENT });
-    for (let round = 0; round < 3; round++) {
+    // On a busy machine questions may be few at first, and then there is no group.
+    for (let round = 0; round < 3 || (round < 50 && refused === 0); round++) {
       const asked = Array.from({ length: 150 }, (_, i) => ask(forwarder, `n${i}.example.com`));
       for (const [i, { outcome }] of (await Promise.all(asked)).entries()) t.equal(won(outcome), i % 200);
     }

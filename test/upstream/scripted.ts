@@ -10,6 +10,7 @@ import { type UpstreamOptions, Upstreams } from '../../src/upstream/forwarder.ts
 import { FrameReader } from '../../src/wire/framing.ts';
 import { lowerName, nameFromText, nameToText } from '../../src/wire/name.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';
+import { running } from '../clock.ts';
 
 /** What a test object must offer: end what was started. */
 export interface Ending {
@@ -89,7 +90,7 @@ export function wire(name: string): Uint8Array {
 export interface UdpUpstream {
   readonly port: number;
   readonly host: string;
-  readonly seen: (Seen & { readonly from: RemoteInfo; readonly at: number })[];
+  readonly seen: (Seen & { readonly from: RemoteInfo; readonly at: number; readonly ran: number })[];
   readonly socket: UdpSocket;
   readonly server: UpstreamServer;
   close(): Promise<void>;
@@ -113,7 +114,7 @@ export async function udpUpstream(
   let open = true;
   socket.on('message', (octets, from) => {
     const one = see(octets);
-    seen.push({ ...one, from, at: performance.now() });
+    seen.push({ ...one, from, at: performance.now(), ran: running() });
     script(
       one,
       (message) => {
@@ -291,8 +292,10 @@ export const PATIENT = { firstRetry: 2500, minRetry: 2500, retries: [3000] };
 
 export interface Asked {
   readonly outcome: Outcome;
-  /** Milliseconds. */
+  /** Milliseconds of `running`: for what must not be late. */
   readonly elapsed: number;
+  /** Milliseconds as they went by: for what must not be early. */
+  readonly waited: number;
   /** Milliseconds after which `slow` was called, or null. */
   readonly slow: number | null;
   readonly accepted: number;
@@ -310,6 +313,7 @@ export function ask(
 ): Promise<Asked> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
+    const begun = running();
     let returned = false;
     let finished = 0;
     let slow: number | null = null;
@@ -333,8 +337,8 @@ export function ask(
             throw new Error('done twice');
           });
         }
-        const elapsed = performance.now() - start;
-        resolve({ outcome, elapsed, slow, accepted });
+        const elapsed = running() - begun;
+        resolve({ outcome, elapsed, waited: performance.now() - start, slow, accepted });
       },
     });
     returned = true;
@@ -345,11 +349,11 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits until something holds, for a second at most. */
+/** Waits until something holds, for a second of `running` at most. */
 export async function until(condition: () => boolean, ms = 1000): Promise<boolean> {
-  const end = performance.now() + ms;
+  const end = running() + ms;
   while (!condition()) {
-    if (performance.now() > end) return false;
+    if (running() > end) return false;
     await pause(5);
   }
   return true;
