@@ -6,7 +6,7 @@ import { NO_EDE } from '../../wire/reply.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { DROPPED } from '../ports.ts';
 import type { MessageRefusal } from './refuse.ts';
-import type { Turn } from './turn.ts';
+import { AMPLIFICATION, type Turn } from './turn.ts';
 
 /** How a query ends without an answer from elsewhere. Each writes `turn.end`, and all but `drop` a reply, whose length it returns. */
 
@@ -47,7 +47,7 @@ export function negative(turn: Turn, rcode: Rcode, reason: string, exit: Exit): 
   reply.writer.negativeSoa(labels === 0 ? query.nameLength - 1 : query.labels[query.labelCount - labels]!);
   // A forged source gains nothing from a denial: three times the question at most.
   const denied = asker.client.transport === 'udp' && exit !== EXIT.withheld;
-  const room = denied ? 3 * query.length : reply.limit;
+  const room = denied ? AMPLIFICATION * query.length : reply.limit;
   return finish(turn, exit, rcode, reason === '' ? null : EDE.BLOCKED, reason, room);
 }
 

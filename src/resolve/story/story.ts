@@ -116,6 +116,7 @@ export class Resolver implements Answerer {
     const fault = readQuery(message, length, turn.query);
     turn.reply.widen(turn.asker.client, turn.query.udpSize);
     this.#recogniser.prove(turn);
+    if (!turn.asker.proven) turn.reply.confine(length);
     if (admitted !== ANSWER_IT) return truncate(turn, EXIT.limited);
 
     const refusal = refusalOf(turn.query, fault);

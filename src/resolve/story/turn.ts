@@ -192,6 +192,9 @@ const NO_NAME = Buffer.alloc(0);
 /** Over UDP without EDNS (RFC 1035 §4.2.1). */
 const SMALLEST = 512;
 
+/** How many times as long as its query a reply may be over UDP to who has not proved to have its address. */
+export const AMPLIFICATION = 3;
+
 /** Where the reply goes. */
 export class ReplyPlace {
   out: Buffer = Buffer.alloc(0);
@@ -216,6 +219,11 @@ export class ReplyPlace {
   /** Once the query has been read: what its sender takes over UDP. */
   widen({ transport }: Client, udpSize: number): void {
     if (transport === 'udp') this.limit = Math.min(udpSize, UDP_PAYLOAD);
+  }
+
+  /** Whoever forges a source gains little by the reply, whatever it is: what does not fit is sent for over TCP. */
+  confine(queryLength: number): void {
+    this.limit = Math.min(this.limit, AMPLIFICATION * queryLength);
   }
 }
 
