@@ -62,8 +62,7 @@ function explainQuery(query: ExplainQuery, caller: Caller, leases: LeaseBook, no
   const read = readExactName(query.name, 'a question');
   if (!('name' in read)) return Refusal.at('#name', `${read.message}; ${read.fix}`);
   const explained = explain(leases.snapshot, subject.identity, subject.stage, read.name, type, now);
-  const { because: _, ...contract } = explained;
-  return { ...contract, text: explanationLine(explained) };
+  return { ...explained, text: explanationLine(explained) };
 }
 
 /** Of whom the question is: an identity at a stage, or the holder of a lease. */

@@ -98,7 +98,7 @@ function explainQuestion(
   const missing = missingServerFile(options.config);
   if (missing !== null) return terminal.usage('explain', missing);
   const loaded = load(serverFile(options.config), { env: process.env, now: at, salt: 0, exceptions });
-  const { problems, sources, snapshot, trusts } = new TrustBuilder().vet(loaded, at);
+  const { problems, sources, snapshot, settings, trusts } = new TrustBuilder().vet(loaded, at);
   if (snapshot === null) {
     complainProblems(terminal, problems.filter(isError), sources);
     return EXIT_USAGE;
@@ -114,9 +114,10 @@ function explainQuestion(
     const known = identity.stages.map((one) => one.name).join(', ') || 'none';
     return terminal.usage('explain', `${identity.name} has no stage ${options.stage}; it has: ${known}`);
   }
-  const explained = explain(snapshot, identity, stage, lowerName(name), type, at);
-  const { because, ...contract } = explained;
-  terminal.print(options.json === true ? JSON.stringify(contract) : escapeText(explanationLine(explained)));
+  const explained = explain(snapshot, identity, stage, lowerName(name), type, at, {
+    contact: settings?.replies.contact ?? '',
+  });
+  terminal.print(options.json === true ? JSON.stringify(explained) : escapeText(explanationLine(explained)));
   return explained.verdict === 'allow' || explained.verdict === 'local' ? EXIT_GOOD : EXIT_PROBLEMS;
 }
 

@@ -1,5 +1,5 @@
 import { type Blast, blastRadius } from '../policy/blast.ts';
-import { explainRule } from '../policy/explain.ts';
+import { explainRule } from '../policy/rule-text.ts';
 import type { Snapshot, View } from '../policy/snapshot.ts';
 import { count, enumerate, escapeText, type Terminal } from './terminal.ts';
 

@@ -1,4 +1,4 @@
-import { type ExplainedRule, explainRule } from './explain.ts';
+import { type ExplainedRule, explainRule } from './rule-text.ts';
 import { KIND, type Snapshot } from './snapshot.ts';
 import { nameOfNode } from './tree.ts';
 

@@ -23,6 +23,7 @@ export function decide(
   out.type = type;
   out.now = now;
   out.ground = GROUND.NOTHING;
+  out.near = -1;
   out.verdict = VERDICT.DENY;
   if (out.special !== NO_NODE) {
     out.ground = GROUND.SPECIAL;
@@ -66,7 +67,7 @@ function isLocal(snapshot: Snapshot, out: Decision): boolean {
 }
 
 /** Finds the nodes on the way from the root to the subject, less its `first` leftmost labels. */
-function walk(snapshot: Snapshot, subject: Subject, first: number, out: Decision): void {
+export function walk(snapshot: Snapshot, subject: Subject, first: number, out: Decision): void {
   const { tree, nodeFlags } = snapshot;
   const { name, labels } = subject;
   const last = subject.labelCount - 1;
@@ -103,7 +104,7 @@ function walk(snapshot: Snapshot, subject: Subject, first: number, out: Decision
  * Looks for a live rule that approves the walked name for `out.type`, the most specific first: exact, family, `*.`, the
  * longest `**.`. Fills rule, dynamic and until, or `refused`.
  */
-function approve(snapshot: Snapshot, view: View, out: Decision): boolean {
+export function approve(snapshot: Snapshot, view: View, out: Decision): boolean {
   const { nodeFlags } = snapshot;
   const count = out.count;
   out.refused = -1;
@@ -206,7 +207,7 @@ function inFamily(snapshot: Snapshot, rule: number, prefix: number, out: Decisio
 }
 
 /** Whether the `free` labels in front of a wildcard's base keep within its terms. */
-function fits(terms: Terms, free: number, out: Decision): boolean {
+export function fits(terms: Terms, free: number, out: Decision): boolean {
   if (free === 0) return true;
   if (free > terms.maxLabels) return false;
   const { name, labels } = out.subject;

@@ -1,6 +1,6 @@
 import type { RrType, Seconds } from '../wire/quantity.ts';
 import { FOREVER } from './input.ts';
-import type { RuleIndex } from './snapshot.ts';
+import type { RuleIndex, Stage } from './snapshot.ts';
 import { NO_NODE, type Node } from './tree.ts';
 import { Joined } from './view.ts';
 
@@ -21,6 +21,12 @@ export const GROUND = {
   SPECIAL: 3,
   /** DS or DNSKEY of an approved name or an ancestor, for a validator. */
   CHAIN_OF_TRUST: 4,
+  /** A rule of the view approved it until its end: `near`. */
+  ENDED: 5,
+  /** The same identity approves it at another stage: `near`, `nearStage`. */
+  OTHER_STAGE: 6,
+  /** A wildcard or family of the view just misses the name: `near`. */
+  BESIDE: 7,
 } as const;
 
 export type Ground = (typeof GROUND)[keyof typeof GROUND];
@@ -68,6 +74,10 @@ export class Decision {
   readonly path = new Int32Array(128);
   /** The most specific rule that matches the name but not the type, or -1. */
   refused: RuleIndex = -1;
+  /** With one of the last three grounds the rule that comes nearest, or -1. */
+  near: RuleIndex = -1;
+  /** With GROUND.OTHER_STAGE the stage; null for the identity's own list, which this stage leaves out. */
+  nearStage: Stage | null = null;
   /** Where `joinView` found a rule's set in the view. */
   readonly joined = new Joined();
 
@@ -85,5 +95,7 @@ export class Decision {
     this.count = 0;
     this.depth = 0;
     this.refused = -1;
+    this.near = -1;
+    this.nearStage = null;
   }
 }

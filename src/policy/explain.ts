@@ -1,14 +1,15 @@
 import { TYPE, typeToText } from '../wire/iana.ts';
-import { isAtOrUnder, labelOffsets, nameToText } from '../wire/name.ts';
+import { labelOffsets, nameToText } from '../wire/name.ts';
 import { type RrType, type Seconds, unreachable } from '../wire/quantity.ts';
 import { decide } from './decide.ts';
-import { Decision, GROUND, VERDICT, type Verdict } from './decision.ts';
-import { FOREVER } from './input.ts';
-import { patternText } from './pattern.ts';
-import { type Identity, KIND, type RuleIndex, type Snapshot, type View } from './snapshot.ts';
-import { FAMILY, NO_NODE, nameOfNode } from './tree.ts';
+import { Decision, GROUND, type Ground, VERDICT, type Verdict } from './decision.ts';
+import { findNear, type Miss, missOf } from './near-miss.ts';
+import { denialReason, REASON, whomToAsk } from './reason.ts';
+import { type ExplainedRule, explainRule, ruleText, typesOf } from './rule-text.ts';
+import { type Identity, KIND, type Snapshot, type Stage } from './snapshot.ts';
+import { NO_NODE } from './tree.ts';
 
-/** Why a question is answered as it is: what `explain`, `_why` and the EDE texts say. */
+/** Why a question is answered as it is, and what to do about it: what `explain` and `_why` say. */
 export interface Explanation {
   readonly verdict: 'allow' | 'local' | 'empty' | 'deny';
   readonly mode: 'enforce' | 'audit';
@@ -16,48 +17,108 @@ export interface Explanation {
   readonly stage: string | null;
   readonly name: string;
   readonly type: string;
+  /** The rule that decides; null where none does. */
   readonly rule: ExplainedRule | null;
-  /** Whom to ask for a change; empty for `unknown`. */
+  /** Whom to ask for a change; empty where nobody is known. */
   readonly ask: string;
-  /** Why, in a few words, for what is not the rule's own reason. */
-  readonly because: string;
+  /** Why, for what is not the rule's own reason; else empty. */
+  readonly reason: string;
+  /** What to do next; empty where there is nothing to be done. */
+  readonly next: string;
+  /** What is so now beside what the policy says; null where it is not known, or as the policy says. */
+  readonly state: ExplainedState | null;
 }
 
-export interface ExplainedRule {
-  readonly pattern: string;
-  readonly destination: string | null;
-  readonly file: string;
-  readonly line: number;
-  readonly owner: string;
-  readonly reason: string;
-  /** ISO 8601, or null where it does not end. */
-  readonly until: string | null;
+/** What became of an approved question, or of whoever asks. */
+export interface ExplainedState {
+  readonly kind:
+    | 'answered'
+    | 'no-data'
+    | 'nxdomain'
+    | 'withheld'
+    | 'stale'
+    | 'failed'
+    | 'limited'
+    | 'unproven';
+  readonly text: string;
+}
+
+/** What the policy does not know of who asks. */
+export interface Asking {
+  /** Whom a client is told to ask where no rule says more; empty for nobody. */
+  readonly contact?: string;
+  /** Why nobody has the client, such as `namegate sees you as 192.0.2.7; no identity has it`; empty where it is not known. */
+  readonly unclaimed?: string;
 }
 
 /** Explains one question: `name` is a wire name in lower case, `stage` null for none, `now` seconds since 1970. */
 export function explain(
   snapshot: Snapshot,
   identity: Identity,
-  stage: { readonly name: string; readonly view: View } | null,
+  stage: Stage | null,
   name: Uint8Array,
   type: RrType,
   now: Seconds,
+  { contact = '', unclaimed = '' }: Asking = {},
 ): Explanation {
-  const labels = new Uint8Array(128);
-  const subject = { name, labels, labelCount: labelOffsets(name, labels) };
   const decision = new Decision();
-  decide(snapshot, (stage ?? identity).view, subject, type, false, now, decision);
+  decideAgain(snapshot, identity, stage, name, type, now, decision);
+  const { verdict } = decision;
+  const refused = verdict === VERDICT.DENY || verdict === VERDICT.EMPTY;
+  const near =
+    refused && decision.ground !== GROUND.SPECIAL ? nearOf(snapshot, identity, stage, decision) : null;
+  const ask = refused ? whomToAsk(snapshot, identity, contact, decision) : identity.owner;
+  const told = { snapshot, identity, stage, decision, unclaimed };
   return {
-    verdict: VERDICT_TEXT[decision.verdict],
+    verdict: VERDICT_TEXT[verdict],
     mode: identity.auditUntil > now ? 'audit' : 'enforce',
     identity: identity.name,
     stage: stage?.name ?? null,
     name: nameToText(name),
     type: typeToText(type),
     rule: decision.rule < 0 ? null : explainRule(snapshot, decision.rule),
-    ask: identity.owner,
-    because: because(snapshot, identity, decision),
+    ask,
+    reason: reasonOf(told, near),
+    next: refused ? nextOf(told, near, ask) : '',
+    state: null,
   };
+}
+
+/** Decides one question beside the story. */
+export function decideAgain(
+  snapshot: Snapshot,
+  identity: Identity,
+  stage: Stage | null,
+  name: Uint8Array,
+  type: RrType,
+  now: Seconds,
+  out: Decision,
+): void {
+  const labels = new Uint8Array(128);
+  const subject = { name, labels, labelCount: labelOffsets(name, labels) };
+  decide(snapshot, (stage ?? identity).view, subject, type, false, now, out);
+}
+
+/** An explanation with what is so now. `next`: what to do about that; empty for what the policy would have. */
+export function withState(explained: Explanation, state: ExplainedState, next: string): Explanation {
+  return { ...explained, state, next: next === '' ? explained.next : next };
+}
+
+/** The explanation on one line. */
+export function explanationLine(explained: Explanation): string {
+  const { name, type, verdict, mode, identity, stage, rule, reason, next, state } = explained;
+  const who = stage === null ? identity : `${identity} at stage ${stage}`;
+  const parts = [
+    `${name} ${type}: ${verdict} for ${who}${mode === 'audit' ? ' (audit: resolved and recorded)' : ''}`,
+  ];
+  if (reason !== '') parts.push(reason);
+  if (rule !== null) {
+    const until = rule.until === null ? '' : ` until ${rule.until}`;
+    parts.push(`${ruleText(rule)}${until}: ${rule.reason}; owner ${rule.owner}`);
+  }
+  if (state !== null) parts.push(`now: ${state.text}`);
+  if (next !== '') parts.push(next);
+  return parts.join('; ');
 }
 
 const VERDICT_TEXT = {
@@ -67,72 +128,49 @@ const VERDICT_TEXT = {
   [VERDICT.LOCAL]: 'local',
 } as const satisfies Record<Verdict, Explanation['verdict']>;
 
-/** The explanation on one line. */
-export function explanationLine(explained: Explanation): string {
-  const { name, type, verdict, mode, identity, stage, rule, ask } = explained;
-  const who = stage === null ? identity : `${identity} at stage ${stage}`;
-  const parts = [
-    `${name} ${type}: ${verdict} for ${who}${mode === 'audit' ? ' (audit: resolved and recorded)' : ''}`,
-  ];
-  if (explained.because !== '') parts.push(explained.because);
-  if (rule !== null) {
-    const from = rule.destination === null ? '' : ` of ${rule.destination}`;
-    const until = rule.until === null ? '' : ` until ${rule.until}`;
-    parts.push(
-      `rule ${rule.pattern}${from} (${rule.file}:${rule.line})${until}: ${rule.reason}; owner ${rule.owner}`,
-    );
-  }
-  const refused = verdict === 'deny' || verdict === 'empty';
-  if (refused && ask !== '') parts.push(`ask ${ask}`);
-  return parts.join('; ');
+interface Told {
+  readonly snapshot: Snapshot;
+  readonly identity: Identity;
+  readonly stage: Stage | null;
+  readonly decision: Decision;
+  readonly unclaimed: string;
 }
 
-/** What a reader of EDE needs: `identity: reason; ask owner`, or nothing for `unknown`. */
-export function edeText(identity: Identity, reason: string): string {
-  return identity.index < 0 ? '' : `${identity.name}: ${reason}; ask ${identity.owner}`;
+/** Where a rule matches the name and only the type is missing, no pattern is beside it. */
+function nearOf(
+  snapshot: Snapshot,
+  identity: Identity,
+  stage: Stage | null,
+  decision: Decision,
+): Ground | null {
+  if (identity.index < 0) return null;
+  const near = findNear(snapshot, identity, stage, decision);
+  const beside = near === GROUND.BESIDE;
+  const useless =
+    beside &&
+    (decision.ground === GROUND.RULE || (decision.ground === GROUND.ABOVE && !isBase(snapshot, decision)));
+  if (useless) decision.near = -1;
+  else if (near !== null && decision.verdict === VERDICT.DENY) decision.ground = near;
+  return useless ? null : near;
 }
 
-/** Reasons of denials, in the words of EDE texts and explanations alike. */
-export const REASON = {
-  NOT_APPROVED: 'name not approved',
-  UNKNOWN: 'no identity claims this client',
-  TYPE: 'type not approved',
-  SEARCH: 'search-list miss, the name without the suffix is tried next',
-  SPECIAL: 'special name',
-  PRIVATE_ADDRESS: 'answer held an address that the rule does not grant',
-  TARGET: 'answer led to a name that is not approved',
-  LIMIT: 'over its queries a second',
-  SHARE: 'over its share of questions in flight',
-} as const;
-
-/** The reason for a denied or emptied question, or the empty text where it is not one. */
-export function denialReason(identity: Identity, decision: Decision): string {
-  if (decision.verdict === VERDICT.EMPTY) return decision.ground === GROUND.RULE ? REASON.TYPE : '';
-  if (decision.verdict !== VERDICT.DENY) return '';
-  if (decision.ground === GROUND.SPECIAL) return REASON.SPECIAL;
-  if (identity.index < 0) return REASON.UNKNOWN;
-  return isSearchMiss(identity, decision) ? REASON.SEARCH : REASON.NOT_APPROVED;
+function isBase(snapshot: Snapshot, decision: Decision): boolean {
+  return missOf(snapshot, decision.near, decision) === 'base';
 }
 
-/** A stub appends its search suffixes before it tries the name itself: such a denial is nobody's mistake. */
-function isSearchMiss(identity: Identity, { subject }: Decision): boolean {
-  if (identity.search.length === 0) return false;
-  const name = subject.name.subarray(0, nameEnd(subject.name));
-  return identity.search.some((suffix) => name.length > suffix.length && isAtOrUnder(name, suffix));
+function reasonOf(told: Told, near: Ground | null): string {
+  const plain = plainReason(told);
+  const nearby = near === null ? '' : nearReason(told, near);
+  if (nearby === '') return plain;
+  return told.decision.verdict === VERDICT.DENY ? nearby : `${plain}; ${nearby}`;
 }
 
-function nameEnd(name: Uint8Array): number {
-  let at = 0;
-  while (name[at] !== 0) at += 1 + name[at]!;
-  return at + 1;
-}
-
-function because(snapshot: Snapshot, identity: Identity, decision: Decision): string {
-  const { ground } = decision;
+function plainReason({ snapshot, identity, decision, unclaimed }: Told): string {
+  const { ground, verdict } = decision;
   switch (ground) {
     case GROUND.SPECIAL: {
       const special = snapshot.specials.get(decision.special) ?? '';
-      return decision.verdict === VERDICT.LOCAL
+      return verdict === VERDICT.LOCAL
         ? `${special} is answered by namegate itself`
         : `${special} is denied to everyone`;
     }
@@ -142,13 +180,19 @@ function because(snapshot: Snapshot, identity: Identity, decision: Decision): st
       return 'asked by a validator';
     case GROUND.RULE:
     case GROUND.NOTHING:
+    case GROUND.ENDED:
+    case GROUND.OTHER_STAGE:
+    case GROUND.BESIDE:
       break;
     default:
       return unreachable(ground);
   }
   const denial = denialReason(identity, decision);
+  if (denial === REASON.UNKNOWN && unclaimed !== '') return unclaimed;
+  if (denial === REASON.TYPE)
+    return `${denial}, the rule approves ${typesOf(snapshot, decision.rule).join(', ')}`;
   if (denial !== '') return denial;
-  if (decision.verdict === VERDICT.LOCAL) {
+  if (verdict === VERDICT.LOCAL) {
     const redirect = decision.node === NO_NODE ? null : snapshot.locals.get(decision.node)?.redirect;
     return redirect ? `redirected to ${nameToText(redirect.to)}` : 'answered from local records';
   }
@@ -157,39 +201,45 @@ function because(snapshot: Snapshot, identity: Identity, decision: Decision): st
 
 const TARGETED = new Set<number>([TYPE.MX, TYPE.SRV, TYPE.SVCB, TYPE.HTTPS]);
 
-/** A rule with its pattern as text and where it is written. */
-export function explainRule(snapshot: Snapshot, rule: RuleIndex): ExplainedRule {
-  const { rules } = snapshot;
-  const terms = rules.terms[rules.term[rule]!]!;
-  return {
-    pattern: patternOf(snapshot, rule),
-    destination: terms.destination,
-    file: terms.file,
-    line: rules.line[rule]!,
-    owner: terms.owner,
-    reason: terms.reason,
-    until: terms.until === FOREVER ? null : new Date(terms.until * 1000).toISOString().replace('.000Z', 'Z'),
-  };
+function nearReason({ snapshot, stage, decision }: Told, near: Ground): string {
+  const rule = explainRule(snapshot, decision.near);
+  const text = ruleText(rule);
+  if (near === GROUND.ENDED) return `${text} ended at ${rule.until}`;
+  if (near === GROUND.OTHER_STAGE) {
+    const at = stage === null ? 'no lease says its stage' : `it is at stage ${stage.name}`;
+    const where =
+      decision.nearStage === null
+        ? 'approved without a stage'
+        : `approved at stage ${decision.nearStage.name}`;
+    return `${where} by ${text}, and ${at}`;
+  }
+  const denied = decision.verdict === VERDICT.DENY ? `${REASON.NOT_APPROVED}; ` : '';
+  return `${denied}${text} ${MISSES[missOf(snapshot, decision.near, decision)](snapshot, decision)}`;
 }
 
-function patternOf(snapshot: Snapshot, rule: RuleIndex): string {
-  const { rules, tree } = snapshot;
-  const written = rules.written.get(rule);
-  if (written !== undefined) return written;
-  const node = rules.node[rule]!;
-  switch (rules.kind[rule]) {
-    case KIND.STAR:
-      return patternText({ kind: 'star', base: nameOfNode(tree, node) });
-    case KIND.GLOBSTAR:
-      return patternText({ kind: 'globstar', base: nameOfNode(tree, node) });
-    case KIND.FAMILY: {
-      const at = tree.labelAt[node]! + 1;
-      const prefix = tree.labels.subarray(at, at + tree.labels[at - 1]!);
-      const base = nameOfNode(tree, (tree.parents[node]! & ~FAMILY) >>> 0);
-      const front = new Uint8Array(0);
-      return patternText({ kind: 'family', front, prefix, base, ...rules.families.get(rule)! });
-    }
-    default:
-      return patternText({ kind: 'exact', name: nameOfNode(tree, node) });
-  }
+const MISSES: Record<Miss, (snapshot: Snapshot, decision: Decision) => string> = {
+  base: () => 'wants a label in front of it',
+  labels: ({ rules }, { near }) => {
+    const most = rules.terms[rules.term[near]!]!.maxLabels;
+    return most === 1 || rules.kind[near] === KIND.STAR
+      ? 'matches one label in front, and this name has more'
+      : `matches up to ${most} labels in front, and this name has more`;
+  },
+  length: ({ rules }, { near }) =>
+    `matches labels of up to ${rules.terms[rules.term[near]!]!.maxLabelLength} octets, and one is longer`,
+  number: () => 'does not hold this number',
+  type: () => 'comes near',
+};
+
+function nextOf({ identity, stage, decision }: Told, near: Ground | null, ask: string): string {
+  if (decision.ground === GROUND.SPECIAL) return '';
+  const asked = ask === '' ? '' : `ask ${ask}`;
+  if (near !== GROUND.OTHER_STAGE) return asked;
+  const other = decision.nearStage;
+  if (other === null) return asked;
+  const { stages } = identity;
+  if (stage === null) return `open a lease at stage ${other.name}, or ${asked}`;
+  if (stages.indexOf(other) > stages.indexOf(stage))
+    return `advance the lease to stage ${other.name}, or ${asked}`;
+  return `a lease does not go back to stage ${other.name}: ${asked}`;
 }

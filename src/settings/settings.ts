@@ -127,6 +127,8 @@ export interface ReplySetting {
   /** Seconds; the same for what a stage, lease or exception approves. */
   readonly dynamicMaxTtl: number;
   readonly edeText: boolean;
+  /** Whom a client is told to ask where no rule's owner can say more; empty for nobody. */
+  readonly contact: string;
 }
 
 export interface LimitSetting {

@@ -116,10 +116,18 @@ export class ReplyWriter {
 
   /**
    * Ends the reply and returns its length. OPT goes in where the query had one. `ede` and `text` are cut, the text first,
-   * to keep within `room` octets or the limit; `second` is another EDE without a text. What is still too long becomes an
-   * empty reply with TC (RFC 2181 §9: no partial RRset).
+   * to keep within `room` octets or the limit; `second` is another EDE without a text. The last `keep` octets of the text
+   * are cut last: they say whom to ask. What is still too long becomes an empty reply with TC (RFC 2181 §9: no partial
+   * RRset).
    */
-  finish(rcode: number, ede: number, text: Uint8Array | null, room: number, second: number = NO_EDE): number {
+  finish(
+    rcode: number,
+    ede: number,
+    text: Uint8Array | null,
+    room: number,
+    second: number = NO_EDE,
+    keep: number = 0,
+  ): number {
     const query = this.#query;
     const optSize = query.edns ? 11 + this.#optionsSize() : 0;
     let flags = this.#flags;
@@ -130,7 +138,7 @@ export class ReplyWriter {
       this.authority = 0;
     }
     const out = this.out;
-    if (query.edns) this.#opt(rcode, ede, text, second, Math.min(room, this.#limit));
+    if (query.edns) this.#opt(rcode, ede, text, keep, second, Math.min(room, this.#limit));
     writeUint16(out, 2, flags | (rcode & 0xf));
     writeUint16(out, 4, query.questionEnd > HEADER_SIZE ? 1 : 0);
     writeUint16(out, 6, this.answers);
@@ -145,7 +153,14 @@ export class ReplyWriter {
     return this.finish(RCODE.NOERROR, NO_EDE, null, 0xffff);
   }
 
-  #opt(rcode: number, ede: number, text: Uint8Array | null, second: number, room: number): void {
+  #opt(
+    rcode: number,
+    ede: number,
+    text: Uint8Array | null,
+    keep: number,
+    second: number,
+    room: number,
+  ): void {
     const out = this.out;
     const query = this.#query;
     const start = this.at;
@@ -170,8 +185,8 @@ export class ReplyWriter {
       out.set(this.cookie, this.at + 4);
       this.at += 4 + this.cookie.length;
     }
-    if (ede !== NO_EDE && this.at + 6 <= room) this.#ede(ede, text, room);
-    if (second !== NO_EDE && this.at + 6 <= room) this.#ede(second, null, room);
+    if (ede !== NO_EDE && this.at + 6 <= room) this.#ede(ede, text, keep, room);
+    if (second !== NO_EDE && this.at + 6 <= room) this.#ede(second, null, 0, room);
     if (this.padding > 0 && query.padding) this.#pad(Math.min(room, this.#limit));
     writeUint16(out, start + 9, this.at - start - 11);
   }
@@ -203,17 +218,26 @@ export class ReplyWriter {
     );
   }
 
-  #ede(ede: number, text: Uint8Array | null, room: number): void {
-    const out = this.out;
-    const at = this.at;
-    let size = text === null ? 0 : Math.min(text.length, room - at - 6);
-    // A cut never splits a UTF-8 sequence.
-    if (text !== null && size < text.length) while (size > 0 && (text[size]! & 0xc0) === 0x80) size--;
+  #ede(ede: number, text: Uint8Array | null, keep: number, room: number): void {
+    const { out, at } = this;
+    const start = at + 6;
+    let end = start;
+    if (text !== null) {
+      const space = room - start;
+      if (text.length <= space) end = copy(out, start, text, 0, text.length);
+      else {
+        // What is kept begins with "; ", which stands behind something or not at all.
+        const head = whole(text, Math.max(0, space - keep));
+        const tail = text.length - keep;
+        end = copy(out, start, text, 0, head);
+        const from = head === 0 && keep > SEPARATOR ? tail + SEPARATOR : tail;
+        end = copy(out, end, text, from, whole(text, Math.min(text.length, from + space - head)));
+      }
+    }
     writeUint16(out, at, OPTION.EDE);
-    writeUint16(out, at + 2, 2 + size);
+    writeUint16(out, at + 2, 2 + end - start);
     writeUint16(out, at + 4, ede);
-    for (let i = 0; i < size; i++) out[at + 6 + i] = text![i]!;
-    this.at = at + 6 + size;
+    this.at = end;
   }
 
   #fits(octets: number): boolean {
@@ -231,6 +255,22 @@ export class ReplyWriter {
     this.at = at + 10 + size;
     return at + 10;
   }
+}
+
+/** Octets of the "; " in front of what is kept of a text. */
+const SEPARATOR = 2;
+
+/** At most `end`, and not within a UTF-8 sequence of `text`. */
+function whole(text: Uint8Array, end: number): number {
+  let at = end;
+  if (at < text.length) while (at > 0 && (text[at]! & 0xc0) === 0x80) at--;
+  return at;
+}
+
+/** Copies `text` from `start` to `end` to `at`, and returns where it ends there. */
+function copy(out: Buffer, at: number, text: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) out[at + i - start] = text[i]!;
+  return at + Math.max(0, end - start);
 }
 
 const SOA_TIMES = [1, 3600, 600, 86_400, NEGATIVE_TTL];

@@ -2,7 +2,6 @@
 import { compile } from '../../src/policy/compile.ts';
 import { closestAncestor, decide } from '../../src/policy/decide.ts';
 import { Decision, GROUND, VERDICT } from '../../src/policy/decision.ts';
-import { explainRule } from '../../src/policy/explain.ts';
 import {
   DEFAULT_TERMS,
   type DestinationInput,
@@ -20,6 +19,7 @@ import {
 import { type Pattern, parsePattern } from '../../src/policy/pattern.ts';
 import { PatternFault } from '../../src/policy/pattern-fault.ts';
 import type { Position, Problem } from '../../src/policy/problem.ts';
+import { explainRule } from '../../src/policy/rule-text.ts';
 import type { Identity, Snapshot, View } from '../../src/policy/snapshot.ts';
 import type { SuffixTable } from '../../src/policy/suffix.ts';
 import { WireError } from '../../src/wire/error.ts';

@@ -9,7 +9,7 @@ const settings: Settings = {
   upstreams: [],
   policy: '/policy',
   cache: { size: 1000, maxTtl: 1, serveStale: 1, share: 'all' },
-  replies: { maxTtl: 1, dynamicMaxTtl: 1, edeText: true },
+  replies: { maxTtl: 1, dynamicMaxTtl: 1, edeText: true, contact: '' },
   limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
   renew: null,
   state: '/state',

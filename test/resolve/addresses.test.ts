@@ -165,7 +165,7 @@ t.test('…(no data, EDE 15, a finding)', async (t) => {
   const reply = await house.ask('www.example', 'A', { ...STRICT, transport: 'tcp' }, { answer });
   t.same([reply.rcode, reply.answer, reply.authority], [0, [], ['www.example 30 SOA minimum 30']]);
   t.same(reply.ede, [
-    { code: 15, text: 'strict: answer held an address that the rule does not grant; ask team-a' },
+    { code: 15, text: 'strict: answer held an address that the rule does not grant; ask net-team' },
   ]);
   const finding = { kind: 'private-address', identity: 'strict', name: 'www.example', type: 1 };
   t.same(house.findings, [finding]);

@@ -12,7 +12,15 @@ const OWNER = 'o'.repeat(200);
 const LONG = policy({
   alice: { allow: ['www.site.example', rule('typed.site.example', 'types: [TXT]')] },
 }).replace('owner: team-a', `owner: ${OWNER}`);
-const FULL = `alice: name not approved; ask ${OWNER}`;
+const HEAD = 'alice: name not approved';
+const FULL = `${HEAD}; ask ${OWNER}`;
+
+/** The middle goes first, so that whom to ask is cut last. */
+function isCut(text: string, owner: string): boolean {
+  const tail = `; ask ${owner}`;
+  if (!text.endsWith(tail)) return tail.slice(2).startsWith(text);
+  return HEAD.startsWith(text.slice(0, -tail.length));
+}
 
 /** A name of exactly `octets` octets that nothing approves; null where there is none. */
 function denied(octets: number): string | null {
@@ -45,11 +53,11 @@ t.test('the bound holds for every name length, with and without EDNS', async (t)
       t.equal(reply.ede.length, edns && octets > 1 ? 1 : 0);
       const [ede] = reply.ede;
       if (ede === undefined) continue;
-      if (!FULL.startsWith(ede.text)) t.fail(`${octets} octets: ${ede.text}`);
+      if (!isCut(ede.text, OWNER)) t.fail(`${octets} octets: ${ede.text}`);
       if (ede.text === '') cutWhole++;
       else if (ede.text !== FULL) cutText++;
       // What fits is told: a text is never cut further than it must be.
-      if (ede.text !== FULL) t.equal(reply.octets.length, 3 * query.length);
+      if (ede.text !== FULL) t.ok(3 * query.length - reply.octets.length <= '; '.length);
     }
   }
   t.ok(cutText > 50, 'texts were cut');
@@ -68,20 +76,19 @@ t.test('an emptied type is told within the bound too', async (t) => {
   const house = new House(t.testdir.bind(t), LONG);
   const query = queryOctets('typed.site.example', 'A');
   const reply = await house.query('typed.site.example', 'A');
-  t.equal(reply.octets.length, 3 * query.length);
-  t.match(reply.ede[0]!.text, /^alice: type not approved; ask o+$/);
+  t.ok(reply.octets.length <= 3 * query.length);
+  t.equal(reply.ede[0]!.text, 'alice: type not approved; ask net-team', 'who answers for the rule');
 });
 
 t.test('a cut never splits a UTF-8 sequence', async (t) => {
   const owner = 'ü€😀'.repeat(20);
   const house = new House(t.testdir.bind(t), LONG.replace(OWNER, owner));
-  const whole = `alice: name not approved; ask ${owner}`;
   for (let octets = 3; octets < 80; octets++) {
     const reply = await house.query(denied(octets)!);
     const text = reply.ede[0]!.text;
-    if (text.includes('\ufffd') || !whole.startsWith(text)) t.fail(text);
+    if (text.includes('\ufffd') || !isCut(text, owner)) t.fail(text);
   }
-  t.pass('every text is a prefix of the whole one');
+  t.pass('every text is the whole one without its middle');
 });
 
 t.test('on TCP the text is whole', async (t) => {
@@ -99,7 +106,7 @@ t.test('EDE only where the question had OPT', async (t) => {
 
 t.test('`replies.ede_text: false` keeps the code and drops the text', async (t) => {
   const house = new House(t.testdir.bind(t), LONG, {
-    replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: false },
+    replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: false, contact: '' },
   });
   t.same((await house.query('evil.example')).ede, [{ code: 15, text: '' }]);
 });
@@ -108,7 +115,10 @@ t.test('EDE text: `identity: reason; ask owner`, empty for `unknown`', async (t)
   const house = new House(t.testdir.bind(t), LONG.replace(OWNER, 'team-a'));
   const udp = { transport: 'tcp' } as const;
   t.same((await house.query('evil.example', 'A', udp)).ede[0]!.text, 'alice: name not approved; ask team-a');
-  t.same((await house.query('evil.example', 'A', { ...udp, from: '192.0.2.1' })).ede[0]!.text, '');
+  t.same(
+    (await house.query('evil.example', 'A', { ...udp, from: '192.0.2.1' })).ede[0]!.text,
+    'namegate sees you as 192.0.2.1; no identity has it',
+  );
 });
 
 t.test('a search-list miss is told as one', async (t) => {

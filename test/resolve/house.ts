@@ -235,7 +235,7 @@ export class House {
     const { groups = [{ name: 'default', servers: 'system', zones: [] }], ...settings } = this.#settings;
     const parts = {
       snapshot,
-      replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true },
+      replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
       cache: { size: 2 ** 20, maxTtl: 86_400, serveStale: 3600, share: 'all' as const },
       limits: { inFlight: 10_000, tcpClients: 1000, unknownQps: 20 },
       keepalive: 100,

@@ -39,7 +39,7 @@ t.test('TTLs to clients are at most 300 s by default', async (t) => {
 
 t.test('`replies.max_ttl` and `cache.max_ttl` bound what is given and what is kept', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY, {
-    replies: { maxTtl: 60, dynamicMaxTtl: 5, edeText: true },
+    replies: { maxTtl: 60, dynamicMaxTtl: 5, edeText: true, contact: '' },
     cache: { size: 2 ** 20, maxTtl: 100, serveStale: 0, share: 'all' },
   });
   t.same(await given(house, 'www.example', 3600), [60]);

@@ -362,3 +362,23 @@ t.test(
     t.equal(writer.finish(0, NO_EDE, null, 0xffff), plain, 'not past the limit');
   },
 );
+
+t.test('a text that is too long loses its middle, and what is kept last', async (t) => {
+  const head = 'identity: name not approved';
+  const tail = '; ask owner-ü€😀';
+  const text = Buffer.from(head + tail);
+  const keep = Buffer.byteLength(tail);
+  const query = ask({ additional: [opt({ size: 1232 })] });
+  const bare = finished(query, 0, EDE.BLOCKED).length;
+  for (let space = 0; space <= text.length + 3; space++) {
+    writer.begin(query, out, 0, 0xffff);
+    const size = writer.finish(0, EDE.BLOCKED, text, bare + space, NO_EDE, keep);
+    const told = written(size).subarray(bare).toString();
+    t.ok(size <= bare + space, `${space}`);
+    t.notMatch(told, /\ufffd/);
+    if (space >= text.length) t.equal(told, head + tail);
+    else if (space > keep) t.equal(told, head.slice(0, space - keep) + tail);
+    else
+      t.ok(tail.slice(2).startsWith(told) && Buffer.byteLength(told) >= Math.min(space, keep - 2) - 3, told);
+  }
+});

@@ -3,7 +3,7 @@ import { adminKeys } from '../server/admin.ts';
 import { URL_FORM } from '../server/endpoint.ts';
 import { listenEntry } from '../server/listeners.ts';
 import { FORM } from '../units.ts';
-import { count, duration, list, MOST, NAMES, text } from './schema-parts.ts';
+import { count, duration, list, MOST, NAMES, prose, text } from './schema-parts.ts';
 
 const serverEntry = z
   .union([
@@ -185,6 +185,10 @@ export const serverSchema = z
       'Folder for what outlives a run (default state/). Relative to this file.',
       null,
       'state/',
+    ).optional(),
+    contact: prose(
+      'Whom a client is told to ask that no identity claims, or whose name nobody approves.',
+      'platform-team',
     ).optional(),
     ...adminKeys,
     metrics: text(

@@ -39,6 +39,7 @@ export function readServerFile(written: Written, policy: string, context: Server
       maxTtl: readSeconds(written.replies, 'max_ttl', 0, context) ?? 300,
       dynamicMaxTtl: readSeconds(written.replies, 'dynamic_max_ttl', 0, context) ?? 30,
       edeText: written.replies?.ede_text ?? true,
+      contact: written.contact?.replace(/\s+/g, ' ').trim() ?? '',
     },
     limits: {
       inFlight: written.limits?.in_flight ?? 10_000,

@@ -1,6 +1,6 @@
-import { edeText } from '../../policy/explain.ts';
 import { UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
+import { type EdeText, edeText } from './ede-text.ts';
 
 /** What an identity has underway. It goes over from one policy to the next, by the identity's name. */
 export class Underway {
@@ -8,6 +8,9 @@ export class Underway {
   readonly id: number;
   /** Questions of this identity that wait for an upstream. */
   inFlight = 0;
+  /** When a limit refused a question last, monotonic milliseconds, and which limit. */
+  limitedAt = Number.NEGATIVE_INFINITY;
+  limitedBy = '';
 
   constructor(id: number) {
     this.id = id;
@@ -23,7 +26,8 @@ export class Standing {
   readonly underway: Underway;
   /** How many of its questions may wait for an upstream at once. */
   readonly share: number;
-  readonly #texts = new Map<string, Buffer>();
+  /** By whom to ask, then by reason. */
+  readonly #texts = new Map<string, Map<string, EdeText>>();
   /** By view and audit. */
   readonly #trusts: Map<string, number>;
 
@@ -47,12 +51,17 @@ export class Standing {
     return trust;
   }
 
-  /** EDE text for a reason, as octets; `reason` is one of the constants of `policy/explain.ts`. */
-  text(reason: string): Buffer {
-    let text = this.#texts.get(reason);
+  /** EDE text for a reason, one of a few, and whom to ask: one of the policy's owners, or the contact. */
+  text(reason: string, ask: string): EdeText {
+    let texts = this.#texts.get(ask);
+    if (texts === undefined) {
+      texts = new Map();
+      this.#texts.set(ask, texts);
+    }
+    let text = texts.get(reason);
     if (text === undefined) {
-      text = Buffer.from(edeText(this.identity, reason));
-      this.#texts.set(reason, text);
+      text = edeText(`${this.identity.name}: ${reason}`, ask);
+      texts.set(reason, text);
     }
     return text;
   }

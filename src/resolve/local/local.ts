@@ -1,13 +1,14 @@
-import { explain, explanationLine } from '../../policy/explain.ts';
-import type { LocalName, Snapshot } from '../../policy/snapshot.ts';
+import type { LocalName } from '../../policy/snapshot.ts';
 import { SPECIAL } from '../../policy/special.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { sameName } from '../../wire/name.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';
+import type { Flights } from '../flights/flights.ts';
 import type { AskedAddress } from '../ports.ts';
 import type { Turn } from '../story/turn.ts';
 import { DESIGNATION_TTL, type Designation, DISCOVERY, designated } from './designation.ts';
+import { writeWhy } from './why.ts';
 
 const LOOPBACK_4 = Uint8Array.of(127, 0, 0, 1);
 const LOOPBACK_6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
@@ -15,7 +16,7 @@ const LOOPBACK_6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 const HINFO = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0);
 
 /** Writes what namegate itself says of a special name. Nothing written means no data. */
-export function writeSpecial(turn: Turn, writer: ReplyWriter, ttl: Seconds): void {
+export function writeSpecial(turn: Turn, flights: Flights, writer: ReplyWriter, ttl: Seconds): void {
   const { query, decision } = turn;
   const { snapshot, designations } = turn.inForce;
   switch (snapshot.specials.get(decision.special)) {
@@ -27,7 +28,7 @@ export function writeSpecial(turn: Turn, writer: ReplyWriter, ttl: Seconds): voi
       if (query.type === TYPE.SVCB && designations.length > 0) writeDesignations(turn, designations, writer);
       break;
     case SPECIAL.WHY:
-      if (query.type === TYPE.TXT) writeWhy(turn, snapshot, writer);
+      if (query.type === TYPE.TXT) writeWhy(turn, flights, writer);
       break;
     default:
       break;
@@ -49,24 +50,6 @@ function writeDesignations(
 /** RFC 8482: a short answer that says that there is no long one. */
 export function writeAny(writer: ReplyWriter, ttl: number): void {
   writer.record(QUESTION, TYPE.HINFO, ttl, HINFO);
-}
-
-/** TXT at NAME._why.namegate.internal: the line of `namegate explain NAME`. It is for now, so its TTL is 0. */
-function writeWhy(turn: Turn, snapshot: Snapshot, writer: ReplyWriter): void {
-  const { query, decision, epoch } = turn;
-  const { standing, stage } = turn.asker;
-  const free = query.labelCount - decision.depth;
-  if (free === 0) return;
-  const suffix = query.labels[free]!;
-  const name = new Uint8Array(suffix + 1);
-  name.set(query.name.subarray(0, suffix));
-  const text = Buffer.from(explanationLine(explain(snapshot, standing.identity, stage, name, TYPE.A, epoch)));
-  const strings: Buffer[] = [];
-  for (let at = 0; at < text.length; at += 255) {
-    const part = text.subarray(at, at + 255);
-    strings.push(Buffer.from([part.length]), part);
-  }
-  writer.record(QUESTION, TYPE.TXT, 0, Buffer.concat(strings));
 }
 
 /** Writes the RRset of the type that was asked for, if there is one; `cap` bounds its TTL. */

@@ -1,5 +1,6 @@
 import { decide } from '../../policy/decide.ts';
 import { GROUND, VERDICT } from '../../policy/decision.ts';
+import { findNear } from '../../policy/near-miss.ts';
 import { FLAG } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { unreachable } from '../../wire/quantity.ts';
@@ -31,6 +32,7 @@ function courseOf(turn: Turn, trust: TrustTargets): CourseKind {
     case VERDICT.EMPTY:
     case VERDICT.DENY:
       if (isTrustQuestion(turn, trust)) return COURSE.FETCH;
+      if (verdict === VERDICT.DENY) lookAround(turn);
       if (isAudited(turn)) {
         turn.course.isAudited = true;
         return fetchCourse(turn);
@@ -39,6 +41,13 @@ function courseOf(turn: Turn, trust: TrustTargets): CourseKind {
     default:
       return unreachable(verdict);
   }
+}
+
+/** Why nothing approves the name may be something that people can mend. */
+function lookAround({ asker, decision, inForce }: Turn): void {
+  if (!asker.isKnown || decision.ground !== GROUND.NOTHING) return;
+  const near = findNear(inForce.snapshot, asker.standing.identity, asker.stage, decision);
+  if (near !== null) decision.ground = near;
 }
 
 function fetchCourse({ query }: Turn): CourseKind {

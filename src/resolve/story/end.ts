@@ -1,8 +1,10 @@
 import { closestAncestor } from '../../policy/decide.ts';
-import { denialReason } from '../../policy/explain.ts';
+import { denialReason, REASON, whomToAsk } from '../../policy/reason.ts';
 import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE, type Rcode } from '../../wire/iana.ts';
 import { NO_EDE } from '../../wire/reply.ts';
+import type { EdeText } from '../client/ede-text.ts';
+import { UnclaimedTexts } from '../client/unclaimed.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { DROPPED } from '../ports.ts';
 import type { MessageRefusal } from './refuse.ts';
@@ -25,7 +27,7 @@ export function truncate(turn: Turn, exit: Exit): number {
 /** FORMERR, NOTIMP, BADVERS, REFUSED: about the message, not the name. */
 export function refuse(turn: Turn, { rcode, exit }: MessageRefusal): number {
   begin(turn, 0);
-  return finish(turn, exit, rcode, null, '', turn.reply.limit);
+  return finish(turn, exit, rcode, null, null, turn.reply.limit);
 }
 
 /** A denial whose source may be forged is counted apart: it is held against nobody. */
@@ -48,24 +50,33 @@ export function negative(turn: Turn, rcode: Rcode, reason: string, exit: Exit): 
   // A forged source gains nothing from a denial: three times the question at most.
   const denied = asker.client.transport === 'udp' && exit !== EXIT.withheld;
   const room = denied ? AMPLIFICATION * query.length : reply.limit;
-  return finish(turn, exit, rcode, reason === '' ? null : EDE.BLOCKED, reason, room);
+  return finish(turn, exit, rcode, reason === '' ? null : EDE.BLOCKED, textOf(turn, reason), room);
 }
 
 /** Ends what has been written of our own data. */
 export function written(turn: Turn, exit: Exit): number {
-  return finish(turn, exit, RCODE.NOERROR, null, '', turn.reply.limit);
+  return finish(turn, exit, RCODE.NOERROR, null, null, turn.reply.limit);
 }
 
-/** SERVFAIL with up to two EDE codes; `reason` is told with the first. */
+/** SERVFAIL, for an identity has as much as it may; `reason` is one of the constants of `policy/reason.ts`. */
+export function limited(turn: Turn, reason: string): number {
+  const { underway, identity } = turn.asker.standing;
+  underway.limitedAt = turn.now;
+  underway.limitedBy = reason;
+  const ask = turn.inForce.replies.contact || identity.owner;
+  return servfail(turn, EXIT.limited, EDE.OTHER, turn.asker.standing.text(reason, ask));
+}
+
+/** SERVFAIL with up to two EDE codes; `text` is told with the first. */
 export function servfail(
   turn: Turn,
   exit: Exit,
   ede: Ede,
-  reason: string,
+  text: EdeText | null,
   second: Ede | null = null,
 ): number {
   begin(turn, 0);
-  return finish(turn, exit, RCODE.SERVFAIL, ede, reason, turn.reply.limit, second);
+  return finish(turn, exit, RCODE.SERVFAIL, ede, text, turn.reply.limit, second);
 }
 
 /** The reply to a query that met a bug: its header alone, whatever state the turn is in. Never throws. */
@@ -85,6 +96,21 @@ function denialOf({ asker, decision }: Turn): string {
   return denialReason(asker.standing.identity, decision);
 }
 
+/** What is told of a refusal to who was refused; null for nothing. */
+function textOf(turn: Turn, reason: string): EdeText | null {
+  const { asker, decision, inForce } = turn;
+  if (reason === '' || !inForce.replies.edeText) return null;
+  if (!asker.isKnown) return reason === REASON.UNKNOWN ? unclaimed.of(turn) : null;
+  const { snapshot, replies } = inForce;
+  const { standing } = asker;
+  const { identity } = standing;
+  // A target's approval is not for whom the rule is that led to it.
+  if (reason === REASON.TARGET) return standing.text(reason, replies.contact || identity.owner);
+  return standing.text(reason, whomToAsk(snapshot, identity, replies.contact, decision));
+}
+
+const unclaimed = new UnclaimedTexts();
+
 function begin({ query, reply }: Turn, flags: number): void {
   reply.writer.begin(query, reply.out, flags, reply.limit);
 }
@@ -94,7 +120,7 @@ function finish(
   exit: Exit,
   rcode: Rcode,
   ede: Ede | null,
-  reason: string,
+  text: EdeText | null,
   room: number,
   second: Ede | null = null,
 ): number {
@@ -102,7 +128,14 @@ function finish(
   end.exit = exit;
   end.rcode = rcode;
   end.ede = ede;
-  const told = reason !== '' && turn.inForce.replies.edeText;
-  const text = told ? turn.asker.standing.text(reason) : null;
-  return reply.writer.finish(rcode, ede ?? NO_EDE, text, room, second ?? NO_EDE);
+  const told = turn.inForce.replies.edeText ? text : null;
+  const octets = told === null ? null : told.octets;
+  return reply.writer.finish(
+    rcode,
+    ede ?? NO_EDE,
+    octets,
+    room,
+    second ?? NO_EDE,
+    told === null ? 0 : told.keep,
+  );
 }

@@ -1,9 +1,11 @@
-import { REASON } from '../../policy/explain.ts';
+import { REASON } from '../../policy/reason.ts';
 import { EDE } from '../../wire/iana.ts';
+import { edeText } from '../client/ede-text.ts';
 import { EXIT } from '../exit.ts';
 import type { Flights } from '../flights/flights.ts';
+import { failureText } from '../local/failure-text.ts';
 import { LATER } from '../ports.ts';
-import { servfail, truncate } from './end.ts';
+import { limited, servfail, truncate } from './end.ts';
 import { isCheckingDisabled } from './lookup.ts';
 import type { Resumption } from './resume.ts';
 import { LAST_ROUND, type Turn } from './turn.ts';
@@ -17,9 +19,9 @@ export function forward(turn: Turn, flights: Flights, resumption: Resumption): n
   const { underway, share } = asker.standing;
   // A forged source must not make us ask (RFC 7873 §1); on TCP it cannot be forged.
   if (!asker.proven) return truncate(turn, EXIT.unproven);
-  if (fetched.round === LAST_ROUND) return servfail(turn, EXIT.servfail, EDE.OTHER, '');
+  if (fetched.round === LAST_ROUND) return servfail(turn, EXIT.servfail, EDE.OTHER, CHANGED);
   if (resumption.waiting >= inForce.limits.inFlight || underway.inFlight >= share)
-    return servfail(turn, EXIT.limited, EDE.OTHER, REASON.SHARE);
+    return limited(turn, REASON.SHARE);
   const key = wanted.key!;
   const question = {
     group: wanted.group,
@@ -31,10 +33,14 @@ export function forward(turn: Turn, flights: Flights, resumption: Resumption): n
   return LATER;
 }
 
+const CHANGED = edeText('the policy changed while it waited', '');
+
 /** The upstream failed, now or a moment ago. */
 export function failed(turn: Turn): number {
-  const { wanted } = turn;
-  return servfail(turn, EXIT.servfail, wanted.entry!.ede, '', wanted.waited ? null : EDE.CACHED_ERROR);
+  const { wanted, inForce } = turn;
+  const { ede, failure } = wanted.entry!;
+  const text = edeText(failureText(failure!), inForce.replies.contact);
+  return servfail(turn, EXIT.servfail, ede, text, wanted.waited ? null : EDE.CACHED_ERROR);
 }
 
 /** `Uint8Array.from` and `subarray` cost several times as much for so few octets. */

@@ -1,14 +1,14 @@
-import { grants } from '../../policy/address.ts';
-import { approvesName, isNonTerminal } from '../../policy/decide.ts';
+import { isNonTerminal } from '../../policy/decide.ts';
 import { VERDICT } from '../../policy/decision.ts';
-import { REASON } from '../../policy/explain.ts';
+import { REASON } from '../../policy/reason.ts';
 import { FLAG, readUint32, writeUint32 } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE } from '../../wire/iana.ts';
-import { labelOffsets } from '../../wire/name.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import { NO_EDE } from '../../wire/reply.ts';
 import { type Sections, sectionsOf } from '../answer/answer.ts';
 import type { Entry } from '../answer/entry.ts';
+import { unapproved, ungranted } from '../answer/withheld.ts';
+import { edeText } from '../client/ede-text.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { redirectedForm } from '../local/redirect.ts';
 import { isAudited } from './audit.ts';
@@ -43,24 +43,14 @@ export function give(turn: Turn, stale: boolean, exit: Exit, trust: TrustTargets
  * not approve. The RRset is given whole or not at all.
  */
 function withheldBecause(turn: Turn, entry: Entry): string | null {
-  const { inForce, asker, epoch } = turn;
-  const { restrictedStart, restrictedEnd } = entry;
-  if (restrictedStart < restrictedEnd) {
-    const grant = grantOf(turn);
-    const { octets } = entry.slab;
-    for (let at = restrictedStart; at < restrictedEnd; at += 1 + octets[at]!) {
-      if (!grants(grant, octets, at + 1, octets[at] as 4 | 16)) return REASON.PRIVATE_ADDRESS;
-    }
+  const { inForce, asker, epoch, end } = turn;
+  if (entry.restrictedStart < entry.restrictedEnd) {
+    end.culprit = ungranted(entry, grantOf(turn));
+    if (end.culprit !== null) return REASON.PRIVATE_ADDRESS;
   }
-  for (const name of entry.targets()) {
-    const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };
-    if (!approvesName(inForce.snapshot, asker.view, subject, epoch)) return REASON.TARGET;
-  }
-  return null;
+  end.culprit = unapproved(entry, inForce.snapshot, asker.view, epoch);
+  return end.culprit === null ? null : REASON.TARGET;
 }
-
-/** Labels of one target. Not re-entrant. */
-const scratch = new Uint8Array(128);
 
 /**
  * Writes a kept answer as the reply: the form that the client asked for, TTLs counted down and within its bound, stale data
@@ -80,7 +70,7 @@ export function writeAnswer(turn: Turn, entry: Entry, stale: boolean, exit: Exit
     flags = FLAG.AA;
     const name = query.name.slice(0, query.nameLength);
     const form = redirectedForm(name, redirect.links, query.type, entry.chain(), entry.plain());
-    if (form === null) return servfail(turn, EXIT.servfail, EDE.OTHER, '');
+    if (form === null) return servfail(turn, EXIT.servfail, EDE.OTHER, LOOP);
     sections = sectionsOf(form);
   }
   writer.begin(query, out, flags, limit);
@@ -95,6 +85,8 @@ export function writeAnswer(turn: Turn, entry: Entry, stale: boolean, exit: Exit
   end.ede = stale ? staleEde(end.rcode === RCODE.NXDOMAIN) : null;
   return writer.finish(end.rcode, end.ede ?? NO_EDE, null, limit);
 }
+
+const LOOP = edeText('what its redirect leads to leads back, or is too long', '');
 
 function staleEde(denied: boolean): Ede {
   return denied ? EDE.STALE_NXDOMAIN : EDE.STALE_ANSWER;

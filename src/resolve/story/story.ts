@@ -1,5 +1,4 @@
-import { REASON } from '../../policy/explain.ts';
-import { EDE } from '../../wire/iana.ts';
+import { REASON } from '../../policy/reason.ts';
 import { unreachable } from '../../wire/quantity.ts';
 import { readQuery } from '../../wire/question.ts';
 import { Tally } from '../client/tally.ts';
@@ -8,7 +7,7 @@ import { Flights } from '../flights/flights.ts';
 import type { InForce } from '../in-force.ts';
 import { ANSWER_IT, type Answerer, type Client, DROP_IT, DROPPED, LATER } from '../ports.ts';
 import { decideQuestion } from './deciding.ts';
-import { bareServfail, deny, drop, empty, refuse, servfail, truncate } from './end.ts';
+import { bareServfail, deny, drop, empty, limited, refuse, truncate } from './end.ts';
 import { failed, forward } from './forward.ts';
 import { give } from './give.ts';
 import { replyAny, replyLocally } from './local-reply.ts';
@@ -121,14 +120,14 @@ export class Resolver implements Answerer {
 
     const refusal = refusalOf(turn.query, fault);
     if (refusal !== null) return refuse(turn, refusal);
-    if (first && !this.#isWithinRate(turn)) return servfail(turn, EXIT.limited, EDE.OTHER, REASON.LIMIT);
+    if (first && !this.#isWithinRate(turn)) return limited(turn, REASON.LIMIT);
 
     const course = decideQuestion(turn, this.#trust);
     if (first) this.#decided(turn);
 
     switch (course) {
       case COURSE.LOCAL:
-        return replyLocally(turn);
+        return replyLocally(turn, this.flights);
       case COURSE.ANY:
         return replyAny(turn);
       case COURSE.FETCH:

@@ -236,11 +236,14 @@ export class End {
   ede: Ede | null = null;
   /** Why an answer was withheld, or what an audit let through once its answer was there; null for nothing. */
   finding: AnswerFinding | null = null;
+  /** What the finding is about: the address (4 or 16 octets), or the wire name that an answer leads to. */
+  culprit: Uint8Array | null = null;
 
   begin(): void {
     this.exit = EXIT.drop;
     this.rcode = null;
     this.ede = null;
     this.finding = null;
+    this.culprit = null;
   }
 }

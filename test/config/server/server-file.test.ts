@@ -27,7 +27,7 @@ t.test('defaults', async (t) => {
     listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53, spoofable: false }],
     upstreams: [{ name: 'default', servers: 'system', zones: [] }],
     cache: { size: 67_108_864, maxTtl: 86_400, serveStale: 3_600, share: 'all' },
-    replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true },
+    replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
     limits: { inFlight: 10_000, tcpClients: 1_000, unknownQps: 20 },
     renew: null,
     admin: null,
@@ -78,7 +78,7 @@ log: { level: silent }
     { protocol: 'tls', host: '2001:db8::54', port: 8853, name: 'xn--bcher-kva.example', ca: null },
   ]);
   t.same(settings.cache, { size: 1_048_576, maxTtl: 3_600, serveStale: 0, share: 'identity' });
-  t.same(settings.replies, { maxTtl: 60, dynamicMaxTtl: 0, edeText: false });
+  t.same(settings.replies, { maxTtl: 60, dynamicMaxTtl: 0, edeText: false, contact: '' });
   t.same(settings.renew, { names: 'all', max: 1_000 });
   t.same(settings.limits, { inFlight: 1, tcpClients: 2, unknownQps: 3 });
   t.match(settings.state, /\/elsewhere$/);
