@@ -116,7 +116,7 @@ export class ReplyWriter {
 
   /**
    * Ends the reply and returns its length. OPT goes in where the query had one. `ede` and `text` are cut, the text first,
-   * to keep within `room` octets or the limit; `second` is another EDE without a text. The last `keep` octets of the text
+   * to keep within `room` octets or the limit; `second` is another EDE, whose text is `secondText`. The last `keep` octets of the text
    * are cut last: they say whom to ask. What is still too long becomes an empty reply with TC (RFC 2181 §9: no partial
    * RRset).
    */
@@ -186,7 +186,7 @@ export class ReplyWriter {
       this.at += 4 + this.cookie.length;
     }
     if (ede !== NO_EDE && this.at + 6 <= room) this.#ede(ede, text, keep, room);
-    if (second !== NO_EDE && this.at + 6 <= room) this.#ede(second, null, 0, room);
+    if (second !== NO_EDE && this.at + 6 <= room) this.#ede(second, this.secondText, 0, room);
     if (this.padding > 0 && query.padding) this.#pad(Math.min(room, this.#limit));
     writeUint16(out, start + 9, this.at - start - 11);
   }
@@ -208,6 +208,9 @@ export class ReplyWriter {
   padding = 0;
   /** Client and server cookie for a query that brought one (RFC 7873 §5.2), or null for none. Not copied. */
   cookie: Uint8Array | null = null;
+
+  /** What is told with a second EDE, or null for nothing. Not copied. */
+  secondText: Uint8Array | null = null;
 
   /** Octets of the options that are written whatever room is left. */
   #optionsSize(): number {

@@ -22,15 +22,15 @@ async function expired(t: Test, script: { answer?: string[]; rcode?: number; aut
 }
 
 t.test('SERVFAIL with EDE 22 (silent, refused) or 23 (network)', async (t) => {
-  for (const [failure, code] of [
-    ['silent', 22],
-    ['refused', 22],
-    ['network', 23],
+  for (const [failure, code, text] of [
+    ['silent', 22, 'no server answered in time'],
+    ['refused', 22, 'no server gave an answer that can be used'],
+    ['network', 23, 'no server could be reached'],
   ] as const) {
     for (const transport of ['udp', 'tcp'] as const) {
       const house = new House(t.testdir.bind(t), POLICY);
       const reply = await house.ask('www.example', 'A', { transport }, { failure });
-      t.same([reply.rcode, reply.ede, reply.answer, reply.authority], [2, [{ code, text: '' }], [], []]);
+      t.same([reply.rcode, reply.ede, reply.answer, reply.authority], [2, [{ code, text }], [], []]);
       t.same(house.exits, ['servfail']);
     }
   }
@@ -49,7 +49,7 @@ t.test('an upstream’s own reason is passed on, and kept for who asks why', asy
     const reply = house.query('www.example');
     const cause = { server: 'udp://192.0.2.1:53', detail: 'SERVFAIL', ede };
     house.open[0]!.listener.done({ kind: 'failure', reason: 'refused', cause });
-    t.same((await reply).ede, [{ code: told, text: '' }], `EDE ${ede}`);
+    t.same((await reply).ede, [{ code: told, text: 'upstream udp://192.0.2.1:53: SERVFAIL' }], `EDE ${ede}`);
     t.match([...house.store.values()], [{ failure: { reason: 'refused', cause } }]);
   }
 });
@@ -59,7 +59,11 @@ t.test('and 13 while a failure is cached: nobody is asked', async (t) => {
   await house.ask('www.example', 'A', {}, { failure: 'network' });
   house.pass(0.999);
   const reply = await house.query('www.example');
-  t.same([reply.rcode, reply.ede.map(({ code }) => code)], [2, [23, 13]]);
+  const ede = [
+    { code: 23, text: 'no server could be reached' },
+    { code: 13, text: 'that was a moment ago' },
+  ];
+  t.same([reply.rcode, reply.ede], [2, ede]);
   t.equal(house.asked.length, 1);
   t.equal((await house.query('www.example', 'A', { edns: false })).edns, false);
 });

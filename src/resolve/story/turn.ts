@@ -195,6 +195,9 @@ const SMALLEST = 512;
 /** How many times as long as its query a reply may be over UDP to who has not proved to have its address. */
 export const AMPLIFICATION = 3;
 
+/** Of EDE 13, which is told beside the failure itself. */
+const KEPT = Buffer.from('that was a moment ago');
+
 /** Where the reply goes. */
 export class ReplyPlace {
   out: Buffer = Buffer.alloc(0);
@@ -206,6 +209,7 @@ export class ReplyPlace {
 
   constructor() {
     this.writer.cookie = this.cookie;
+    this.writer.secondText = KEPT;
   }
 
   begin(client: Client, out: Buffer, keepalive: number): void {
