@@ -44,7 +44,7 @@ export interface ExplainedState {
 }
 
 /** What the policy does not know of who asks. */
-export interface Asking {
+export interface AskedBy {
   /** Whom a client is told to ask where no rule says more; empty for nobody. */
   readonly contact?: string;
   /** Why nobody has the client, such as `namegate sees you as 192.0.2.7; no identity has it`; empty where it is not known. */
@@ -59,7 +59,7 @@ export function explain(
   name: Uint8Array,
   type: RrType,
   now: Seconds,
-  { contact = '', unclaimed = '' }: Asking = {},
+  { contact = '', unclaimed = '' }: AskedBy = {},
 ): Explanation {
   const decision = new Decision();
   decideAgain(snapshot, identity, stage, name, type, now, decision);

@@ -60,7 +60,7 @@ t.test('explain --json has exactly its keys, and the exit code is the verdict', 
     [
       '--identity build github.com MX',
       1,
-      { verdict: 'empty', ...build, name: 'github.com', type: 'MX', rule },
+      { verdict: 'empty', ...build, name: 'github.com', type: 'MX', rule, ask: 'platform' },
     ],
     ['--identity build com', 1, { verdict: 'empty', ...build, name: 'com', rule: null }],
     ['--identity build .', 1, { verdict: 'empty', ...build, name: '.', rule: null }],
@@ -75,7 +75,26 @@ t.test('explain --json has exactly its keys, and the exit code is the verdict', 
       0,
       { verdict: 'local', rule: { destination: null, owner: 'team-build' } },
     ],
-    ['--identity build old.example', 1, { ...denied }],
+    [
+      '--identity build old.example',
+      1,
+      {
+        ...denied,
+        ask: 'platform',
+        reason: /old\.example of forge .* ended at 2026-01-01T00:00:00Z$/,
+        next: 'ask platform',
+      },
+    ],
+    [
+      '--identity build --stage test pypi.org',
+      1,
+      { ...denied, reason: /^approved at stage fetch by rule pypi\.org/, next: /does not go back/ },
+    ],
+    [
+      '--identity build a.b.pages.example',
+      1,
+      { ...denied, reason: /\*\.pages\.example of forge .* matches one label in front/ },
+    ],
     [
       '--identity build --at 2025-12-31T23:59:59Z old.example',
       0,
@@ -97,7 +116,19 @@ t.test('explain --json has exactly its keys, and the exit code is the verdict', 
     t.equal(ran.code, code, args);
     const explained = JSON.parse(ran.stdout) as Record<string, unknown>;
     t.match(explained, expected, args);
-    t.same(Object.keys(explained), ['verdict', 'mode', 'identity', 'stage', 'name', 'type', 'rule', 'ask']);
+    t.same(Object.keys(explained), [
+      'verdict',
+      'mode',
+      'identity',
+      'stage',
+      'name',
+      'type',
+      'rule',
+      'ask',
+      'reason',
+      'next',
+      'state',
+    ]);
     if (explained['rule'] !== null) {
       t.same(Object.keys(explained['rule'] as object), Object.keys(rule));
     }

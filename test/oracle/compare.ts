@@ -7,9 +7,9 @@ import {
   isNonTerminal as isBelow,
 } from '../../src/policy/decide.ts';
 import { Decision, VERDICT } from '../../src/policy/decision.ts';
-import { explainRule } from '../../src/policy/rule-text.ts';
 import { findAddress, UNKNOWN } from '../../src/policy/identity.ts';
 import type { PolicyInput } from '../../src/policy/input.ts';
+import { explainRule } from '../../src/policy/rule-text.ts';
 import type { View as CompiledView, Identity, Snapshot } from '../../src/policy/snapshot.ts';
 import type { SuffixTable } from '../../src/policy/suffix.ts';
 import { typeFromText } from '../../src/wire/iana.ts';

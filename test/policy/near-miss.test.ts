@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Asking, explain, explanationLine } from '../../src/policy/explain.ts';
+import { type AskedBy, explain, explanationLine } from '../../src/policy/explain.ts';
 import { UNKNOWN } from '../../src/policy/identity.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
 import { compiled, destination, entries, identity, NOW, rule, stage, types, wire } from './build.ts';
@@ -44,7 +44,7 @@ const snapshot = compiled({
 const [job] = snapshot.identities;
 const ENDED = new Date((NOW - 60) * 1000).toISOString().replace('.000Z', 'Z');
 
-function line(name: string, type = 'A', at: string | null = null, asking: Asking = {}): string {
+function line(name: string, type = 'A', at: string | null = null, asking: AskedBy = {}): string {
   const entered = at === null ? null : job!.stages.find((each) => each.name === at)!;
   const told = explain(snapshot, job!, entered, wire(name), typeFromText(type)!, NOW, asking);
   return explanationLine(told).replace(/^\S+ \S+: /, '');

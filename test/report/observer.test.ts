@@ -20,7 +20,7 @@ function rig() {
   const inForce = buildInForce(
     {
       snapshot: compiled({ identities: names.map((name) => identity(name, {})) }),
-      replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true },
+      replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
       cache: { size: 1, maxTtl: 1, serveStale: 1, share: 'all' },
       limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
       keepalive: 1,

@@ -60,7 +60,7 @@ t.test('the identity is gone, or the address is another’s', async (t) => {
   house.settleAll(A);
   for (const reply of await Promise.all(pending)) {
     t.equal(reply.rcode, 3);
-    t.match(reply.ede, [{ code: 15, text: /^namegate sees you as 127\.0\.0\.1; no identity/ }]);
+    t.match(reply.ede, [{ code: 15, text: /^namegate sees you as 127\.0\.0\.1; no identi/ }]);
   }
 });
 

@@ -2,7 +2,7 @@ import { addressToText } from '../../policy/address.ts';
 import { isNonTerminal } from '../../policy/decide.ts';
 import { Decision, GROUND, VERDICT } from '../../policy/decision.ts';
 import {
-  type Asking,
+  type AskedBy,
   decideAgain,
   type ExplainedState,
   type Explanation,
@@ -47,7 +47,7 @@ export function explainNow(
   flights: Flights,
   name: Uint8Array,
   type: RrType,
-  asking: Asking,
+  asking: AskedBy,
 ): Explanation {
   const { inForce, standing, stage, epoch } = moment;
   const explained = explain(inForce.snapshot, standing.identity, stage, name, type, epoch, asking);

@@ -68,7 +68,7 @@ t.test('the keys are these, and no other', async (t) => {
   };
   t.same(
     keys('server'),
-    `admin audience ca cache certificate client_ca clients crl crl_ended dynamic_max_ttl ede_text except exceptions in_flight
+    `admin audience ca cache certificate client_ca clients contact crl crl_ended dynamic_max_ttl ede_text except exceptions in_flight
      issuer jwks key level limits listen log max max_ttl may_read metrics mix_case name names oidc on path policy proxy_from renew replies
      serve_stale servers share size spoofable state tcp_clients tokens trust_domains unknown_qps upstreams zones`
       .trim()
