@@ -11,7 +11,7 @@ export function grantRemedy(
   address: Uint8Array,
   redirect: string | null = null,
 ): string {
-  if (redirect !== null) return `${grantKey(grant, address)} on the redirect of ${redirect}`;
+  if (redirect !== null) return `write ${grantKey(grant, address)} on the redirect of ${redirect}`;
   const explained = explainRule(snapshot, rule);
   const { file, line, destination } = explained;
   if (file.startsWith('exception '))
