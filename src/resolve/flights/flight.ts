@@ -32,7 +32,8 @@ const MAX_LINKS = 16;
 export class Flight implements ForwardListener {
   /** The cache key's text. */
   readonly key: string;
-  readonly waiters: Waiter[] = [];
+  /** Most of the time one, whose list is made with it: what grows from nothing takes room for 17. */
+  #waiters: Waiter[] = NOBODY;
   /** What was asked at first. */
   readonly question: UpstreamQuestion;
   /** Monotonic milliseconds. */
@@ -41,8 +42,8 @@ export class Flight implements ForwardListener {
   isSlow = false;
   /** It has its answer, and waits for another flight's. */
   held = false;
-  /** What ends when this has ended. */
-  readonly after: (() => void)[] = [];
+  /** What ends when this has ended; null for nothing. */
+  after: (() => void)[] | null = null;
   readonly #tower: Tower;
   #asked: UpstreamQuestion;
   /** Of the reply that was accepted. */
@@ -56,6 +57,18 @@ export class Flight implements ForwardListener {
     this.#asked = question;
     this.renew = renew;
     this.startedAt = now;
+  }
+
+  join(waiter: Waiter): void {
+    if (this.#waiters.length === 0) this.#waiters = [waiter];
+    else this.#waiters.push(waiter);
+  }
+
+  /** Tells all who wait, who then wait no more. */
+  settle(key: Key, entry: Entry, stale: boolean): void {
+    const waiters = this.#waiters;
+    this.#waiters = NOBODY;
+    for (const waiter of waiters) waiter.settle(key, entry, stale);
   }
 
   accept(message: Buffer, verified: boolean): Acceptance {
@@ -103,3 +116,6 @@ export class Flight implements ForwardListener {
     return this.#tower.ask(this, name);
   }
 }
+
+/** Nobody waits. Never written to. */
+const NOBODY: Waiter[] = [];

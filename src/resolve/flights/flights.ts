@@ -121,14 +121,14 @@ export class Flights implements Tower {
   join(key: Key, question: UpstreamQuestion, waiter: Waiter): void {
     const { text } = key;
     const flight = this.#flights.get(text) ?? this.#start(text, question, false);
-    flight.waiters.push(waiter);
+    flight.join(waiter);
   }
 
   /** Asks for our own sake and keeps what comes; `text` is its key's; `then` is told until when (monotonic milliseconds) it lives. */
   renew(text: string, question: UpstreamQuestion, then: (until: number) => void): void {
     const flight = this.#flights.get(text) ?? this.#start(text, question, true);
     flight.renew = true;
-    flight.waiters.push({
+    flight.join({
       settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil),
     });
   }
@@ -173,7 +173,7 @@ export class Flights implements Tower {
     const entry = this.lookup(key);
     if (entry === null || flight.renew || !this.mayServeStale(entry, this.#clock.monotonic())) return;
     this.#landing.take(entry);
-    for (const waiter of flight.waiters.splice(0)) waiter.settle(key, this.#landing, true);
+    flight.settle(key, this.#landing, true);
   }
 
   land(flight: Flight, answer: Answer | null, outcome: Outcome): void {
@@ -192,8 +192,8 @@ export class Flights implements Tower {
     // What may not be kept ends what was: an older answer, or a row of failures.
     else this.#store.drop(key);
     const stale = entry.isFailed && this.mayServeStale(entry, now);
-    for (const waiter of flight.waiters) waiter.settle(key, entry, stale);
-    for (const then of flight.after) then();
+    flight.settle(key, entry, stale);
+    if (flight.after !== null) for (const then of flight.after) then();
   }
 
   #soften(key: Key): void {
@@ -213,6 +213,7 @@ export class Flights implements Tower {
       const beside = type === other ? undefined : this.#flights.get(withType(flight.key, name.length, other));
       if (beside === undefined || beside.held) continue;
       flight.held = true;
+      beside.after ??= [];
       beside.after.push(() => this.land(flight, answer, outcome));
       return true;
     }

@@ -5,6 +5,11 @@ import type { Waiter } from '../flights/flight.ts';
 import type { Client, ReplyLater } from '../ports.ts';
 import { type Fetched, LAST_ROUND, type Round, type Turn } from './turn.ts';
 
+/** Octets of a query that a record has room for; a longer one has octets of its own. */
+const ROOM = 512;
+/** Records that are kept for queries to come. */
+const MOST_FREE = 1024;
+
 /** What goes on with a query whose answer has come. Must not throw. */
 export type Resume = (pending: Pending) => void;
 
@@ -13,6 +18,8 @@ export class Resumption {
   /** How many wait for an upstream. */
   waiting = 0;
   readonly #resume: Resume;
+  /** Records that nobody has any more. */
+  readonly #free: Pending[] = [];
 
   constructor(resume: Resume) {
     this.#resume = resume;
@@ -20,46 +27,65 @@ export class Resumption {
 
   /** Puts the query in hand by. It counts as waiting once `join` has returned, for where that throws nobody waits. */
   putBy(turn: Turn, join: (pending: Pending) => void): void {
-    const pending = new Pending(turn, this.#settled);
+    const pending = this.#free.pop() ?? new Pending(this.#settled);
+    const { underway } = turn.asker.standing;
+    pending.take(turn, underway);
     join(pending);
     this.waiting++;
-    pending.underway.inFlight++;
+    underway.inFlight++;
   }
 
   readonly #settled: Resume = (pending) => {
     this.waiting--;
-    pending.underway.inFlight--;
+    pending.leave();
     this.#resume(pending);
+    // Its story is over, or goes on with another record.
+    pending.clear();
+    if (this.#free.length < MOST_FREE) this.#free.push(pending);
   };
 }
 
-/** A query that waits: its octets, its client, and the way back. It stands in for the client when its story goes on. */
+/**
+ * A query that waits: its octets, its client, and the way back. It stands in for the client when its story goes on. One
+ * record serves one query after another, so that a wait leaves nothing for the collector: nobody keeps it beyond the wait.
+ */
 export class Pending implements Client, Waiter {
-  readonly query: Buffer;
-  readonly transport: Client['transport'];
-  readonly spoofable: boolean;
-  readonly family: 4 | 6;
-  readonly w0: number;
-  readonly w1: number;
-  readonly w2: number;
-  readonly w3: number;
-  readonly underway: Underway;
+  /** The query, in the first `length` octets. */
+  query: Buffer;
+  length = 0;
+  transport: Client['transport'] = 'udp';
+  spoofable = false;
+  family: 4 | 6 = 4;
+  w0 = 0;
+  w1 = 0;
+  w2 = 0;
+  w3 = 0;
   lease = '';
   /** The round that its story goes on with. */
-  readonly round: Round;
-  readonly #later: ReplyLater;
+  round: Round = 0;
+  readonly #room: Buffer = Buffer.allocUnsafe(ROOM);
+  /** Null while it is no query's. */
+  #underway: Underway | null = null;
+  #later: ReplyLater | null = null;
   /** The connection, whose certificate may have been judged again while this waited. */
-  readonly #stream: Client | null;
+  #stream: Client | null = null;
   readonly #settled: Resume;
   #key: Key | null = null;
   #entry: Entry | null = null;
   #stale = false;
 
-  constructor(turn: Turn, settled: Resume) {
-    const { client, standing } = turn.asker;
+  constructor(settled: Resume) {
+    this.#settled = settled;
+    this.query = this.#room;
+  }
+
+  /** Becomes the record of the query in hand, which `underway` will count. */
+  take(turn: Turn, underway: Underway): void {
+    const { client } = turn.asker;
     const { message, length } = turn.query;
     const { round } = turn.fetched;
-    this.query = Buffer.allocUnsafe(length);
+    this.length = length;
+    this.query = length <= ROOM ? this.#room : Buffer.allocUnsafe(length);
     for (let i = 0; i < length; i++) this.query[i] = message[i]!;
     this.transport = client.transport;
     this.spoofable = client.spoofable;
@@ -69,10 +95,26 @@ export class Pending implements Client, Waiter {
     this.w1 = client.w1;
     this.w2 = client.w2;
     this.w3 = client.w3;
-    this.underway = standing.underway;
+    this.lease = '';
+    this.#underway = underway;
     this.round = round < LAST_ROUND ? ((round + 1) as Round) : LAST_ROUND;
-    this.#settled = settled;
     this.#later = client.defer();
+  }
+
+  /** It waits no more. */
+  leave(): void {
+    this.#underway!.inFlight--;
+  }
+
+  /** Lets go of all that belongs to the query. */
+  clear(): void {
+    this.query = this.#room;
+    this.length = 0;
+    this.#underway = null;
+    this.#later = null;
+    this.#stream = null;
+    this.#key = null;
+    this.#entry = null;
   }
 
   get credential(): Client['credential'] {
@@ -85,7 +127,7 @@ export class Pending implements Client, Waiter {
   }
 
   defer(): ReplyLater {
-    return this.#later;
+    return this.#later!;
   }
 
   settle(key: Key, entry: Entry, stale: boolean): void {

@@ -74,7 +74,7 @@ export class Resolver implements Answerer {
     this.#readClock();
     this.#turn.begin(this.#inForce, pending, reply);
     pending.tell(this.#turn.fetched);
-    const length = this.#run(pending.query, pending.query.length, reply);
+    const length = this.#run(pending.query, pending.length, reply);
     try {
       if (length > 0) pending.defer().send(reply, length);
       else if (length === DROPPED) pending.defer().drop();
