@@ -8,6 +8,7 @@ import { load, loadPolicyOnly } from '../../src/config/load.ts';
 import { isLoaded } from '../../src/config/loaded.ts';
 import { MAX_PROBLEMS } from '../../src/config/problems.ts';
 import { isError } from '../../src/policy/problem.ts';
+import { asNobody, unreachableForNobody } from '../nobody.ts';
 import { brief, loadFrom, NOW, POLICY, problemsOf, put, SERVER, write } from './harness.ts';
 
 const OPTIONS = { env: {}, now: NOW, salt: 7 };
@@ -127,15 +128,17 @@ t.test('what is not there, or cannot be read, is a problem and not an empty poli
   }
 });
 
-t.test(
-  'a file without permission',
-  { skip: process.getuid?.() === 0 ? 'root reads everything' : false },
-  async (t) => {
-    const dir = write(t, { 'namegate.yaml': SERVER, 'policy.yaml': POLICY });
-    chmodSync(join(dir, 'policy.yaml'), 0);
-    t.same(brief(dir, loadFrom(dir)), ['namegate.yaml:3:9 file-unreadable']);
-  },
-);
+t.test('a file without permission', { skip: unreachableForNobody(process.cwd()) }, async (t) => {
+  const dir = write(t, { 'namegate.yaml': SERVER, 'policy.yaml': POLICY });
+  chmodSync(join(dir, 'policy.yaml'), 0);
+  t.same(
+    brief(
+      dir,
+      asNobody(() => loadFrom(dir)),
+    ),
+    ['namegate.yaml:3:9 file-unreadable'],
+  );
+});
 
 t.test('BOM and CRLF are tolerated everywhere', async (t) => {
   const crlf = (text: string): string => `\ufeff${text.replaceAll('\n', '\r\n')}`;

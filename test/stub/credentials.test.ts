@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { type CredentialFault, isFault, readCredentials } from '../../src/stub/credentials.ts';
+import { asNobody, unreachableForNobody } from '../nobody.ts';
 import { clientFiles, clients, type Files } from './peers.ts';
 
 const day = 86_400_000;
@@ -122,10 +123,13 @@ t.test('an encrypted key', async (t) => {
   t.match(fault(files), { file: files.key, message: /encrypted/, fix: /openssl pkey/ });
 });
 
-t.test('unreadable', { skip: process.getuid?.() === 0 && 'root reads everything' }, async (t: Test) => {
+t.test('unreadable', { skip: unreachableForNobody(process.cwd()) }, async (t: Test) => {
   const files = clientFiles(t);
   chmodSync(files.key, 0);
-  t.match(fault(files), { file: files.key, message: /EACCES/ });
+  t.match(
+    asNobody(() => fault(files)),
+    { file: files.key, message: /EACCES/ },
+  );
 });
 
 t.test('RSA and Ed25519 keys, and one that is too short', async (t) => {

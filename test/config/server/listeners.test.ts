@@ -5,6 +5,7 @@ import { formatProblem } from '../../../src/config/files/excerpt.ts';
 import type { LoadResult } from '../../../src/config/loaded.ts';
 import type { ListenSetting } from '../../../src/settings/settings.ts';
 import { Authority } from '../../identity/authority.ts';
+import { asNobody, unreachableForNobody } from '../../nobody.ts';
 import { brief, loadFrom, POLICY, put, write } from '../harness.ts';
 
 const ca = new Authority({ name: 'clients' });
@@ -169,12 +170,14 @@ t.test('every file is part of what is watched', async (t) => {
   }
 });
 
-t.test(
-  'a file that may not be read',
-  { skip: process.getuid?.() === 0 ? 'root reads all' : false },
-  async (t) => {
-    const { dir } = loadListen(t, `{ on: "tls://127.0.0.1", ${SHOWS} }`);
-    chmodSync(join(dir, 'tls/server.key'), 0);
-    t.match(brief(dir, loadFrom(dir)), [/file-unreadable/]);
-  },
-);
+t.test('a file that may not be read', { skip: unreachableForNobody(process.cwd()) }, async (t) => {
+  const { dir } = loadListen(t, `{ on: "tls://127.0.0.1", ${SHOWS} }`);
+  chmodSync(join(dir, 'tls/server.key'), 0);
+  t.match(
+    brief(
+      dir,
+      asNobody(() => loadFrom(dir)),
+    ),
+    [/file-unreadable/],
+  );
+});
