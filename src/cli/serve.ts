@@ -105,7 +105,10 @@ function greet(terminal: Terminal, server: Server, { settings, snapshot }: Loade
   const line = (label: string, text: string): void =>
     terminal.print(`  ${terminal.paint('dim', label.padEnd(10))} ${text}`);
   terminal.print(terminal.paint('bold', `namegate ${version()}`));
-  for (const url of server.urls) line(server.readiness.waiting.includes(url) ? 'waiting' : 'listening', url);
+  for (const url of server.urls) {
+    if (server.readiness.waiting.includes(url)) line('waiting', `${url}: no interface has this address now`);
+    else line('listening', url);
+  }
   for (const url of server.adminUrls) line('admin', url);
   if (server.statusUrl !== null) line('status', `${server.statusUrl}/ready`);
   const { identities, rules, views } = snapshot;

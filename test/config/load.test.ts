@@ -213,6 +213,32 @@ t.test('problems of one file are bounded, and say so', async (t) => {
   t.equal(bad.at(-1)!.code, 'problems-more');
 });
 
+t.test(
+  'the content is that of files and exceptions: an exception that comes or goes is a change',
+  async (t) => {
+    const dir = write(t, { 'namegate.yaml': SERVER, 'policy.yaml': POLICY });
+    const file = join(dir, 'namegate.yaml');
+    const exception = {
+      id: 'x1',
+      identity: 'me',
+      name: 'a.example',
+      types: null,
+      until: NOW + 600,
+      reason: 'test',
+      approvedBy: 'somebody',
+    };
+    const without = load(file, OPTIONS);
+    const loaded = (changed: object) =>
+      load(file, { ...OPTIONS, exceptions: [{ ...exception, ...changed }] });
+    const contents = [without, ...[{}, { name: 'b.example' }, { until: NOW + 700 }].map(loaded)].map(
+      ({ content }) => content,
+    );
+    t.equal(new Set(contents).size, contents.length);
+    t.equal(loaded({}).content, contents[1], 'the same again is the same');
+    t.equal(loaded({}).hash, without.hash, 'the files are the same');
+  },
+);
+
 t.test('the hash changes with content and with what is there, and with nothing else', async (t) => {
   const dir = write(t, { 'namegate.yaml': FOLDER, 'policy/a.yaml': POLICY, 'policy/readme.txt': '' });
   const first = loadFrom(dir).hash;
