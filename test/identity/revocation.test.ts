@@ -185,7 +185,15 @@ t.test('a hundred thousand entries are read beside those who are served', async 
     readCrl(big.der);
     best = Math.min(best, performance.now() - started);
   }
-  t.ok(best < 150, `${best} ms`);
+  // A tenth of the entries costs a tenth, and not a hundredth, of it: what load does to both is the same.
+  const small = ca.crl({ revoked: revoked.slice(0, 10_000) });
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 20; i++) {
+    const started = performance.now();
+    readCrl(small.der);
+    least = Math.min(least, performance.now() - started);
+  }
+  t.ok(best < 40 * least, `${best} ms for 100,000 entries, ${least} ms for 10,000`);
   const crl = readCrl(big.der);
   if (typeof crl === 'string') throw new Error(crl);
   t.equal(crl.revoked, 100_000);

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
-import { dot, edeText, opt, pause, query, rcode, SERVFAIL, start, until } from './peers.ts';
+import { dot, edeText, opt, pause, query, rcode, replyTo, SERVFAIL, start, until } from './peers.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -80,4 +80,19 @@ t.test('memory is flat under a flood while the server is down', async (t) => {
   await until(() => stub.waiting === 0);
   const grown = (after.heapUsed + after.external - before.heapUsed - before.external) / 2 ** 20;
   t.ok(grown < 4, `${grown.toFixed(1)} MiB more after ${sent + more} questions`);
+});
+
+t.test('room is given back when questions end, whichever way they end', async (t) => {
+  // One that waits fits, and not two.
+  const limits = { patience: 300, octets: 2_000, questions: 100, overUdp: 100 };
+  const server = await dot(t, (seen, send) => {
+    if (seen.octets.includes('www')) send(replyTo(seen));
+  });
+  const { ask } = await start(t, [server.address], { limits });
+  const padded = (id: number): Buffer => query(id, 'www.example', opt([[65_001, Buffer.alloc(700)]]));
+  for (let id = 0; id < 20; id++) t.not(rcode(await ask(padded(id), 5000)), SERVFAIL, `answered, ${id}`);
+  const silent = (id: number): Buffer => query(id, `n${id}.example`, opt([[65_001, Buffer.alloc(700)]]));
+  for (let id = 0; id < 4; id++)
+    t.notMatch(edeText(await ask(silent(id), 5000)), /too many octets/, `its time was over, ${id}`);
+  t.not(rcode(await ask(padded(99), 5000)), SERVFAIL, 'there is room');
 });
