@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { MAX_FILE } from '../../src/config/files/look.ts';
 import { load, loadPolicyOnly } from '../../src/config/load.ts';
-import { isLoaded } from '../../src/config/loaded.ts';
+import { contentOf, isLoaded } from '../../src/config/loaded.ts';
 import { MAX_PROBLEMS } from '../../src/config/problems.ts';
 import { isError } from '../../src/policy/problem.ts';
 import { asNobody, unreachableForNobody } from '../nobody.ts';
@@ -397,4 +397,11 @@ t.test('an exception for a name that namegate answers by itself is refused, whic
       name,
     );
   }
+});
+
+t.test('the content of a load is that of its files and of its exceptions', async (t) => {
+  const one = { pattern: 'a.example' } as unknown as Parameters<typeof contentOf>[1][number];
+  t.equal(contentOf('files', [one]), contentOf('files', [one]));
+  t.not(contentOf('files', [one]), contentOf('files', []), 'an exception alone is a change');
+  t.not(contentOf('files', []), contentOf('other', []));
 });

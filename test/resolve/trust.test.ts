@@ -186,3 +186,29 @@ t.test('a flood of chains grows nothing: the oldest targets go', async (t) => {
   t.notOk(await isForwarded(house, 'first.net', 'DS', { do: true }));
   t.ok(await isForwarded(house, 'n319-14.net', 'DS', { do: true }));
 });
+
+t.test('no longer than the audit or the lease that gave it', async (t) => {
+  const audit = ['mode: audit', 'audit_until: 2026-11-20T00:00:20Z'];
+  const audited = new House(t.testdir.bind(t), policy({ alice: { allow: ['else.example'], more: audit } }));
+  await audited.ask('www.site.example', 'A', { do: true }, CHAIN);
+  t.ok(await isForwarded(audited, 'cdn.net', 'DS', { do: true }));
+  audited.pass(20);
+  t.notOk(await isForwarded(audited, 'cdn.net', 'DS', { do: true }), 'the audit is over');
+
+  const leased = new House(t.testdir.bind(t), POLICY);
+  const lease = {
+    id: 'l',
+    identity: 'alice',
+    stage: null,
+    job: null,
+    known: true,
+    certificate: null,
+    sourceEnforced: false,
+  };
+  const addresses = [{ family: 4 as const, words: [0x7f00_0001], length: 32 }];
+  leased.leases.open({ ...lease, addresses, endsAt: leased.now + 20_000, quarantine: 0 }, leased.now);
+  await leased.ask('www.site.example', 'A', { do: true }, CHAIN);
+  t.ok(await isForwarded(leased, 'cdn.net', 'DS', { do: true }));
+  leased.pass(20);
+  t.notOk(await isForwarded(leased, 'cdn.net', 'DS', { do: true }), 'the lease is over');
+});
