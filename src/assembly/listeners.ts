@@ -9,7 +9,8 @@ import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
-import { placesOf, type Trusts } from './trusts.ts';
+import { placesOf } from './places.ts';
+import type { Trusts } from './trusts.ts';
 import { sentToTcp, WithoutTcp } from './without-tcp.ts';
 
 export interface ListenersOptions {

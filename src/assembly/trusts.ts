@@ -12,6 +12,7 @@ import { isError, type Problem } from '../policy/problem.ts';
 import type { Designation } from '../resolve/local/designation.ts';
 import type { AskedAddress } from '../resolve/ports.ts';
 import type { DotSetting, ListenSetting } from '../settings/settings.ts';
+import { placesOf } from './places.ts';
 import { warnUnreached } from './unreached.ts';
 
 /** What one TLS listener shows, whom it trusts, and what may be told of it. */
@@ -26,20 +27,8 @@ export interface ListenerTrust {
   readonly crlFile: string | null;
 }
 
-/** By `placesOf` the listeners. */
+/** By `placesOf` (places.ts) the listeners. */
 export type Trusts = ReadonlyMap<string, ListenerTrust>;
-
-/** A name for each listener that stays the same across reloads, whatever is written before it. */
-export function placesOf(listen: readonly ListenSetting[]): string[] {
-  const counts = new Map<string, number>();
-  return listen.map(({ protocol, host, port }) => {
-    const place = `${protocol} ${host} ${port}`;
-    const count = (counts.get(place) ?? 0) + 1;
-    counts.set(place, count);
-    // Only port 0 may stand twice.
-    return `${place} ${count}`;
-  });
-}
 
 /** What was read, with what TLS listeners need of it. */
 export interface Vetted extends LoadResult {

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { CertificateWatch } from '../../src/assembly/certificate-watch.ts';
 import { CrlWatch } from '../../src/assembly/crl-watch.ts';
-import { placesOf, TrustBuilder, type Vetted } from '../../src/assembly/trusts.ts';
+import { placesOf } from '../../src/assembly/places.ts';
+import { TrustBuilder, type Vetted } from '../../src/assembly/trusts.ts';
 import type { LoadResult } from '../../src/config/loaded.ts';
 import type { Log } from '../../src/report/log.ts';
 import { Readiness } from '../../src/report/readiness.ts';
