@@ -8,6 +8,7 @@ import type { LoadResult } from '../config/loaded.ts';
 import { isError } from '../policy/problem.ts';
 import { patternLines } from './patterns.ts';
 import { complainProblems } from './problems.ts';
+import { withoutServers } from './system-upstreams.ts';
 import {
   CONFIG_HELP,
   count,
@@ -17,6 +18,8 @@ import {
   serverFile,
   type Terminal,
 } from './terminal.ts';
+
+const RESOLV_CONF = '/etc/resolv.conf';
 
 export function checkVerb(terminal: Terminal): Command {
   return new Command('check')
@@ -53,7 +56,9 @@ function check(terminal: Terminal, path: string | undefined, { config, quiet, js
   if (missing !== null) return terminal.usage('check', missing);
   const options = { env: process.env, now: Date.now() / 1000, salt: 0 };
   const read = path === undefined ? load(serverFile(config), options) : loadPolicyOnly(path, options);
-  const result = new TrustBuilder().vet(read, options.now);
+  const vetted = new TrustBuilder().vet(read, options.now);
+  const nobody = path === undefined ? withoutServers(vetted, serverFile(config), RESOLV_CONF) : [];
+  const result = { ...vetted, problems: [...vetted.problems, ...nobody] };
   if (json === true) terminal.print(JSON.stringify(report(result)));
   else if (quiet === true) complainProblems(terminal, result.problems.filter(isError), result.sources);
   else terminal.print(text(terminal, result, options.now).join('\n'));

@@ -56,6 +56,7 @@ export const CODES = {
   'listen-key': 'a key of a listener that its scheme or its other keys have no use for',
   'listen-tls': 'a tls:// listener without certificate, key, or what it verifies clients with',
   'upstream-self': 'an upstream is one of our own listeners',
+  'upstream-nobody': 'servers: system leaves a group nobody to ask on this machine; check alone looks',
   'upstream-mix-case': 'mix_case stands on a server that is not asked over UDP',
   'upstream-name': 'a tls:// server has no good name, or another one has a name or ca',
   'group-zones': 'an upstream group has no zones, or default has',
