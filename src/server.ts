@@ -264,6 +264,7 @@ export class Server {
       log: this.#log,
       ports: {
         ...leasePorts(this.#resolver.tally, this.#listeners),
+        explain: (...question) => this.#resolver.explain(...question),
         recompile: () => this.#reloads.outcome('an exception changed'),
         readiness: this.readiness,
       },

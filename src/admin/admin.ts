@@ -16,6 +16,7 @@ import {
 import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { LeaseEntry } from './lease-record.ts';
+import type { Explain } from './policy-routes.ts';
 
 /** Between two looks for leases whose time has run out, so that their streams are closed, and at the clock. */
 const TICK_MS = 500;
@@ -26,6 +27,8 @@ const RETRY_TICKS = 10;
 export interface AdminPorts {
   /** Questions under a lease, by verdict. */
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+  /** Explains a question of an identity at a stage, with what is so now. `name`: a wire name in lower case. */
+  readonly explain: Explain;
   /** A lease is over: its open streams close. */
   readonly leaseEnded: (lease: string) => void;
   /** Loads the policy with `Admin.exceptions`, and puts it in force if it is good. One call at a time. */
@@ -125,6 +128,7 @@ export class Admin {
       clock,
       log,
       countsOf: ports.countsOf,
+      explain: ports.explain,
       limits: () => this.#limits,
       health: () => ({
         leases: this.#leases.size,

@@ -21,7 +21,7 @@ import { takeStrictJson } from './json-body.ts';
 import type { LeaseBook } from './lease-book.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { judgeHost } from './loopback.ts';
-import { policyRoutes } from './policy-routes.ts';
+import { type Explain, policyRoutes } from './policy-routes.ts';
 import { health } from './policy-schema.ts';
 import { PROBLEM_JSON, Refusal } from './refusal.ts';
 import { listenOnSocket } from './unix-socket.ts';
@@ -44,6 +44,7 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+  readonly explain: Explain;
   readonly limits: () => ExceptionSetting;
   /** What `/v1/health` says beside to whoever may see all of it. */
   readonly health: () => object;

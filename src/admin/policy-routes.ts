@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { readExactName } from '../config/names.ts';
 import { describeIdentity } from '../policy/describe.ts';
-import { explain, explanationLine } from '../policy/explain.ts';
+import { type Explanation, explanationLine } from '../policy/explain.ts';
 import type { Identity, Stage } from '../policy/snapshot.ts';
 import type { Clock } from '../resolve/ports.ts';
 import { typeFromText } from '../wire/iana.ts';
+import { lowerName } from '../wire/name.ts';
+import type { RrType } from '../wire/quantity.ts';
 import { type Caller, forbidden, maySee, maySeeIdentity } from './callers.ts';
 import { callerOf, sendRefusal } from './exchange.ts';
 import type { LeaseBook } from './lease-book.ts';
@@ -14,10 +16,14 @@ import { noLease, Refusal } from './refusal.ts';
 interface PolicyRouteOptions {
   readonly leases: LeaseBook;
   readonly clock: Clock;
+  readonly explain: Explain;
 }
 
+/** Explains a question of an identity at a stage; null for none. `name`: a wire name in lower case. */
+export type Explain = (identity: string, stage: string | null, name: Uint8Array, type: RrType) => Explanation;
+
 /** What the policy in force says: `/v1/identities` and `/v1/explain`. */
-export function policyRoutes(app: FastifyInstance, { leases, clock }: PolicyRouteOptions): void {
+export function policyRoutes(app: FastifyInstance, { leases, clock, explain }: PolicyRouteOptions): void {
   app.get('/v1/identities', { schema: schema.identities }, (request) => {
     const caller = callerOf(request);
     const all = leases.snapshot.identities.filter((identity) => maySeeIdentity(caller, identity));
@@ -35,7 +41,7 @@ export function policyRoutes(app: FastifyInstance, { leases, clock }: PolicyRout
   );
 
   app.get<{ Querystring: ExplainQuery }>('/v1/explain', { schema: schema.explain }, (request, reply) => {
-    const explained = explainQuery(request.query, callerOf(request), leases, clock.epoch());
+    const explained = explainQuery(request.query, callerOf(request), leases, explain);
     return explained instanceof Refusal ? sendRefusal(reply, explained) : explained;
   });
 }
@@ -54,14 +60,19 @@ function findIdentity(name: string, caller: Caller, leases: LeaseBook): Identity
   return new Refusal('not-found', `there is no identity ${name} that you may see`);
 }
 
-function explainQuery(query: ExplainQuery, caller: Caller, leases: LeaseBook, now: number): object | Refusal {
+function explainQuery(
+  query: ExplainQuery,
+  caller: Caller,
+  leases: LeaseBook,
+  explain: Explain,
+): object | Refusal {
   const subject = findSubject(query, caller, leases);
   if (subject instanceof Refusal) return subject;
   const type = typeFromText(query.type ?? 'A');
   if (type === null) return Refusal.at('#type', `${query.type} is no type`);
   const read = readExactName(query.name, 'a question');
   if (!('name' in read)) return Refusal.at('#name', `${read.message}; ${read.fix}`);
-  const explained = explain(leases.snapshot, subject.identity, subject.stage, read.name, type, now);
+  const explained = explain(subject.identity.name, subject.stage?.name ?? null, lowerName(read.name), type);
   return { ...explained, text: explanationLine(explained) };
 }
 

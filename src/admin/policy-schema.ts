@@ -65,7 +65,19 @@ export const explain = {
         name: { type: 'string' },
         type: { type: 'string' },
         rule: { type: ['object', 'null'] },
-        ask: { type: 'string' },
+        ask: { type: 'string', description: 'Whom to ask; empty where nobody is known.' },
+        reason: { type: 'string', description: "Why, where it is not the rule's own reason." },
+        next: { type: 'string', description: 'What to do next; empty where there is nothing to be done.' },
+        state: {
+          type: ['object', 'null'],
+          description: 'What is so now beside what the policy says; null where nothing is known.',
+          properties: {
+            kind: {
+              enum: ['answered', 'no-data', 'nxdomain', 'withheld', 'stale', 'failed', 'limited', 'unproven'],
+            },
+            text: { type: 'string' },
+          },
+        },
         text: { type: 'string', description: 'The same on one line.' },
       },
     },

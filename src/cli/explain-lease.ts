@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { DynamicException } from '../config/policy/exceptions.ts';
 import { adminTarget } from '../config/server/admin-target.ts';
+import type { ExplainedState } from '../policy/explain.ts';
 import { AdminClient, type AdminOptions, askAdmin } from './admin-client.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, escapeText, serverFile, type Terminal } from './terminal.ts';
 
@@ -28,12 +29,8 @@ const PATIENCE_MS = 1_000;
  * where nobody answers.
  */
 export async function liveExceptions(config: string | undefined): Promise<DynamicException[]> {
-  const file = serverFile(config);
-  const target = existsSync(file) ? adminTarget(file) : null;
-  if (target === null || typeof target === 'string' || target.kind !== 'unix') return [];
-  if (!existsSync(target.path)) return [];
-  const client = AdminClient.from(config === undefined ? {} : { config }, PATIENCE_MS);
-  if (typeof client === 'string') return [];
+  const client = liveClient(config);
+  if (client === null) return [];
   const answer = await client.ask('GET', '/v1/exceptions');
   if (answer.kind !== 'good') return [];
   const { exceptions } = answer.body as { readonly exceptions: readonly LiveException[] };
@@ -47,6 +44,35 @@ export async function liveExceptions(config: string | undefined): Promise<Dynami
     approvedBy,
   }));
 }
+
+/** The server that runs with this server file, where it has a socket; null for none. */
+function liveClient(config: string | undefined): AdminClient | null {
+  const file = serverFile(config);
+  const target = existsSync(file) ? adminTarget(file) : null;
+  if (target === null || typeof target === 'string' || target.kind !== 'unix') return null;
+  if (!existsSync(target.path)) return null;
+  const client = AdminClient.from(config === undefined ? {} : { config }, PATIENCE_MS);
+  return typeof client === 'string' ? null : client;
+}
+
+/** What is so now, as the server says that runs with this server file; null where nobody can be asked, or nothing is known. */
+export async function liveState(
+  config: string | undefined,
+  identity: string,
+  stage: string | null,
+  name: string,
+  type: string,
+): Promise<LiveState | null> {
+  const client = liveClient(config);
+  if (client === null) return null;
+  const query = new URLSearchParams({ identity, name, type, ...(stage === null ? {} : { stage }) });
+  const answer = await client.ask('GET', `/v1/explain?${query}`);
+  if (answer.kind !== 'good') return null;
+  const { state = null, next } = answer.body as Partial<LiveState>;
+  return state === null ? null : { state, next: next ?? '' };
+}
+
+type LiveState = { readonly state: ExplainedState; readonly next: string };
 
 type LiveException = Omit<DynamicException, 'until' | 'approvedBy'> & {
   readonly expires: string;

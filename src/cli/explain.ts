@@ -3,13 +3,13 @@ import { TrustBuilder, type Trusts } from '../assembly/trusts.ts';
 import { load } from '../config/load.ts';
 import type { DynamicException } from '../config/policy/exceptions.ts';
 import { parseTime } from '../config/units.ts';
-import { explain, explanationLine } from '../policy/explain.ts';
+import { explain, explanationLine, withState } from '../policy/explain.ts';
 import { isError } from '../policy/problem.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import { typeFromText } from '../wire/iana.ts';
 import { lowerName } from '../wire/name.ts';
 import { identityAt, identityNamed } from './asker.ts';
-import { explainLease, liveExceptions } from './explain-lease.ts';
+import { explainLease, liveExceptions, liveState } from './explain-lease.ts';
 import { complainProblems } from './problems.ts';
 import { readQuestionName } from './question-name.ts';
 import { type Shown, seeCertificate } from './shown-certificate.ts';
@@ -69,17 +69,17 @@ export function explainVerb(terminal: Terminal): Command {
         return;
       }
       const exceptions = await liveExceptions(options.config);
-      terminal.code = explainQuestion(terminal, name, type, options, exceptions);
+      terminal.code = await explainQuestion(terminal, name, type, options, exceptions);
     });
 }
 
-function explainQuestion(
+async function explainQuestion(
   terminal: Terminal,
   nameText: string,
   typeText: string,
   options: Options,
   exceptions: readonly DynamicException[],
-): number {
+): Promise<number> {
   const { from, identity: named, cert, lease } = options;
   const asked = [from, named, cert, lease].filter((way) => way !== undefined);
   if (asked.length !== 1 || lease !== undefined) {
@@ -114,9 +114,16 @@ function explainQuestion(
     const known = identity.stages.map((one) => one.name).join(', ') || 'none';
     return terminal.usage('explain', `${identity.name} has no stage ${options.stage}; it has: ${known}`);
   }
-  const explained = explain(snapshot, identity, stage, lowerName(name), type, at, {
+  const policySays = explain(snapshot, identity, stage, lowerName(name), type, at, {
     contact: settings?.replies.contact ?? '',
+    ...(options.from === undefined ? {} : { unclaimed: `no identity is known by ${options.from} alone` }),
   });
+  const { stage: entered, name: question } = policySays;
+  const live =
+    options.at === undefined && identity.index >= 0
+      ? await liveState(options.config, identity.name, entered, question, typeText)
+      : null;
+  const explained = live === null ? policySays : withState(policySays, live.state, live.next);
   terminal.print(options.json === true ? JSON.stringify(explained) : escapeText(explanationLine(explained)));
   return explained.verdict === 'allow' || explained.verdict === 'local' ? EXIT_GOOD : EXIT_PROBLEMS;
 }

@@ -6,7 +6,6 @@ import type { Identity, RuleIndex, Snapshot, Stage } from './snapshot.ts';
 export const REASON = {
   NOT_APPROVED: 'name not approved',
   ENDED: 'its approval has ended',
-  BESIDE: 'name not approved, though a pattern comes near',
   OWN_LIST: 'not approved at this stage',
   UNKNOWN: 'no identity claims this client',
   TYPE: 'type not approved',
@@ -26,8 +25,7 @@ export function denialReason(identity: Identity, decision: Decision): string {
   if (identity.index < 0) return REASON.UNKNOWN;
   if (decision.ground === GROUND.ENDED) return REASON.ENDED;
   if (decision.ground === GROUND.OTHER_STAGE) return stageReason(decision.nearStage);
-  if (isSearchMiss(identity, decision)) return REASON.SEARCH;
-  return decision.ground === GROUND.BESIDE ? REASON.BESIDE : REASON.NOT_APPROVED;
+  return isSearchMiss(identity, decision) ? REASON.SEARCH : REASON.NOT_APPROVED;
 }
 
 const stageReasons = new WeakMap<Stage, string>();

@@ -13,6 +13,7 @@ export type LogEvent =
   | 'policy-loaded'
   | 'trust-loaded'
   | 'client-without-tcp'
+  | 'client-unknown'
   | 'policy-problem'
   | 'reload-failed'
   | 'reload-unchanged'

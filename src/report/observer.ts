@@ -1,11 +1,14 @@
+import { seenAs, unclaimedBecause } from '../resolve/client/unclaimed.ts';
 import { EXITS } from '../resolve/exit.ts';
 import type { Observer } from '../resolve/story/story-ports.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
+import { factsOf } from './finding-facts.ts';
 import { FindingTable, FoldedFindings } from './finding-table.ts';
 import { findingsOf, type StoryFinding } from './findings.ts';
 import type { Log } from './log.ts';
+import { UnknownClients } from './unknown-clients.ts';
 
 /** Milliseconds between two lines about bugs. */
 const BUG_PACE = 60_000;
@@ -20,6 +23,7 @@ export class StoryObserver implements Observer {
   readonly #counts = new Float64Array(EXITS.length);
   readonly #table = new FindingTable();
   readonly #folded = new FoldedFindings();
+  readonly #unknown = new UnknownClients();
   #bugs = 0;
   #nextBug = Number.NEGATIVE_INFINITY;
 
@@ -30,15 +34,29 @@ export class StoryObserver implements Observer {
   }
 
   decided(turn: Turn): void {
-    for (const finding of findingsOf(turn, 'decided')) this.#tell(finding);
+    if (!turn.asker.isKnown && this.#unknown.isNew(turn.asker.client, this.#now())) this.#tellUnknown(turn);
+    for (const finding of findingsOf(turn, 'decided')) this.#tell(finding, turn);
   }
 
   ended(turn: Turn): void {
     this.#counts[turn.end.exit]!++;
-    for (const finding of findingsOf(turn, 'ended')) this.#tell(finding);
+    for (const finding of findingsOf(turn, 'ended')) this.#tell(finding, turn);
   }
 
-  #tell(finding: StoryFinding): void {
+  #tellUnknown(turn: Turn): void {
+    const { asker } = turn;
+    const { suppressed } = this.#unknown;
+    this.#unknown.suppressed = 0;
+    this.#log.warn('client-unknown', unclaimedBecause(turn), {
+      client: seenAs(asker.client),
+      transport: asker.client.transport,
+      ...(asker.proven ? {} : { unproven: true }),
+      ...(suppressed === 0 ? {} : { suppressed }),
+      remedy: 'write its address or its certificate under from: of an identity, or open a lease on it',
+    });
+  }
+
+  #tell(finding: StoryFinding, turn: Turn): void {
     const { kind, identity } = finding;
     // Whoever forges a source could have any name written to the log, at any rate.
     if (finding.unproven) {
@@ -59,6 +77,7 @@ export class StoryObserver implements Observer {
       type,
       ...(finding.certificate.length === 0 ? {} : { certificate: finding.certificate }),
       ...(finding.other === null ? {} : { other: finding.other }),
+      ...factsOf(turn, kind),
     });
   }
 

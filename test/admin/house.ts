@@ -1,4 +1,5 @@
 /** An admin room of its own, with a policy, a clock that a test moves, and a way to ask it. */
+
 import { mkdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import type { Test } from 'tap';
 import { Admin, type AdminPorts } from '../../src/admin/admin.ts';
 import { socketAddress } from '../../src/admin/unix-socket.ts';
 import { load } from '../../src/config/load.ts';
+import { explain } from '../../src/policy/explain.ts';
 import { LeaseTable } from '../../src/policy/lease.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import type { Log, LogEvent, LogFields } from '../../src/report/log.ts';
@@ -137,6 +139,11 @@ export class House {
     this.snapshot = this.compile().snapshot!;
     const ports: AdminPorts = {
       countsOf: (lease) => ({ allow: lease.length, deny: 0 }),
+      explain: (name, stageName, wire, type) => {
+        const identity = this.snapshot.identities.find((each) => each.name === name)!;
+        const stage = identity.stages.find((each) => each.name === stageName) ?? null;
+        return explain(this.snapshot, identity, stage, wire, type, this.clock.epoch());
+      },
       leaseEnded: (lease) => void this.ended.push(lease),
       recompile: async () => {
         const { snapshot, problems } = this.compile();

@@ -157,6 +157,8 @@ t.test('it tells what is so now, from what is kept alone', async (t) => {
             'good.example',
             're.example',
             'cold.example',
+            'zero.example',
+            'unsupported.example',
             rule('mail.example', 'types: [MX]'),
           ],
         },
@@ -184,6 +186,8 @@ t.test('it tells what is so now, from what is kept alone', async (t) => {
     house.open.at(-1)!.listener.done({ kind: 'failure', reason: 'refused', cause });
     await reply;
   }
+  await house.ask('zero.example', 'A', {}, { answer: ['zero.example 0 A 10.0.0.9'] });
+  await house.ask('unsupported.example', 'A', {}, { rcode: 3 });
   const before = house.asked.length;
   const failed =
     /last question failed: upstream udp:\/\/192\.0\.2\.53: SERVFAIL, EDE 6 \(DNSSEC Bogus\); it is asked again in 1 s; ask platform$/;
@@ -209,6 +213,11 @@ t.test('it tells what is so now, from what is kept alone', async (t) => {
     ],
     ['dead.example', failed],
     ['old.example', /now: an old answer is given, for the last question failed: upstream udp/],
+    ['zero.example', /now: the answer is withheld, for it holds 10\.0\.0\.9/],
+    [
+      'unsupported.example',
+      /now: the upstream says that there is no such name \(NXDOMAIN\), 0 s ago, and it is not kept$/,
+    ],
     ['cold.example', /: test; owner net-team$/],
     ['evil.example', /deny for alice; name not approved; ask platform$/],
   ] as const) {

@@ -61,7 +61,7 @@ export class UnclaimedTexts {
     const { asker, inForce } = turn;
     const { family, w0, w1, w2, w3, credential } = asker.client;
     const { contact } = inForce.replies;
-    if (credential !== null || asker.bound !== null) return edeText(unclaimedBecause(turn), contact);
+    if (credential !== null || asker.bound !== null) return shortText(turn, contact);
     const slot = (w0 ^ w1 ^ w2 ^ w3) & (SLOTS - 1);
     const kept = this.#kept[slot];
     if (
@@ -75,10 +75,17 @@ export class UnclaimedTexts {
     ) {
       return kept.text;
     }
-    const text = edeText(unclaimedBecause(turn), contact);
+    const text = shortText(turn, contact);
     this.#kept[slot] = { family, w0, w1, w2, w3, under: inForce, text };
     return text;
   }
+}
+
+/** What is seen stands first, and is cut last: half an address is worse than none. Then whom to ask, then why. */
+function shortText(turn: Turn, contact: string): EdeText {
+  const [seen = '', ...why] = unclaimedBecause(turn).split('; ');
+  const ask = contact === '' ? [] : [`ask ${contact}`];
+  return edeText([seen, ...ask, ...why].join('; '), '');
 }
 
 interface Kept {

@@ -9,6 +9,7 @@ import type { InForce } from '../in-force.ts';
 import type { BugObserver, Clock, Forwarder, Outcome, UpstreamQuestion } from '../ports.ts';
 import { Existence, isDenial } from './existence.ts';
 import { Flight, type Tower, type Waiter } from './flight.ts';
+import { UnkeptAnswers } from './unkept.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;
@@ -31,6 +32,8 @@ const PRIVATE_EDE = 49_152;
  * and told to all who wait.
  */
 export class Flights implements Tower {
+  /** For who asks why. */
+  readonly unkept = new UnkeptAnswers();
   readonly #forwarder: Forwarder;
   readonly #store: AnswerStore;
   readonly #clock: Clock;
@@ -190,7 +193,10 @@ export class Flights implements Tower {
     if (renew) this.#renewed.set(flight.key, copyOfEntry(entry));
     else if (entry.isFailed || entry.freshUntil > now) this.#store.put(key, entry);
     // What may not be kept ends what was: an older answer, or a row of failures.
-    else this.#store.drop(key);
+    else {
+      this.#store.drop(key);
+      this.unkept.remember(flight.key, entry);
+    }
     const stale = entry.isFailed && this.mayServeStale(entry, now);
     flight.settle(key, entry, stale);
     if (flight.after !== null) for (const then of flight.after) then();

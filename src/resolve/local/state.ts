@@ -102,17 +102,19 @@ function isFetched({ standing, epoch }: Moment, { verdict, ground, privateRevers
   return verdict !== VERDICT.LOCAL && audited;
 }
 
+/** What is kept, else what came a moment ago and may not be kept. */
 function lookUp(
-  { inForce, standing }: Moment,
+  { inForce, standing, now }: Moment,
   flights: Flights,
   name: Uint8Array,
   type: RrType,
 ): Entry | null {
   const group = inForce.groupIds[inForce.groupOf(name, name.length)]!;
-  const shared = flights.lookup(flights.key(name, name.length, type, group, false, 0));
   const own = inForce.cache.share === 'identity' ? standing.underway.id : 0;
-  if (own === 0 || shared?.renewed) return shared;
-  return flights.lookup(flights.key(name, name.length, type, group, false, own));
+  const shared = flights.lookup(flights.key(name, name.length, type, group, false, 0));
+  if (shared !== null && (own === 0 || shared.renewed)) return shared;
+  const key = flights.key(name, name.length, type, group, false, own);
+  return flights.lookup(key) ?? flights.unkept.find(key.text, now);
 }
 
 function keptState(
@@ -127,11 +129,12 @@ function keptState(
   const failing = flights.isFailing(entry, now);
   const fresh = flights.isFresh(entry, now);
   const stale = !fresh && entry.isFailed && flights.mayServeStale(entry, now);
-  if (fresh || stale) {
+  const passed = !fresh && !entry.isFailed && entry.freshUntil <= entry.stored;
+  if (fresh || stale || passed) {
     const withheld = withheldState(moment, entry, decision, redirect);
     if (withheld !== null) return withheld;
   }
-  if (fresh) return { state: answerState(moment, entry, decision, redirect), next: '' };
+  if (fresh || passed) return { state: answerState(moment, entry, decision, redirect), next: '' };
   if (!entry.isFailed) return null;
   const failed = failureText(entry.failure!);
   const again = failing
@@ -152,7 +155,8 @@ function answerState(
   redirect: LocalRedirect | null,
 ): ExplainedState {
   const left = Math.max(0, Math.ceil((entry.freshUntil - now) / 1000));
-  const kept = `kept for ${left} s more`;
+  const age = Math.floor((now - entry.stored) / 1000);
+  const kept = left > 0 ? `kept for ${left} s more` : `${age} s ago, and it is not kept`;
   const denied = entry.rcode === RCODE.NXDOMAIN;
   const { view } = stage ?? standing.identity;
   const softened =
@@ -161,7 +165,10 @@ function answerState(
     return { kind: 'nxdomain', text: `the upstream says that there is no such name (NXDOMAIN), ${kept}` };
   if (denied || entry.choose(false).answers === 0)
     return { kind: 'no-data', text: `the upstream has no data of this type, ${kept}` };
-  return { kind: 'answered', text: `answered from the cache, ${kept}` };
+  return {
+    kind: 'answered',
+    text: left > 0 ? `answered from the cache, ${kept}` : `the upstream answered ${kept}`,
+  };
 }
 
 /** An answer that is there, and is not for this asker. */

@@ -104,8 +104,9 @@ function textOf(turn: Turn, reason: string): EdeText | null {
   const { snapshot, replies } = inForce;
   const { standing } = asker;
   const { identity } = standing;
-  // A target's approval is not for whom the rule is that led to it.
-  if (reason === REASON.TARGET) return standing.text(reason, replies.contact || identity.owner);
+  // No rule is about the name that wants an approval: a target, or a name that a pattern just misses.
+  if (reason === REASON.TARGET || reason === REASON.NOT_APPROVED)
+    return standing.text(reason, replies.contact || identity.owner);
   return standing.text(reason, whomToAsk(snapshot, identity, replies.contact, decision));
 }
 

@@ -1,10 +1,12 @@
+import type { Explanation } from '../../policy/explain.ts';
 import { REASON } from '../../policy/reason.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type RrType, unreachable } from '../../wire/quantity.ts';
 import { readQuery } from '../../wire/question.ts';
 import { Tally } from '../client/tally.ts';
 import { EXIT } from '../exit.ts';
 import { Flights } from '../flights/flights.ts';
 import type { InForce } from '../in-force.ts';
+import { explainNow } from '../local/state.ts';
 import { ANSWER_IT, type Answerer, type Client, DROP_IT, DROPPED, LATER } from '../ports.ts';
 import { decideQuestion } from './deciding.ts';
 import { bareServfail, deny, drop, empty, limited, refuse, truncate } from './end.ts';
@@ -51,6 +53,25 @@ export class Resolver implements Answerer {
   /** Questions that wait for an upstream. */
   get waiting(): number {
     return this.#resumption.waiting;
+  }
+
+  /**
+   * Explains a question of an identity at a stage (null for none) beside all queries: from what is in force and what is
+   * kept, asking nobody. `name`: a wire name in lower case.
+   */
+  explain(identity: string, stage: string | null, name: Uint8Array, type: RrType): Explanation {
+    const inForce = this.#inForce;
+    const { clock } = this.#ports;
+    const standing = inForce.standings.named(identity);
+    const entered = standing.identity.stages.find((each) => each.name === stage) ?? null;
+    const moment = {
+      inForce,
+      standing,
+      stage: entered,
+      now: clock.monotonic(),
+      epoch: Math.floor(clock.epoch()),
+    };
+    return explainNow(moment, this.flights, name, type, { contact: inForce.replies.contact });
   }
 
   beginBatch(): void {
