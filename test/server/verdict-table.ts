@@ -114,16 +114,16 @@ www.corp.example A => NOERROR QR RD RA | answer www.corp.example. 300 A 198.51.1
 www.corp.example HTTPS => NOERROR QR AA RD RA | authority www.corp.example. ~ | opt EDE 15 "six: type not approved; ask team-six"
 local.corp.example A => NXDOMAIN QR AA RD RA | authority corp.example. ~ | opt EDE 15 "six: name not approved; ask team-six"
 
-# No identity: a tree without names, and no word about whom to ask.
+# No identity: a tree without names. There is no contact to ask.
 from 127.0.0.99
-www.corp.example A => NXDOMAIN QR AA RD RA | authority . ~ | opt EDE 15 ""
-local.corp.example A => NXDOMAIN QR AA RD RA | authority . ~ | opt EDE 15 ""
-corp.example A => NXDOMAIN QR AA RD RA | authority . ~ | opt EDE 15 ""
-corp.example DS DO => NXDOMAIN QR AA RD RA | authority . ~ | opt DO EDE 15 ""
+www.corp.example A => NXDOMAIN QR AA RD RA | authority . ~ | opt EDE 15 "namegate sees you as 127.0.0.99; no identity has it"
+local.corp.example A => NXDOMAIN QR AA RD RA | authority . ~ | opt EDE 15 "namegate sees you as 127.0.0.99; no identity has it"
+corp.example A => NXDOMAIN QR AA RD RA | authority . ~ | opt EDE 15 "namegate sees you as 127.0.0.99; no identity has it"
+corp.example DS DO => NXDOMAIN QR AA RD RA | authority . ~ | opt DO EDE 15 "namegate sees you as 127.0.0.99; no identity has it"
 . A => NOERROR QR AA RD RA | authority . ~ | opt
 localhost AAAA => NOERROR QR AA RD RA | answer localhost. 300 AAAA 0:0:0:0:0:0:0:1 | opt
 a.b.localhost A => NOERROR QR AA RD RA | answer a.b.localhost. 300 A 127.0.0.1 | opt
-www.corp.example._why.namegate.internal TXT => NOERROR QR AA RD RA | answer www.corp.example._why.namegate.internal. 0 TXT "www.corp.example A: deny for unknown; no identity claims this client" | opt
+www.corp.example._why.namegate.internal TXT => NOERROR QR AA RD RA | answer www.corp.example._why.namegate.internal. 0 TXT "www.corp.example A: deny for unknown; namegate sees you as 127.0.0.99; no identity has it" | opt
 `;
 
 /** The table's rows. */

@@ -179,12 +179,18 @@ function checkUdp(
   t.equal(bare(sketch(reply, expected)), bare(expected), `${question} over UDP`);
   const [cut] = reply.opt?.ede ?? [];
   const [whole] = overTcp.opt!.ede;
-  t.ok(
-    cut === undefined || (cut.code === whole!.code && whole!.text.startsWith(cut.text)),
-    `${question}: EDE`,
-  );
+  t.ok(cut === undefined || (cut.code === whole!.code && isCut(cut.text, whole!.text)), `${question}: EDE`);
   if (!/answer held|answer led/.test(whole!.text))
     t.ok(reply.octets.length <= 3 * size, `${question}: no more than three times`);
+}
+
+/** The middle goes first: whom to ask stays longest. */
+function isCut(text: string, whole: string): boolean {
+  const at = whole.lastIndexOf('; ask ');
+  if (at < 0 || whole.startsWith(text)) return whole.startsWith(text);
+  const tail = whole.slice(at);
+  if (!text.endsWith(tail)) return tail.slice(2).startsWith(text);
+  return whole.startsWith(text.slice(0, -tail.length));
 }
 
 type Tap = Pick<typeof t, 'equal' | 'ok'>;
