@@ -28,6 +28,14 @@ everyWay(t, (t, upstreams) => {
     FORMERR: (seen) => reply(seen, { rcode: 1, address: null }),
     'FORMERR without the question': (seen) => headerOnly(seen, 0x8181),
     NOTIMP: (seen) => reply(seen, { rcode: 4, address: null }),
+    BADVERS: (seen) => {
+      const octets = Buffer.concat([
+        reply(seen, { address: null }),
+        Buffer.from([0, 0, 41, 4, 208, 1, 0, 0, 0, 0, 0]),
+      ]);
+      octets.writeUInt16BE(1, 10);
+      return octets;
+    },
     'SERVFAIL without OPT': (seen) => reply(seen, { rcode: 2, address: null }),
     'REFUSED without OPT': (seen) => reply(seen, { rcode: 5, address: null }),
     silence: () => null,
