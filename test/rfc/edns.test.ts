@@ -166,10 +166,12 @@ const ROWS: Row[] = [
     ),
   },
   {
-    says: 'RFC 8914 §2: EXTRA-TEXT may be empty; an unknown client gets none',
+    says: 'RFC 8914 §2: EXTRA-TEXT; an unknown client is told what is seen of it',
     ask: octets('1234 0100 0001 0000 0000 0001 | <evil.net> 0001 0001 | 00 0029 04d0 00000000 0000'),
     options: { from: '198.51.100.1' },
-    reply: octets(`1234 8583 0001 0000 0001 0001 | ${DENIED} | 00 0029 04d0 00000000 0006 | 000f 0002 000f`),
+    reply: octets(
+      `1234 8583 0001 0000 0001 0001 | ${DENIED} | 00 0029 04d0 00000000 0029 | 000f 0025 000f "namegate sees you as 198.51.100.1; "`,
+    ),
   },
   {
     says: 'RFC 8914 §2: only where the query had OPT',
@@ -181,7 +183,7 @@ const ROWS: Row[] = [
     ask: octets(`${ASKED} | 00 0029 04d0 00000000 0000`),
     upstream: { failure: 'silent' },
     reply: octets(
-      '1234 8182 0001 0000 0000 0001 | <www.example.org> 0001 0001 | 00 0029 04d0 00000000 0006 | 000f 0002 0016',
+      '1234 8182 0001 0000 0000 0001 | <www.example.org> 0001 0001 | 00 0029 04d0 00000000 0020 | 000f 001c 0016 "no server answered in time"',
     ),
   },
   {
@@ -189,7 +191,7 @@ const ROWS: Row[] = [
     ask: octets(`${ASKED} | 00 0029 04d0 00000000 0000`),
     upstream: { failure: 'network' },
     reply: octets(
-      '1234 8182 0001 0000 0000 0001 | <www.example.org> 0001 0001 | 00 0029 04d0 00000000 0006 | 000f 0002 0017',
+      '1234 8182 0001 0000 0000 0001 | <www.example.org> 0001 0001 | 00 0029 04d0 00000000 0020 | 000f 001c 0017 "no server could be reached"',
     ),
   },
 ];
