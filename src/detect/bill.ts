@@ -1,0 +1,84 @@
+import type { HolderKind } from './holder.ts';
+
+/** Wildcards that one question is charged to at most: its rule's base, and wider ones. */
+export const MAX_BASES = 8;
+/** Keys for each wildcard, and the identity's own. */
+export const MAX_ACCOUNTS = 8;
+
+/** A key that pays, as the client and the policy have it. */
+export interface Account {
+  kind: HolderKind;
+  /** 64 bits of a keyed hash of what the key is, signed words. */
+  low: number;
+  high: number;
+  subject: string;
+  /** Units from which it alerts, and beyond which nothing is sent; 0 is off. */
+  alert: number;
+  contain: number;
+}
+
+/** One question that wants to leave because of a wildcard, and who pays. One object is filled again and again. */
+export class Bill {
+  /** Wire name in lower case. */
+  name: Uint8Array = new Uint8Array(1);
+  nameLength = 1;
+  /** 64 bits of a keyed hash of the name, signed words. */
+  nameLow = 0;
+  nameHigh = 0;
+  /** A validator's question, whose name an upstream chose. */
+  trust = false;
+  /** Types that the rule approves. */
+  types = 0;
+  /** It leaves whatever it costs: the identity is audited. */
+  audited = false;
+  identity = '';
+  /** The rule's own wildcard first: octets of the base in wire form, and 64 bits of a keyed hash of it. */
+  baseCount = 0;
+  readonly baseOctets = new Int32Array(MAX_BASES);
+  readonly baseLow = new Int32Array(MAX_BASES);
+  readonly baseHigh = new Int32Array(MAX_BASES);
+  /** Who pays for each wildcard. HOLDER.IDENTITY pays once. */
+  accountCount = 0;
+  readonly accounts: readonly Account[] = Array.from({ length: MAX_ACCOUNTS }, () => ({
+    kind: 0 as HolderKind,
+    low: 0,
+    high: 0,
+    subject: '',
+    alert: 0,
+    contain: 0,
+  }));
+
+  begin(): void {
+    this.baseCount = 0;
+    this.accountCount = 0;
+    this.trust = false;
+    this.audited = false;
+  }
+
+  /** Adds a wildcard; those beyond MAX_BASES are left out. The widest come last. */
+  addBase(octets: number, low: number, high: number): void {
+    if (this.baseCount === MAX_BASES) return;
+    this.baseOctets[this.baseCount] = octets;
+    this.baseLow[this.baseCount] = low;
+    this.baseHigh[this.baseCount++] = high;
+  }
+
+  addAccount(
+    kind: HolderKind,
+    low: number,
+    high: number,
+    subject: string,
+    alert: number,
+    contain: number,
+  ): void {
+    const account = this.accounts[this.accountCount];
+    if (account === undefined) throw new RangeError('too many accounts');
+    this.accountCount++;
+    account.kind = kind;
+    account.low = low;
+    account.high = high;
+    account.subject = subject;
+    account.alert = alert;
+    account.contain = contain;
+  }
+}

@@ -1,0 +1,184 @@
+import { REMEMBERED, TICK_MS } from './charge.ts';
+
+/** A window is 24 h, in slices of 3 h: with the slice under way there are nine, so that nothing is forgotten too early. */
+export const SLICES = 9;
+export const TICKS_A_SLICE = (3 * 3_600_000) / TICK_MS;
+/** What a key without a last charge is taken to have waited: the longest that a window knows. */
+export const LONGEST_WAIT = SLICES * TICKS_A_SLICE;
+
+const WORDS_A_NAME = 3;
+const FIRST_NAMES = 8;
+
+/** What a key is a sum over. */
+export const HOLDER = {
+  /** One lease and one wildcard. */
+  LEASE: 0,
+  /** One certificate or address that no lease binds, and one wildcard. */
+  CLIENT: 1,
+  /** One address, or one name of a certificate, whatever leases and identities it has in turn, and one wildcard. */
+  CLAIM: 2,
+  /** One identity and one wildcard. */
+  WILDCARD: 3,
+  /** One identity, all wildcards. */
+  IDENTITY: 4,
+} as const;
+
+export type HolderKind = (typeof HOLDER)[keyof typeof HOLDER];
+
+/** One key's balance: what was charged in each slice of its window, and the names that are paid for. */
+export class Holder {
+  readonly kind: HolderKind;
+  /** For people: a lease's id, an address, a name of a certificate, an identity. */
+  readonly subject: string;
+  readonly identity: string;
+  /** The wildcard's base in wire form; empty for all wildcards. */
+  readonly base: Uint8Array;
+  /** The key's 64 bits, signed words. */
+  readonly low: number;
+  readonly high: number;
+  /** The fold that it goes into when it is evicted. */
+  readonly fold: string;
+  /** Tick of the last charge, or -1. */
+  last = -1;
+  /** Units on disk that are not spent yet. */
+  reserved = 0;
+  /** The thresholds of its last charge, in units; 0 is off. */
+  alert = 0;
+  contain = 0;
+  /** Ticks since when, or -1. */
+  alertedAt = -1;
+  containedAt = -1;
+  /** Names in wire form, for findings: the last few before and at a crossing. */
+  readonly samples: Uint8Array[] = [];
+  /** Neighbours by the time of the last charge. */
+  newer: Holder | null = null;
+  older: Holder | null = null;
+  readonly #spent = new Float64Array(SLICES);
+  /** The slice that was looked at last. */
+  #slice = 0;
+  #total = 0;
+  /** Low word, high word and slice of each name, as a ring once it is full. */
+  #names = new Int32Array(FIRST_NAMES * WORDS_A_NAME);
+  #count = 0;
+  #next = 0;
+
+  constructor(
+    kind: HolderKind,
+    subject: string,
+    identity: string,
+    base: Uint8Array,
+    low: number,
+    high: number,
+    fold: string,
+  ) {
+    this.kind = kind;
+    this.subject = subject;
+    this.identity = identity;
+    this.base = base;
+    this.low = low;
+    this.high = high;
+    this.fold = fold;
+  }
+
+  /** Octets that it holds, roughly. */
+  get octets(): number {
+    return 400 + 2 * this.subject.length + this.base.length + this.#names.byteLength;
+  }
+
+  /** Units charged in the window that ends at `tick`. */
+  balance(tick: number): number {
+    this.#slide(tick);
+    return this.#total;
+  }
+
+  /** Adds units to the slice of `tick`. */
+  spend(units: number, tick: number): void {
+    this.#slide(tick);
+    const at = this.#slice % SLICES;
+    this.#spent[at] = this.#spent[at]! + units;
+    this.#total += units;
+  }
+
+  /** Takes over, slice by slice, the larger of its own sums and `spent`, whose last slice is `slice`. */
+  takeOver(spent: Float64Array, slice: number, tick: number): void {
+    this.#slide(tick);
+    for (let age = 0; age < SLICES; age++) {
+      const at = slice - age;
+      if (at < 0 || at <= this.#slice - SLICES || at > this.#slice) continue;
+      const index = at % SLICES;
+      const more = Math.max(0, spent[index]! - this.#spent[index]!);
+      this.#spent[index] = this.#spent[index]! + more;
+      this.#total += more;
+    }
+  }
+
+  /** The sums by slice number modulo SLICES, and the number of the last slice. */
+  get sums(): { readonly spent: Float64Array; readonly slice: number } {
+    return { spent: this.#spent, slice: this.#slice };
+  }
+
+  /** Forgets what was charged and which names were paid for. */
+  reset(): void {
+    this.#spent.fill(0);
+    this.#total = 0;
+    this.#count = 0;
+    this.#next = 0;
+    this.alertedAt = -1;
+    this.containedAt = -1;
+    this.samples.length = 0;
+  }
+
+  /** Where the name with this hash stands, if it was paid for in the window; else -1. */
+  placeOf(low: number, high: number, tick: number): number {
+    const names = this.#names;
+    const oldest = Math.floor(tick / TICKS_A_SLICE) - SLICES;
+    for (let at = 0, end = this.#count * WORDS_A_NAME; at < end; at += WORDS_A_NAME) {
+      if (names[at] !== low || names[at + 1] !== high) continue;
+      return names[at + 2]! > oldest ? at / WORDS_A_NAME : -1;
+    }
+    return -1;
+  }
+
+  /** Says that the name at `place` was paid for again. */
+  refresh(place: number, tick: number): void {
+    this.#names[place * WORDS_A_NAME + 2] = Math.floor(tick / TICKS_A_SLICE);
+  }
+
+  /** Remembers a name, in place of the one that has been there the longest where there is no more room. */
+  remember(low: number, high: number, tick: number): void {
+    let place = this.#count;
+    if (place < REMEMBERED) {
+      if (place * WORDS_A_NAME === this.#names.length) {
+        const more = new Int32Array(this.#names.length * 2);
+        more.set(this.#names);
+        this.#names = more;
+      }
+      this.#count++;
+    } else {
+      place = this.#next;
+      this.#next = (this.#next + 1) % REMEMBERED;
+    }
+    this.#names[place * WORDS_A_NAME] = low;
+    this.#names[place * WORDS_A_NAME + 1] = high;
+    this.refresh(place, tick);
+  }
+
+  /** Low word, high word and slice of each name. */
+  get names(): Int32Array {
+    return this.#names.subarray(0, this.#count * WORDS_A_NAME);
+  }
+
+  /** Slices that are no longer in the window count nothing. Time that goes back changes nothing. */
+  #slide(tick: number): void {
+    const slice = Math.floor(tick / TICKS_A_SLICE);
+    if (slice <= this.#slice) return;
+    // What was reserved belongs to the slice that it was written for.
+    this.reserved = 0;
+    const gone = Math.min(SLICES, slice - this.#slice);
+    for (let i = 1; i <= gone; i++) this.#spent[(this.#slice + i) % SLICES] = 0;
+    this.#slice = slice;
+    let total = 0;
+    for (const units of this.#spent) total += units;
+    this.#total = total;
+  }
+}

@@ -1,0 +1,230 @@
+import { type Account, type Bill, MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
+import { END, knownNameCost, newNameCost, occasionCost, trustNameCost, UNITS_A_BIT } from './charge.ts';
+import { HOLDER, Holder, type HolderKind, LONGEST_WAIT } from './holder.ts';
+import { HolderTable } from './holder-table.ts';
+
+/** What is written ahead at once: 32 octets. */
+export const RESERVATION = 32 * 8 * UNITS_A_BIT;
+const MOST_HOLDERS = 10_000;
+const MOST_OCTETS = 20 * 1024 * 1024;
+/** Names that a finding shows. */
+const SAMPLES = 5;
+
+export const CROSSING = { ALERT: 0, CONTAIN: 1, END: 2 } as const;
+
+/** A key that passed a threshold, or is free again. */
+export interface Crossing {
+  readonly what: (typeof CROSSING)[keyof typeof CROSSING];
+  readonly holder: Holder;
+}
+
+/**
+ * The leak ledger: for each key, how many bits its client can have put upstream through a wildcard. A question that would
+ * cross a key's bound is refused before it leaves. Time is in ticks since a beginning that is never later than the first
+ * charge, and never goes back. Nothing here knows of clocks, files or the policy.
+ */
+export class Ledger {
+  readonly holders: HolderTable;
+  /** Holders whose reservation grew: the caller writes it down before the question leaves, and empties the list. */
+  readonly reserved = new Set<Holder>();
+  /** What the caller tells people, and empties. */
+  readonly crossings: Crossing[] = [];
+  /** Of the last `charge` or `quote`: the key that refuses, or null. */
+  refusedBy: Holder | Account | null = null;
+  /** Of the last `charge` or `quote`: units of the question for its own wildcard's strictest key. */
+  cost = 0;
+  /** Of the last `quote`: units that the key with the least had left. */
+  left = 0;
+  readonly #contained = new Set<Holder>();
+  readonly #found: (Holder | null)[] = new Array(MAX_BASES * MAX_ACCOUNTS).fill(null);
+  readonly #costs = new Float64Array(MAX_BASES * MAX_ACCOUNTS);
+  /** Where each holder remembers the name, or -1. */
+  readonly #places = new Int32Array(MAX_BASES * MAX_ACCOUNTS);
+
+  constructor(mostHolders = MOST_HOLDERS, mostOctets = MOST_OCTETS) {
+    this.holders = new HolderTable(mostHolders, mostOctets);
+  }
+
+  /**
+   * Charges a question to all its keys, or to none and returns false: it must not leave. An audited one is charged whatever
+   * it crosses, and then `refusedBy` says so.
+   */
+  charge(bill: Bill, tick: number): boolean {
+    const fits = this.quote(bill, tick);
+    if (!fits) this.#tellContained(bill, tick);
+    if (!fits && !bill.audited) return false;
+    // Whoever pays moves to the front first: an eviction below takes nobody of this bill.
+    for (let base = 0; base < bill.baseCount; base++) {
+      for (let i = 0; i < bill.accountCount; i++) {
+        const holder = this.#found[base * MAX_ACCOUNTS + i];
+        if (holder && (base === 0 || holder.kind !== HOLDER.IDENTITY))
+          this.holders.touch(holder, holder.octets);
+      }
+    }
+    for (let base = 0; base < bill.baseCount; base++) {
+      for (let i = 0; i < bill.accountCount; i++) {
+        const account = bill.accounts[i]!;
+        if (account.kind === HOLDER.IDENTITY && base > 0) continue;
+        const at = base * MAX_ACCOUNTS + i;
+        const holder = this.#found[at] ?? this.#add(bill, base, account, tick);
+        this.#pay(holder, account, bill, at, tick);
+      }
+    }
+    return true;
+  }
+
+  /** Whether a question would be paid for. Changes nothing. */
+  quote(bill: Bill, tick: number): boolean {
+    this.refusedBy = null;
+    this.cost = 0;
+    this.left = Number.POSITIVE_INFINITY;
+    for (let base = 0; base < bill.baseCount; base++) {
+      for (let i = 0; i < bill.accountCount; i++) {
+        const account = bill.accounts[i]!;
+        if (account.kind === HOLDER.IDENTITY && base > 0) continue;
+        const at = base * MAX_ACCOUNTS + i;
+        const holder = this.#find(bill, base, account);
+        this.#found[at] = holder;
+        const place = holder === null ? -1 : holder.placeOf(bill.nameLow, bill.nameHigh, tick);
+        const cost = costOf(bill, base, account.kind, place, holder?.last ?? -1, tick);
+        this.#costs[at] = cost;
+        this.#places[at] = place;
+        // A wider wildcard refuses only what its own rules decide.
+        if (base > 0) continue;
+        this.cost = Math.max(this.cost, cost);
+        if (account.contain === 0) continue;
+        const spent = holder?.balance(tick) ?? this.holders.foldedBalance(foldOf(bill, base, account), tick);
+        const left = account.contain - END - spent;
+        if (left < this.left) this.left = left;
+        if (cost > left) this.refusedBy ??= holder ?? account;
+      }
+    }
+    return this.refusedBy === null;
+  }
+
+  /** Ends the states of keys whose window has moved on: called now and then. */
+  sweep(tick: number): void {
+    for (const holder of this.#contained) {
+      // Room for a name or two: a single short one may fit all the time.
+      const free = holder.contain === 0 || holder.balance(tick) + RESERVATION <= holder.contain;
+      if (holder.containedAt >= 0 && !free) continue;
+      this.#contained.delete(holder);
+      if (holder.containedAt >= 0) this.crossings.push({ what: CROSSING.END, holder });
+      holder.containedAt = -1;
+    }
+  }
+
+  /** Forgets the balance of the holders that `which` names; returns how many there were. Their folds go too. */
+  reset(which: (holder: Holder) => boolean): Holder[] {
+    const gone: Holder[] = [];
+    for (const holder of this.holders.all()) {
+      if (!which(holder)) continue;
+      if (holder.containedAt >= 0) this.crossings.push({ what: CROSSING.END, holder });
+      this.#contained.delete(holder);
+      const { octets } = holder;
+      holder.reset();
+      this.holders.touch(holder, octets);
+      this.holders.forgetFold(holder.fold);
+      holder.reserved = 0;
+      this.reserved.add(holder);
+      gone.push(holder);
+    }
+    return gone;
+  }
+
+  #find(bill: Bill, base: number, { kind, low, high }: Account): Holder | null {
+    if (kind === HOLDER.IDENTITY) return this.holders.find(kind, low, high);
+    return this.holders.find(kind, low ^ bill.baseLow[base]!, high ^ bill.baseHigh[base]!);
+  }
+
+  #add(bill: Bill, base: number, account: Account, tick: number): Holder {
+    const all = account.kind === HOLDER.IDENTITY;
+    const octets = bill.baseOctets[base]!;
+    const name = bill.name.slice(bill.nameLength - octets, bill.nameLength);
+    const holder = new Holder(
+      account.kind,
+      account.subject,
+      account.kind === HOLDER.CLAIM ? '' : bill.identity,
+      all ? name.subarray(0, 0) : name,
+      all ? account.low : account.low ^ bill.baseLow[base]!,
+      all ? account.high : account.high ^ bill.baseHigh[base]!,
+      foldOf(bill, base, account),
+    );
+    this.holders.add(holder, tick);
+    return holder;
+  }
+
+  #pay(holder: Holder, account: Account, bill: Bill, at: number, tick: number): void {
+    const { octets } = holder;
+    const cost = this.#costs[at]!;
+    const place = this.#places[at]!;
+    const before = holder.balance(tick);
+    holder.alert = account.alert;
+    holder.contain = account.contain;
+    if (place < 0) {
+      addSample(holder, bill, before);
+      holder.remember(bill.nameLow, bill.nameHigh, tick);
+    } else holder.refresh(place, tick);
+    holder.spend(cost, tick);
+    holder.last = tick;
+    holder.reserved -= cost;
+    if (holder.reserved < 0) {
+      holder.reserved += Math.ceil(-holder.reserved / RESERVATION) * RESERVATION;
+      this.reserved.add(holder);
+    }
+    this.holders.touch(holder, octets);
+    if (holder.alert === 0 || before + cost + END < holder.alert) holder.alertedAt = -1;
+    else if (holder.alertedAt < 0) {
+      holder.alertedAt = tick;
+      this.crossings.push({ what: CROSSING.ALERT, holder });
+    }
+  }
+
+  /** Notes every key of the question's own wildcard that refuses it. */
+  #tellContained(bill: Bill, tick: number): void {
+    for (let i = 0; i < bill.accountCount; i++) {
+      const account = bill.accounts[i]!;
+      if (account.contain === 0) continue;
+      const holder = this.#found[i] ?? this.#add(bill, 0, account, tick);
+      this.#found[i] = holder;
+      if (holder.balance(tick) + END + this.#costs[i]! <= account.contain) continue;
+      holder.contain = account.contain;
+      if (holder.containedAt >= 0) continue;
+      holder.containedAt = tick;
+      addSample(holder, bill, holder.contain);
+      this.#contained.add(holder);
+      this.crossings.push({ what: CROSSING.CONTAIN, holder });
+    }
+  }
+}
+
+/** Units of a question for one key: `place` is where it remembers the name, `last` the tick of its last charge; or -1. */
+function costOf(
+  bill: Bill,
+  base: number,
+  kind: HolderKind,
+  place: number,
+  last: number,
+  tick: number,
+): number {
+  const wait = last < 0 ? LONGEST_WAIT : Math.max(0, tick - last);
+  const occasion = occasionCost(wait, bill.types);
+  if (place >= 0) return occasion + knownNameCost();
+  if (bill.trust) return occasion + trustNameCost(bill.nameLength);
+  // All wildcards lie under the root.
+  const octets = kind === HOLDER.IDENTITY ? 1 : bill.baseOctets[base]!;
+  return occasion + newNameCost(bill.nameLength - octets);
+}
+
+/** Evicted holders of one identity and wildcard share a fold by kind; claims belong to no identity. */
+function foldOf(bill: Bill, base: number, { kind }: Account): string {
+  const whose = kind === HOLDER.CLAIM ? '' : bill.identity;
+  return `${kind} ${bill.baseLow[base]} ${bill.baseHigh[base]} ${whose}`;
+}
+
+/** Keeps copies of the last few new names, once a key is half way to its alert. */
+function addSample({ samples, alert }: Holder, bill: Bill, balance: number): void {
+  if (alert === 0 || balance * 2 < alert) return;
+  if (samples.length === SAMPLES) samples.shift();
+  samples.push(bill.name.slice(0, bill.nameLength));
+}
