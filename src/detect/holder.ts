@@ -61,6 +61,9 @@ export class Holder {
   #names = new Int32Array(FIRST_NAMES * WORDS_A_NAME);
   #count = 0;
   #next = 0;
+  /** Places of names + 1 by their low word, with open addressing; 0 is free. */
+  #index = new Int16Array(FIRST_NAMES * 4);
+  #indexed = 0;
 
   constructor(
     kind: HolderKind,
@@ -82,7 +85,7 @@ export class Holder {
 
   /** Octets that it holds, roughly. */
   get octets(): number {
-    return 400 + 2 * this.subject.length + this.base.length + this.#names.byteLength;
+    return 400 + 2 * this.subject.length + this.base.length + this.#names.byteLength + this.#index.byteLength;
   }
 
   /** Units charged in the window that ends at `tick`. */
@@ -123,6 +126,7 @@ export class Holder {
     this.#total = 0;
     this.#count = 0;
     this.#next = 0;
+    this.#makeIndex();
     this.alertedAt = -1;
     this.containedAt = -1;
     this.samples.length = 0;
@@ -131,10 +135,12 @@ export class Holder {
   /** Where the name with this hash stands, if it was paid for in the window; else -1. */
   placeOf(low: number, high: number, tick: number): number {
     const names = this.#names;
-    const oldest = Math.floor(tick / TICKS_A_SLICE) - SLICES;
-    for (let at = 0, end = this.#count * WORDS_A_NAME; at < end; at += WORDS_A_NAME) {
-      if (names[at] !== low || names[at + 1] !== high) continue;
-      return names[at + 2]! > oldest ? at / WORDS_A_NAME : -1;
+    const mask = this.#index.length - 1;
+    for (let at = low & mask; this.#index[at] !== 0; at = (at + 1) & mask) {
+      const place = this.#index[at]! - 1;
+      const word = place * WORDS_A_NAME;
+      if (names[word] !== low || names[word + 1] !== high) continue;
+      return names[word + 2]! > Math.floor(tick / TICKS_A_SLICE) - SLICES ? place : -1;
     }
     return -1;
   }
@@ -148,11 +154,7 @@ export class Holder {
   remember(low: number, high: number, tick: number): void {
     let place = this.#count;
     if (place < REMEMBERED) {
-      if (place * WORDS_A_NAME === this.#names.length) {
-        const more = new Int32Array(this.#names.length * 2);
-        more.set(this.#names);
-        this.#names = more;
-      }
+      if (place * WORDS_A_NAME === this.#names.length) this.#grow();
       this.#count++;
     } else {
       place = this.#next;
@@ -161,6 +163,30 @@ export class Holder {
     this.#names[place * WORDS_A_NAME] = low;
     this.#names[place * WORDS_A_NAME + 1] = high;
     this.refresh(place, tick);
+    // What the overwritten name has in the index is found by nobody, and goes when the index is made anew.
+    if (++this.#indexed > this.#index.length / 2) this.#makeIndex();
+    else this.#enter(place);
+  }
+
+  #grow(): void {
+    const more = new Int32Array(this.#names.length * 2);
+    more.set(this.#names);
+    this.#names = more;
+    this.#index = new Int16Array(this.#index.length * 2);
+    this.#makeIndex();
+  }
+
+  #makeIndex(): void {
+    this.#index.fill(0);
+    this.#indexed = this.#count;
+    for (let place = 0; place < this.#count; place++) this.#enter(place);
+  }
+
+  #enter(place: number): void {
+    const mask = this.#index.length - 1;
+    let at = this.#names[place * WORDS_A_NAME]! & mask;
+    while (this.#index[at] !== 0) at = (at + 1) & mask;
+    this.#index[at] = place + 1;
   }
 
   /** Low word, high word and slice of each name. */
