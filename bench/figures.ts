@@ -37,6 +37,17 @@ export function spreadText({ mean, least, most }: Spread, digits: number): strin
   return `${mean.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
 }
 
+/** The 95 % interval of a share of which `some` of `all` were seen, by Wilson's score. */
+export function wilson(some: number, all: number): [low: number, high: number] {
+  if (all === 0) return [0, 1];
+  const z = 1.96;
+  const share = some / all;
+  const middle = (share + (z * z) / (2 * all)) / (1 + (z * z) / all);
+  const reach =
+    (z * Math.sqrt((share * (1 - share)) / all + (z * z) / (4 * all * all))) / (1 + (z * z) / all);
+  return [Math.max(0, middle - reach), Math.min(1, middle + reach)];
+}
+
 /** Lines of a table: the first column flush left, the others flush right; the first row is the head. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];

@@ -1,0 +1,165 @@
+/**
+ * What the leak ledger makes of tunnels and of ordinary traffic, beside three detectors of the field.
+ *
+ *     npm run bench:detect -- PATH [--json FILE]
+ *
+ * PATH (or NAMEGATE_DATA) is a folder with `tunnel/` and `benign/`, each with traces as bench/detect/traces.ts reads them.
+ * Tunnels are replayed as approved wildcards; ordinary traces under a policy that approves what lies under the registered
+ * domains of their first half. No socket is opened, and no clock is read: the times are those of the traces.
+ */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Baseline, COMPRESSED, IBHH, LONG_UNIQUE } from './detect/baselines.ts';
+import { type ClientZone, replay } from './detect/replay.ts';
+import { type Asked, commonZone, readTrace, type Trace } from './detect/traces.ts';
+import { table, wilson } from './figures.ts';
+
+const BASELINES: readonly Baseline[] = [LONG_UNIQUE, IBHH, COMPRESSED];
+/** Ordinary traces that are no ordinary clients: a crawl of a list, and servers that scanners ask. */
+const APART = /ggyggy-normal|rita-server/;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+});
+if (values.help) {
+  process.stdout.write(
+    'npm run bench:detect -- PATH [--json FILE]   PATH, or NAMEGATE_DATA: a folder with tunnel/ and benign/\n',
+  );
+  process.exit(0);
+}
+const folder = positionals[0] ?? process.env.NAMEGATE_DATA;
+if (folder === undefined) {
+  process.stderr.write(
+    'bench:detect: give a folder with tunnel/ and benign/, by argument or NAMEGATE_DATA\n',
+  );
+  process.exit(2);
+}
+
+for (const baseline of BASELINES) {
+  const { says, holds } = baseline.reproduce();
+  process.stdout.write(`${holds ? 'holds' : 'DOES NOT HOLD'}: ${baseline.name}: ${says}\n`);
+}
+const tunnels = tracesIn(join(folder, 'tunnel')).map(judgeTunnel);
+process.stdout.write(`\nTunnels under an approved wildcard (questions; octets charged)\n\n`);
+process.stdout.write(
+  `${table([
+    [
+      'file',
+      'zone',
+      'asked',
+      'alert at',
+      'octets',
+      'contain at',
+      'octets',
+      'left',
+      'payload a day',
+      ...BASELINES.map(({ name }) => name),
+    ],
+    ...tunnels.map(tunnelRow),
+  ])}\n`,
+);
+const benign = tracesIn(join(folder, 'benign')).map((trace) => ({ trace, zones: judgeBenign(trace) }));
+for (const apart of [false, true]) {
+  const some = benign.filter(({ trace }) => APART.test(trace.file) === apart);
+  process.stdout.write(
+    `\nOrdinary clients and zones${apart ? ', apart: a crawl, and servers that scanners ask' : ''}\n\n`,
+  );
+  process.stdout.write(`${benignTable(some.flatMap(({ zones }) => zones))}\n`);
+  for (const { trace, zones } of some) {
+    for (const zone of zones.filter(({ most }) => most >= 512)) {
+      const sample = [...zone.names].slice(0, 3).join(' ');
+      process.stdout.write(
+        `  ${trace.file} ${zone.client} ${zone.base}: ${Math.round(zone.most)} octets, ${zone.names.size} names: ${sample}\n`,
+      );
+    }
+  }
+}
+if (values.json !== undefined) {
+  const plain = (zone: ClientZone) => ({ ...zone, names: zone.names.size });
+  const report = {
+    tunnels: tunnels.map(({ trace, zone, baselines }) => ({ file: trace.file, baselines, ...plain(zone) })),
+    benign: benign.map(({ trace, zones }) => ({ file: trace.file, zones: zones.map(plain) })),
+  };
+  writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);
+}
+
+function tracesIn(path: string): Trace[] {
+  return readdirSync(path)
+    .filter((file) => /\.(tsv|names\.txt)$/.test(file))
+    .sort()
+    .map((file) => readTrace(join(path, file)));
+}
+
+interface Tunnel {
+  readonly trace: Trace;
+  readonly base: string | null;
+  readonly zone: ClientZone;
+  readonly baselines: readonly number[];
+}
+
+function judgeTunnel(trace: Trace): Tunnel {
+  const base = commonZone(trace);
+  const asked = trace.asked.filter(
+    (one) => base === null || one.text.replace(/\.$/, '').endsWith(`.${base}`),
+  );
+  const bases =
+    base === null ? new Set(asked.map(({ zone }) => zone).filter((zone) => zone !== '')) : new Set([base]);
+  const types = new Set(asked.map(({ type }) => type)).size;
+  const zones = replay(asked, { bases, contain: true, types, ttl: 0 });
+  const zone = zones.sort((a, b) => b.asked - a.asked)[0] ?? nothing();
+  return {
+    trace,
+    base,
+    zone,
+    baselines: BASELINES.map((one) => (base === null ? 0 : one.firesAt(asked, base))),
+  };
+}
+
+function judgeBenign({ asked }: Trace): ClientZone[] {
+  const half = asked.slice(0, Math.floor(asked.length / 2));
+  const bases = new Set(half.map(({ zone }) => zone).filter((zone) => zone !== ''));
+  const usual = (one: Asked) => ['A', 'AAAA', 'CNAME'].includes(one.type);
+  return replay(asked.filter(usual), { bases, contain: false, types: 3, ttl: 60 });
+}
+
+function nothing(): ClientZone {
+  return (
+    replay([], { bases: new Set(), contain: true, types: 3, ttl: 0 })[0] ??
+    ({ asked: 0, names: new Set() } as never)
+  );
+}
+
+function tunnelRow({ trace, base, zone, baselines }: Tunnel): string[] {
+  const at = (count: number) => (count === 0 ? '-' : String(count));
+  const hasPayload = trace.asked.some(({ payload }) => payload !== null);
+  return [
+    trace.file,
+    base ?? '(none in common)',
+    String(zone.asked),
+    at(zone.alertAt),
+    String(Math.round(zone.alertOctets)),
+    at(zone.containAt),
+    String(Math.round(zone.containOctets)),
+    String(zone.charged),
+    hasPayload ? String(zone.payload) : '-',
+    ...baselines.map(at),
+  ];
+}
+
+function benignTable(zones: readonly ClientZone[]): string {
+  const rows = [512, 1024].map((octets) => {
+    const over = zones.filter(({ most }) => most >= octets).length;
+    const [low, high] = wilson(over, zones.length);
+    const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+    return [
+      `${octets}`,
+      String(zones.length),
+      String(over),
+      percent(over / zones.length),
+      `${percent(low)} to ${percent(high)}`,
+    ];
+  });
+  return table([['octets', 'client-zones', 'over', 'share', '95 % interval (Wilson)'], ...rows]);
+}
