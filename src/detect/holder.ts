@@ -168,6 +168,11 @@ export class Holder {
     else this.#enter(place);
   }
 
+  /** Takes a name back that was remembered in `slice`. */
+  restoreName(low: number, high: number, slice: number): void {
+    this.remember(low, high, slice * TICKS_A_SLICE);
+  }
+
   #grow(): void {
     const more = new Int32Array(this.#names.length * 2);
     more.set(this.#names);

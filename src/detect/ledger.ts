@@ -132,6 +132,13 @@ export class Ledger {
     return gone;
   }
 
+  /** For what comes back from disk: `since` is a tick, or -1. */
+  restoreContainment(holder: Holder, since: number): void {
+    holder.containedAt = since;
+    if (since >= 0) this.#contained.add(holder);
+    else this.#contained.delete(holder);
+  }
+
   #find(bill: Bill, base: number, { kind, low, high }: Account): Holder | null {
     if (kind === HOLDER.IDENTITY) return this.holders.find(kind, low, high);
     return this.holders.find(kind, low ^ bill.baseLow[base]!, high ^ bill.baseHigh[base]!);
