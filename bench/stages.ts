@@ -58,6 +58,7 @@ export function stages(folder: string): Stage[] {
     replies: settings.replies,
     cache: settings.cache,
     limits: settings.limits,
+    budgets: settings.budgets,
     keepalive: 100,
     designations: [],
     groupIds: settings.upstreams.map((_, index) => index),
@@ -102,7 +103,7 @@ class House {
   resolver(inForce: InForce, store: RingAnswerStore): Resolver {
     const { observer, limits, upstream, leases, cookies } = this;
     return new Resolver(
-      { store, forwarder: upstream, clock: CLOCK, limits, observer, leases, cookies },
+      { store, forwarder: upstream, clock: CLOCK, limits, observer, leases, cookies, charges: null },
       inForce,
     );
   }

@@ -4,6 +4,7 @@ import { Admin } from './admin/admin.ts';
 import { CertificateWatch } from './assembly/certificate-watch.ts';
 import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
+import { DepartureTicks } from './assembly/departure-ticks.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { type LoadOutcome, Reloads } from './assembly/reloads.ts';
 import { leasePorts, listensAt, partsOf, StoryInForce } from './assembly/serving.ts';
@@ -17,6 +18,7 @@ import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { within } from './assembly/within.ts';
 import { RingAnswerStore } from './cache/store.ts';
 import type { Loaded } from './config/loaded.ts';
+import { Ledger } from './detect/ledger.ts';
 import { RateLimits } from './listen/limits.ts';
 import { loadNative } from './listen/native.ts';
 import { LeaseTable } from './policy/lease.ts';
@@ -27,6 +29,7 @@ import { StatusServer } from './report/status.ts';
 import { Cookies } from './resolve/client/cookies.ts';
 import { Renewals } from './resolve/flights/renewals.ts';
 import type { InForce } from './resolve/in-force.ts';
+import { Charges } from './resolve/ledger/charges.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Resolver } from './resolve/story/story.ts';
 import type { AdminSetting } from './settings/settings.ts';
@@ -62,6 +65,7 @@ export class Server {
   readonly #renewals: Renewals;
   readonly #leases = new LeaseTable();
   readonly #cookies = new Cookies(randomBytes(16));
+  readonly #charges = new Charges(new Ledger(), new DepartureTicks(CLOCK.monotonic), randomBytes(16));
   readonly #native = loadNative();
   readonly #listeners: Listeners;
   readonly #status: StatusServer | null;
@@ -96,6 +100,7 @@ export class Server {
         observer: this.#observer,
         leases: this.#leases,
         cookies: this.#cookies,
+        charges: this.#charges,
       },
       story.present,
     );
@@ -210,6 +215,8 @@ export class Server {
       servingChores({
         clock: CLOCK,
         renewals: this.#renewals,
+        resolver: this.#resolver,
+        ledger: this.#charges,
         crls: this.#crls,
         certificates: this.#certificates,
         cookies: this.#cookies,

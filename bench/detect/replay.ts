@@ -127,7 +127,7 @@ function fill(bill: Bill, asked: Asked, base: string, { contain, types }: Replay
   bill.types = types;
   bill.identity = 'trace';
   const octets = nameFromText(base) as Uint8Array;
-  bill.addBase(octets.length, ...hashOf(octets));
+  bill.addBase(octets, octets.length, ...hashOf(octets));
   const { client, claim, wildcard, identity } = DEFAULTS;
   const bound = (octets: number) => (contain ? octets * OCTET : 0);
   const subject = (kind: number, text: string) => hashOf(Buffer.from(`${kind} ${text}`));

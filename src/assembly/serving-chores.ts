@@ -1,12 +1,16 @@
 import type { StoryObserver } from '../report/observer.ts';
 import type { Cookies } from '../resolve/client/cookies.ts';
 import type { Renewals } from '../resolve/flights/renewals.ts';
+import type { Charges } from '../resolve/ledger/charges.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
+import type { Resolver } from '../resolve/story/story.ts';
 import type { Chore } from './chores.ts';
 import type { CrlWatch } from './crl-watch.ts';
 
 const RENEWAL_TICK_MS = 200;
+/** A containment ends when a slice of three hours does, so that seconds do not matter. */
+const SWEEP_MS = 10_000;
 const CRL_LOOK_MS = 60_000;
 const TELL_FOLDED_MS = 60_000;
 /** A server cookie lives an hour, and the secret before the present one is kept. */
@@ -15,6 +19,8 @@ const ROLL_COOKIES_MS = 12 * 3_600_000;
 export interface ChoreRooms {
   readonly clock: Clock;
   readonly renewals: Pick<Renewals, 'tick'>;
+  readonly resolver: Pick<Resolver, 'keepPaidNames'>;
+  readonly ledger: Pick<Charges, 'sweep'>;
   readonly crls: Pick<CrlWatch, 'look'>;
   readonly certificates: Pick<CertificateWatch, 'look'>;
   readonly cookies: Pick<Cookies, 'roll'>;
@@ -24,21 +30,20 @@ export interface ChoreRooms {
 }
 
 /** What a server does now and then while it serves. */
-export function servingChores({
-  clock,
-  renewals,
-  crls,
-  certificates,
-  cookies,
-  observer,
-  secret,
-}: ChoreRooms): Chore[] {
+export function servingChores(rooms: ChoreRooms): Chore[] {
+  const { clock, renewals, resolver, ledger, crls, certificates, cookies, observer, secret } = rooms;
   return [
     {
       name: 'ask for renewed names',
       every: RENEWAL_TICK_MS,
       work: () => renewals.tick(clock.monotonic(), clock.epoch()),
     },
+    {
+      name: 'keep paid names fresh',
+      every: RENEWAL_TICK_MS,
+      work: () => resolver.keepPaidNames(clock.monotonic(), clock.epoch()),
+    },
+    { name: 'end containments', every: SWEEP_MS, work: () => ledger.sweep() },
     { name: 'look at CRLs', every: CRL_LOOK_MS, work: () => crls.look(clock.epoch()) },
     { name: 'look at certificates', every: CRL_LOOK_MS, work: () => certificates.look(clock.epoch()) },
     { name: 'tell folded findings', every: TELL_FOLDED_MS, work: () => observer.tellFolded() },

@@ -34,12 +34,13 @@ export class StoryInForce {
 
   /** `before`: what it will replace; unless given, what is in force. */
   build({ settings, snapshot, trusts }: Whole, before: InForce | null = this.#present): InForce {
-    const { upstreams, replies, cache, limits } = settings;
+    const { upstreams, replies, cache, limits, budgets } = settings;
     const parts = {
       snapshot,
       replies,
       cache,
       limits,
+      budgets,
       keepalive: TCP_IDLE_MS / 100,
       designations: [...trusts.values()].flatMap(({ designation }) => designation ?? []),
       groupIds: upstreams.map(({ name }) => this.#groupId(name)),

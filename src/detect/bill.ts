@@ -37,6 +37,7 @@ export class Bill {
   readonly baseOctets = new Int32Array(MAX_BASES);
   readonly baseLow = new Int32Array(MAX_BASES);
   readonly baseHigh = new Int32Array(MAX_BASES);
+  readonly #bases = Array.from({ length: MAX_BASES }, () => new Uint8Array(255));
   /** Who pays for each wildcard. HOLDER.IDENTITY pays once. */
   accountCount = 0;
   readonly accounts: readonly Account[] = Array.from({ length: MAX_ACCOUNTS }, () => ({
@@ -55,12 +56,19 @@ export class Bill {
     this.audited = false;
   }
 
-  /** Adds a wildcard; those beyond MAX_BASES are left out. The widest come last. */
-  addBase(octets: number, low: number, high: number): void {
+  /** Adds a wildcard, whose base is the first `octets` octets of `name`; those beyond MAX_BASES are left out. The widest come last. */
+  addBase(name: Uint8Array, octets: number, low: number, high: number): void {
     if (this.baseCount === MAX_BASES) return;
+    const base = this.#bases[this.baseCount]!;
+    for (let i = 0; i < octets; i++) base[i] = name[i]!;
     this.baseOctets[this.baseCount] = octets;
     this.baseLow[this.baseCount] = low;
     this.baseHigh[this.baseCount++] = high;
+  }
+
+  /** A copy of a wildcard's base in wire form. */
+  base(index: number): Uint8Array {
+    return this.#bases[index]!.slice(0, this.baseOctets[index]!);
   }
 
   addAccount(

@@ -73,6 +73,22 @@ export class Ledger {
     return true;
   }
 
+  /** Charges so many units to the keys of the bill's own wildcard, or to none and returns false. Names do not matter. */
+  chargeUnits(bill: Bill, units: number, tick: number): boolean {
+    this.quote(bill, tick);
+    for (let i = 0; i < bill.accountCount; i++) {
+      const { contain } = bill.accounts[i]!;
+      const spent = this.#found[i]?.balance(tick) ?? 0;
+      if (contain > 0 && spent + units + END > contain) return false;
+    }
+    for (let i = 0; i < bill.accountCount; i++) {
+      const account = bill.accounts[i]!;
+      const holder = this.#found[i] ?? this.#add(bill, 0, account, tick);
+      this.#spend(holder, account, units, tick);
+    }
+    return true;
+  }
+
   /** Whether a question would be paid for. Changes nothing. */
   quote(bill: Bill, tick: number): boolean {
     this.refusedBy = null;
@@ -146,8 +162,7 @@ export class Ledger {
 
   #add(bill: Bill, base: number, account: Account, tick: number): Holder {
     const all = account.kind === HOLDER.IDENTITY;
-    const octets = bill.baseOctets[base]!;
-    const name = bill.name.slice(bill.nameLength - octets, bill.nameLength);
+    const name = bill.base(base);
     const holder = new Holder(
       account.kind,
       account.subject,
@@ -162,24 +177,29 @@ export class Ledger {
   }
 
   #pay(holder: Holder, account: Account, bill: Bill, at: number, tick: number): void {
-    const { octets } = holder;
-    const cost = this.#costs[at]!;
     const place = this.#places[at]!;
+    holder.alert = account.alert;
+    if (place < 0) {
+      const { octets } = holder;
+      addSample(holder, bill, holder.balance(tick));
+      holder.remember(bill.nameLow, bill.nameHigh, tick);
+      this.holders.touch(holder, octets);
+    } else holder.refresh(place, tick);
+    this.#spend(holder, account, this.#costs[at]!, tick);
+    holder.last = tick;
+  }
+
+  #spend(holder: Holder, account: Account, cost: number, tick: number): void {
     const before = holder.balance(tick);
     holder.alert = account.alert;
     holder.contain = account.contain;
-    if (place < 0) {
-      addSample(holder, bill, before);
-      holder.remember(bill.nameLow, bill.nameHigh, tick);
-    } else holder.refresh(place, tick);
     holder.spend(cost, tick);
-    holder.last = tick;
     holder.reserved -= cost;
     if (holder.reserved < 0) {
       holder.reserved += Math.ceil(-holder.reserved / RESERVATION) * RESERVATION;
       this.reserved.add(holder);
     }
-    this.holders.touch(holder, octets);
+    this.holders.touch(holder, holder.octets);
     if (holder.alert === 0 || before + cost + END < holder.alert) holder.alertedAt = -1;
     else if (holder.alertedAt < 0) {
       holder.alertedAt = tick;

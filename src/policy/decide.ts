@@ -49,7 +49,7 @@ export function decide(
     } else if (written || isAboveSpecial(snapshot, out)) {
       out.ground = GROUND.ABOVE;
       out.verdict = VERDICT.EMPTY;
-    }
+    } else if (out.strange) out.ground = GROUND.CHARACTER;
   }
 }
 
@@ -108,6 +108,7 @@ export function approve(snapshot: Snapshot, view: View, out: Decision): boolean 
   const { nodeFlags } = snapshot;
   const count = out.count;
   out.refused = -1;
+  out.strange = false;
   out.rule = -1;
   out.dynamic = false;
   out.until = FOREVER;
@@ -206,13 +207,31 @@ function inFamily(snapshot: Snapshot, rule: number, prefix: number, out: Decisio
   return true;
 }
 
-/** Whether the `free` labels in front of a wildcard's base keep within its terms. */
+/**
+ * Whether the `free` labels in front of a wildcard's base keep within its terms, and hold what host names hold: other octets
+ * are of no use to anybody but a message.
+ */
 export function fits(terms: Terms, free: number, out: Decision): boolean {
   if (free === 0) return true;
   if (free > terms.maxLabels) return false;
   const { name, labels } = out.subject;
   for (let i = 0; i < free; i++) if (name[labels[out.first + i]!]! > terms.maxLabelLength) return false;
+  for (let i = 0; i < free; i++) {
+    const at = labels[out.first + i]!;
+    for (let j = 1; j <= name[at]!; j++) {
+      if (isHostOctet(name[at + j]!)) continue;
+      out.strange = true;
+      return false;
+    }
+  }
   return true;
+}
+
+/** A letter in lower case, a digit, `-` or `_`. */
+function isHostOctet(octet: number): boolean {
+  return (
+    (octet >= 0x61 && octet <= 0x7a) || (octet >= 0x30 && octet <= 0x39) || octet === 0x2d || octet === 0x5f
+  );
 }
 
 /** Default types: A, AAAA, CNAME, and HTTPS where the name is written out. ANY asks about the name itself. */

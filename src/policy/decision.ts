@@ -27,6 +27,8 @@ export const GROUND = {
   OTHER_STAGE: 6,
   /** A wildcard or family of the view just misses the name: `near`. */
   BESIDE: 7,
+  /** A wildcard matches but for an octet that is no letter, digit, hyphen or underscore. */
+  CHARACTER: 8,
 } as const;
 
 export type Ground = (typeof GROUND)[keyof typeof GROUND];
@@ -78,6 +80,8 @@ export class Decision {
   near: RuleIndex = -1;
   /** With GROUND.OTHER_STAGE the stage; null for the identity's own list, which this stage leaves out. */
   nearStage: Stage | null = null;
+  /** A wildcard matches the name but for one of its octets. */
+  strange = false;
   /** Where `joinView` found a rule's set in the view. */
   readonly joined = new Joined();
 
@@ -97,5 +101,6 @@ export class Decision {
     this.refused = -1;
     this.near = -1;
     this.nearStage = null;
+    this.strange = false;
   }
 }

@@ -143,7 +143,7 @@ function nearOf(
   stage: Stage | null,
   decision: Decision,
 ): Ground | null {
-  if (identity.index < 0) return null;
+  if (identity.index < 0 || decision.ground === GROUND.CHARACTER) return null;
   const near = findNear(snapshot, identity, stage, decision);
   const beside = near === GROUND.BESIDE;
   const useless =
@@ -178,6 +178,8 @@ function plainReason({ snapshot, identity, decision, unclaimed }: Told): string 
       return 'no data: approved names lie below it';
     case GROUND.CHAIN_OF_TRUST:
       return 'asked by a validator';
+    case GROUND.CHARACTER:
+      return REASON.CHARACTER;
     case GROUND.RULE:
     case GROUND.NOTHING:
     case GROUND.ENDED:

@@ -40,6 +40,8 @@ export interface RuleTerms {
   readonly maxLabels: number;
   /** Wildcards: octets that each of them may have, 1 to 63. */
   readonly maxLabelLength: number;
+  /** Wildcards: what one client may put upstream through it, or null for the server's default. */
+  readonly budget: { readonly alert: number; readonly contain: number } | null;
   /** Exceptions alone: who approved it. */
   readonly approvedBy: string | null;
 }

@@ -15,6 +15,8 @@ export const REASON = {
   TARGET: 'answer led to a name that is not approved',
   LIMIT: 'over its queries a second',
   SHARE: 'over its share of questions in flight',
+  CHARACTER: 'a wildcard takes letters, digits, - and _ alone',
+  BUDGET: 'the budget of its wildcard is spent',
 } as const;
 
 /** The reason for a denied or emptied question, or the empty text where it is not one. */
@@ -23,6 +25,7 @@ export function denialReason(identity: Identity, decision: Decision): string {
   if (decision.verdict !== VERDICT.DENY) return '';
   if (decision.ground === GROUND.SPECIAL) return REASON.SPECIAL;
   if (identity.index < 0) return REASON.UNKNOWN;
+  if (decision.ground === GROUND.CHARACTER) return REASON.CHARACTER;
   if (decision.ground === GROUND.ENDED) return REASON.ENDED;
   if (decision.ground === GROUND.OTHER_STAGE) return stageReason(decision.nearStage);
   return isSearchMiss(identity, decision) ? REASON.SEARCH : REASON.NOT_APPROVED;

@@ -16,6 +16,8 @@ export const EXIT = {
   withheld: 13,
   limited: 14,
   unproven: 15,
+  /** What it could carry out would pass its wildcard's budget. */
+  contained: 16,
 } as const;
 
 export type Exit = (typeof EXIT)[keyof typeof EXIT];

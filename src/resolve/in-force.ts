@@ -1,5 +1,11 @@
 import type { Snapshot } from '../policy/snapshot.ts';
-import type { CacheSetting, LimitSetting, ReplySetting, UpstreamGroup } from '../settings/settings.ts';
+import type {
+  BudgetSettings,
+  CacheSetting,
+  LimitSetting,
+  ReplySetting,
+  UpstreamGroup,
+} from '../settings/settings.ts';
 import { isAtOrUnder } from '../wire/name.ts';
 import { Standings } from './client/standing.ts';
 import type { Designation } from './local/designation.ts';
@@ -19,6 +25,7 @@ export interface InForceParts {
   readonly replies: ReplySetting;
   readonly cache: CacheSetting;
   readonly limits: LimitSetting;
+  readonly budgets: BudgetSettings;
   /** Idle time of streams that clients are told, in 100 ms (RFC 7828). */
   readonly keepalive: number;
   /** What `_dns.resolver.arpa` tells (RFC 9462). */

@@ -11,6 +11,7 @@ export interface Settings {
   /** Absolute path of the policy file or folder. */
   readonly policy: string;
   readonly cache: CacheSetting;
+  readonly budgets: BudgetSettings;
   readonly replies: ReplySetting;
   readonly limits: LimitSetting;
   /** Null: nothing is renewed. */
@@ -24,6 +25,27 @@ export interface Settings {
   readonly metrics: { readonly host: string; readonly port: number } | null;
   readonly log: { readonly level: LogLevel };
 }
+
+/** Octets that a key of the leak ledger may put upstream in a day: from where it alerts, and beyond which nothing is sent; 0 is off. */
+export interface BudgetSetting {
+  readonly alert: number;
+  readonly contain: number;
+}
+
+/** By kind of key; a rule's own `budget` is a lease's, and four times as much a claim's. */
+export interface BudgetSettings {
+  readonly lease_wildcard: BudgetSetting;
+  readonly claim_wildcard: BudgetSetting;
+  readonly identity_wildcard: BudgetSetting;
+  readonly identity: BudgetSetting;
+}
+
+export const DEFAULT_BUDGETS: BudgetSettings = {
+  lease_wildcard: { alert: 512, contain: 1024 },
+  claim_wildcard: { alert: 2048, contain: 4096 },
+  identity_wildcard: { alert: 4096, contain: 0 },
+  identity: { alert: 16_384, contain: 0 },
+};
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 

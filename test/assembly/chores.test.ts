@@ -50,6 +50,8 @@ function rig() {
     servingChores({
       clock: { monotonic: () => timers.now, epoch },
       renewals: { tick: (now, at) => void done.push(`renew ${now} ${at === epoch()}`) },
+      resolver: { keepPaidNames: (now, at) => void done.push(`keep ${now} ${at === epoch()}`) },
+      ledger: { sweep: () => void done.push('sweep') },
       crls: { look: (at) => void done.push(`crls ${at}`) },
       certificates: { look: (at) => void done.push(`certificates ${at}`) },
       observer: { tellFolded: () => void done.push('folded') },
@@ -65,12 +67,12 @@ t.test('names are renewed five times a second, CRLs looked at and findings told 
   timers.pass(1000);
   t.same(
     done,
-    [200, 400, 600, 800, 1000].map((at) => `renew ${at} true`),
+    [200, 400, 600, 800, 1000].flatMap((at) => [`renew ${at} true`, `keep ${at} true`]),
   );
   done.length = 0;
   timers.pass(3 * 60_000);
   t.same(
-    done.filter((each) => !each.startsWith('renew')),
+    done.filter((each) => !/^(renew|keep|sweep)/.test(each)),
     [60, 120, 180].flatMap((at) => [
       `crls ${1_800_000_000 + at}`,
       `certificates ${1_800_000_000 + at}`,

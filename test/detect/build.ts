@@ -45,7 +45,7 @@ export function billOf(asked: Asked): Bill {
   bill.identity = identity;
   for (const text of [base, ...wider]) {
     const octets = wire(text);
-    bill.addBase(octets.length, ...hashOf(octets));
+    bill.addBase(octets, octets.length, ...hashOf(octets));
   }
   for (const [kind, subject, alert, contain] of accounts) {
     const words = hashOf(Buffer.from(`${kind} ${subject}`));

@@ -210,6 +210,7 @@ function termsInput(own: Terms, defaults: Terms, destination: string | null): Ru
     sharedZone: false,
     maxLabels: own.maxLabels ?? defaults.maxLabels ?? 127,
     maxLabelLength: own.maxLabelLength ?? defaults.maxLabelLength ?? 63,
+    budget: null,
     approvedBy: null,
   };
 }

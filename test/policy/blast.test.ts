@@ -14,6 +14,7 @@ const TERMS: RuleTerms = {
   sharedZone: true,
   maxLabels: 127,
   maxLabelLength: 63,
+  budget: null,
   approvedBy: null,
 };
 

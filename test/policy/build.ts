@@ -61,6 +61,7 @@ export function terms(some: Partial<RuleTerms> = {}): RuleTerms {
     sharedZone: false,
     maxLabels: 127,
     maxLabelLength: 63,
+    budget: null,
     approvedBy: null,
     ...some,
   };

@@ -4,6 +4,7 @@ import { StoryObserver } from '../../src/report/observer.ts';
 import { buildInForce } from '../../src/resolve/in-force.ts';
 import type { Client } from '../../src/resolve/ports.ts';
 import { Turn } from '../../src/resolve/story/turn.ts';
+import { DEFAULT_BUDGETS } from '../../src/settings/settings.ts';
 import { compiled, identity, wire } from '../policy/build.ts';
 
 /** Findings: each is told once an hour, and nobody's hide another's. */
@@ -23,6 +24,7 @@ function rig() {
       replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
       cache: { size: 1, maxTtl: 1, serveStale: 1, share: 'all' },
       limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
+      budgets: DEFAULT_BUDGETS,
       keepalive: 1,
       designations: [],
       groupIds: [0],

@@ -2,13 +2,14 @@ import t from 'tap';
 import type { LogEvent, LogFields } from '../../src/report/log.ts';
 import { tellProblems } from '../../src/report/problems.ts';
 import { RestartNeeds } from '../../src/report/restart.ts';
-import type { Settings } from '../../src/settings/settings.ts';
+import { DEFAULT_BUDGETS, type Settings } from '../../src/settings/settings.ts';
 
 const settings: Settings = {
   listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53, spoofable: false }],
   upstreams: [],
   policy: '/policy',
   cache: { size: 1000, maxTtl: 1, serveStale: 1, share: 'all' },
+  budgets: DEFAULT_BUDGETS,
   replies: { maxTtl: 1, dynamicMaxTtl: 1, edeText: true, contact: '' },
   limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
   renew: null,

@@ -90,7 +90,8 @@ t.test('a good answer ends the row: the next failure is the first again', async 
       house.pass(seconds);
     }
     await house.ask('www.example', 'A', {}, { answer: [`www.example ${ttl} A 192.0.2.1`] });
-    house.pass(ttl);
+    // A written-out name's answer is kept for five seconds at least.
+    house.pass(Math.max(ttl, 5));
     await house.ask('www.example', 'A', {}, { failure: 'silent' });
     const before = house.asked.length;
     house.pass(1);

@@ -8,6 +8,7 @@ import type { Credential } from '../../src/resolve/client/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
 import { Renewals } from '../../src/resolve/flights/renewals.ts';
 import { buildInForce, type InForce, type InForceParts } from '../../src/resolve/in-force.ts';
+import type { Charges } from '../../src/resolve/ledger/charges.ts';
 import {
   ANSWER_IT,
   type Client,
@@ -19,7 +20,7 @@ import {
 } from '../../src/resolve/ports.ts';
 import { Resolver } from '../../src/resolve/story/story.ts';
 import type { Turn } from '../../src/resolve/story/turn.ts';
-import type { UpstreamGroup } from '../../src/settings/settings.ts';
+import { DEFAULT_BUDGETS, type UpstreamGroup } from '../../src/settings/settings.ts';
 import { FLAG, writeUint16 } from '../../src/wire/header.ts';
 import { TYPE, typeFromText, typeToText } from '../../src/wire/iana.ts';
 import { nameToText } from '../../src/wire/name.ts';
@@ -54,7 +55,10 @@ export interface QueryOptions {
   readonly opcode?: number;
 }
 
-type Settings = Partial<Omit<InForceParts, 'snapshot'>> & { groups?: readonly UpstreamGroup[] };
+type Settings = Partial<Omit<InForceParts, 'snapshot'>> & {
+  groups?: readonly UpstreamGroup[];
+  charges?: Charges;
+};
 type Dir = (content: Record<string, string>) => string;
 
 /**
@@ -101,6 +105,7 @@ export class House {
         store: this.store,
         leases: this.leases,
         cookies: this.cookies,
+        charges: settings.charges ?? null,
         forwarder: { ask: (question, listener) => this.#ask(question, listener) },
         clock: { monotonic: () => this.now, epoch: () => this.epoch },
         limits: { identity: () => this.identityAllowed, unknown: () => this.unknownVerdict },
@@ -238,6 +243,7 @@ export class House {
       replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
       cache: { size: 2 ** 20, maxTtl: 86_400, serveStale: 3600, share: 'all' as const },
       limits: { inFlight: 10_000, tcpClients: 1000, unknownQps: 20 },
+      budgets: DEFAULT_BUDGETS,
       keepalive: 100,
       designations: [],
       groupIds: groups.map((_, index) => index),

@@ -281,13 +281,12 @@ t.test('keepalive is told on TCP where it was asked, never on UDP (RFC 7828 §3)
 });
 
 t.test('every name: dots, NUL and 0xff in labels are octets, and come back as they were', async (t) => {
-  const house = new House(t.testdir.bind(t), POLICY);
-  for (const name of [
-    'a\\.b.site.example',
-    '\\000.site.example',
-    '\\255.site.example',
-    'A\\032B.site.example',
-  ]) {
+  const names = ['a\\.b.site.example', '\\000.site.example', '\\255.site.example', 'a\\032b.site.example'];
+  const house = new House(
+    t.testdir.bind(t),
+    policy({ alice: { allow: [...names.map((name) => name.replaceAll('\\', '\\\\')), 'www.example'] } }),
+  );
+  for (const name of names.map((name) => name.replace('a', 'A'))) {
     const query = queryOctets(name, 'A');
     const reply = await house.ask(name, 'A', {}, { answer: [`${name.toLowerCase()} 60 A 192.0.2.1`] });
     t.equal(reply.answer.length, 1, name);

@@ -131,8 +131,9 @@ t.test('a query waits three times at most: reloads that go on and on end it with
   const house = new House(t.testdir.bind(t), APPROVED);
   const pending = house.query('www.example');
   for (let i = 0; i < 3; i++) {
-    house.reload(APPROVED, { groups: i % 2 === 0 ? [all, corp] : [all] });
-    // Nothing that came may answer it from the cache.
+    // Each time in another group, so that nothing that came may answer it from the cache.
+    const others = Array.from({ length: i }, (_, n) => ({ ...all, name: `g${n}` }));
+    house.reload(APPROVED, { groups: [all, ...others, corp] });
     house.settleAll({ answer: ['www.example 0 A 192.0.2.1'] });
   }
   const reply = await pending;

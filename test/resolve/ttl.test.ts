@@ -1,5 +1,6 @@
 import t from 'tap';
 import { House } from './house.ts';
+import { newCharges, Ticks } from './ledger.ts';
 import { exception, policy, rule } from './policy.ts';
 import { soa } from './records.ts';
 
@@ -144,7 +145,7 @@ t.test('negative answers live by their SOA: the least of its TTL, its MINIMUM an
         house.pass(life - 0.001);
         t.same(ttls((await house.query('www.example')).authority), [1]);
         house.pass(0.001);
-      }
+      } else house.pass(5);
       void house.query('www.example');
       t.equal(house.asked.length, 2);
     }
@@ -169,21 +170,33 @@ t.test('a SOA that was asked for is data: it lives by its TTL alone', async (t) 
   t.equal(house.asked.length, 2);
 });
 
-t.test('an answer of TTL 0 is given and not kept', async (t) => {
-  const house = new House(t.testdir.bind(t), POLICY);
-  t.same(await given(house, 'www.example', 0), [0]);
-  t.equal(house.store.size, 0);
-  t.same(await given(house, 'www.example', 0), [0]);
-  t.equal(house.asked.length, 2);
-});
+t.test(
+  'an answer of TTL 0 is given as such; a written-out name keeps it for 5 s',
+  async (t) => {
+    const house = new House(t.testdir.bind(t), POLICY);
+    t.same(await given(house, 'www.example', 0), [0]);
+    house.pass(4.9);
+    t.same(ttls((await house.query('www.example')).answer), [0]);
+    t.equal(house.asked.length, 1);
+    house.pass(0.1);
+    void house.query('www.example');
+    t.equal(house.asked.length, 2);
+    const charges = newCharges(new Ticks());
+    const wild = new House(t.testdir.bind(t), policy({ alice: { allow: ['*.site.example'] } }), { charges });
+    t.same(await given(wild, 'www.site.example', 0), [1], 'it was paid for, and is kept fresh');
+    t.equal(wild.store.size, 0);
+  },
+);
 
 t.test('an answer of TTL 0 ends what was kept before it', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
   await given(house, 'www.example', 10);
   house.pass(11);
   t.same(await given(house, 'www.example', 0), [0]);
+  house.pass(5);
   const reply = await house.ask('www.example', 'A', {}, { failure: 'network' });
-  t.equal(reply.rcode, 2, 'the older answer is not stale data: it has been replaced');
+  t.notSame(reply.answer, [], 'stale data');
+  t.equal(house.asked.length, 3, 'of the answer that replaced the older one');
 });
 
 t.test(

@@ -40,6 +40,7 @@ export const DEFAULT_GRANTS: Grants = {
   sharedZone: false,
   maxLabels: 127,
   maxLabelLength: 63,
+  budget: null,
 };
 
 /** The keys that `holder` has, over `defaults`. */
@@ -51,6 +52,7 @@ export function readGrants(holder: WrittenTerms, defaults: Grants, context: Poli
     sharedZone: holder.shared_zone === undefined ? defaults.sharedZone : true,
     maxLabels: holder.max_labels ?? defaults.maxLabels,
     maxLabelLength: holder.max_label_length ?? defaults.maxLabelLength,
+    budget: defaults.budget,
   };
 }
 
@@ -206,6 +208,7 @@ export class TermPool {
       sharedZone,
       maxLabels,
       maxLabelLength,
+      budget,
       approvedBy,
     } = terms;
     const key = JSON.stringify([
@@ -218,6 +221,7 @@ export class TermPool {
       sharedZone,
       maxLabels,
       maxLabelLength,
+      budget,
       approvedBy,
     ]);
     const known = this.#known.get(key);

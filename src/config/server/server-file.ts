@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { LogLevel, RenewSetting, Settings } from '../../settings/settings.ts';
+import { DEFAULT_BUDGETS, type LogLevel, type RenewSetting, type Settings } from '../../settings/settings.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { TextFault } from '../problems.ts';
 import type { ServerFile } from '../schema/server-schema.ts';
@@ -35,6 +35,7 @@ export function readServerFile(written: Written, policy: string, context: Server
       serveStale: readSeconds(written.cache, 'serve_stale', 0, context) ?? 3_600,
       share: written.cache?.share ?? 'all',
     },
+    budgets: DEFAULT_BUDGETS,
     replies: {
       maxTtl: readSeconds(written.replies, 'max_ttl', 0, context) ?? 300,
       dynamicMaxTtl: readSeconds(written.replies, 'dynamic_max_ttl', 0, context) ?? 30,

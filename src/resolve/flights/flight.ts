@@ -11,6 +11,9 @@ export interface Waiter {
   settle(key: Key, entry: Entry, stale: boolean): void;
 }
 
+/** Why what comes is kept by us: on the schedule of a policy, since a client paid for it, or not at all. */
+export type Renewal = 'no' | 'schedule' | 'paid';
+
 /** What a flight asks of those who keep it. None of it throws. */
 export interface Tower {
   /** The reply to `question` cleaned, or null where it is unusable. */
@@ -38,7 +41,9 @@ export class Flight implements ForwardListener {
   readonly question: UpstreamQuestion;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
-  renew: boolean;
+  renewal: Renewal;
+  /** Seconds that what comes lives at least. */
+  leastLife = 0;
   isSlow = false;
   /** It has its answer, and waits for another flight's. */
   held = false;
@@ -50,12 +55,12 @@ export class Flight implements ForwardListener {
   #cleaned: Answer | null = null;
   #parts: Answer[] | null = null;
 
-  constructor(tower: Tower, key: string, question: UpstreamQuestion, renew: boolean, now: number) {
+  constructor(tower: Tower, key: string, question: UpstreamQuestion, renewal: Renewal, now: number) {
     this.#tower = tower;
     this.key = key;
     this.question = question;
     this.#asked = question;
-    this.renew = renew;
+    this.renewal = renewal;
     this.startedAt = now;
   }
 

@@ -6,13 +6,16 @@ import { copyOfEntry, Entry } from '../answer/entry.ts';
 import { Key, withType } from '../answer/key.ts';
 import { Landing } from '../answer/landing.ts';
 import type { InForce } from '../in-force.ts';
+import type { Departures } from '../ledger/departures.ts';
 import type { BugObserver, Clock, Forwarder, Outcome, UpstreamQuestion } from '../ports.ts';
 import { Existence, isDenial } from './existence.ts';
-import { Flight, type Tower, type Waiter } from './flight.ts';
+import { Flight, type Renewal, type Tower, type Waiter } from './flight.ts';
 import { UnkeptAnswers } from './unkept.ts';
 
 /** Milliseconds that a renewal may be late. */
 const RENEWAL_GRACE = 10_000;
+/** And where asking failed: nobody's question may go out in its place. */
+const FAILURE_GRACE = 70_000;
 
 /**
  * Seconds that a failure is kept: the first, and the most. RFC 9520 §3.2 allows 1 s to 5 min; with more than this, a name that
@@ -41,6 +44,8 @@ export class Flights implements Tower {
   readonly #flights = new Map<string, Flight>();
   /** Entries that we renew; they are not the store's to evict. */
   readonly #renewed = new Map<string, Entry>();
+  /** How many of them have a key of this hash. */
+  readonly #renewedHashes = new Map<number, number>();
   readonly #existence: Existence;
   /** The key that `key` made last; what `lookup` found; what has just ended, and its key. */
   readonly #wanted: Key;
@@ -90,13 +95,14 @@ export class Flights implements Tower {
 
   /** What is kept, until the next `lookup` or the end of a question; null for nothing. */
   lookup(key: Key): Entry | null {
-    const renewed = this.renewing ? this.#renewed.get(key.text) : undefined;
+    const renewed = this.isRenewed(key) ? this.#renewed.get(key.text) : undefined;
     if (renewed !== undefined) return renewed;
     return this.#store.find(key, this.#found) ? this.#found : null;
   }
 
   isRenewed(key: Key): boolean {
-    return this.renewing && this.#renewed.has(key.text);
+    // By its hash first: most keys are not renewed, and are made no text of.
+    return this.#renewedHashes.has(key.hash) && this.#renewed.has(key.text);
   }
 
   /** A renewed answer is given until the next has come, which is due by then. */
@@ -107,7 +113,7 @@ export class Flights implements Tower {
 
   /** Nobody is asked again yet. */
   isFailing(entry: Entry, now: number): boolean {
-    return entry.isFailed && now < entry.failedUntil + (entry.renewed ? RENEWAL_GRACE : 0);
+    return entry.isFailed && now < entry.failedUntil + (entry.renewed ? FAILURE_GRACE : 0);
   }
 
   /** Whether an entry's answer may be given although it is no longer fresh (RFC 8767). */
@@ -120,29 +126,84 @@ export class Flights implements Tower {
     return this.#flights.get(key.text)?.isSlow ?? false;
   }
 
-  /** Asks, or joins the same question under way. `waiter.settle` is called once, later. */
-  join(key: Key, question: UpstreamQuestion, waiter: Waiter): void {
+  isUnderWay(key: Key): boolean {
+    return this.#flights.has(key.text);
+  }
+
+  /** Whether asking for what is renewed under a key, as text, failed last. */
+  isFailingText(key: string): boolean {
+    return this.#renewed.get(key)?.isFailed ?? false;
+  }
+
+  /**
+   * Asks, or joins the same question under way. `waiter.settle` is called once, later. What comes lives `leastLife` seconds
+   * at least.
+   */
+  join(key: Key, question: UpstreamQuestion, leastLife: number, waiter: Waiter): void {
     const { text } = key;
-    const flight = this.#flights.get(text) ?? this.#start(text, question, false);
+    const flight = this.#flights.get(text) ?? this.#start(text, question, 'no');
+    flight.leastLife = Math.max(flight.leastLife, leastLife);
     flight.join(waiter);
   }
 
-  /** Asks for our own sake and keeps what comes; `text` is its key's; `then` is told until when (monotonic milliseconds) it lives. */
-  renew(text: string, question: UpstreamQuestion, then: (until: number) => void): void {
-    const flight = this.#flights.get(text) ?? this.#start(text, question, true);
-    flight.renew = true;
-    flight.join({
-      settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil),
+  /**
+   * Begins a question that was charged: it leaves when `departures` says so, and others may join it until then. With `kept`
+   * what comes is kept as renewed, and told to `kept`.
+   */
+  depart(
+    key: Key,
+    question: UpstreamQuestion,
+    leastLife: number,
+    waiter: Waiter,
+    departures: Departures,
+    order: number,
+    kept: ((until: number) => void) | null,
+  ): void {
+    const { text } = key;
+    const flight = new Flight(this, text, question, kept === null ? 'no' : 'paid', this.#clock.monotonic());
+    flight.leastLife = leastLife;
+    flight.join(waiter);
+    if (kept !== null) flight.join(keeper(kept));
+    this.#flights.set(text, flight);
+    departures.leave(order, () => {
+      try {
+        this.#forwarder.ask(question, flight);
+      } catch (error) {
+        this.#observer.bug(error);
+        flight.done({ kind: 'failure', reason: 'network' });
+      }
     });
   }
 
-  /** `keep` is told keys as text. */
-  forgetRenewed(keep: (key: string) => boolean): void {
-    for (const key of this.#renewed.keys()) if (!keep(key)) this.#renewed.delete(key);
+  /** Asks for our own sake and keeps what comes; `text` is its key's; `then` is told until when (monotonic milliseconds) it lives. */
+  renew(
+    text: string,
+    question: UpstreamQuestion,
+    why: 'schedule' | 'paid',
+    then: (until: number) => void,
+  ): void {
+    const flight = this.#flights.get(text) ?? this.#start(text, question, why);
+    if (flight.renewal !== 'schedule') flight.renewal = why;
+    flight.join(keeper(then));
   }
 
-  #start(key: string, question: UpstreamQuestion, renew: boolean): Flight {
-    const flight = new Flight(this, key, question, renew, this.#clock.monotonic());
+  /** Lets go of what was renewed under a key, as text. */
+  letGo(key: string): void {
+    if (!this.#renewed.delete(key)) return;
+    const { hash } = this.#landed.read(key);
+    const count = this.#renewedHashes.get(hash)! - 1;
+    if (count === 0) this.#renewedHashes.delete(hash);
+    else this.#renewedHashes.set(hash, count);
+  }
+
+  #keepRenewed(key: Key, entry: Entry): void {
+    const { text, hash } = key;
+    if (!this.#renewed.has(text)) this.#renewedHashes.set(hash, (this.#renewedHashes.get(hash) ?? 0) + 1);
+    this.#renewed.set(text, copyOfEntry(entry));
+  }
+
+  #start(key: string, question: UpstreamQuestion, renewal: Renewal): Flight {
+    const flight = new Flight(this, key, question, renewal, this.#clock.monotonic());
     this.#forwarder.ask(question, flight);
     // Only now: where asking throws, nobody may join.
     this.#flights.set(key, flight);
@@ -174,7 +235,8 @@ export class Flights implements Tower {
   late(flight: Flight): void {
     const key = this.#landed.read(flight.key);
     const entry = this.lookup(key);
-    if (entry === null || flight.renew || !this.mayServeStale(entry, this.#clock.monotonic())) return;
+    if (entry === null || flight.renewal !== 'no' || !this.mayServeStale(entry, this.#clock.monotonic()))
+      return;
     this.#landing.take(entry);
     flight.settle(key, this.#landing, true);
   }
@@ -183,14 +245,15 @@ export class Flights implements Tower {
     if (answer !== null && isDenial(answer) && this.#hold(flight, answer, outcome)) return;
     this.#flights.delete(flight.key);
     const now = this.#clock.monotonic();
-    const renew = flight.renew || (this.renewing && this.#renewed.has(flight.key));
+    const renewed = flight.renewal === 'no' && this.#renewed.get(flight.key)?.renewed === true;
+    const renewal: Renewal = renewed ? 'schedule' : flight.renewal;
     const entry = this.#landing;
     const judged =
       answer === null ? null : this.#existence.judge(flight.key, flight.question.name.length, answer);
     const key = this.#landed.read(flight.key);
-    if (judged === null) this.#fail(this.lookup(key), outcome, renew, now);
-    else this.#succeed(judged, renew, now);
-    if (renew) this.#renewed.set(flight.key, copyOfEntry(entry));
+    if (judged === null) this.#fail(this.lookup(key), outcome, renewal, now);
+    else this.#succeed(judged, renewal, flight.leastLife, now);
+    if (renewal !== 'no') this.#keepRenewed(key, entry);
     else if (entry.isFailed || entry.freshUntil > now) this.#store.put(key, entry);
     // What may not be kept ends what was: an older answer, or a row of failures.
     else {
@@ -207,7 +270,7 @@ export class Flights implements Tower {
     if (entry === null) return;
     this.#landing.take(entry);
     this.#landing.soften();
-    if (this.isRenewed(key)) this.#renewed.set(key.text, copyOfEntry(this.#landing));
+    if (this.isRenewed(key)) this.#keepRenewed(key, this.#landing);
     else this.#store.put(key, this.#landing);
   }
 
@@ -226,18 +289,27 @@ export class Flights implements Tower {
     return false;
   }
 
-  #succeed(answer: Answer, renewed: boolean, now: number): void {
-    const life = renewed ? Math.max(answer.ttl, RENEWED_LIFE) : answer.ttl;
-    const most = Math.max(this.#maxTtl, renewed ? RENEWED_LIFE : 0);
+  #succeed(answer: Answer, renewal: Renewal, leastLife: number, now: number): void {
+    const renewed = renewal !== 'no';
+    // What may not be kept at all stays so.
+    const least = renewed ? RENEWED_LIFE : answer.ttl > 0 || answer.supported ? leastLife : 0;
+    const life = Math.max(answer.ttl, least);
+    const most = Math.max(this.#maxTtl, least);
     this.#landing.takeAnswer(answer, now, now + Math.min(life, most) * 1000, renewed);
   }
 
-  #fail(old: Entry | null, outcome: Outcome, renewed: boolean, now: number): void {
+  #fail(old: Entry | null, outcome: Outcome, renewal: Renewal, now: number): void {
     const failures = old?.failures ?? 0;
-    const life = renewed ? RENEWED_LIFE : Math.min(LAST_FAILURE, FIRST_FAILURE * 2 ** failures);
+    const backoff = Math.min(LAST_FAILURE, FIRST_FAILURE * 2 ** failures);
+    const life = renewal === 'schedule' ? RENEWED_LIFE : backoff;
     const keep = old !== null && this.mayServeStale(old, now);
-    this.#landing.takeFailure(old, keep, whyFailed(outcome), now + life * 1000, renewed, now);
+    this.#landing.takeFailure(old, keep, whyFailed(outcome), now + life * 1000, renewal !== 'no', now);
   }
+}
+
+/** Hears until when what was renewed is kept. */
+function keeper(then: (until: number) => void): Waiter {
+  return { settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil) };
 }
 
 /** A reply that could not be used, or not as a whole, is the server's fault too. */

@@ -39,8 +39,11 @@ export class Renewals {
         }
       }
     }
-    for (const key of this.#due.keys()) if (!wanted.has(key)) this.#due.delete(key);
-    this.#flights.forgetRenewed((key) => wanted.has(key));
+    for (const key of this.#due.keys()) {
+      if (wanted.has(key)) continue;
+      this.#due.delete(key);
+      this.#flights.letGo(key);
+    }
   }
 
   /**
@@ -52,16 +55,16 @@ export class Renewals {
     for (const [key, renewal] of this.#due) {
       if (renewal.until <= epoch) {
         this.#due.delete(key);
-        this.#flights.forgetRenewed((other) => other !== key);
+        this.#flights.letGo(key);
         continue;
       }
       if (renewal.waiting || now < renewal.at) continue;
       if (++sent > PER_TICK) return;
       const { name, type, group } = renewal;
-      this.#flights.renew(key, { group, name, type, checkingDisabled: false }, (until) => {
+      this.#flights.renew(key, { group, name, type, checkingDisabled: false }, 'schedule', (until) => {
         renewal.waiting = false;
         // A reload may have let go of it meanwhile.
-        if (this.#due.get(key) !== renewal) this.#flights.forgetRenewed((other) => other !== key);
+        if (this.#due.get(key) !== renewal) this.#flights.letGo(key);
         renewal.at = until - LEAD;
       });
       renewal.waiting = true;

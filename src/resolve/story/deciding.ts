@@ -69,5 +69,7 @@ function isTrustQuestion(turn: Turn, trust: TrustTargets): boolean {
   const { query, decision } = turn;
   if (query.type !== TYPE.DS && query.type !== TYPE.DNSKEY) return false;
   const free = decision.ground === GROUND.NOTHING || decision.ground === GROUND.ABOVE;
-  return free && isValidating(turn) && trust.allows(turn);
+  if (!free || !isValidating(turn)) return false;
+  turn.course.trust = trust.find(turn);
+  return turn.course.trust !== null;
 }

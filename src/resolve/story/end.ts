@@ -1,4 +1,4 @@
-import { closestAncestor } from '../../policy/decide.ts';
+import { closestAncestor, isNonTerminal } from '../../policy/decide.ts';
 import { denialReason, REASON, whomToAsk } from '../../policy/reason.ts';
 import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE, type Rcode } from '../../wire/iana.ts';
@@ -39,6 +39,13 @@ export function deny(turn: Turn): number {
 /** The name is in the tree, without data of this type; only a refused type is told as blocked. */
 export function empty(turn: Turn, exit: Exit): number {
   return negative(turn, RCODE.NOERROR, denialOf(turn), exit);
+}
+
+/** The ledger refuses it: what the wildcard approves beyond its budget is no longer in the tree. */
+export function contain(turn: Turn): number {
+  const { inForce, asker, decision } = turn;
+  const exists = isNonTerminal(inForce.snapshot, asker.view, decision);
+  return negative(turn, exists ? RCODE.NOERROR : RCODE.NXDOMAIN, REASON.BUDGET, EXIT.contained);
 }
 
 /** Our own negative answer: AA and one SOA, its owner the closest ancestor in the view. */

@@ -3,18 +3,31 @@ import { EDE } from '../../wire/iana.ts';
 import { edeText } from '../client/ede-text.ts';
 import { EXIT } from '../exit.ts';
 import type { Flights } from '../flights/flights.ts';
+import type { Charges } from '../ledger/charges.ts';
+import type { PaidNames } from '../ledger/paid-names.ts';
 import { failureText } from '../local/failure-text.ts';
 import { LATER } from '../ports.ts';
-import { limited, servfail, truncate } from './end.ts';
+import { contain, limited, servfail, truncate } from './end.ts';
 import { isCheckingDisabled } from './lookup.ts';
 import type { Resumption } from './resume.ts';
 import { LAST_ROUND, type Turn } from './turn.ts';
 
+/** Seconds that an answer to a written-out name is kept at least: else a TTL of 0 would let a client tell time by asking. */
+const LEAST_LIFE = 5;
+/** And what a validator asks about. */
+const LEAST_TRUST_LIFE = 300;
+
 /**
  * Asks an upstream for `turn.wanted`, and puts the query by; or says why it may not be asked. Returns LATER, or the
- * reply's length. The ledger will charge here, behind proof and share.
+ * reply's length. What would begin a flight because of a wildcard is charged first, behind proof and share.
  */
-export function forward(turn: Turn, flights: Flights, resumption: Resumption): number {
+export function forward(
+  turn: Turn,
+  flights: Flights,
+  resumption: Resumption,
+  charges: Charges | null,
+  paid: PaidNames,
+): number {
   const { asker, wanted, fetched, inForce } = turn;
   const { underway, share } = asker.standing;
   // A forged source must not make us ask (RFC 7873 §1); on TCP it cannot be forged.
@@ -23,13 +36,29 @@ export function forward(turn: Turn, flights: Flights, resumption: Resumption): n
   if (resumption.waiting >= inForce.limits.inFlight || underway.inFlight >= share)
     return limited(turn, REASON.SHARE);
   const key = wanted.key!;
+  const charged = charges?.isCharged(turn) ?? false;
+  const begins = charged && !flights.isUnderWay(key);
+  // What was asked and paid for, and has to be asked again, is the same message.
+  if (begins && !fetched.isFor(key) && !charges!.charge(turn)) return contain(turn);
   const question = {
     group: wanted.group,
     name: copyOf(wanted.name, wanted.nameLength),
     type: turn.query.type,
     checkingDisabled: isCheckingDisabled(turn),
   };
-  resumption.putBy(turn, (pending) => flights.join(key, question, pending));
+  const life = turn.course.trust !== null ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;
+  resumption.putBy(turn, (pending) => {
+    if (!begins) {
+      flights.join(key, question, life, pending);
+      return;
+    }
+    const { text } = key;
+    const { departures, order, payer } = charges!;
+    const kept =
+      turn.course.trust === null && paid.add(text, question, payer, asker.standing.identity.name, turn.now);
+    const then = kept ? (until: number) => paid.landed(text, until) : null;
+    flights.depart(key, question, life, pending, departures, order, then);
+  });
   return LATER;
 }
 

@@ -62,18 +62,20 @@ function heldIn(entry: Entry, key: Key, now: Milliseconds, flights: Flights): He
   return failing ? HELD.FAILED : HELD.NOTHING;
 }
 
-export function isCheckingDisabled({ query }: Turn): boolean {
-  return (query.flags & FLAG.CD) !== 0;
+/** CD as it goes upstream. Keys and signatures are the same with and without, so that a validator's questions go without. */
+export function isCheckingDisabled({ query, course }: Turn): boolean {
+  return course.trust === null && (query.flags & FLAG.CD) !== 0;
 }
 
 function storeKey(turn: Turn, flights: Flights): Key {
   // A renewed answer serves everyone, CD or not: nothing that a client sends may cause a question.
-  if (flights.renewing) {
+  const identity = turn.inForce.cache.share === 'identity' ? turn.asker.standing.underway.id : 0;
+  const cd = isCheckingDisabled(turn);
+  if (flights.renewing && (cd || identity !== 0)) {
     const renewed = keyFor(turn, flights, false, 0);
     if (flights.isRenewed(renewed)) return renewed;
   }
-  const identity = turn.inForce.cache.share === 'identity' ? turn.asker.standing.underway.id : 0;
-  return keyFor(turn, flights, isCheckingDisabled(turn), identity);
+  return keyFor(turn, flights, cd, identity);
 }
 
 function keyFor({ wanted, query, inForce }: Turn, flights: Flights, cd: boolean, identity: number): Key {

@@ -1,6 +1,7 @@
 import type { LeaseTable } from '../../policy/lease.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import type { Cookies } from '../client/cookies.ts';
+import type { Charges } from '../ledger/charges.ts';
 import type { BugObserver, Clock, Forwarder, Limits } from '../ports.ts';
 import type { Turn } from './turn.ts';
 
@@ -13,6 +14,8 @@ export interface StoryPorts {
   readonly observer: Observer;
   readonly leases: LeaseTable;
   readonly cookies: Cookies;
+  /** The leak ledger; null where nothing is charged, as in tests of other things. */
+  readonly charges: Charges | null;
 }
 
 /**

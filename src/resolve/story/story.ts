@@ -1,11 +1,12 @@
 import type { Explanation } from '../../policy/explain.ts';
 import { REASON } from '../../policy/reason.ts';
-import { type RrType, unreachable } from '../../wire/quantity.ts';
+import { type Milliseconds, type RrType, type Seconds, unreachable } from '../../wire/quantity.ts';
 import { readQuery } from '../../wire/question.ts';
 import { Tally } from '../client/tally.ts';
 import { EXIT } from '../exit.ts';
 import { Flights } from '../flights/flights.ts';
 import type { InForce } from '../in-force.ts';
+import { PaidNames } from '../ledger/paid-names.ts';
 import { explainNow } from '../local/state.ts';
 import { ANSWER_IT, type Answerer, type Client, DROP_IT, DROPPED, LATER } from '../ports.ts';
 import { decideQuestion } from './deciding.ts';
@@ -24,6 +25,8 @@ import { COURSE, Turn } from './turn.ts';
 /** THE story of one query, from its octets to its reply. `#tell` names every stage, top to bottom. */
 export class Resolver implements Answerer {
   readonly flights: Flights;
+  /** Names that clients have paid for. */
+  readonly paid: PaidNames;
   /** Verdicts by lease. */
   readonly tally = new Tally();
   readonly #ports: StoryPorts;
@@ -38,6 +41,7 @@ export class Resolver implements Answerer {
   constructor(ports: StoryPorts, inForce: InForce) {
     this.#ports = ports;
     this.flights = new Flights(ports.forwarder, ports.store, ports.clock, ports.observer);
+    this.paid = new PaidNames(this.flights);
     this.#recogniser = new Recogniser(ports.leases, ports.cookies);
     this.#inForce = inForce;
     this.#turn = new Turn(inForce);
@@ -46,8 +50,14 @@ export class Resolver implements Answerer {
 
   /** Puts another policy in force, between one query and the next. Cannot fail. */
   swap(inForce: InForce): void {
+    this.paid.configure(inForce, this.#inForce);
     this.#inForce = inForce;
     this.flights.configure(inForce);
+  }
+
+  /** Asks for paid names that are due; to be called a few times a second. */
+  keepPaidNames(now: Milliseconds, epoch: Seconds): void {
+    this.paid.tick(this.#inForce, now, epoch);
   }
 
   /** Questions that wait for an upstream. */
@@ -166,6 +176,7 @@ export class Resolver implements Answerer {
 
   #fetch(turn: Turn): number {
     const held = lookUp(turn, this.flights);
+    if (turn.wanted.entry?.renewed && turn.fetched.round === 0) this.#use(turn);
     switch (held) {
       case HELD.FRESH:
         return give(turn, false, turn.wanted.waited ? EXIT.forwarded : EXIT.hit, this.#trust);
@@ -175,10 +186,15 @@ export class Resolver implements Answerer {
         return failed(turn);
       case HELD.NOTHING:
         if (turn.fetched.round > 0) this.#recogniser.doubtLater(turn);
-        return forward(turn, this.flights, this.#resumption);
+        return forward(turn, this.flights, this.#resumption, this.#ports.charges, this.paid);
       default:
         return unreachable(held);
     }
+  }
+
+  /** A name that is kept fresh since somebody paid for it costs a bit in each further hour in which it is asked for. */
+  #use(turn: Turn): void {
+    if (this.paid.use(turn.wanted.key!, turn.now)) this.#ports.charges?.chargeBit(turn);
   }
 
   /** A client that no identity claims is answered within its network's rate: ANSWER_IT, TRUNCATE_IT or DROP_IT. */

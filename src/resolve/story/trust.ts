@@ -1,5 +1,9 @@
+import { approvesName } from '../../policy/decide.ts';
 import { VERDICT } from '../../policy/decision.ts';
-import { MAX_NAME } from '../../wire/name.ts';
+import type { Terms } from '../../policy/snapshot.ts';
+import { WildcardsAbove, wildcardsAbove } from '../../policy/wildcards.ts';
+import { labelOffsets, MAX_NAME } from '../../wire/name.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Turn } from './turn.ts';
 
 /** Names kept in all; the oldest goes first. */
@@ -7,14 +11,28 @@ const MAX_NAMES = 4096;
 /** Milliseconds for which a validator may ask about a chain that it was given. */
 const LIFE = 300_000;
 
+/** What a validator may ask about, and who pays for it. */
+export interface TrustTarget {
+  readonly until: Milliseconds;
+  /** Base of the wildcard whose answer led here, in wire form; empty where a written-out name did, which is free. */
+  readonly base: Uint8Array;
+  /** Of the rule that approved that answer; null in an audit. */
+  readonly terms: Terms | null;
+}
+
+const FREE = new Uint8Array(0);
+
 /**
- * Targets of chains that an identity was just given, with their ancestors: a validator below us needs their DS and DNSKEY
- * . Zones of approved names choose these names, and nobody's free label is among them. What a reload takes from
- * an identity, its view or its audit, it takes from here too, and another stage has its own: `Standing.trust` is another number.
+ * Targets of chains that an identity was just given, with their ancestors: a validator below us needs their DS and DNSKEY.
+ * Whoever owns a name under a wildcard chooses these names, and which of them is asked about tells him something: so a
+ * wildcard's are charged to it. A written-out name's are remembered only where they lie under a name that the view
+ * approves. What a reload takes from an identity, its view or its audit, it takes from here too, and another stage has its
+ * own: `Standing.trust` is another number.
  */
 export class TrustTargets {
-  readonly #until = new Map<string, number>();
+  readonly #targets = new Map<string, TrustTarget>();
   readonly #scratch = Buffer.alloc(MAX_NAME + 4);
+  readonly #above = new WildcardsAbove();
 
   /** Remembers for whoever has the turn, and no longer than what approved the answer lasts. */
   remember(turn: Turn, chain: readonly Uint8Array[]): void {
@@ -25,22 +43,40 @@ export class TrustTargets {
     if (left <= 0) return;
     const until = Math.min(now + Math.min(LIFE, left * 1000), bound?.endsAt ?? Number.POSITIVE_INFINITY);
     const trust = standing.trust(view);
+    const base = approved ? this.#baseOf(turn) : FREE;
+    const { rules } = turn.inForce.snapshot;
+    const terms = decision.rule < 0 ? null : rules.terms[rules.term[decision.rule]!]!;
     for (const name of chain) {
+      if (approved && base.length === 0 && !isBelowApproved(turn, name)) continue;
       for (let at = 0; name[at] !== 0; at += 1 + name[at]!) {
         const key = this.#key(trust, name.subarray(at), name.length - at);
-        this.#until.delete(key);
-        this.#until.set(key, until);
+        const before = this.#targets.get(key);
+        // What is free for this client stays so: two answers lead to one name.
+        const free = before !== undefined && before.base.length === 0 && before.until > now;
+        this.#targets.delete(key);
+        this.#targets.set(key, { until, base: free ? FREE : base, terms });
       }
     }
-    for (const key of this.#until.keys()) {
-      if (this.#until.size <= MAX_NAMES) break;
-      this.#until.delete(key);
+    for (const key of this.#targets.keys()) {
+      if (this.#targets.size <= MAX_NAMES) break;
+      this.#targets.delete(key);
     }
   }
 
-  allows({ asker, query, now }: Turn): boolean {
+  /** What a validator may ask about, or null. */
+  find({ asker, query, now }: Turn): TrustTarget | null {
     const { standing, view } = asker;
-    return (this.#until.get(this.#key(standing.trust(view), query.name, query.nameLength)) ?? 0) > now;
+    const target = this.#targets.get(this.#key(standing.trust(view), query.name, query.nameLength));
+    return target === undefined || target.until <= now ? null : target;
+  }
+
+  /** The base of the wildcard that decided the question, in wire form; empty where none did. */
+  #baseOf({ inForce, asker, decision, epoch, query }: Turn): Uint8Array {
+    wildcardsAbove(inForce.snapshot, asker.view, decision, epoch, this.#above);
+    if (this.#above.count === 0) return FREE;
+    const labels = this.#above.labels[0]!;
+    const start = query.labels[query.labelCount - labels]!;
+    return query.name.slice(start, query.nameLength);
   }
 
   #key(trust: number, name: Uint8Array, nameLength: number): string {
@@ -49,3 +85,16 @@ export class TrustTargets {
     return this.#scratch.toString('latin1', 0, nameLength + 4);
   }
 }
+
+/** Whether a name lies at or under one that the view approves. */
+function isBelowApproved({ inForce, asker, epoch }: Turn, name: Uint8Array): boolean {
+  for (let at = 0; name[at] !== 0; at += 1 + name[at]!) {
+    const own = name.subarray(at);
+    const subject = { name: own, labels, labelCount: labelOffsets(own, labels) };
+    if (approvesName(inForce.snapshot, asker.view, subject, epoch)) return true;
+  }
+  return false;
+}
+
+/** Not re-entrant. */
+const labels = new Uint8Array(128);

@@ -14,6 +14,7 @@ import { EXIT, type Exit } from '../exit.ts';
 import type { InForce } from '../in-force.ts';
 import type { RedirectEnd } from '../local/redirect.ts';
 import type { AnswerFinding, CertificateFinding, Client } from '../ports.ts';
+import type { TrustTarget } from './trust.ts';
 
 /**
  * What the story knows of the query in hand, each part written by one stage. One object serves every query, since the
@@ -126,12 +127,15 @@ export class Course {
   kind: CourseKind = COURSE.NONE;
   /** Where an approved name's redirects lead; null for a name without. */
   redirect: RedirectEnd | null = null;
+  /** DS or DNSKEY of what an answer led to; null for everything else. */
+  trust: TrustTarget | null = null;
   /** It would be denied or emptied, and is resolved since its identity is audited. */
   isAudited = false;
 
   begin(): void {
     this.kind = COURSE.NONE;
     this.redirect = null;
+    this.trust = null;
     this.isAudited = false;
   }
 }
@@ -155,6 +159,11 @@ export class Fetched {
     this.key = null;
     this.entry = null;
     this.stale = false;
+  }
+
+  /** This query has waited for what `key` names. */
+  isFor(key: Key): boolean {
+    return this.under(key) !== null;
   }
 
   /** The entry that this query waited for under `key`, or null: a reload may have led it to another. */

@@ -1,0 +1,170 @@
+import { Bill } from '../../detect/bill.ts';
+import { END, UNITS_A_BIT } from '../../detect/charge.ts';
+import { HOLDER, type HolderKind } from '../../detect/holder.ts';
+import type { Ledger } from '../../detect/ledger.ts';
+import { WildcardsAbove, wildcardsAbove } from '../../policy/wildcards.ts';
+import type { BudgetSetting } from '../../settings/settings.ts';
+import { SipHash } from '../client/siphash.ts';
+import type { Turn } from '../story/turn.ts';
+import { ClaimedNames } from './claimed-names.ts';
+import type { Departures } from './departures.ts';
+
+const OCTET = 8 * UNITS_A_BIT;
+/** A rule's `budget` is the lease's; a claim may have as many times more. */
+const CLAIM_TIMES = 4;
+
+/** Charges questions that leave because of a wildcard. It knows who pays; how much, and whether it fits, the ledger says. */
+export class Charges {
+  readonly ledger: Ledger;
+  readonly departures: Departures;
+  readonly #hash: SipHash;
+  readonly #bill = new Bill();
+  readonly #above = new WildcardsAbove();
+  readonly #scratch = new Uint8Array(512);
+  readonly #claimed = new ClaimedNames();
+
+  /** `key`: 16 octets, the same for as long as the balances are kept. */
+  constructor(ledger: Ledger, departures: Departures, key: Uint8Array) {
+    this.ledger = ledger;
+    this.departures = departures;
+    this.#hash = new SipHash(key);
+  }
+
+  /** Whether a question for `turn.wanted` would be charged: a wildcard decided it, or led to it. */
+  isCharged(turn: Turn): boolean {
+    const { inForce, asker, decision, epoch, course } = turn;
+    if (course.trust !== null) return course.trust.base.length > 0;
+    wildcardsAbove(inForce.snapshot, asker.view, decision, epoch, this.#above);
+    return this.#above.count > 0;
+  }
+
+  /**
+   * Charges the question that `isCharged` was just asked about. False: it must not leave. An audited one leaves whatever it
+   * costs, and then `ledger.refusedBy` says that it would not have.
+   */
+  charge(turn: Turn): boolean {
+    this.#fill(turn);
+    return this.ledger.charge(this.#bill, this.departures.tick);
+  }
+
+  /** Whether it would be charged and sent. Changes nothing. */
+  quote(turn: Turn): boolean {
+    if (!this.isCharged(turn)) return true;
+    this.#fill(turn);
+    return this.ledger.quote(this.#bill, this.departures.tick);
+  }
+
+  /** Charges one bit: a paid name is asked about in another hour. */
+  chargeBit(turn: Turn): boolean {
+    if (!this.isCharged(turn)) return true;
+    this.#fill(turn);
+    return this.ledger.chargeUnits(this.#bill, END, this.departures.tick);
+  }
+
+  /** Ends the states of keys whose window has moved on. */
+  sweep(): void {
+    this.ledger.sweep(this.departures.tick);
+  }
+
+  /** Where in its tick the last charged question leaves. */
+  get order(): number {
+    return this.#bill.nameLow;
+  }
+
+  /** Who pays first: the lease's or the client's key, as a number for tables that are bounded a client. */
+  get payer(): number {
+    return this.#bill.accounts[0]!.low;
+  }
+
+  #fill(turn: Turn): void {
+    const bill = this.#bill;
+    const { wanted, decision, asker, inForce, course } = turn;
+    bill.begin();
+    bill.name = wanted.name;
+    bill.nameLength = wanted.nameLength;
+    this.#hash.run(wanted.name, wanted.nameLength);
+    bill.nameLow = this.#hash.low;
+    bill.nameHigh = this.#hash.high;
+    bill.identity = asker.standing.identity.name;
+    bill.audited = asker.standing.identity.auditUntil > turn.epoch;
+    const { rules } = inForce.snapshot;
+    const trust = course.trust;
+    const terms = trust === null ? rules.terms[rules.term[decision.rule]!]! : trust.terms;
+    bill.trust = trust !== null;
+    bill.types = terms?.types?.length ?? DEFAULT_TYPES;
+    if (trust !== null) this.#addBase(trust.base, 0, trust.base.length);
+    else {
+      for (let i = 0; i < this.#above.count; i++) {
+        const labels = this.#above.labels[i]!;
+        const { name, nameLength, labelCount } = turn.query;
+        const start = labels === 0 ? nameLength - 1 : turn.query.labels[labelCount - labels]!;
+        this.#addBase(name, start, nameLength - start);
+      }
+    }
+    this.#addAccounts(turn, terms?.budget ?? null);
+  }
+
+  #addBase(name: Uint8Array, start: number, octets: number): void {
+    const scratch = this.#scratch;
+    for (let i = 0; i < octets; i++) scratch[i] = name[start + i]!;
+    this.#hash.run(scratch, octets);
+    this.#bill.addBase(scratch, octets, this.#hash.low, this.#hash.high);
+  }
+
+  #addAccounts({ asker, now, inForce }: Turn, budget: BudgetSetting | null): void {
+    const { client, bound, standing } = asker;
+    const { lease_wildcard, claim_wildcard, identity_wildcard, identity } = inForce.budgets;
+    const own = budget ?? lease_wildcard;
+    const claim =
+      budget === null
+        ? claim_wildcard
+        : { alert: budget.alert * CLAIM_TIMES, contain: budget.contain * CLAIM_TIMES };
+    const certificate = certificateName(asker.client.credential?.names ?? null);
+    // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody.
+    const isMany = client.family === 6 && !isMapped(client);
+    const address = addressText(client);
+    if (bound !== null && bound.lease !== '') this.#add(HOLDER.LEASE, bound.lease, own, false);
+    else if (certificate !== null) this.#add(HOLDER.CLIENT, certificate, own, false);
+    else this.#add(HOLDER.CLIENT, address, own, isMany);
+    this.#add(HOLDER.CLAIM, address, claim, isMany);
+    if (certificate !== null) {
+      this.#add(HOLDER.CLAIM, certificate, claim, this.#claimed.isShared(certificate, address, now));
+    }
+    this.#add(HOLDER.WILDCARD, standing.identity.name, identity_wildcard, false);
+    this.#add(HOLDER.IDENTITY, standing.identity.name, identity, false);
+  }
+
+  #add(kind: HolderKind, subject: string, { alert, contain }: BudgetSetting, alertOnly: boolean): void {
+    const scratch = this.#scratch;
+    const length = Math.min(subject.length, scratch.length - 1);
+    scratch[0] = kind;
+    for (let i = 0; i < length; i++) scratch[i + 1] = subject.charCodeAt(i);
+    this.#hash.run(scratch, length + 1);
+    const { low, high } = this.#hash;
+    this.#bill.addAccount(kind, low, high, subject, alert * OCTET, alertOnly ? 0 : contain * OCTET);
+  }
+}
+
+/** A, AAAA and CNAME: what a wildcard approves unless its rule says otherwise. */
+const DEFAULT_TYPES = 3;
+
+/** The name that policy knows a certificate by, never its fingerprint: that is another with every renewal. */
+function certificateName(names: readonly string[] | null): string | null {
+  return names?.find((name) => !name.startsWith('sha256:')) ?? null;
+}
+
+type Words = Turn['asker']['client'];
+
+function isMapped({ w0, w1, w2 }: Words): boolean {
+  return w0 === 0 && w1 === 0 && w2 === 0xffff;
+}
+
+/** `192.0.2.1`, or the /64 of an IPv6 address. */
+function addressText(client: Words): string {
+  if (client.family === 4 || isMapped(client)) {
+    const word = client.family === 4 ? client.w0 : client.w3;
+    return `${word >>> 24}.${(word >>> 16) & 0xff}.${(word >>> 8) & 0xff}.${word & 0xff}`;
+  }
+  const groups = [client.w0 >>> 16, client.w0 & 0xffff, client.w1 >>> 16, client.w1 & 0xffff];
+  return `${groups.map((group) => group.toString(16)).join(':')}::/64`;
+}

@@ -1,0 +1,10 @@
+/** When charged questions leave; `assembly/` implements it. */
+export interface Departures {
+  /** The tick at which a question that is charged now leaves. Ticks never go back, over restarts either. */
+  readonly tick: number;
+  /**
+   * Calls `go` at that tick, once all that was charged is on disk; those of one tick in the order of `order`. Where the disk
+   * fails it is called all the same.
+   */
+  leave(order: number, go: () => void): void;
+}

@@ -1,0 +1,177 @@
+import { decide } from '../../policy/decide.ts';
+import { Decision, VERDICT } from '../../policy/decision.ts';
+import { labelOffsets } from '../../wire/name.ts';
+import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { Key } from '../answer/key.ts';
+import type { Flights } from '../flights/flights.ts';
+import type { InForce } from '../in-force.ts';
+import type { UpstreamQuestion } from '../ports.ts';
+
+/** Names that are kept fresh: in all, of one identity, of one client. */
+const MOST = 1024;
+const MOST_AN_IDENTITY = 256;
+const MOST_A_CLIENT = 32;
+/** A name is kept for so long after its last use. */
+const KEPT = 3_600_000;
+/** While asking fails, namegate asks again soon if somebody asked in this time, and otherwise once in it. */
+const WANTED = 60_000;
+/** Milliseconds before an answer's end at which it is asked for again. */
+const LEAD = 4_000;
+/** Questions that one tick sends at most. */
+const PER_TICK = 20;
+
+interface PaidName {
+  readonly key: string;
+  question: UpstreamQuestion;
+  readonly client: number;
+  readonly identity: string;
+  lastUse: Milliseconds;
+  /** The hour of its last use, counted from when it was paid for. */
+  hour: number;
+  readonly paidAt: Milliseconds;
+  /** When it is asked for again. */
+  at: Milliseconds;
+  askedAt: Milliseconds;
+  waiting: boolean;
+}
+
+/**
+ * Names that a client has paid for are kept fresh by namegate, on its own schedule: that a client asks again then causes no
+ * question, so that it tells nobody anything. What a reload no longer approves is let go.
+ */
+export class PaidNames {
+  readonly #flights: Flights;
+  readonly #names = new Map<string, PaidName>();
+  readonly #perClient = new Map<number, number>();
+  readonly #perIdentity = new Map<string, number>();
+
+  constructor(flights: Flights) {
+    this.#flights = flights;
+  }
+
+  get count(): number {
+    return this.#names.size;
+  }
+
+  /**
+   * Takes a name that was just paid for; false where there is no room, and it will be charged again. `client` is whoever
+   * paid. Its flight has not begun.
+   */
+  add(key: string, question: UpstreamQuestion, client: number, identity: string, now: Milliseconds): boolean {
+    if (this.#names.has(key)) return true;
+    if ((this.#perClient.get(client) ?? 0) >= MOST_A_CLIENT) return false;
+    if ((this.#perIdentity.get(identity) ?? 0) >= MOST_AN_IDENTITY) return false;
+    if (this.#names.size >= MOST && !this.#makeRoom(client)) return false;
+    const name = {
+      key,
+      question,
+      client,
+      identity,
+      lastUse: now,
+      hour: 0,
+      paidAt: now,
+      at: 0,
+      askedAt: now,
+      waiting: true,
+    };
+    this.#names.set(key, name);
+    count(this.#perClient, client, 1);
+    count(this.#perIdentity, identity, 1);
+    return true;
+  }
+
+  /** For the flight that a paid question began, and for renewals: until when what came is kept. */
+  landed(key: string, until: Milliseconds): void {
+    const name = this.#names.get(key);
+    if (name === undefined) {
+      this.#flights.letGo(key);
+      return;
+    }
+    name.waiting = false;
+    name.at = this.#flights.isFailingText(key) ? until : until - LEAD;
+  }
+
+  /**
+   * Notes that somebody asked for a name that is kept. True where an hour has begun in which nobody has asked yet: that is
+   * worth a bit to whoever asks.
+   */
+  use(key: Key, now: Milliseconds): boolean {
+    const name = this.#names.size === 0 ? undefined : this.#names.get(key.text);
+    if (name === undefined) return false;
+    name.lastUse = now;
+    const hour = Math.floor((now - name.paidAt) / KEPT);
+    if (hour === name.hour) return false;
+    name.hour = hour;
+    return true;
+  }
+
+  /** Takes another policy: upstream groups may have other numbers. */
+  configure(inForce: InForce, before: InForce): void {
+    for (const name of this.#names.values()) {
+      const { question } = name;
+      const group = inForce.groupOf(question.name, question.name.length);
+      if (inForce.groupIds[group] !== before.groupIds[question.group]) this.#drop(name);
+      else name.question = { ...question, group };
+    }
+  }
+
+  /** Sends what is due. To be called a few times a second. */
+  tick(inForce: InForce, now: Milliseconds, epoch: Seconds): void {
+    let sent = 0;
+    for (const name of this.#names.values()) {
+      if (name.waiting || now < name.at) continue;
+      if (now - name.lastUse >= KEPT || !isApproved(inForce, name, epoch)) {
+        this.#drop(name);
+        continue;
+      }
+      const unwanted = now - name.lastUse >= WANTED && this.#flights.isFailingText(name.key);
+      if (unwanted && now - name.askedAt < WANTED) continue;
+      if (++sent > PER_TICK) return;
+      name.waiting = true;
+      name.askedAt = now;
+      this.#flights.renew(name.key, name.question, 'paid', (until) => this.landed(name.key, until));
+    }
+  }
+
+  /** Gives up a name of the client that has most; false where that is whoever asks for room. */
+  #makeRoom(client: number): boolean {
+    let most = client;
+    for (const [one, names] of this.#perClient) if (names > (this.#perClient.get(most) ?? 0)) most = one;
+    if (most === client) return false;
+    for (const name of this.#names.values()) {
+      if (name.client !== most) continue;
+      this.#drop(name);
+      return true;
+    }
+    return false;
+  }
+
+  #drop(name: PaidName): void {
+    this.#names.delete(name.key);
+    count(this.#perClient, name.client, -1);
+    count(this.#perIdentity, name.identity, -1);
+    this.#flights.letGo(name.key);
+  }
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key, by: number): void {
+  const now = (counts.get(key) ?? 0) + by;
+  if (now === 0) counts.delete(key);
+  else counts.set(key, now);
+}
+
+/** Whether the identity that paid may still ask, at any of its stages. */
+function isApproved(inForce: InForce, { identity, question }: PaidName, epoch: Seconds): boolean {
+  const standing = inForce.standings.named(identity);
+  const { name, type } = question;
+  const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };
+  for (const { view } of [standing.identity, ...standing.identity.stages]) {
+    decide(inForce.snapshot, view, subject, type, false, epoch, decision);
+    if (decision.verdict === VERDICT.ALLOW) return true;
+  }
+  return false;
+}
+
+/** Not re-entrant. */
+const scratch = new Uint8Array(128);
+const decision = new Decision();
