@@ -71,6 +71,7 @@ export const CODES = {
   'destination-empty': 'a destination holds no names',
   'list-form': 'a list in the form of another program, or a path that is none',
   'limit-burst': 'burst without qps',
+  'budget-order': 'a budget that alerts above what it contains',
   'record-data': 'RDATA that its type does not have',
   'record-type': 'a type that is not written as a record',
   'stage-form': 'a stage has both allow and only, or neither',

@@ -203,10 +203,19 @@ export class Rulebook {
     let known = this.#hashes.get(terms);
     if (known === undefined) {
       known = new ContentHash();
-      const { types, until, private: grant, maxLabels, maxLabelLength, destination, owner, reason } = terms;
-      known.text(
-        JSON.stringify([types, until, grant, maxLabels, maxLabelLength, destination, owner, reason]),
-      );
+      const {
+        types,
+        until,
+        private: grant,
+        maxLabels,
+        maxLabelLength,
+        budget,
+        destination,
+        owner,
+        reason,
+      } = terms;
+      const content = [types, until, grant, maxLabels, maxLabelLength, budget, destination, owner, reason];
+      known.text(JSON.stringify(content));
       this.#hashes.set(terms, known);
     }
     const hash = new ContentHash();

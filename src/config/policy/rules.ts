@@ -1,13 +1,16 @@
 import { FOREVER, type PrivateGrant, type RuleInput, type RuleTerms } from '../../policy/input.ts';
 import type { Pattern } from '../../policy/pattern.ts';
 import type { Position } from '../../policy/problem.ts';
+import { DEFAULT_BUDGETS } from '../../settings/settings.ts';
 import { isMetaType, typeFromText } from '../../wire/iana.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { parsePrefix } from '../addresses.ts';
+import { readBudget } from '../budgets.ts';
 import type { FileReader } from '../files/files.ts';
 import type { Marks } from '../files/marks.ts';
 import { type AsciiName, readExactName, readPattern } from '../names.ts';
 import { type Problems, TextFault } from '../problems.ts';
+import type { WrittenBudget } from '../schema/budget-schema.ts';
 import { parseTime, quote } from '../units.ts';
 import { CONVERTED_FIX, type Lists } from './lists.ts';
 
@@ -28,6 +31,7 @@ export interface WrittenTerms {
   readonly shared_zone?: 'accept' | undefined;
   readonly max_labels?: number | undefined;
   readonly max_label_length?: number | undefined;
+  readonly budget?: WrittenBudget | undefined;
 }
 
 /** What a rule grants, apart from who says so. */
@@ -52,7 +56,7 @@ export function readGrants(holder: WrittenTerms, defaults: Grants, context: Poli
     sharedZone: holder.shared_zone === undefined ? defaults.sharedZone : true,
     maxLabels: holder.max_labels ?? defaults.maxLabels,
     maxLabelLength: holder.max_label_length ?? defaults.maxLabelLength,
-    budget: defaults.budget,
+    budget: readBudget(holder, 'budget', DEFAULT_BUDGETS.lease_wildcard, context) ?? defaults.budget,
   };
 }
 
@@ -184,7 +188,7 @@ function warnUnused(entry: WrittenTerms, kind: Pattern['kind'], { marks, problem
   if (kind === 'globstar') return;
   const wildcard = kind === 'star';
   const unused = (
-    wildcard ? ['max_labels'] : ['max_labels', 'max_label_length', 'shared_zone']
+    wildcard ? ['max_labels'] : ['max_labels', 'max_label_length', 'shared_zone', 'budget']
   ) as (keyof WrittenTerms)[];
   for (const key of unused) {
     if (entry[key] === undefined) continue;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { identityTerms } from '../policy/identity-terms.ts';
 import { FORM } from '../units.ts';
+import { budget } from './budget-schema.ts';
 import { count, list, MOST, NAMES, prose, text, time } from './schema-parts.ts';
 
 const pattern = text(
@@ -53,6 +54,10 @@ const terms = {
     1,
     63,
     32,
+  ).optional(),
+  budget: budget(
+    'Wildcards: what one job may put upstream through it in a day; four times that for its machine. `off` refuses nothing. Without it: detect.budgets of the server file.',
+    '{ alert: 2KiB, contain: 8KiB }',
   ).optional(),
 };
 

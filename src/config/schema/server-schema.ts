@@ -3,6 +3,7 @@ import { adminKeys } from '../server/admin.ts';
 import { URL_FORM } from '../server/endpoint.ts';
 import { listenEntry } from '../server/listeners.ts';
 import { FORM } from '../units.ts';
+import { budget } from './budget-schema.ts';
 import { count, duration, list, MOST, NAMES, prose, text } from './schema-parts.ts';
 
 const serverEntry = z
@@ -179,6 +180,35 @@ export const serverSchema = z
         ).optional(),
       })
       .meta({ title: 'a map', description: 'Bounds of the whole server.' })
+      .optional(),
+    detect: z
+      .strictObject({
+        budgets: z
+          .strictObject({
+            lease_wildcard: budget(
+              'One lease and wildcard; without a lease one certificate or address (default 512B, 1KiB).',
+              '{ alert: 512B, contain: 1KiB }',
+            ).optional(),
+            claim_wildcard: budget(
+              'One address or certificate name and wildcard, over all its leases and identities (default 2KiB, 4KiB).',
+              '{ alert: 2KiB, contain: 4KiB }',
+            ).optional(),
+            identity_wildcard: budget(
+              'One identity and wildcard; whoever shares it could deny it to the rest (default 4KiB, off).',
+              '{ alert: 4KiB, contain: off }',
+            ).optional(),
+            identity: budget(
+              'One identity, all its wildcards (default 16KiB, off).',
+              '{ alert: 16KiB, contain: off }',
+            ).optional(),
+          })
+          .meta({
+            title: 'a map of budgets',
+            description: 'Octets that may go upstream through wildcards in a day, by who is counted.',
+          })
+          .optional(),
+      })
+      .meta({ title: 'a map with budgets', description: 'The leak ledger.' })
       .optional(),
     state: text(
       'a path',

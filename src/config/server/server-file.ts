@@ -1,5 +1,12 @@
 import { resolve } from 'node:path';
-import { DEFAULT_BUDGETS, type LogLevel, type RenewSetting, type Settings } from '../../settings/settings.ts';
+import {
+  type BudgetSettings,
+  DEFAULT_BUDGETS,
+  type LogLevel,
+  type RenewSetting,
+  type Settings,
+} from '../../settings/settings.ts';
+import { readBudget } from '../budgets.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { TextFault } from '../problems.ts';
 import type { ServerFile } from '../schema/server-schema.ts';
@@ -35,7 +42,7 @@ export function readServerFile(written: Written, policy: string, context: Server
       serveStale: readSeconds(written.cache, 'serve_stale', 0, context) ?? 3_600,
       share: written.cache?.share ?? 'all',
     },
-    budgets: DEFAULT_BUDGETS,
+    budgets: readBudgets(written.detect?.budgets, context),
     replies: {
       maxTtl: readSeconds(written.replies, 'max_ttl', 0, context) ?? 300,
       dynamicMaxTtl: readSeconds(written.replies, 'dynamic_max_ttl', 0, context) ?? 30,
@@ -53,6 +60,20 @@ export function readServerFile(written: Written, policy: string, context: Server
     exceptions: { maxTtl: readSeconds(written.exceptions, 'max_ttl', 1, context) ?? 604_800 },
     metrics: readMetrics(written, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
+  };
+}
+
+function readBudgets(
+  budgets: NonNullable<Written['detect']>['budgets'],
+  context: ServerContext,
+): BudgetSettings {
+  const read = (key: keyof BudgetSettings) =>
+    readBudget(budgets, key, DEFAULT_BUDGETS[key], context) ?? DEFAULT_BUDGETS[key];
+  return {
+    lease_wildcard: read('lease_wildcard'),
+    claim_wildcard: read('claim_wildcard'),
+    identity_wildcard: read('identity_wildcard'),
+    identity: read('identity'),
   };
 }
 

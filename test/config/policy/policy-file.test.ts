@@ -44,9 +44,10 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     shared_zone: accept
     max_labels: 2
     max_label_length: 32
+    budget: { alert: 2KiB, contain: 8KiB }
     names:
       - a.example
-      - "**.B.example"
+      - { name: "**.B.example", budget: off }
       - { name: c.example, types: [AAAA], until: 2028-01-01T00:00:00Z, reason: other, private: false }
       - n{0..9}.d.example
   second: { owner: o, reason: r, names: [a.example] }
@@ -56,10 +57,10 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
   t.same(
     first!.rules.map(({ pattern, at }) => [patternText(pattern), at.line, at.column]),
     [
-      ['a.example', 14, 9],
-      ['**.b.example', 15, 9],
-      ['c.example', 16, 17],
-      ['n{0..9}.d.example', 17, 9],
+      ['a.example', 15, 9],
+      ['**.b.example', 16, 17],
+      ['c.example', 17, 17],
+      ['n{0..9}.d.example', 18, 9],
     ],
   );
   const terms = first!.rules[0]!.terms;
@@ -76,10 +77,11 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     sharedZone: true,
     maxLabels: 2,
     maxLabelLength: 32,
+    budget: { alert: 2048, contain: 8192 },
     approvedBy: null,
   });
-  t.equal(first!.rules[1]!.terms, terms, 'one object for equal terms');
-  t.equal(first!.rules[3]!.terms, terms);
+  t.same(first!.rules[1]!.terms, { ...terms, budget: { alert: 0, contain: 0 } }, 'off');
+  t.equal(first!.rules[3]!.terms, terms, 'one object for equal terms');
   const own = first!.rules[2]!.terms;
   t.match(own, {
     types: [28],
@@ -96,6 +98,7 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     sharedZone: false,
     maxLabels: 127,
     maxLabelLength: 63,
+    budget: null,
   });
 });
 
@@ -245,6 +248,15 @@ t.test('each mistake, where it stands', async (t) => {
       ['2:60 term-unused?'],
     ],
     [destination('names: [{ name: a.example, shared_zone: accept }]'), ['2:56 term-unused?']],
+    [destination('names: [{ name: a.example, budget: off }]'), ['2:56 term-unused?']],
+    [destination('names: [{ name: "n{0..9}.a.example", budget: { contain: 2KiB } }]'), ['2:66 term-unused?']],
+    [destination('names: [{ name: "*.a.example", budget: { contain: off } }]'), []],
+    [destination('names: [{ name: "*.a.example", budget: 2KiB }]'), ['2:68 value-kind']],
+    [
+      destination('names: [{ name: "*.a.example", budget: { alert: 2KiB, contain: 1KiB } }]'),
+      ['2:77 budget-order'],
+    ],
+    [destination('names: ["*.a.example"], budget: { contian: 2KiB }'), ['2:63 key-unknown']],
     [destination('names: []'), ['2:3 destination-empty?']],
     [destination('types: [A]'), ['2:3 destination-empty?']],
     [destination('names: [a.example], types: A'), ['2:56 value-kind']],

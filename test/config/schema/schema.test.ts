@@ -68,15 +68,15 @@ t.test('the keys are these, and no other', async (t) => {
   };
   t.same(
     keys('server'),
-    `admin audience ca cache certificate client_ca clients contact crl crl_ended dynamic_max_ttl ede_text except exceptions in_flight
-     issuer jwks key level limits listen log max max_ttl may_read metrics mix_case name names oidc on path policy proxy_from renew replies
+    `admin alert audience budgets ca cache certificate claim_wildcard client_ca clients contact contain crl crl_ended detect
+     dynamic_max_ttl ede_text except exceptions identity identity_wildcard in_flight issuer jwks key lease_wildcard level limits listen log max max_ttl may_read metrics mix_case name names oidc on path policy proxy_from renew replies
      serve_stale servers share size spoofable state tcp_clients tokens trust_domains unknown_qps upstreams zones`
       .trim()
       .split(/\s+/),
   );
   t.same(
     keys('policy'),
-    `addresses allow approved_by audit_until burst certificates claims data destinations exceptions from identities
+    `addresses alert allow approved_by audit_until budget burst certificates claims contain data destinations exceptions from identities
      in_flight issuer limits max_label_length max_labels max_lease mode name names names_from only owner private
      proof qps quarantine reason records redirects review_by search self_advance shared_zone stages to ttl type
      types until workload`

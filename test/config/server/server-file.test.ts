@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { LoadResult } from '../../../src/config/loaded.ts';
-import type { Settings, UpstreamServer } from '../../../src/settings/settings.ts';
+import { DEFAULT_BUDGETS, type Settings, type UpstreamServer } from '../../../src/settings/settings.ts';
 import { nameToText } from '../../../src/wire/name.ts';
 import { brief, loadFrom, POLICY, problemsOf, put, SERVER, write } from '../harness.ts';
 
@@ -27,6 +27,7 @@ t.test('defaults', async (t) => {
     listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53, spoofable: false }],
     upstreams: [{ name: 'default', servers: 'system', zones: [] }],
     cache: { size: 67_108_864, maxTtl: 86_400, serveStale: 3_600, share: 'all' },
+    budgets: DEFAULT_BUDGETS,
     replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
     limits: { inFlight: 10_000, tcpClients: 1_000, unknownQps: 20 },
     renew: null,
@@ -50,6 +51,8 @@ upstreams:
       - { on: "tls://[2001:db8::54]:8853", name: bücher.example }
   other: { servers: system, zones: [other.example] }
 policy: ./policy.yaml
+detect:
+  budgets: { lease_wildcard: { alert: 1KiB, contain: 2KiB }, claim_wildcard: off, identity: { contain: 20KiB } }
 cache: { size: 1MiB, max_ttl: 1h, serve_stale: 0s, share: identity }
 replies: { max_ttl: 60s, dynamic_max_ttl: 0s, ede_text: false }
 renew: { names: all }
@@ -78,6 +81,12 @@ log: { level: silent }
     { protocol: 'tls', host: '2001:db8::54', port: 8853, name: 'xn--bcher-kva.example', ca: null },
   ]);
   t.same(settings.cache, { size: 1_048_576, maxTtl: 3_600, serveStale: 0, share: 'identity' });
+  t.same(settings.budgets, {
+    lease_wildcard: { alert: 1024, contain: 2048 },
+    claim_wildcard: { alert: 0, contain: 0 },
+    identity_wildcard: { alert: 4096, contain: 0 },
+    identity: { alert: 10_240, contain: 20_480 },
+  });
   t.same(settings.replies, { maxTtl: 60, dynamicMaxTtl: 0, edeText: false, contact: '' });
   t.same(settings.renew, { names: 'all', max: 1_000 });
   t.same(settings.limits, { inFlight: 1, tcpClients: 2, unknownQps: 3 });
@@ -156,6 +165,15 @@ t.test('each mistake, where it stands', async (t) => {
     ['limits: { in_flight: 010 }', ['3:22 yaml-number']],
     ['limits: { in_flight: 1e3 }', ['3:22 yaml-number']],
     ['limits: { in_flight: "10" }', ['3:22 value-kind']],
+    ['detect: { budgets: { identity: { alert: 2KiB, contain: 1KiB } } }', ['3:41 budget-order']],
+    ['detect: { budgets: { identity: { alert: 2KB } } }', ['3:41 size-form']],
+    ['detect: { budgets: { identity: { alert: off } } }', ['3:41 size-form']],
+    ['detect: { budgets: { identity: { alert: 2KiB, contain: on } } }', ['3:56 size-form']],
+    ['detect: { budgets: { identity: { contain: 0B } } }', ['3:43 value-range']],
+    ['detect: { budgets: { identity: { contain: 2GiB } } }', ['3:43 value-range']],
+    ['detect: { budgets: { identity: never } }', ['3:32 value-kind']],
+    ['detect: { budgets: { lease_wildcard: { alert: 2KiB } } }', ['3:47 budget-order']],
+    ['detect: { budgets: { lease: off } }', ['3:22 key-unknown']],
     ['limits: { unknown_qps: 1.5, in_flight: 10000001 }', ['3:24 value-kind', '3:40 value-range']],
     ['limits: []', ['3:9 value-kind']],
     ['renew: {}', ['3:1 key-missing']],
