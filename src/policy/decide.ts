@@ -1,6 +1,7 @@
 import { TYPE } from '../wire/iana.ts';
 import type { RrType, Seconds } from '../wire/quantity.ts';
 import { Decision, GROUND, type Subject, VERDICT } from './decision.ts';
+import { isHostOctet } from './host-octet.ts';
 import { FOREVER } from './input.ts';
 import { KIND, NODE, type Snapshot, type Terms, type View } from './snapshot.ts';
 import { FAMILY, findChild, NO_NODE, type Node } from './tree.ts';
@@ -225,13 +226,6 @@ export function fits(terms: Terms, free: number, out: Decision): boolean {
     }
   }
   return true;
-}
-
-/** A letter in lower case, a digit, `-` or `_`. */
-function isHostOctet(octet: number): boolean {
-  return (
-    (octet >= 0x61 && octet <= 0x7a) || (octet >= 0x30 && octet <= 0x39) || octet === 0x2d || octet === 0x5f
-  );
 }
 
 /** Default types: A, AAAA, CNAME, and HTTPS where the name is written out. ANY asks about the name itself. */

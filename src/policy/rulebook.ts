@@ -1,6 +1,7 @@
 import { isAtOrUnder } from '../wire/name.ts';
 import { ContentHash } from './content-hash.ts';
 import { ByteList, WordList } from './growing.ts';
+import { isHostOctet } from './host-octet.ts';
 import type { RuleTerms } from './input.ts';
 import { type Pattern, patternText } from './pattern.ts';
 import { type FamilyRange, KIND, NODE, type Postings, type Rules, type Terms } from './snapshot.ts';
@@ -279,6 +280,7 @@ function covers(pattern: Wildcard, terms: RuleTerms, name: Uint8Array): boolean 
   for (let at = 0; at < name.length - base.length; at += 1 + name[at]!) {
     labels++;
     if (name[at]! > terms.maxLabelLength) return false;
+    for (let i = 1; i <= name[at]!; i++) if (!isHostOctet(name[at + i]!)) return false;
   }
   return labels <= (pattern.kind === 'star' ? 1 : terms.maxLabels);
 }

@@ -110,6 +110,8 @@ function matches(rule: RuleInForce, name: Name): boolean {
   const labels = labelsOf(name);
   const free = labels.slice(0, labels.length - labelsOf(rule.base).length);
   if (rule.kind === 'star' && free.length !== 1) return false;
+  // Under a wildcard only what host names hold.
+  if (!free.every((label) => /^[a-z0-9_-]+$/.test(label))) return false;
   return free.length <= rule.maxLabels && free.every((label) => label.length <= rule.maxLabelLength);
 }
 

@@ -119,7 +119,6 @@ const WORLD = zone('corp.example.', [
   'alias.corp.example. 60 CNAME first.elsewhere.example.',
   'first.elsewhere.example. 30 CNAME last.elsewhere.example.',
   'last.elsewhere.example. 60 A 198.51.100.8',
-  'last.elsewhere.example. 60 DS 00010d02abcd',
   'xn--bcher-kva.example. 60 A 198.51.100.9',
   'mail.corp.example. 60 MX 10 mx.corp.example.',
   'mail.corp.example. 60 TXT v=spf1',

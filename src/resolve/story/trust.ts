@@ -1,24 +1,14 @@
 import { approvesName } from '../../policy/decide.ts';
 import { VERDICT } from '../../policy/decision.ts';
-import type { Terms } from '../../policy/snapshot.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/wildcards.ts';
 import { labelOffsets, MAX_NAME } from '../../wire/name.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { TrustTarget } from './trust-target.ts';
 import type { Turn } from './turn.ts';
 
 /** Names kept in all; the oldest goes first. */
 const MAX_NAMES = 4096;
 /** Milliseconds for which a validator may ask about a chain that it was given. */
 const LIFE = 300_000;
-
-/** What a validator may ask about, and who pays for it. */
-export interface TrustTarget {
-  readonly until: Milliseconds;
-  /** Base of the wildcard whose answer led here, in wire form; empty where a written-out name did, which is free. */
-  readonly base: Uint8Array;
-  /** Of the rule that approved that answer; null in an audit. */
-  readonly terms: Terms | null;
-}
 
 const FREE = new Uint8Array(0);
 

@@ -14,7 +14,7 @@ import { EXIT, type Exit } from '../exit.ts';
 import type { InForce } from '../in-force.ts';
 import type { RedirectEnd } from '../local/redirect.ts';
 import type { AnswerFinding, CertificateFinding, Client } from '../ports.ts';
-import type { TrustTarget } from './trust.ts';
+import type { TrustTarget } from './trust-target.ts';
 
 /**
  * What the story knows of the query in hand, each part written by one stage. One object serves every query, since the

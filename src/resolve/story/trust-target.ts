@@ -1,0 +1,11 @@
+import type { Terms } from '../../policy/snapshot.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
+
+/** What a validator may ask about, and who pays for it. */
+export interface TrustTarget {
+  readonly until: Milliseconds;
+  /** Base of the wildcard whose answer led here, in wire form; empty where a written-out name did, which is free. */
+  readonly base: Uint8Array;
+  /** Of the rule that approved that answer; null in an audit. */
+  readonly terms: Terms | null;
+}
