@@ -22,7 +22,7 @@ t.test('the compiled policy and the slow reference say the same of 60,000 questi
   t.equal(questions, 60_000);
   t.comment(JSON.stringify(seen));
   for (const [what, count] of Object.entries(seen))
-    t.ok(count > 90, `${count} × ${what}, of each seventh question`);
+    t.ok(count > 60, `${count} × ${what}, of each seventh question`);
 });
 
 t.test(
