@@ -123,7 +123,7 @@ const NAMEGATE_POLICY = `destinations:
   bench:
     owner: bench
     reason: the names that the bench asks for
-    names: ["*.${WILDCARD_ZONE}"]
+    names: [{ name: "*.${WILDCARD_ZONE}", budget: off }]
     names_from: [lists/approved.txt]
 identities:
   - name: bench

@@ -21,7 +21,7 @@ export function systemBoot(): Boot {
 }
 
 /** A moment as it is written down, so that a later process can tell how much time has passed. */
-export interface Moment {
+export interface LedgerMoment {
   readonly boot: string;
   readonly uptime: number;
   readonly tick: number;
@@ -46,7 +46,7 @@ export class LedgerClock {
   }
 
   /** Goes on from what an earlier process wrote; `least`: a tick that it had reached at least. */
-  resume(last: Moment | null, least: number): void {
+  resume(last: LedgerMoment | null, least: number): void {
     let base = Math.max(LONGEST_WAIT, least);
     if (last !== null) {
       const passed = last.boot !== '' && last.boot === this.#boot.id ? this.#boot.uptime() - last.uptime : 0;
@@ -65,7 +65,7 @@ export class LedgerClock {
     return TICK_MS - ((this.#monotonic() - this.#start) % TICK_MS);
   }
 
-  moment(): Moment {
+  moment(): LedgerMoment {
     return { boot: this.#boot.id, uptime: this.#boot.uptime(), tick: this.now };
   }
 

@@ -1,9 +1,9 @@
 import { TICKS_A_SLICE } from '../detect/holder.ts';
 import type { Ledger } from '../detect/ledger.ts';
 import { restoreRecord } from '../detect/ledger-state.ts';
-import type { LedgerClock, Moment } from './ledger-clock.ts';
+import type { LedgerClock, LedgerMoment } from './ledger-clock.ts';
 
-interface Stamp extends Moment {
+interface Stamp extends LedgerMoment {
   readonly key: string;
 }
 

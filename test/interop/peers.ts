@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { NOT_CONTAINED } from '../server/namegate.ts';
 import { freePort, must, type Peer, run, type StartOptions, start, until } from './process.ts';
 import { EXAMPLE_ZONE, SIGNED_ZONE, sign, type Zone } from './zones.ts';
 
@@ -156,6 +157,7 @@ upstreams: { default: { servers: ${options.upstream} } }
 policy: policy/
 state: state/
 metrics: http://127.0.0.1:${health}
+${options.server?.includes('detect:') ? '' : NOT_CONTAINED}
 ${options.server ?? ''}
 `;
   mkdirSync(join(folder, 'policy'), { recursive: true });
