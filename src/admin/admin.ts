@@ -16,6 +16,7 @@ import {
 import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { LeaseEntry } from './lease-record.ts';
+import type { LedgerDesk } from './ledger-view.ts';
 import type { Explain } from './policy-routes.ts';
 
 /** Between two looks for leases whose time has run out, so that their streams are closed, and at the clock. */
@@ -25,6 +26,7 @@ const RETRY_TICKS = 10;
 
 /** What the rest of the server does for this room. */
 export interface AdminPorts {
+  readonly ledger: LedgerDesk;
   /** Questions under a lease, by verdict. */
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
   /** Explains a question of an identity at a stage, with what is so now. `name`: a wire name in lower case. */
@@ -125,6 +127,7 @@ export class Admin {
       authentication,
       leases: this.#leases,
       exceptions: this.#exceptions,
+      desk: ports.ledger,
       clock,
       log,
       countsOf: ports.countsOf,

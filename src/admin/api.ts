@@ -20,6 +20,8 @@ import { fieldError } from './field-fault.ts';
 import { takeStrictJson } from './json-body.ts';
 import type { LeaseBook } from './lease-book.ts';
 import { leaseRoutes } from './lease-routes.ts';
+import { ledgerRoutes } from './ledger-routes.ts';
+import type { LedgerDesk } from './ledger-view.ts';
 import { judgeHost } from './loopback.ts';
 import { type Explain, policyRoutes } from './policy-routes.ts';
 import { health } from './policy-schema.ts';
@@ -41,6 +43,7 @@ export interface ApiOptions {
   readonly authentication: Authentication;
   readonly leases: LeaseBook;
   readonly exceptions: ExceptionBook;
+  readonly desk: LedgerDesk;
   readonly clock: Clock;
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
@@ -146,6 +149,7 @@ export class Api {
       leaseRoutes(guarded, options);
       exceptionRoutes(guarded, options);
       policyRoutes(guarded, options);
+      ledgerRoutes(guarded, options);
     });
     await app.ready();
     return new Api(options.setting, options.log, app, server!);

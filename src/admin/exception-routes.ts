@@ -7,6 +7,7 @@ import type { ExceptionBook, WantedException } from './exception-book.ts';
 import * as schema from './exception-schema.ts';
 import { answer, callerOf, type IdParams, sendRefusal } from './exchange.ts';
 import type { LeaseBook } from './lease-book.ts';
+import { plainText } from './plain-text.ts';
 import { Refusal } from './refusal.ts';
 
 interface ExceptionRouteOptions {
@@ -81,11 +82,4 @@ function readException(
   const pattern = readPattern(name);
   if (!('pattern' in pattern)) return Refusal.at('/name', `${pattern.message}; ${pattern.fix}`);
   return { identity, name, types: types ?? null, ttl, reason: text, approvedBy };
-}
-
-/** A text on one line, or null where there is none or it holds what is not seen. */
-function plainText(written: string): string | null {
-  const text = written.trim().replace(/\s+/g, ' ');
-  const isPlain = text !== '' && !/\p{Cc}|[\u200b-\u200f\u2028-\u202e\u2066-\u2069]/u.test(text);
-  return isPlain && text.isWellFormed() ? text : null;
 }

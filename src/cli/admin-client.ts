@@ -31,12 +31,20 @@ export function withAdminOptions(command: Command): Command {
 }
 
 /** What tells an answer of the admin API from that of another service that listens there. */
-export type Member = 'id' | 'leases' | 'exceptions' | 'identities' | 'name' | 'verdict';
+export type Member =
+  | 'id'
+  | 'leases'
+  | 'exceptions'
+  | 'identities'
+  | 'name'
+  | 'verdict'
+  | 'balances'
+  | 'reset';
 
 function isAnswer(body: unknown, member: Member): boolean {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, member)) return false;
   const value = (body as Readonly<Record<string, unknown>>)[member];
-  return member.endsWith('s') ? Array.isArray(value) : typeof value === 'string';
+  return member.endsWith('s') || member === 'reset' ? Array.isArray(value) : typeof value === 'string';
 }
 
 const NOT_OURS = 'what answers there is no admin API of namegate';

@@ -38,6 +38,10 @@ export const VERBS = {
     summary: 'Add, revoke and list time-boxed exceptions of a running server.',
     load: async () => (await import('./exception.ts')).exceptionVerb,
   },
+  ledger: {
+    summary: 'Show what jobs have put upstream through wildcards, and reset it.',
+    load: async () => (await import('./ledger.ts')).ledgerVerb,
+  },
   identity: {
     summary: 'List identities, and show what one may resolve, from the config files.',
     load: async () => (await import('./identity.ts')).identityVerb,

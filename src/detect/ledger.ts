@@ -133,7 +133,8 @@ export class Ledger {
   /** Forgets the balance of the holders that `which` names; returns how many there were. Their folds go too. */
   reset(which: (holder: Holder) => boolean): Holder[] {
     const gone: Holder[] = [];
-    for (const holder of this.holders.all()) {
+    // A copy: whoever is touched moves to the front.
+    for (const holder of [...this.holders.all()]) {
       if (!which(holder)) continue;
       if (holder.containedAt >= 0) this.crossings.push({ what: CROSSING.END, holder });
       this.#contained.delete(holder);

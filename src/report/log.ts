@@ -41,6 +41,7 @@ export type LogEvent =
   | 'lease-changed'
   | 'lease-ended'
   | 'lease-unknown'
+  | 'ledger-reset'
   | 'exception-added'
   | 'exception-revoked'
   | 'exception-ended'

@@ -5,8 +5,12 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Admin, type AdminPorts } from '../../src/admin/admin.ts';
+import type { LedgerDesk } from '../../src/admin/ledger-view.ts';
 import { socketAddress } from '../../src/admin/unix-socket.ts';
 import { load } from '../../src/config/load.ts';
+import { LONGEST_WAIT } from '../../src/detect/holder.ts';
+import { Ledger } from '../../src/detect/ledger.ts';
+import type { JournalFault } from '../../src/journal/journal.ts';
 import { explain } from '../../src/policy/explain.ts';
 import { LeaseTable } from '../../src/policy/lease.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
@@ -108,6 +112,19 @@ export interface Reply {
   readonly body: Record<string, unknown>;
 }
 
+/** A leak ledger of which nothing is written down, or whose disk is full. */
+export class TestDesk implements LedgerDesk {
+  readonly ledger = new Ledger();
+  tick = LONGEST_WAIT;
+  fault: JournalFault | null = null;
+  written = 0;
+
+  async writeAll(): Promise<JournalFault | null> {
+    this.written++;
+    return this.fault;
+  }
+}
+
 export interface HouseOptions {
   readonly setting?: AdminSetting;
   readonly policy?: string;
@@ -126,6 +143,7 @@ export class House {
   /** What `/ready` would be told of the journal. */
   readonly troubles: (string | null)[] = [];
   readonly damages: string[] = [];
+  readonly desk = new TestDesk();
   readonly admin: Admin;
   snapshot: Snapshot;
   policy: string;
@@ -138,6 +156,7 @@ export class House {
     this.policy = options.policy ?? POLICY;
     this.snapshot = this.compile().snapshot!;
     const ports: AdminPorts = {
+      ledger: this.desk,
       countsOf: (lease) => ({ allow: lease.length, deny: 0 }),
       explain: (name, stageName, wire, type) => {
         const identity = this.snapshot.identities.find((each) => each.name === name)!;
