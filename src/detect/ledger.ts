@@ -182,7 +182,7 @@ export class Ledger {
     holder.alert = account.alert;
     if (place < 0) {
       const { octets } = holder;
-      addSample(holder, bill, holder.balance(tick));
+      if (isNearing(account, holder.balance(tick) + this.#costs[at]!)) addSample(holder, bill);
       holder.remember(bill.nameLow, bill.nameHigh, tick);
       this.holders.touch(holder, octets);
     } else holder.refresh(place, tick);
@@ -219,7 +219,7 @@ export class Ledger {
       holder.contain = account.contain;
       if (holder.containedAt >= 0) continue;
       holder.containedAt = tick;
-      addSample(holder, bill, holder.contain);
+      addSample(holder, bill);
       this.#contained.add(holder);
       this.crossings.push({ what: CROSSING.CONTAIN, holder });
     }
@@ -250,9 +250,13 @@ function foldOf(bill: Bill, base: number, { kind }: Account): string {
   return `${kind} ${bill.baseLow[base]} ${bill.baseHigh[base]} ${whose}`;
 }
 
-/** Keeps copies of the last few new names, once a key is half way to its alert. */
-function addSample({ samples, alert }: Holder, bill: Bill, balance: number): void {
-  if (alert === 0 || balance * 2 < alert) return;
+/** Whether a key is half way to what it is told for: from then on the last few new names are kept. */
+function isNearing({ alert, contain }: Account, balance: number): boolean {
+  const first = alert === 0 ? contain : alert;
+  return first > 0 && balance * 2 >= first;
+}
+
+function addSample({ samples }: Holder, bill: Bill): void {
   if (samples.length === SAMPLES) samples.shift();
   samples.push(bill.name.slice(0, bill.nameLength));
 }

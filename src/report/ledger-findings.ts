@@ -1,0 +1,78 @@
+import { UNITS_A_BIT } from '../detect/charge.ts';
+import { HOLDER, type Holder } from '../detect/holder.ts';
+import { CROSSING, type Crossing, type Ledger } from '../detect/ledger.ts';
+import { nameToText } from '../wire/name.ts';
+import type { Log } from './log.ts';
+
+const OCTET = 8 * UNITS_A_BIT;
+
+/** What a key is a sum over, as `namegate ledger` says it. */
+const KEYS = {
+  [HOLDER.LEASE]: 'lease',
+  [HOLDER.CLIENT]: 'client',
+  [HOLDER.CLAIM]: 'claim',
+  [HOLDER.WILDCARD]: 'wildcard',
+  [HOLDER.IDENTITY]: 'identity',
+} as const;
+
+/**
+ * Tells each crossing of a budget as a finding: when a key alerts, when it contains, and when that ends. Each is told, however
+ * many there are: a key crosses once a window. What an audited identity crosses is told as `would_contain`.
+ */
+export class LedgerFindings {
+  readonly #log: Log;
+  readonly #isAudited: (identity: string) => boolean;
+
+  constructor(log: Log, isAudited: (identity: string) => boolean) {
+    this.#log = log;
+    this.#isAudited = isAudited;
+  }
+
+  /** Tells what there is, and empties it. To be called every second or so. */
+  tell({ crossings }: Pick<Ledger, 'crossings'>, tick: number): void {
+    for (const crossing of crossings.splice(0)) this.#tell(crossing, tick);
+  }
+
+  #tell({ what, holder }: Crossing, tick: number): void {
+    const audited = this.#isAudited(holder.identity);
+    const contains = audited ? 'would_contain' : 'budget-contain';
+    switch (what) {
+      case CROSSING.ALERT:
+        this.#log.warn('finding', 'much has gone upstream through a wildcard', {
+          finding: 'budget-alert',
+          ...factsOf(holder, tick),
+        });
+        break;
+      case CROSSING.CONTAIN:
+        this.#log.warn('finding', audited ? WOULD : CONTAINED, {
+          finding: contains,
+          ...factsOf(holder, tick),
+        });
+        break;
+      case CROSSING.END:
+        this.#log.info('finding', 'new names under the wildcard are sent again', {
+          finding: contains,
+          ended: true,
+          ...factsOf(holder, tick),
+        });
+        break;
+    }
+  }
+}
+
+const CONTAINED = 'a budget is used up: new names under the wildcard are not sent';
+const WOULD = 'in audit mode: new names under the wildcard would not be sent';
+
+function factsOf(holder: Holder, tick: number): Readonly<Record<string, unknown>> {
+  const { kind, subject, identity, base, alert, contain, samples } = holder;
+  return {
+    key: KEYS[kind],
+    subject,
+    ...(identity === '' ? {} : { identity }),
+    ...(base.length === 0 ? {} : { wildcard: nameToText(base) }),
+    octets: Math.ceil(holder.balance(tick) / OCTET),
+    alert: alert / OCTET,
+    contain: contain / OCTET,
+    names: samples.map((name) => nameToText(name)),
+  };
+}
