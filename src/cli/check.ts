@@ -6,6 +6,7 @@ import { formatProblem } from '../config/files/excerpt.ts';
 import { load, loadPolicyOnly } from '../config/load.ts';
 import type { LoadResult } from '../config/loaded.ts';
 import { isError } from '../policy/problem.ts';
+import { DEFAULT_BUDGETS } from '../settings/settings.ts';
 import { patternLines } from './patterns.ts';
 import { complainProblems } from './problems.ts';
 import { withoutServers } from './system-upstreams.ts';
@@ -89,7 +90,10 @@ function text(
   const warnings = problems.length - errors;
   if (snapshot !== null) {
     if (lines.length > 0) lines.push('');
-    lines.push(patternLines(terminal, snapshot).join('\n'), '');
+    lines.push(
+      patternLines(terminal, snapshot, (settings?.budgets ?? DEFAULT_BUDGETS).lease_wildcard).join('\n'),
+      '',
+    );
     const { identities, rules, views } = snapshot;
     const audited = identities.filter(({ auditUntil }) => auditUntil > now);
     for (const { name, auditUntil } of audited) {

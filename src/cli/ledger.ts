@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { BalanceView } from '../admin/ledger-view.ts';
 import { type AdminOptions, askAdmin, withAdminOptions } from './admin-client.ts';
+import { sizeText } from './size-text.ts';
 import { tableLines } from './table.ts';
 import { count, escapeText, type Terminal } from './terminal.ts';
 
@@ -143,11 +144,4 @@ function resetVerb(terminal: Terminal): Command {
             ),
       );
     });
-}
-
-/** `412 B`, `1.5 KiB`. */
-function sizeText(octets: number): string {
-  if (octets < 1024) return `${octets} B`;
-  const [size, unit] = octets < 2 ** 20 ? [octets / 1024, 'KiB'] : [octets / 2 ** 20, 'MiB'];
-  return `${Number(size.toFixed(1))} ${unit}`;
 }

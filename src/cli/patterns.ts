@@ -1,13 +1,17 @@
+import { newNames, USUAL_NAME } from '../detect/estimate.ts';
 import { type Blast, blastRadius } from '../policy/blast.ts';
 import { explainRule } from '../policy/rule-text.ts';
-import type { Snapshot, View } from '../policy/snapshot.ts';
+import { KIND, type Snapshot, type View } from '../policy/snapshot.ts';
+import type { BudgetSetting } from '../settings/settings.ts';
+import { sizeText } from './size-text.ts';
 import { count, enumerate, escapeText, type Terminal } from './terminal.ts';
 
 /**
  * What each pattern of a policy matches, and how much a question under it can carry: a heading for each destination,
- * and for what is written on the spot, with whom it is for. Patterns that are many and alike are counted.
+ * and for what is written on the spot, with whom it is for. Patterns that are many and alike are counted. `usual`: the budget
+ * of wildcards that have none of their own.
  */
-export function patternLines(terminal: Terminal, snapshot: Snapshot): string[] {
+export function patternLines(terminal: Terminal, snapshot: Snapshot, usual: BudgetSetting): string[] {
   const users = usersBySet(snapshot);
   const listNames = snapshot.rules.count <= LISTED_IN_ALL;
   return rulesBySet(snapshot).flatMap((rules, set) => {
@@ -15,7 +19,7 @@ export function patternLines(terminal: Terminal, snapshot: Snapshot): string[] {
     const destination = snapshot.sets[set] ?? (who.exceptions ? 'exceptions' : 'on the spot');
     const title = terminal.paint('bold', escapeText(destination));
     const names = who.names.length === 0 ? 'nobody' : enumerate(who.names);
-    return [`${title} (for ${names})`, ...setLines(snapshot, rules, listNames)];
+    return [`${title} (for ${names})`, ...setLines(snapshot, rules, listNames, usual)];
   });
 }
 
@@ -41,22 +45,42 @@ const LISTED = 20;
 /** Up to so many rules in all, names written out are listed; beyond, the list hides what matters. */
 const LISTED_IN_ALL = 500;
 
-function setLines(snapshot: Snapshot, rules: readonly number[], listNames: boolean): string[] {
+function setLines(
+  snapshot: Snapshot,
+  rules: readonly number[],
+  listNames: boolean,
+  usual: BudgetSetting,
+): string[] {
   const lines: string[] = [];
   const names = rules.filter((rule) => isPlainName(snapshot, rule));
   const patterns = rules.filter((rule) => !isPlainName(snapshot, rule) && !isRepeated(snapshot, rule));
   const unlisted = listNames ? names.length > LISTED : names.length > 1;
   if (!unlisted) for (const rule of names) lines.push(blastLine(blastRadius(snapshot, rule)));
-  for (const rule of patterns.slice(0, LISTED)) lines.push(blastLine(blastRadius(snapshot, rule)));
+  for (const rule of patterns.slice(0, LISTED))
+    lines.push(blastLine(blastRadius(snapshot, rule), budgetText(snapshot, rule, usual)));
   if (patterns.length > LISTED) lines.push(restLine(snapshot, patterns.slice(LISTED)));
   if (unlisted) lines.push(`  ${count(names.length, 'name')}, each that name alone`);
   return lines;
 }
 
-function blastLine({ rule, matches, bits }: Blast): string {
+function blastLine({ rule, matches, bits }: Blast, budget = ''): string {
   const leak = bits === 0 ? '' : `; a question can carry ${bits} bits`;
   const until = rule.until === null ? '' : `; until ${rule.until}`;
-  return `  ${escapeText(rule.pattern).padEnd(40)} ${matches}${leak}${until}`;
+  return `  ${escapeText(rule.pattern).padEnd(40)} ${matches}${leak}${budget}${until}`;
+}
+
+/** What the budget of a wildcard means to whoever reviews it; empty for other rules. */
+function budgetText({ rules }: Snapshot, rule: number, usual: BudgetSetting): string {
+  if (rules.kind[rule]! < KIND.STAR) return '';
+  const { budget, maxLabels, maxLabelLength } = rules.terms[rules.term[rule]!]!;
+  const { alert, contain } = budget ?? usual;
+  const told = alert === 0 ? 'without an alert' : `alert from ${sizeText(alert)}`;
+  if (contain === 0) return `; a job and day: new names without bound (${told})`;
+  const labels = rules.kind[rule] === KIND.STAR ? 1 : maxLabels;
+  const length = Math.min(USUAL_NAME, labels * (maxLabelLength + 1) - 1);
+  const names = newNames(contain, length);
+  const many = names === 0 ? 'no new name' : `about ${count(names, 'new name')}`;
+  return `; a job and day: ${many} of ${length} octets (${told}, at most ${sizeText(contain)})`;
 }
 
 function restLine(snapshot: Snapshot, rules: readonly number[]): string {

@@ -59,6 +59,11 @@ function checkReach(
       if (terms.sharedZone) {
         const message = `${text} approves names in a shared zone, where anyone can rent one`;
         problems.push(warning('shared-zone', at, message, 'list the names where they are known'));
+        if (terms.budget === null) {
+          const unsaid = `${text} lets a job tell strangers as much a day as the usual budget holds`;
+          const fix = 'write a budget beside it, such as `budget: { alert: 256B, contain: 512B }`';
+          problems.push(warning('shared-zone-budget', at, unsaid, fix));
+        }
       } else {
         const message = `${text} reaches into a shared zone, where anyone can rent a name`;
         const fix =

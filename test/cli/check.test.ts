@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { patternLines } from '../../src/cli/patterns.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
 import { loadPolicyOnly } from '../../src/config/load.ts';
+import { DEFAULT_BUDGETS } from '../../src/settings/settings.ts';
 import { worked } from '../clock.ts';
 import { command, MAIN, namegate, say } from './command.ts';
 
@@ -57,8 +58,8 @@ t.test('what is good, with warnings', async (t) => {
   t.same(patterns?.split('\n'), [
     'forge (for build, watched)',
     '  github.com                               that name alone',
-    '  *.pages.example                          one label of up to 63 octets in front of the base; a question can carry 495 bits',
-    '  **.deep.example                          1 to 2 labels of up to 3 octets in front of the base; a question can carry 48 bits',
+    '  *.pages.example                          one label of up to 63 octets in front of the base; a question can carry 495 bits; a job and day: about 55 new names of 20 octets (alert from 512 B, at most 1 KiB)',
+    '  **.deep.example                          1 to 2 labels of up to 3 octets in front of the base; a question can carry 48 bits; a job and day: about 104 new names of 7 octets (alert from 512 B, at most 1 KiB)',
     '  n{0..199}.store.example                  200 names; a question can carry 8 bits',
     '  a.n{00..09}.store.example                10 names; a question can carry 4 bits',
     'mirror (for build (fetch))',
@@ -190,7 +191,7 @@ ${identities.join('\n')}
   });
   if (snapshot === null) throw new Error(JSON.stringify(problems));
   const started = worked();
-  const lines = patternLines(terminal, snapshot);
+  const lines = patternLines(terminal, snapshot, DEFAULT_BUDGETS.lease_wildcard);
   t.ok(worked() - started < 3000, `${Math.round(worked() - started)} ms`);
   t.equal(lines[0], 'long (for id-0, id-1, id-2, id-3, id-4, id-5, id-6, id-7 and 492 more)');
   t.equal(lines[1], '  100,001 names, each that name alone');

@@ -230,7 +230,20 @@ t.test('wildcards on public suffixes and shared zones', async (t) => {
   const accepted = {
     identities: [identity('one', { allow: [rule('**.github.io', { sharedZone: true }, 4)] })],
   };
-  t.same(told(accepted), ['shared-zone warning policy.yaml:4:1']);
+  t.same(told(accepted), [
+    'shared-zone warning policy.yaml:4:1',
+    'shared-zone-budget warning policy.yaml:4:1',
+  ]);
+  t.same(
+    told({
+      identities: [
+        identity('one', {
+          allow: [rule('**.github.io', { sharedZone: true, budget: { alert: 1, contain: 0 } }, 4)],
+        }),
+      ],
+    }),
+    ['shared-zone warning policy.yaml:4:1'],
+  );
   t.match(problemsOf(spot('**.github.io')), [{ fix: /shared_zone: accept/ }]);
   t.same(
     told({ identities: [identity('one', { allow: [rule('**.com', { sharedZone: true }, 4)] })] }),

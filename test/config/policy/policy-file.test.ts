@@ -342,7 +342,7 @@ t.test('each mistake, where it stands', async (t) => {
     [identity('    allow: [{ name: "*.a.github.io", reason: r }]\n'), ['6:21 shared-zone']],
     [
       identity('    allow: [{ name: "*.a.github.io", reason: r, shared_zone: accept }]\n'),
-      ['6:21 shared-zone?'],
+      ['6:21 shared-zone?', '6:21 shared-zone-budget?'],
     ],
     [identity('    allow:\n'), ['6:5 value-empty']],
     [identity('    mode: audit\n'), ['2:11 audit?', '6:5 audit-until']],
