@@ -216,8 +216,7 @@ export class Namegate extends Process implements Place {
 }
 
 /** Tests ask thousands of invented names under wildcards: none of them is contained, unless its test is about that. */
-export const NOT_CONTAINED =
-  'detect: { budgets: { lease_wildcard: { alert: off, contain: off }, claim_wildcard: { alert: off, contain: off } } }';
+export const NOT_CONTAINED = 'detect: { budgets: { lease_wildcard: off, claim_wildcard: off } }';
 
 /** Writes the files of a server into a folder of the test. */
 export function house(t: Scope, options: NamegateOptions, folder = t.testdir()): string {
