@@ -4,7 +4,7 @@ import { Admin } from './admin/admin.ts';
 import { CertificateWatch } from './assembly/certificate-watch.ts';
 import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
 import { CrlWatch } from './assembly/crl-watch.ts';
-import { DepartureTicks } from './assembly/departure-ticks.ts';
+import { LedgerRoom } from './assembly/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { type LoadOutcome, Reloads } from './assembly/reloads.ts';
 import { leasePorts, listensAt, partsOf, StoryInForce } from './assembly/serving.ts';
@@ -18,7 +18,6 @@ import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { within } from './assembly/within.ts';
 import { RingAnswerStore } from './cache/store.ts';
 import type { Loaded } from './config/loaded.ts';
-import { Ledger } from './detect/ledger.ts';
 import { RateLimits } from './listen/limits.ts';
 import { loadNative } from './listen/native.ts';
 import { LeaseTable } from './policy/lease.ts';
@@ -65,7 +64,9 @@ export class Server {
   readonly #renewals: Renewals;
   readonly #leases = new LeaseTable();
   readonly #cookies = new Cookies(randomBytes(16));
-  readonly #charges = new Charges(new Ledger(), new DepartureTicks(CLOCK.monotonic), randomBytes(16));
+  readonly #ledger: LedgerRoom;
+  readonly #charges: Charges;
+  readonly #state: string;
   readonly #native = loadNative();
   readonly #listeners: Listeners;
   readonly #status: StatusServer | null;
@@ -91,6 +92,16 @@ export class Server {
       onEvent: (event) => tellUpstream(options.log, event),
     });
     const story = new StoryInForce(first);
+    this.#state = settings.state;
+    this.#ledger = new LedgerRoom({
+      monotonic: CLOCK.monotonic,
+      log: options.log,
+      readiness: this.readiness,
+      bug: (error) => this.#observer.bug(error),
+      isAudited: (identity) => story.isAudited(identity, CLOCK.epoch()),
+    });
+    const { keeper } = this.#ledger;
+    this.#charges = new Charges(keeper.ledger, keeper, keeper.key);
     this.#resolver = new Resolver(
       {
         store: new RingAnswerStore(settings.cache.size),
@@ -205,6 +216,8 @@ export class Server {
   /** Resolves when every listener takes queries. Rejects with the system's error, `listener` named in its message. */
   async start(): Promise<void> {
     await this.#status?.start();
+    await this.#ledger.open(this.#state, this.#admin !== null);
+    this.#charges.useKey(this.#ledger.keeper.key);
     // What was leased before a restart is in force before anybody is answered.
     await this.#admin?.open();
     await this.#listeners.start();
@@ -224,6 +237,7 @@ export class Server {
         secret: () => randomBytes(16),
       }),
     );
+    this.#chores.start(this.#ledger.chores());
     this.#giveBackMemory();
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
@@ -251,7 +265,9 @@ export class Server {
       this.#reloads.close(),
       this.#admin?.close(),
       this.#listeners.close(DRAIN_MS).then(() => this.#upstreams.close()),
-    ]).then(() => this.#status?.close());
+    ])
+      .then(() => this.#ledger.close())
+      .then(() => this.#status?.close());
     if (!(await within(DRAIN_MS + CLOSE_MS, closed)))
       this.#log.warn('listener-trouble', 'what did not close in time is left', {});
     this.#log.info('stopped', 'stopped', {
@@ -264,6 +280,7 @@ export class Server {
     return new Admin({
       setting,
       state: settings.state,
+      isLocked: true,
       exceptions: settings.exceptions,
       snapshot,
       leases: this.#leases,
@@ -273,6 +290,7 @@ export class Server {
         ...leasePorts(this.#resolver.tally, this.#listeners),
         explain: (...question) => this.#resolver.explain(...question),
         recompile: () => this.#reloads.outcome('an exception changed'),
+        ledger: this.#ledger.keeper,
         readiness: this.readiness,
       },
     });

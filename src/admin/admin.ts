@@ -46,6 +46,8 @@ export interface AdminOptions {
   readonly setting: AdminSetting;
   /** Absolute path of the state folder. */
   readonly state: string;
+  /** The caller holds the lock of the state folder. */
+  readonly isLocked?: boolean;
   readonly exceptions: ExceptionSetting;
   readonly snapshot: Snapshot;
   /** Filled by `open`. */
@@ -97,10 +99,12 @@ export class Admin {
    * message that says what to do.
    */
   async open(): Promise<void> {
-    const { state, log, ports } = this.#options;
-    const lock = FolderLock.take(state);
-    if (typeof lock === 'string') throw new Error(lock);
-    this.#lock = lock;
+    const { state, isLocked = false, log, ports } = this.#options;
+    if (!isLocked) {
+      const lock = FolderLock.take(state);
+      if (typeof lock === 'string') throw new Error(lock);
+      this.#lock = lock;
+    }
     const everything = (): Iterable<object> => [...this.#leases.state(), ...this.#exceptions.state()];
     const journal = await Journal.open(journalPath(state), (found) => this.#replay(found), {
       state: everything,

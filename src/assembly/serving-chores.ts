@@ -3,8 +3,8 @@ import type { Cookies } from '../resolve/client/cookies.ts';
 import type { Renewals } from '../resolve/flights/renewals.ts';
 import type { Charges } from '../resolve/ledger/charges.ts';
 import type { Clock } from '../resolve/ports.ts';
-import type { CertificateWatch } from './certificate-watch.ts';
 import type { Resolver } from '../resolve/story/story.ts';
+import type { CertificateWatch } from './certificate-watch.ts';
 import type { Chore } from './chores.ts';
 import type { CrlWatch } from './crl-watch.ts';
 

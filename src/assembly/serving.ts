@@ -48,6 +48,12 @@ export class StoryInForce {
     return buildInForce(parts, upstreams, before);
   }
 
+  isAudited(identity: string, epoch: number): boolean {
+    return this.#present.snapshot.identities.some(
+      ({ name, auditUntil }) => name === identity && auditUntil > epoch,
+    );
+  }
+
   /** The same with other designations: where a certificate changed and the policy did not. */
   designated(designations: readonly Designation[]): InForce {
     return Object.freeze({ ...this.#present, designations });

@@ -258,5 +258,6 @@ function isNearing({ alert, contain }: Account, balance: number): boolean {
 
 function addSample({ samples }: Holder, bill: Bill): void {
   if (samples.length === SAMPLES) samples.shift();
-  samples.push(bill.name.slice(0, bill.nameLength));
+  // A Buffer's own `slice` would be a view of what the next question overwrites.
+  samples.push(new Uint8Array(bill.name.subarray(0, bill.nameLength)));
 }

@@ -29,15 +29,22 @@ export class FolderLock {
       database?.close();
       const { errcode, message } = error as Error & { readonly errcode?: number };
       return errcode === SQLITE_BUSY
-        ? `another process uses the state folder ${folder}`
+        ? `${BUSY} ${folder}`
         : `the state folder ${folder} cannot be locked: ${message}`;
     }
+  }
+
+  /** Whether what `take` said is that another process has the folder. */
+  static isBusy(fault: string): boolean {
+    return fault.startsWith(BUSY);
   }
 
   release(): void {
     if (this.#database.isOpen) this.#database.close();
   }
 }
+
+const BUSY = 'another process uses the state folder';
 
 /** https://www.sqlite.org/rescode.html#busy */
 const SQLITE_BUSY = 5;

@@ -42,6 +42,7 @@ export type LogEvent =
   | 'lease-ended'
   | 'lease-unknown'
   | 'ledger-reset'
+  | 'ledger-trouble'
   | 'exception-added'
   | 'exception-revoked'
   | 'exception-ended'

@@ -27,6 +27,8 @@ export interface ReadinessReport {
   readonly certificates: readonly object[];
   /** What became of a journal of leases that was damaged when the server started; null where it was not. */
   readonly journal: string | null;
+  /** What became of the leak ledger's balances when the server started; null where they are as they were. */
+  readonly ledger: string | null;
   /** Clients that were sent from UDP to TCP and did not come: how many, and some of them. */
   readonly without_tcp: { readonly count: number; readonly clients: readonly object[] };
   /** Why the last change is not in force, or null where it is. */
@@ -48,6 +50,7 @@ export class Readiness {
   #crls: readonly object[] = [];
   #certificates: readonly object[] = [];
   #journal: string | null = null;
+  #ledger: string | null = null;
   #withoutTcp: ReadinessReport['without_tcp'] = { count: 0, clients: [] };
   #reload: ReadinessReport['reload'] = null;
 
@@ -89,6 +92,10 @@ export class Readiness {
     this.#certificates = certificates;
   }
 
+  setLedger(text: string | null): void {
+    this.#ledger = text;
+  }
+
   /** Why the journal of leases cannot be written, or null when it can again. Not ready meanwhile. */
   journalTrouble(text: string | null): void {
     if (text === null) this.clear('journal-trouble');
@@ -124,6 +131,7 @@ export class Readiness {
       crls: this.#crls,
       certificates: this.#certificates,
       journal: this.#journal,
+      ledger: this.#ledger,
       without_tcp: this.#withoutTcp,
       reload: this.#reload,
     };

@@ -62,7 +62,11 @@ t.test('patterns match wire labels, never dotted strings', async (t) => {
   t.equal(verdict(snapshot, one('github', 'com')), 'allow');
   t.equal(verdict(snapshot, one('x.a', 'example')), 'deny');
   t.equal(verdict(snapshot, one('x', 'a.example')), 'deny');
-  t.equal(verdict(snapshot, one('x.y', 'a', 'example')), 'deny', 'under a wildcard only what host names hold');
+  t.equal(
+    verdict(snapshot, one('x.y', 'a', 'example')),
+    'deny',
+    'under a wildcard only what host names hold',
+  );
   t.equal(verdict(snapshot, one('evil\x01b', 'example')), 'deny');
   t.equal(verdict(snapshot, one('x', 'y', 'c', 'example')), 'deny');
   t.equal(verdict(snapshot, one('x.y', 'c', 'example')), 'allow');

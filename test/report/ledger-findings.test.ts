@@ -72,6 +72,21 @@ t.test('names are shown as a zone file writes them', async (t) => {
   t.match(log.lines.at(-1)?.fields, { names: ['\\010\\.\\255.t.example'] });
 });
 
+t.test('names stay what they were, however the query path uses its memory again', async (t) => {
+  const { log, ledger, ask } = rig();
+  const shared = Buffer.alloc(255);
+  for (let i = 0; i < 30; i++) {
+    const bill = billOf({ name: `${'x'.repeat(30)}${i}.t.example`, accounts: LEASE });
+    shared.set(bill.name);
+    bill.name = shared;
+    ledger.charge(bill, LONGEST_WAIT + i);
+  }
+  ask('never.t.example', [[HOLDER.LEASE, 'le-2', 10_000, 20_000]], 'build');
+  const { names } = log.lines[0]!.fields as { names: string[] };
+  t.equal(new Set(names).size, names.length);
+  t.ok(names.length > 1);
+});
+
 t.test('an audited identity is told as such, and its questions leave', async (t) => {
   const { log, ask } = rig(['watched']);
   for (let i = 0; i < 200; i++) t.ok(ask(`${'x'.repeat(20)}${i}.t.example`, LEASE, 'watched'));

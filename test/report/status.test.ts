@@ -78,6 +78,7 @@ t.test('/ready: not while starting, then while no reason stands', async (t) => {
     crls: [],
     certificates: [],
     journal: null,
+    ledger: null,
     without_tcp: { count: 0, clients: [] },
     reload: null,
   });

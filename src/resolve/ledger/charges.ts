@@ -17,7 +17,7 @@ const CLAIM_TIMES = 4;
 export class Charges {
   readonly ledger: Ledger;
   readonly departures: Departures;
-  readonly #hash: SipHash;
+  #hash: SipHash;
   readonly #bill = new Bill();
   readonly #above = new WildcardsAbove();
   readonly #scratch = new Uint8Array(512);
@@ -27,6 +27,11 @@ export class Charges {
   constructor(ledger: Ledger, departures: Departures, key: Uint8Array) {
     this.ledger = ledger;
     this.departures = departures;
+    this.#hash = new SipHash(key);
+  }
+
+  /** Takes the key of balances that were kept. Nothing may have been charged yet. */
+  useKey(key: Uint8Array): void {
     this.#hash = new SipHash(key);
   }
 
