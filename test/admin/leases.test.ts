@@ -281,6 +281,8 @@ t.test('the API describes itself', async (t) => {
     '/v1/identities/{name}',
     '/v1/leases',
     '/v1/leases/{id}',
+    '/v1/ledger',
+    '/v1/ledger/reset',
   ]);
   t.match(await ask('GET', '/v1/health'), { status: 200, body: { healthy: true, leases: 0, ready: true } });
 });

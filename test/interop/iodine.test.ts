@@ -50,6 +50,7 @@ async function tunnel(t: Test, allow: string, seconds: number): Promise<number> 
     allow: [${allow}]
 `,
     upstream: '[{ on: "udp://127.0.0.1:5353", mix_case: false }]',
+    server: 'detect: {}',
   });
   const password = String(Math.random());
   await start(

@@ -76,7 +76,7 @@ t.test('base32 at full speed, short names and the longest: 1 KiB at most arrives
     const server = await namegate(t, {
       policy: POLICY,
       servers: `[${up.url}]`,
-      settings: 'limits: { in_flight: 1000 }',
+      settings: 'limits: { in_flight: 1000 }\ndetect: {}',
     });
     const message = randomBytes(35 * 200);
     await push(server, message, labels);
@@ -94,7 +94,7 @@ t.test('fifty leases of one claim: 4 KiB at most arrives', async (t) => {
   const server = await namegate(t, {
     policy: POLICY,
     servers: `[${up.url}]`,
-    settings: 'admin: unix:state/admin.sock',
+    settings: 'admin: unix:state/admin.sock\ndetect: {}',
   });
   const admin = `unix:${join(server.folder, 'state/admin.sock')}`;
   const sent: Buffer[] = [];
@@ -118,7 +118,7 @@ t.test('types and moments of one name under a TTL of 0 are charged too', async (
   const up = await upstream(t, ({ name, type }, to) =>
     to.reply({ answer: [`${name} 0 ${type} ${type === 'A' ? '192.0.2.1' : '2001:db8::1'}`] }),
   );
-  const server = await namegate(t, { policy: POLICY, servers: `[${up.url}]` });
+  const server = await namegate(t, { policy: POLICY, servers: `[${up.url}]`, settings: 'detect: {}' });
   const client = await Client.open(server, 'udp');
   let told = 0;
   const rounds = 1500;

@@ -32,7 +32,7 @@ async function spend(client: Client, tag: string, most: number): Promise<{ names
 
 t.test('a budget that is spent stays so over a crash and an orderly stop', async (t) => {
   const up = await upstream(t, plain);
-  const options = { policy: POLICY, servers: `[${up.url}]` };
+  const options = { policy: POLICY, servers: `[${up.url}]`, settings: 'detect: {}' };
   const first = await namegate(t, options);
   const client = await Client.open(first, 'udp');
   const spent = await spend(client, 'a', 500);
@@ -56,7 +56,7 @@ t.test('a budget that is spent stays so over a crash and an orderly stop', async
 
 t.test('a state folder that cannot be used: it serves, and says so', async (t) => {
   const up = await upstream(t, plain);
-  const folder = house(t, { policy: POLICY, servers: `[${up.url}]` });
+  const folder = house(t, { policy: POLICY, servers: `[${up.url}]`, settings: 'detect: {}' });
   writeFileSync(join(folder, 'state'), 'in the way');
   const server = await new Namegate(t, folder).started();
   t.match(await server.logged('ledger-trouble'), { msg: /in memory alone.*cannot be used/ });

@@ -31,8 +31,8 @@ t.test(
     const policy = (more: string): string =>
       `identities:${identity('job', 1, `${rule('*.short.example', more)}, ${rule('*.long.example')}`)}\n`;
     const server = await namegate(t, { policy: policy(''), servers: `["${up.url}"]` });
-    t.equal((await ask(server, 'a.short.example')).answer[0]?.ttl, 60);
-    t.equal((await ask(server, 'a.long.example')).answer[0]?.ttl, 60);
+    t.ok((await ask(server, 'a.short.example')).answer[0]!.ttl >= 59);
+    t.ok((await ask(server, 'a.long.example')).answer[0]!.ttl >= 59);
     let end = 0;
     // A busy machine may take longer to put the rule in force than the rule lasts.
     for (let left = 4, loads = 1; ; left *= 2, loads++) {
