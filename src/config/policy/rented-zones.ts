@@ -2,8 +2,8 @@
  * Zones where anyone with an account gets a name, and which the public suffix list does not have: container registries,
  * object stores, queues and tunnels. A wildcard on one is treated like one on a private suffix.
  *
- * A comment behind a zone says who documents it: pages of the provider itself were read in November 2026. Zones without one
- * are from general knowledge, and no page was read. Registries with one name for all customers (`pkg.dev`) are not here.
+ * A comment behind a zone says whose it is. Excerpts of pages that name the zone were read in November 2026: for R2 those of
+ * others, else the provider's. The part in front, and zones without a comment, are partly from general knowledge. Registries with one name for all customers (`pkg.dev`) are not here.
  */
 export function rentedZones(): string[] {
   return [...ZONES, ...AWS_REGIONS.map((region) => `dkr.ecr.${region}.amazonaws.com`)];
