@@ -73,7 +73,17 @@ export const explain = {
           description: 'What is so now beside what the policy says; null where nothing is known.',
           properties: {
             kind: {
-              enum: ['answered', 'no-data', 'nxdomain', 'withheld', 'stale', 'failed', 'limited', 'unproven'],
+              enum: [
+                'answered',
+                'no-data',
+                'nxdomain',
+                'withheld',
+                'stale',
+                'failed',
+                'limited',
+                'contained',
+                'unproven',
+              ],
             },
             text: { type: 'string' },
           },

@@ -39,6 +39,7 @@ export interface ExplainedState {
     | 'stale'
     | 'failed'
     | 'limited'
+    | 'contained'
     | 'unproven';
   readonly text: string;
 }

@@ -2,9 +2,11 @@ import { Bill } from '../../detect/bill.ts';
 import { END, UNITS_A_BIT } from '../../detect/charge.ts';
 import { HOLDER, type HolderKind } from '../../detect/holder.ts';
 import type { Ledger } from '../../detect/ledger.ts';
+import type { Decision } from '../../policy/decision.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/wildcards.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
 import { SipHash } from '../client/siphash.ts';
+import type { TrustTarget } from '../story/trust-target.ts';
 import type { Turn } from '../story/turn.ts';
 import { ClaimedNames } from './claimed-names.ts';
 import type { Departures } from './departures.ts';
@@ -59,6 +61,18 @@ export class Charges {
     return this.ledger.quote(this.#bill, this.departures.tick);
   }
 
+  /**
+   * Whether the asker's question for another name, decided as `decision` says, would be refused. `name`: what would leave.
+   * Changes nothing.
+   */
+  isContained(turn: Turn, name: Uint8Array, decision: Decision): boolean {
+    const { inForce, asker, epoch } = turn;
+    wildcardsAbove(inForce.snapshot, asker.view, decision, epoch, this.#above);
+    if (this.#above.count === 0 || asker.standing.identity.auditUntil > epoch) return false;
+    this.#fillFor(turn, name, name.length, decision, decision.subject.name.length, null);
+    return !this.ledger.quote(this.#bill, this.departures.tick);
+  }
+
   /** Charges one bit: a paid name is asked about in another hour. */
   chargeBit(turn: Turn): boolean {
     if (!this.isCharged(turn)) return true;
@@ -82,28 +96,40 @@ export class Charges {
   }
 
   #fill(turn: Turn): void {
+    const { wanted, decision, query, course } = turn;
+    this.#fillFor(turn, wanted.name, wanted.nameLength, decision, query.nameLength, course.trust);
+  }
+
+  /** `decision` is that of a name of `decidedLength` octets; `#above` holds its wildcards. */
+  #fillFor(
+    turn: Turn,
+    name: Uint8Array,
+    nameLength: number,
+    decision: Decision,
+    decidedLength: number,
+    trust: TrustTarget | null,
+  ): void {
     const bill = this.#bill;
-    const { wanted, decision, asker, inForce, course } = turn;
+    const { asker, inForce } = turn;
     bill.begin();
-    bill.name = wanted.name;
-    bill.nameLength = wanted.nameLength;
-    this.#hash.run(wanted.name, wanted.nameLength);
+    bill.name = name;
+    bill.nameLength = nameLength;
+    this.#hash.run(name, nameLength);
     bill.nameLow = this.#hash.low;
     bill.nameHigh = this.#hash.high;
     bill.identity = asker.standing.identity.name;
     bill.audited = asker.standing.identity.auditUntil > turn.epoch;
     const { rules } = inForce.snapshot;
-    const trust = course.trust;
     const terms = trust === null ? rules.terms[rules.term[decision.rule]!]! : trust.terms;
     bill.trust = trust !== null;
     bill.types = terms?.types?.length ?? DEFAULT_TYPES;
     if (trust !== null) this.#addBase(trust.base, 0, trust.base.length);
     else {
+      const { subject } = decision;
       for (let i = 0; i < this.#above.count; i++) {
         const labels = this.#above.labels[i]!;
-        const { name, nameLength, labelCount } = turn.query;
-        const start = labels === 0 ? nameLength - 1 : turn.query.labels[labelCount - labels]!;
-        this.#addBase(name, start, nameLength - start);
+        const start = labels === 0 ? decidedLength - 1 : subject.labels[subject.labelCount - labels]!;
+        this.#addBase(subject.name, start, decidedLength - start);
       }
     }
     this.#addAccounts(turn, terms?.budget ?? null);

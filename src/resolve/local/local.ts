@@ -5,6 +5,7 @@ import { sameName } from '../../wire/name.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';
 import type { Flights } from '../flights/flights.ts';
+import type { Charges } from '../ledger/charges.ts';
 import type { AskedAddress } from '../ports.ts';
 import type { Turn } from '../story/turn.ts';
 import { DESIGNATION_TTL, type Designation, DISCOVERY, designated } from './designation.ts';
@@ -16,7 +17,13 @@ const LOOPBACK_6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 const HINFO = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0);
 
 /** Writes what namegate itself says of a special name. Nothing written means no data. */
-export function writeSpecial(turn: Turn, flights: Flights, writer: ReplyWriter, ttl: Seconds): void {
+export function writeSpecial(
+  turn: Turn,
+  flights: Flights,
+  charges: Charges | null,
+  writer: ReplyWriter,
+  ttl: Seconds,
+): void {
   const { query, decision } = turn;
   const { snapshot, designations } = turn.inForce;
   switch (snapshot.specials.get(decision.special)) {
@@ -28,7 +35,7 @@ export function writeSpecial(turn: Turn, flights: Flights, writer: ReplyWriter, 
       if (query.type === TYPE.SVCB && designations.length > 0) writeDesignations(turn, designations, writer);
       break;
     case SPECIAL.WHY:
-      if (query.type === TYPE.TXT) writeWhy(turn, flights, writer);
+      if (query.type === TYPE.TXT) writeWhy(turn, flights, charges, writer);
       break;
     default:
       break;

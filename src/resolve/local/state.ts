@@ -33,6 +33,8 @@ export interface Moment {
   readonly epoch: Seconds;
   /** The source of the questions may be forged. */
   readonly unproven?: boolean;
+  /** Whether the ledger would let nothing leave for a name that is not kept. */
+  readonly contained?: (name: Uint8Array, decision: Decision) => boolean;
 }
 
 /** Milliseconds for which a question that a limit refused is told. */
@@ -77,6 +79,10 @@ function stateOf(moment: Moment, flights: Flights, name: Uint8Array, type: RrTyp
   const entry = lookUp(moment, flights, wanted, type);
   const kept = entry === null ? null : keptState(moment, flights, entry, decision, end?.last ?? null);
   if (kept !== null) return kept;
+  if (moment.contained?.(wanted, decision) === true) {
+    const text = 'the budget of its wildcard is spent, so that nothing leaves for a name that is not kept';
+    return { state: { kind: 'contained', text }, next: asked(replies.contact || identity.owner) };
+  }
   if (moment.unproven !== true) return null;
   const text = 'over UDP without a server cookie it is sent to TCP, for nothing of it is kept';
   return { state: { kind: 'unproven', text }, next: 'ask over TCP' };

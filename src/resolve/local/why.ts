@@ -1,9 +1,11 @@
+import type { Decision } from '../../policy/decision.ts';
 import { explanationLine } from '../../policy/explain.ts';
 import { TYPE, typeFromText } from '../../wire/iana.ts';
 import type { RrType } from '../../wire/quantity.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';
 import { unclaimedBecause } from '../client/unclaimed.ts';
 import type { Flights } from '../flights/flights.ts';
+import type { Charges } from '../ledger/charges.ts';
 import type { Turn } from '../story/turn.ts';
 import { explainNow } from './state.ts';
 
@@ -11,7 +13,7 @@ import { explainNow } from './state.ts';
  * TXT at `NAME._why.namegate.internal`: the line of `namegate explain NAME`, with what is so now. `NAME._mx._why…` explains
  * type MX, and so each type; no name ends in a label such as `_mx`. It is for now, so its TTL is 0.
  */
-export function writeWhy(turn: Turn, flights: Flights, writer: ReplyWriter): void {
+export function writeWhy(turn: Turn, flights: Flights, charges: Charges | null, writer: ReplyWriter): void {
   const { query, decision } = turn;
   const free = query.labelCount - decision.depth;
   if (free === 0) return;
@@ -21,8 +23,11 @@ export function writeWhy(turn: Turn, flights: Flights, writer: ReplyWriter): voi
   name.set(query.name.subarray(0, suffix));
   const { asker, inForce, now, epoch } = turn;
   const { standing, stage, proven } = asker;
+  const contained = (wanted: Uint8Array, decided: Decision): boolean =>
+    charges?.isContained(turn, wanted, decided) ?? false;
+  const moment = { inForce, standing, stage, now, epoch, unproven: !proven, contained };
   const line = explanationLine(
-    explainNow({ inForce, standing, stage, now, epoch, unproven: !proven }, flights, name, asked ?? TYPE.A, {
+    explainNow(moment, flights, name, asked ?? TYPE.A, {
       contact: inForce.replies.contact,
       unclaimed: asker.isKnown ? '' : unclaimedBecause(turn),
     }),

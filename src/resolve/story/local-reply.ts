@@ -3,6 +3,7 @@ import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { EXIT } from '../exit.ts';
 import type { Flights } from '../flights/flights.ts';
+import type { Charges } from '../ledger/charges.ts';
 import { writeAny, writeLocal, writeSpecial } from '../local/local.ts';
 import { type RedirectEnd, writeLinks } from '../local/redirect.ts';
 import { ttlBound } from './bounds.ts';
@@ -10,12 +11,12 @@ import { empty, written } from './end.ts';
 import type { Turn } from './turn.ts';
 
 /** Answers from our own data: a special name, a record of the policy, a redirect to one. Returns the reply's length. */
-export function replyLocally(turn: Turn, flights: Flights): number {
+export function replyLocally(turn: Turn, flights: Flights, charges: Charges | null): number {
   const { query, decision, course, reply } = turn;
   const { writer } = reply;
   if (course.redirect !== null) return replyRedirected(turn, course.redirect);
   writer.begin(query, reply.out, FLAG.AA, reply.limit);
-  if (decision.ground === GROUND.SPECIAL) writeSpecial(turn, flights, writer, ttlBound(turn));
+  if (decision.ground === GROUND.SPECIAL) writeSpecial(turn, flights, charges, writer, ttlBound(turn));
   else {
     const local = turn.inForce.snapshot.locals.get(decision.node)!;
     writeLocal(writer, HEADER_SIZE, local, query.type, ttlBound(turn));

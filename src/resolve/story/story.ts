@@ -158,7 +158,7 @@ export class Resolver implements Answerer {
 
     switch (course) {
       case COURSE.LOCAL:
-        return replyLocally(turn, this.flights);
+        return replyLocally(turn, this.flights, this.#ports.charges);
       case COURSE.ANY:
         return replyAny(turn);
       case COURSE.FETCH:
