@@ -14,21 +14,17 @@ import { type Baseline, COMPRESSED, IBHH, LONG_UNIQUE } from './detect/baselines
 import { type ClientZone, replay } from './detect/replay.ts';
 import { type Asked, commonZone, readTrace, type Trace } from './detect/traces.ts';
 import { table, wilson } from './figures.ts';
+import { printHelp } from './help.ts';
 
 const BASELINES: readonly Baseline[] = [LONG_UNIQUE, IBHH, COMPRESSED];
 /** Ordinary traces that are no ordinary clients: a crawl of a list, and servers that scanners ask. */
 const APART = /ggyggy-normal|rita-server/;
 
+if (printHelp(import.meta.url)) process.exit(0);
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
 });
-if (values.help) {
-  process.stdout.write(
-    'npm run bench:detect -- PATH [--json FILE]   PATH, or NAMEGATE_DATA: a folder with tunnel/ and benign/\n',
-  );
-  process.exit(0);
-}
 const folder = positionals[0] ?? process.env.NAMEGATE_DATA;
 if (folder === undefined) {
   process.stderr.write(

@@ -5,8 +5,9 @@ import { run } from '../../bench/processes.ts';
 const BENCH = new URL('../../bench/', import.meta.url);
 
 /** Each file of the bench that is started by itself says what it does, and does nothing else. */
-const programs = readdirSync(BENCH).filter((file) =>
-  /import\.meta\.main|parseArgs\(/.test(readFileSync(new URL(file, BENCH), 'utf8')),
+const programs = readdirSync(BENCH).filter(
+  (file) =>
+    file.endsWith('.ts') && /import\.meta\.main|parseArgs\(/.test(readFileSync(new URL(file, BENCH), 'utf8')),
 );
 
 t.ok(programs.length >= 7, programs.join(', '));

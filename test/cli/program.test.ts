@@ -16,6 +16,7 @@ t.test('help, version, and mistakes in the command line', async (t) => {
     'schema',
     'lease',
     'exception',
+    'ledger',
     'identity',
     'doctor',
     'stub',

@@ -9,11 +9,13 @@ const USES = [
   /\b(?:error|warning|fault|check)\(\s*'([a-z]+(?:-[a-z]+)*)'/g,
   /\bnew Claims\(\s*'([a-z-]+)'/g,
   /\bcode: '([a-z]+-[a-z-]+)'/g,
+  /\btell\(\s*'(tls-[a-z-]+)'/g,
+  /\b\w+: ProblemCode = '([a-z-]+)'/g,
 ];
 
 function usedCodes(): Map<string, string> {
   const used = new Map<string, string>();
-  for (const room of ['config', 'policy', 'identity', 'assembly']) {
+  for (const room of ['config', 'policy', 'identity', 'assembly', 'cli']) {
     const folder = new URL(`../../src/${room}/`, import.meta.url);
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
     for (const file of files.filter((name) => name.endsWith('.ts') && name !== 'codes.ts')) {

@@ -63,10 +63,7 @@ t.test('a client is contained, and another of its identity is not', async (t) =>
   const before = balances();
   const why = async (name: string, from: string) =>
     (await house.query(`${name}._why.namegate.internal`, 'TXT', { from })).answer.join(' ');
-  t.match(
-    await why('another-name.t.example', '10.0.0.1'),
-    /allow for build.*of its wildcard is spent/,
-  );
+  t.match(await why('another-name.t.example', '10.0.0.1'), /allow for build.*of its wildcard is spent/);
   t.notMatch(await why('another-name.t.example', '10.0.0.2'), /is spent/, 'its neighbour is told of none');
   t.notMatch(await why('exact.example', '10.0.0.1'), /is spent/);
   t.strictSame(balances(), before, 'asking why costs nothing');

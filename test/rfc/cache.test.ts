@@ -19,9 +19,9 @@ const A = { answer: ['www.example.org 60 A 192.0.2.1'] };
 const ROWS: Row[] = [
   { says: 'RFC 1035 §3.2.1: an answer for its TTL', upstream: A, kept: 60, code: 0 },
   {
-    says: 'RFC 1035 §3.2.1: TTL 0 is for this transaction alone',
+    says: 'RFC 1035 §3.2.1: TTL 0, which a written-out name keeps for 5 s so that nobody reads a clock from it',
     upstream: { answer: ['www.example.org 0 A 192.0.2.1'] },
-    kept: 0,
+    kept: 5,
     code: 0,
   },
   {

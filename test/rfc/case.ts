@@ -25,10 +25,19 @@ const TYPES =
   'types: [A, AAAA, CNAME, NS, SOA, MX, TXT, SRV, HTTPS, PTR, DNAME, NAPTR, TYPE1000, TYPE65280, RRSIG]';
 
 /** The policy of the tables: example.org and what is in it is approved, and `rec.test` is local. */
+/** Written out: a wildcard takes letters, digits, - and _ alone. */
+const ODD = '\\\\000\\\\255\\\\.a.example.org';
+
 export const POLICY = policy(
   {
     alice: {
-      allow: [rule('example.org', TYPES), rule('**.example.org', TYPES), 'rec.test', 'below.ent.test'],
+      allow: [
+        rule('example.org', TYPES),
+        rule('**.example.org', TYPES),
+        rule(ODD, TYPES),
+        'rec.test',
+        'below.ent.test',
+      ],
     },
   },
   { records: ['{ name: rec.test, type: A, data: 192.0.2.53 }'] },

@@ -73,6 +73,11 @@ const SERVERS: Readonly<Record<Case, readonly Upstream[]>> = {
   stream: [stalling],
 };
 
+/** Written out: names under a wildcard are kept fresh once they are paid for. */
+const STALE = ['one', 'gone', 'never']
+  .map((name) => `${name}.stale.example`)
+  .concat('one.stale-closed.example');
+
 const server: Namegate = await namegate(t, {
   policy: `
 identities:
@@ -80,7 +85,7 @@ identities:
     owner: team
     review_by: 2099-01-01
     from: { addresses: [127.0.0.0/8] }
-    allow: [${CASES.map((name) => `{ name: "*.${name}.example", reason: a case }`).join(', ')}]
+    allow: [${[...CASES.map((name) => `*.${name}.example`), ...STALE].map((name) => `{ name: "${name}", reason: a case }`).join(', ')}]
 `,
   groups: CASES.map((name) => {
     const servers = SERVERS[name].map(({ url }) => (name === 'stream' ? url.replace('udp:', 'tcp:') : url));
@@ -136,7 +141,8 @@ const tests: Readonly<
     }
     t.ok(good.seen.some(({ name }) => name === 'one.dead.example.'));
     // When a probe fails too, it is no single lost datagram any more.
-    await pause(1100);
+    // A written-out name's answer is kept for five seconds at least.
+    await pause(5100);
     await timed('five.dead.example');
     await server.logged('upstream-down', 1, 5000);
   },
@@ -191,7 +197,8 @@ const tests: Readonly<
     t.equal((await timed('one.stale.example')).what, 'NOERROR 1 198.51.100.1');
     t.equal((await timed('gone.stale.example')).what, 'NXDOMAIN');
     fading.on = false;
-    await pause(1100);
+    // A written-out name's answer is kept for five seconds at least.
+    await pause(5100);
     const [positive, negative, never] = await Promise.all([
       timed('one.stale.example'),
       timed('gone.stale.example'),
@@ -214,7 +221,8 @@ const tests: Readonly<
   'stale data at once where the server is gone': async (t) => {
     t.equal((await timed('one.stale-closed.example')).what, 'NOERROR 1 198.51.100.1');
     await staleClosed.close();
-    await pause(1100);
+    // A written-out name's answer is kept for five seconds at least.
+    await pause(5100);
     const { what, took } = await timed('one.stale-closed.example');
     t.equal(what, 'NOERROR 30 198.51.100.1 EDE 3');
     t.ok(took < 500, 'at once', { took });
@@ -250,7 +258,9 @@ t.test('all at once', { jobs: 20 }, async (t) => {
 });
 
 t.test('what is down is in the log, and there is no line a query', async (t) => {
-  t.match(server.events('upstream-down'), [{ group: 'dead', server: dead.url, detail: 'no reply' }]);
+  // In whatever order they went down.
+  const down = server.events('upstream-down').find(({ group }) => group === 'dead');
+  t.match(down, { server: dead.url, detail: 'no reply' });
   t.ok(server.log.length < 60, `${server.log.length} lines`);
   await server.stop(t);
 });

@@ -97,7 +97,7 @@ function writeTtls(turn: Turn, at: number, sections: Sections, entry: Entry, sta
   const { offsets, ttls, ttlCount } = sections;
   const cap = ttlBound(turn);
   const age = Math.floor((turn.now - entry.stored) / 1000);
-  const left = Math.floor((entry.freshUntil - turn.now) / 1000);
+  const left = Math.round((entry.freshUntil - turn.now) / 1000);
   const { renewed } = entry;
   for (let i = ttls; i < ttls + ttlCount; i++) {
     const place = at + offsets[i]!;
