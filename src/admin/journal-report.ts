@@ -8,21 +8,21 @@ const MAX_TOLD = 20;
 /** What the rest of the server hears of the journal, for `/ready`. */
 export interface JournalPorts {
   /** Why nothing can be written down, or null when it can again. */
-  readonly journalTrouble: (text: string | null) => void;
+  journalTrouble(text: string | null): void;
   /** The file was damaged when it was opened: what was made of it. */
-  readonly journalDamaged: (text: string) => void;
+  journalDamaged(text: string): void;
 }
 
 /** Tells when writing begins to fail and when it is well again. */
-export function tellFault(fault: JournalFault | null, log: Log, { journalTrouble }: JournalPorts): void {
+export function tellFault(fault: JournalFault | null, log: Log, ports: JournalPorts): void {
   if (fault === null) {
     log.info('journal-trouble', 'the journal can be written again', {});
-    journalTrouble(null);
+    ports.journalTrouble(null);
     return;
   }
   const text = 'the journal cannot be written: no lease or exception is made before it can';
   log.error('journal-trouble', text, { code: fault.code, error: fault.message });
-  journalTrouble(`${text} (${fault.code})`);
+  ports.journalTrouble(`${text} (${fault.code})`);
 }
 
 /**
@@ -50,7 +50,7 @@ export function tellReplay(
   replay: Replay,
   doubtful: ReadonlySet<string>,
   log: Log,
-  { journalDamaged }: JournalPorts,
+  ports: JournalPorts,
 ): void {
   const { damaged, torn, copy, records } = replay;
   if (torn) log.warn('journal-torn', 'the last record of the journal was cut off, and never in force', {});
@@ -67,7 +67,7 @@ export function tellReplay(
     // A line that names no lease may have been the end of one that is in force again: look at `namegate lease list`.
     nameless: damaged.filter((one) => isNameless(one)).length,
   });
-  journalDamaged(text);
+  ports.journalDamaged(text);
 }
 
 function isNameless({ what, text }: Replay['damaged'][number]): boolean {

@@ -176,7 +176,7 @@ t.test(
       }
     }
     writeFileSync(join(folder, 'clients.crl'), clientCa.crl({ revoked: [revoked], number: 2 }).pem);
-    await until(() => log().includes('policy-loaded'), log);
+    await until(() => log().includes('trust-loaded'), log);
     for (const version of ['tls1_2', 'tls1_3']) {
       const file = (who: string): string => join(folder, `${who}-${version}.session`);
       t.equal(await asks(revoked, version, ''), '', `${version}: revoked, at first`);

@@ -191,7 +191,7 @@ t.test('NSD as the upstream', { skip: missing('nsd', 'ldns-signzone', 'dig') }, 
   await t.test('a client that nobody knows', async (t) => {
     const answer = await ask('-b 127.0.0.9 www.example A');
     t.equal(answer.status, 'NXDOMAIN');
-    t.match(answer.ede, [{ code: 15, text: /^namegate sees you as 127\.0\.0\.9; no identity has it/ }]);
+    t.match(answer.ede, [{ code: 15, text: /^namegate sees you as 127\.0\.0\.9/ }]);
   });
 
   await t.test('TTLs', async (t) => {
@@ -206,7 +206,7 @@ t.test('NSD as the upstream', { skip: missing('nsd', 'ldns-signzone', 'dig') }, 
   await t.test('without the upstream', async (t) => {
     t.strictSame(data(await ask('short.example A'), 'A'), ['192.0.2.90']);
     await upstream.stop();
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await new Promise((resolve) => setTimeout(resolve, 5200));
     const stale = await ask('short.example A');
     t.strictSame(data(stale, 'A'), ['192.0.2.90'], 'stale data is served');
     t.strictSame(ttls(stale), [30]);
