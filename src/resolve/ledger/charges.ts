@@ -85,6 +85,16 @@ export class Charges {
     this.ledger.sweep(this.departures.tick);
   }
 
+  /**
+   * Whether a bound stands over what was charged last. Without one its moment need not be hidden in a tick, and its name is
+   * not kept fresh: nobody would run out of anything.
+   */
+  get isBounded(): boolean {
+    const { accounts, accountCount } = this.#bill;
+    for (let i = 0; i < accountCount; i++) if (accounts[i]!.contain > 0) return true;
+    return false;
+  }
+
   /** Where in its tick the last charged question leaves. */
   get order(): number {
     return this.#bill.nameLow;

@@ -37,9 +37,12 @@ export function forward(
     return limited(turn, REASON.SHARE);
   const key = wanted.key!;
   const charged = charges?.isCharged(turn) ?? false;
-  const begins = charged && !flights.isUnderWay(key);
+  let departs = false;
   // What was asked and paid for, and has to be asked again, is the same message.
-  if (begins && !fetched.isFor(key) && !charges!.charge(turn)) return contain(turn);
+  if (charged && !flights.isUnderWay(key) && !fetched.isFor(key)) {
+    if (!charges!.charge(turn)) return contain(turn);
+    departs = charges!.isBounded;
+  }
   const question = {
     group: wanted.group,
     name: copyOf(wanted.name, wanted.nameLength),
@@ -48,7 +51,7 @@ export function forward(
   };
   const life = turn.course.trust !== null ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;
   resumption.putBy(turn, (pending) => {
-    if (!begins) {
+    if (!departs) {
       flights.join(key, question, life, pending);
       return;
     }
