@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { IN_FORCE, inForce, policyOf, resolves } from './changes.ts';
 import { ask } from './client.ts';
-import { Namegate, namegate, pause, until } from './namegate.ts';
+import { Namegate, NOT_CONTAINED, namegate, pause, until } from './namegate.ts';
 import { type Upstream, upstream } from './upstream.ts';
 
 /** Settings that change while the server runs, and a ConfigMap's way to change files. */
@@ -118,6 +118,7 @@ t.test('upstreams: servers and zones change without a restart', async (t) => {
 upstreams: { ${upstreams} }
 policy: policy/
 metrics: http://127.0.0.1:0
+${NOT_CONTAINED}
 `;
   const server = await namegate(t, { policy, servers: `["${one.url}"]` });
   const last = async (name: string): Promise<string> =>
