@@ -54,13 +54,6 @@ export class Charges {
     return this.ledger.charge(this.#bill, this.departures.tick);
   }
 
-  /** Whether it would be charged and sent. Changes nothing. */
-  quote(turn: Turn): boolean {
-    if (!this.isCharged(turn)) return true;
-    this.#fill(turn);
-    return this.ledger.quote(this.#bill, this.departures.tick);
-  }
-
   /**
    * Whether the asker's question for another name, decided as `decision` says, would be refused. `name`: what would leave.
    * Changes nothing.
