@@ -48,6 +48,13 @@ t.test(
     const settings = `metrics: ${status}`;
     const folder = house(t, { policy: policy(), servers: `[${good.url}]`, listen, settings });
     const disk = join(folder, 'disk');
+    // The policy leads out of its folder.
+    const serverFile = join(folder, 'namegate.yaml');
+    const text = readFileSync(serverFile, 'utf8');
+    writeFileSync(
+      serverFile,
+      text.replace('policy: policy/', 'policy: { path: policy/, may_read: [disk/] }'),
+    );
     mkdirSync(disk);
     writeFileSync(`${disk}.yaml`, onDisk('what it needs'));
     symlinkSync('../disk/disk.yaml', join(folder, 'policy', 'disk.yaml'));

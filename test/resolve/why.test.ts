@@ -2,10 +2,10 @@ import t from 'tap';
 import { explain, explanationLine } from '../../src/policy/explain.ts';
 import { UNKNOWN } from '../../src/policy/identity.ts';
 import { FLAG } from '../../src/wire/header.ts';
-import { readMessage } from '../../src/wire/message.ts';
-import { House, type QueryOptions } from './house.ts';
+import { House } from './house.ts';
 import { exception, policy, rule } from './policy.ts';
 import { wireName } from './records.ts';
+import { why } from './why.ts';
 
 /** "`TXT NAME._why.namegate.internal` answers locally, for the asking identity, with the line that `explain` would print." */
 
@@ -37,18 +37,6 @@ const NAMES = [
 ];
 
 /** The strings of the TXT record, joined. */
-async function why(house: House, name: string, options: QueryOptions = {}): Promise<string> {
-  const reply = await house.query(`${name}._why.namegate.internal`, 'TXT', { transport: 'tcp', ...options });
-  const message = readMessage(reply.octets);
-  if (!('records' in message)) throw new Error('unreadable');
-  const record = message.records.find(({ type }) => type === 16);
-  if (record === undefined || record.ttl !== 0 || (reply.flags & FLAG.AA) === 0) throw new Error('no line');
-  let text = '';
-  for (let at = record.start; at < record.end; at += 1 + reply.octets[at]!)
-    text += reply.octets.toString('utf8', at + 1, at + 1 + reply.octets[at]!);
-  return text;
-}
-
 function line(house: House, who: number, name: string): string {
   const identity = who < 0 ? UNKNOWN : house.snapshot.identities[who]!;
   const unclaimed = 'namegate sees you as 192.0.2.9; no identity has it';
