@@ -200,9 +200,11 @@ export class Reloads {
           this.#redo(why);
         else this.#done(result, options, why, Math.round(performance.now() - started));
       })
-      .catch((error: unknown) =>
-        log.error('fault', 'a reload met a bug; the last good policy stays', { error }),
-      )
+      .catch((error: unknown) => {
+        if (this.#closed) return;
+        const message = 'the files could not be loaded: the last good policy stays, and they are tried again';
+        log.error('reload-failed', message, { why, retry_s: this.#tryAgain(), error });
+      })
       .finally(() => this.#next());
   }
 
@@ -255,15 +257,20 @@ export class Reloads {
       this.#retryMs = FIRST_RETRY_MS;
       return inForce;
     } catch (error) {
-      this.#content = '';
-      const retry_s = this.#retryMs / 1000;
       const message =
         'a reload met a bug; all of what was in force stays, and the same files are tried again';
-      this.#options.log.error('fault', message, { why, retry_s, error });
-      this.#options.retry(this.#retryMs, () => this.ask('the last try met a bug'));
-      this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+      this.#options.log.error('fault', message, { why, retry_s: this.#tryAgain(), error });
       return false;
     }
+  }
+
+  /** Asks for the same files again, later each time. Returns in how many seconds. */
+  #tryAgain(): number {
+    const ms = this.#retryMs;
+    this.#content = '';
+    this.#options.retry(ms, () => this.ask('the last try failed'));
+    this.#retryMs = Math.min(2 * ms, LAST_RETRY_MS);
+    return ms / 1000;
   }
 
   /** Whoever sent a signal looks into the log for what became of it. */
