@@ -154,8 +154,8 @@ t.test(
         fileURLToPath(new URL('fill.ts', import.meta.url)),
         `${opened.path}.full`,
       ],
-      // Without what the test runner preloads: it writes files of its own, and meets the limit too.
-      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
+      // Without what the runner preloads, and without a cache of compiled code: both write files and meet the limit too.
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: '' } },
     );
     let output = '';
     child.stdout.on('data', (chunk) => {
