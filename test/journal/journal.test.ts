@@ -155,7 +155,10 @@ t.test(
         `${opened.path}.full`,
       ],
       // Without what the runner preloads, and without a cache of compiled code: both write files and meet the limit too.
-      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: '' } },
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: '' },
+      },
     );
     let output = '';
     child.stdout.on('data', (chunk) => {
