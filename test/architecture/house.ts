@@ -32,7 +32,7 @@ const RANKS: Readonly<Record<string, number>> = {
   report: 4,
   identity: 4,
   journal: 4,
-  spool: 4,
+  outbox: 4,
   history: 4,
   admin: 5,
   assembly: 5,

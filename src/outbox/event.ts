@@ -1,0 +1,174 @@
+/**
+ * The outbox: from a decision to those who are told of it. Nothing is lost between the query that was decided and the
+ * receiver that acknowledges it, and no query waits.
+ *
+ *     query thread              state/feed.ring               worker thread
+ *     feed-writer.ts ─────────► slots of 512 octets, ───────► worker.ts: reads, names, folds ──► state/feed.db ──► sinks
+ *     numbers, one copied name  a mapped file                 findings' life
+ *
+ * The query thread puts values into the ring, and what the ring cannot take is counted by identity. All else happens in one
+ * worker thread, the only one that writes the database. This room may know the story, the policy and the wire; it knows
+ * nothing of the log, of sockets to clients, or of config.
+ *
+ * This file says what an event is, as it is kept and as format `json` sends it: flat and in snake_case. A key without a
+ * value is absent, never null.
+ */
+
+/** Kinds in the order in which numbers may be kept elsewhere: a new one is added at the end. */
+export const KINDS = [
+  'deny',
+  'empty',
+  'contain',
+  'would_deny',
+  'would_contain',
+  'allow',
+  'finding',
+  'heartbeat',
+  'dropped',
+] as const;
+
+export type Kind = (typeof KINDS)[number];
+
+/** Kinds that are one question each. They fold, and have a quota of their own; the others are never dropped for them. */
+export const DECISIONS: ReadonlySet<Kind> = new Set([
+  'deny',
+  'empty',
+  'contain',
+  'would_deny',
+  'would_contain',
+  'allow',
+]);
+
+/** From the least to the most that a person must do. `operations`: trouble of the server itself, not of a client. */
+export const SEVERITIES = ['low', 'operations', 'medium', 'high'] as const;
+
+export type Severity = (typeof SEVERITIES)[number];
+
+export interface FeedEvent {
+  /** A ULID: whoever receives an event twice knows it by this. */
+  readonly id: string;
+  /** From 1, without gaps within its server and kind, given when the event is committed. */
+  readonly seq: number;
+  readonly kind: Kind;
+  /** The server's name: `server.name`, else the host's. */
+  readonly server: string;
+  /** Of the decision, or of the first where it stands for several: RFC 3339 with milliseconds, in UTC. */
+  readonly time: string;
+  /** Of namegate. */
+  readonly version: string;
+
+  readonly identity?: string;
+  readonly owner?: string;
+  readonly stage?: string;
+  readonly lease?: string;
+  readonly job?: Readonly<Record<string, string>>;
+  /** The client's address as text, without a port; absent where an event stands for several clients. */
+  readonly client?: string;
+  readonly client_port?: number;
+  readonly transport?: string;
+  /** False where the source address may be forged: nobody is to be blamed for it. */
+  readonly proven?: boolean;
+  readonly certificate?: { readonly san?: string; readonly fingerprint?: string };
+
+  /** What was asked, in presentation form: an octet that is no printable ASCII, or that has a meaning there, is `\DDD`. */
+  readonly name?: string;
+  /** The wire octets in hexadecimal, only where `name` alone would not give them back. */
+  readonly wire_name?: string;
+  /** Mnemonic, or `TYPE65280`. */
+  readonly type?: string;
+  readonly verdict?: string;
+  readonly ground?: string;
+  readonly rcode?: string;
+  /** `FILE:LINE` of the rule that decided. */
+  readonly rule?: string;
+  /** Hash of the rules in force for the asker, 16 hexadecimal digits; in a heartbeat of the whole policy. */
+  readonly policy?: string;
+  /** The addresses that an allowed question was given, eight at most. */
+  readonly addresses?: readonly string[];
+
+  /** Questions that this event stands for. All events of a kind, and all `lost`, sum up to what was decided. */
+  readonly count?: number;
+  /** Questions since the entry opened that this event belongs to, this event's among them. */
+  readonly total?: number;
+  /** Times of the first and the last question that `count` counts. */
+  readonly first?: string;
+  readonly last?: string;
+  /** Different names that were asked, at least. */
+  readonly distinct_names?: number;
+  /** `repeats`: of one question. `domain`: of all names under the registered domain in `name`, or of all where there is none. */
+  readonly folded?: 'repeats' | 'domain';
+
+  readonly severity?: Severity;
+  /** An operator said beforehand that this is to be expected. */
+  readonly expected?: true;
+  /** The finding's own name, such as `private-address`. */
+  readonly finding?: string;
+  /** One finding from its `create` to its `close`: the same for the same finding, identity, key and window. */
+  readonly uid?: string;
+  readonly activity?: 'create' | 'update' | 'close';
+  /** What the finding is about, beside the identity: a wildcard, a target, an address. */
+  readonly key?: string;
+  /** A sentence for people. */
+  readonly text?: string;
+  /** Some of the names that led to the finding. */
+  readonly names?: readonly string[];
+  /** What a person can do next. */
+  readonly next?: string;
+
+  /** Of a heartbeat: what was counted since the one before. */
+  readonly counts?: Readonly<Record<string, number>>;
+
+  /** Of `dropped`: the kind whose numbers `first_seq` to `last_seq` are lost, `count` in all, */
+  readonly of?: Kind;
+  readonly first_seq?: number;
+  readonly last_seq?: number;
+  /** by identity, `other` where there are more than can be named, */
+  readonly lost?: Readonly<Record<string, number>>;
+  /** and why: the ring or the quota was full, or the disk could not be written. */
+  readonly why?: 'ring' | 'quota' | 'disk';
+}
+
+/** An event and its place among all others of its outbox. */
+export interface Placed {
+  /** Grows with each event of any kind, with gaps. */
+  readonly position: number;
+  readonly event: FeedEvent;
+}
+
+/** Which events a sink takes. */
+export interface Selection {
+  readonly kinds: ReadonlySet<Kind>;
+  /** The least severity of a finding. */
+  readonly minSeverity: Severity;
+}
+
+/** What sinks ask of the store. Every call is synchronous, and throws what SQLite throws. */
+export interface EventSource {
+  /**
+   * The selected events after a position, the oldest first: at most `limit` of them, and no more than `octets` of JSON but
+   * for a first one that is larger. `reached`: the position up to which there is nothing else that is selected.
+   */
+  page(
+    after: number,
+    selection: Selection,
+    limit: number,
+    octets: number,
+  ): { readonly events: readonly Placed[]; readonly reached: number };
+  /** The position up to which a sink has acknowledged. A sink that is new begins at the end, or with the oldest finding. */
+  cursor(sink: string): number;
+  /** Moves a sink's cursor; never back, but for `replay`. */
+  advance(sink: string, position: number): void;
+  /** Sets a sink's cursor before the first event of `since` (milliseconds since 1970). */
+  replay(sink: string, since: number): number;
+  /** Keeps an event as one that a sink's receiver does not take, with what it said. The cursor is moved by `advance`. */
+  deadLetter(sink: string, placed: Placed, reason: string): void;
+  dead(sink: string, limit: number): readonly DeadLetter[];
+  /** Takes dead letters out, for the caller to send again. */
+  takeDead(sink: string, limit: number): readonly Placed[];
+}
+
+export interface DeadLetter extends Placed {
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
