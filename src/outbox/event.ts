@@ -154,21 +154,22 @@ export interface EventSource {
     limit: number,
     octets: number,
   ): { readonly events: readonly Placed[]; readonly reached: number };
-  /** The position up to which a sink has acknowledged. A sink that is new begins at the end, or with the oldest finding. */
+  /** The position up to which a sink has acknowledged. A sink that is new begins with what comes next. */
   cursor(sink: string): number;
-  /** Moves a sink's cursor; never back, but for `replay`. */
+  /** Moves a sink's cursor on. */
   advance(sink: string, position: number): void;
-  /** Sets a sink's cursor before the first event of `since` (milliseconds since 1970). */
+  /** Moves a sink's cursor back to before the first event of `since` (milliseconds since 1970) or later; gives the position. */
   replay(sink: string, since: number): number;
-  /** Keeps an event as one that a sink's receiver does not take, with what it said. The cursor is moved by `advance`. */
+  /** Keeps an event that a sink's receiver does not take, with what it said. The cursor is moved by `advance`. */
   deadLetter(sink: string, placed: Placed, reason: string): void;
+  /** The oldest dead letters of a sink; to be sent again, and then forgotten by their numbers. */
   dead(sink: string, limit: number): readonly DeadLetter[];
-  /** Takes dead letters out, for the caller to send again. */
-  takeDead(sink: string, limit: number): readonly Placed[];
+  forgetDead(sink: string, numbers: readonly number[]): void;
 }
 
 export interface DeadLetter extends Placed {
+  readonly number: number;
   readonly reason: string;
-  /** Milliseconds since 1970. */
+  /** When it was kept, in milliseconds since 1970. */
   readonly at: number;
 }

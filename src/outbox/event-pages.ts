@@ -1,0 +1,91 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import {
+  DECISIONS,
+  type EventSource,
+  type FeedEvent,
+  type Placed,
+  SEVERITIES,
+  type Selection,
+} from './event.ts';
+import { kindNumber } from './losses.ts';
+
+/** Positions that one page looks at, at most, where few of them are selected. */
+const SPAN = 20_000;
+
+interface BodyRow {
+  readonly position: number;
+  readonly body: string;
+}
+
+/** Reads events of both tables in their one order. */
+export class EventPages {
+  readonly #decisions: StatementSync;
+  readonly #findings: StatementSync;
+  readonly #before: StatementSync;
+  readonly #waiting: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#decisions = database.prepare(
+      `SELECT position, body FROM decision
+       WHERE position > ? AND position <= ? AND (1 << kind) & ? != 0 ORDER BY position LIMIT ?`,
+    );
+    this.#findings = database.prepare(
+      `SELECT position, body FROM finding
+       WHERE position > ? AND position <= ? AND (1 << kind) & ? != 0 AND severity >= ? ORDER BY position LIMIT ?`,
+    );
+    this.#before = database.prepare(
+      `SELECT min(position) AS position FROM (
+         SELECT min(position) AS position FROM decision WHERE at >= ?1 UNION ALL
+         SELECT min(position) AS position FROM finding WHERE at >= ?1)`,
+    );
+    this.#waiting = database.prepare(
+      `SELECT sum(rows) AS depth, min(at) AS oldest FROM (
+         SELECT count(*) AS rows, min(at) AS at FROM decision WHERE position > ?1 UNION ALL
+         SELECT count(*) AS rows, min(at) AS at FROM finding WHERE position > ?1)`,
+    );
+  }
+
+  /** As `EventSource.page`; `last` is the position of the last event that there is. */
+  read(
+    after: number,
+    last: number,
+    { kinds, minSeverity }: Selection,
+    limit: number,
+    octets: number,
+  ): ReturnType<EventSource['page']> {
+    const upTo = Math.min(last, after + SPAN);
+    const mask = (of: (isDecision: boolean) => boolean): number =>
+      [...kinds].reduce((bits, kind) => (of(DECISIONS.has(kind)) ? bits | (1 << kindNumber(kind)) : bits), 0);
+    const decisions = mask((isDecision) => isDecision);
+    const others = mask((isDecision) => !isDecision);
+    const severity = SEVERITIES.indexOf(minSeverity);
+    const rows: BodyRow[] = [];
+    if (decisions !== 0)
+      rows.push(...(this.#decisions.all(after, upTo, decisions, limit) as unknown as BodyRow[]));
+    if (others !== 0)
+      rows.push(...(this.#findings.all(after, upTo, others, severity, limit) as unknown as BodyRow[]));
+    rows.sort((a, b) => a.position - b.position);
+    const events: Placed[] = [];
+    let size = 0;
+    for (const { position, body } of rows) {
+      size += body.length;
+      if (events.length === limit || (events.length > 0 && size > octets)) {
+        return { events, reached: events.at(-1)!.position };
+      }
+      events.push({ position, event: JSON.parse(body) as FeedEvent });
+    }
+    // One more may lie behind a full page.
+    const isWhole = rows.length < limit;
+    return { events, reached: isWhole ? Math.max(after, upTo) : events.at(-1)!.position };
+  }
+
+  /** The position before the first event of that time or later; Infinity where there is none. */
+  before(since: number): number {
+    const { position } = this.#before.get(since) as { position: number | null };
+    return position === null ? Number.POSITIVE_INFINITY : position - 1;
+  }
+
+  waiting(after: number): { readonly depth: number; readonly oldest: number | null } {
+    return this.#waiting.get(after) as { depth: number; oldest: number | null };
+  }
+}
