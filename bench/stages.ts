@@ -137,6 +137,7 @@ class LoopbackClient implements Client, ReplyLater {
   readonly w1 = 0;
   readonly w2 = 0;
   readonly w3 = 0;
+  readonly port = 5353;
   lease = '';
   sent = 0;
 

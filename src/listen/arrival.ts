@@ -3,6 +3,15 @@ import type { AddressWords } from './address.ts';
 import type { Member } from './crowd.ts';
 import { readProxyHeader } from './proxy.ts';
 
+/** What a connection is made of. */
+export interface Sockets {
+  readonly socket: Socket;
+  /** The socket that a TLS one runs over, or the same one. */
+  readonly raw: Socket;
+  /** The client's own port, 0 where nobody says it. */
+  readonly port: number;
+}
+
 /** How an arrival ended: see the counters of the same names. */
 export type ArrivalEnd = 'late' | 'proxy';
 
@@ -15,6 +24,8 @@ export class Arrival implements Member {
   readonly resting = true;
   /** Who the client is, as far as is known. */
   address: Readonly<AddressWords>;
+  /** The client's own port, 0 where nobody says it. */
+  port: number;
   /** How it ended has been counted, or is nothing to count: we ended it. */
   counted = false;
   readonly #host: ArrivalHost;
@@ -24,6 +35,7 @@ export class Arrival implements Member {
   constructor(socket: Socket, address: Readonly<AddressWords>, host: ArrivalHost, deadline: number) {
     this.socket = socket;
     this.address = { ...address };
+    this.port = socket.remotePort ?? 0;
     this.#host = host;
     this.#deadline = deadline;
     socket.on('error', NOTHING);
@@ -91,7 +103,10 @@ export class Arrival implements Member {
     socket.pause();
     socket.off('data', this.#data);
     socket.off('end', this.#end);
-    if (header.source !== null) this.address = header.source;
+    if (header.source !== null) {
+      this.address = header.source;
+      this.port = header.port;
+    }
     if (octets.length > header.octets) socket.unshift(octets.subarray(header.octets));
     this.#host.introduced(this);
   };

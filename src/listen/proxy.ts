@@ -18,7 +18,13 @@ export type ProxyHeader =
   /** So far it could be one: more octets are wanted. */
   | { readonly kind: 'partial' }
   /** `octets` of it. `source` is who dialled the balancer; null where the balancer speaks for itself (LOCAL). */
-  | { readonly kind: 'whole'; readonly octets: number; readonly source: Readonly<AddressWords> | null }
+  | {
+      readonly kind: 'whole';
+      readonly octets: number;
+      readonly source: Readonly<AddressWords> | null;
+      /** Of the source; 0 without one. */
+      readonly port: number;
+    }
   | { readonly kind: 'bad'; readonly reason: string };
 
 /**
@@ -36,14 +42,15 @@ export function readProxyHeader(octets: Buffer): ProxyHeader {
   if (end > MAX_PROXY_HEADER) return bad('a header that is too long');
   if (octets.length < end) return { kind: 'partial' };
   const header = octets.subarray(0, end);
-  if (command === LOCAL) return { kind: 'whole', octets: end, source: null };
+  if (command === LOCAL) return { kind: 'whole', octets: end, source: null, port: 0 };
   const family = header[13]!;
   if (family !== TCP4 && family !== TCP6) return bad('a family or protocol that is not TCP over IP');
   const behind = PROXY_FIXED + (family === TCP4 ? 12 : 36);
   if (behind > end) return bad('a header without its addresses');
   const fault = readTlvs(header, behind);
   if (fault !== null) return bad(fault);
-  return { kind: 'whole', octets: end, source: sourceOf(header, family === TCP4) };
+  const port = header.readUInt16BE(behind - 4);
+  return { kind: 'whole', octets: end, source: sourceOf(header, family === TCP4), port };
 }
 
 function sourceOf(header: Buffer, four: boolean): AddressWords {

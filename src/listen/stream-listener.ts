@@ -219,7 +219,10 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     if (!balanced) this.#stranded?.came(address);
     this.#timer ??= setInterval(() => this.#check(), this.#checkMs);
     if (!arrives) {
-      this.#guests.enter(new Connection({ socket, raw: socket }, address, null, this), client);
+      this.#guests.enter(
+        new Connection({ socket, raw: socket, port: socket.remotePort ?? 0 }, address, null, this),
+        client,
+      );
       return;
     }
     const arrival = new Arrival(socket, address, this, this.now() + this.limits.handshakeMs);
@@ -253,8 +256,8 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
       return;
     }
     arrival.release();
-    const { socket, address } = arrival;
-    this.#guests.enter(new Connection({ socket, raw: socket }, address, null, this), client);
+    const { socket, address, port } = arrival;
+    this.#guests.enter(new Connection({ socket, raw: socket, port }, address, null, this), client);
   }
 
   ended(arrival: Arrival, why: ArrivalEnd, reason: string): void {
@@ -292,7 +295,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
       raw.destroy();
       return;
     }
-    const { address } = arrival;
+    const { address, port } = arrival;
     this.counters.handshakes++;
     if (socket.isSessionReused()) this.counters.resumed++;
     const proof = this.#proofs!.take(socket);
@@ -310,7 +313,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     }
     arrival.release();
     this.#guests.leave(arrival);
-    this.#guests.enter(new Connection({ socket, raw }, address, proof, this), clientKey(address));
+    this.#guests.enter(new Connection({ socket, raw, port }, address, proof, this), clientKey(address));
   }
 
   #check(): void {

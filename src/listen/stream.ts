@@ -3,6 +3,7 @@ import { Credential } from '../resolve/client/credential.ts';
 import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
 import { FrameReader } from '../wire/framing.ts';
 import { type AddressWords, readAddress } from './address.ts';
+import type { Sockets } from './arrival.ts';
 import type { Member } from './crowd.ts';
 import { HEADER_OCTETS } from './listener.ts';
 import type { Proof } from './proofs.ts';
@@ -27,6 +28,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   w1: number;
   w2: number;
   w3: number;
+  readonly port: number;
   readonly #socket: Socket;
   /** The socket that a TLS one runs over, or the same one: only it can be reset. */
   readonly #raw: Socket;
@@ -66,6 +68,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     this.w1 = address.w1;
     this.w2 = address.w2;
     this.w3 = address.w3;
+    this.port = sockets.port;
     this.#lastActive = host.now();
     this.#flushedAt = this.#lastActive;
     socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
@@ -319,12 +322,6 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     this.#host.batch.forget(this);
     this.#host.gone(this);
   }
-}
-
-/** `raw` is what a TLS socket runs over; on TCP both are one. */
-export interface Sockets {
-  readonly socket: Socket;
-  readonly raw: Socket;
 }
 
 /** Its address must not speak for who has shown a certificate that is refused. */

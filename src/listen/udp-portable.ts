@@ -201,12 +201,12 @@ class DatagramClient implements Client, AddressWords {
   w1 = 0;
   w2 = 0;
   w3 = 0;
+  port = 0;
   /** What `defer` gave for the datagram at hand. */
   later: ReplyLater | null = null;
   readonly #listener: PortableUdp;
   readonly #forgery: Forgery;
   #address = '';
-  #port = 0;
 
   constructor(listener: PortableUdp, forgery: Forgery) {
     this.#listener = listener;
@@ -217,7 +217,7 @@ class DatagramClient implements Client, AddressWords {
     readAddress(from.address, this);
     this.spoofable = this.#forgery.isPossible(this);
     this.#address = from.address;
-    this.#port = from.port;
+    this.port = from.port;
     this.later = null;
   }
 
@@ -229,7 +229,7 @@ class DatagramClient implements Client, AddressWords {
 
   defer(): ReplyLater {
     this.#listener.wait();
-    this.later = new ReplyOnce(this.#listener, { port: this.#port, address: this.#address });
+    this.later = new ReplyOnce(this.#listener, { port: this.port, address: this.#address });
     return this.later;
   }
 }

@@ -261,6 +261,7 @@ class SlotClient implements Client {
   w1 = 0;
   w2 = 0;
   w3 = 0;
+  port = 0;
   later: ReplyLater | null = null;
   readonly #listener: BatchedUdp;
   readonly #inbox: DatagramBatch;
@@ -293,7 +294,8 @@ class SlotClient implements Client {
       this.w3 = 0;
     }
     this.spoofable = this.#forgery.isPossible(this);
-    return (addresses[at + 2]! | addresses[at + 3]!) !== 0;
+    this.port = (addresses[at + 2]! << 8) | addresses[at + 3]!;
+    return this.port !== 0;
   }
 
   asked(out: AddressWords): boolean {

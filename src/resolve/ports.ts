@@ -25,6 +25,8 @@ export interface Client {
   readonly w1: number;
   readonly w2: number;
   readonly w3: number;
+  /** The source port; 0 where a balancer does not say it. */
+  readonly port: number;
   /** Writes the address of ours that the query came to; false where the socket cannot tell. For the few who need it. */
   asked(out: AskedAddress): boolean;
   /** Keeps the way back for an answer that comes later. Called at most once a query. */

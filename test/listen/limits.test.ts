@@ -16,6 +16,7 @@ function client(text: string): Client & AddressWords {
     credential: null,
     asked: () => false,
     ...words,
+    port: 5353,
     defer: () => {
       throw new Error('not here');
     },

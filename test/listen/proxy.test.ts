@@ -44,6 +44,9 @@ t.test('what a header says', async (t) => {
     whole(header(0x21, 0x11, Buffer.concat([V4, tlv(4, Buffer.alloc(40)), tlv(0xea, Buffer.alloc(0))]))),
     '192.0.2.7',
   );
+  t.match(readProxyHeader(header(0x21, 0x11, V4)), { port: V4.readUInt16BE(8) });
+  t.match(readProxyHeader(header(0x21, 0x21, V6)), { port: V6.readUInt16BE(32) });
+  t.match(readProxyHeader(header(0x20, 0x11, V4)), { port: 0 }, 'LOCAL');
   t.equal(whole(checked(V4)), '192.0.2.7');
   t.equal(whole(checked(Buffer.concat([V4, tlv(5, Buffer.from('id'))]))), '192.0.2.7');
   t.equal(

@@ -59,6 +59,7 @@ function clientAt(family: 4 | 6, ...words: number[]): Client {
     w1,
     w2,
     w3,
+    port: 5353,
     defer,
   };
 }

@@ -36,6 +36,7 @@ export interface Asked extends UpstreamQuestion {
 
 export interface QueryOptions {
   readonly from?: string;
+  readonly port?: number;
   readonly transport?: 'udp' | 'tcp' | 'tls';
   readonly spoofable?: boolean;
   readonly credential?: Credential | null;
@@ -282,6 +283,7 @@ function clientAt(options: QueryOptions, later: ReplyLater): Client {
     w1,
     w2,
     w3,
+    port: options.port ?? 5353,
     defer: () => later,
   };
 }

@@ -60,6 +60,7 @@ export class Pending implements Client, Waiter {
   w1 = 0;
   w2 = 0;
   w3 = 0;
+  port = 0;
   lease = '';
   /** The round that its story goes on with. */
   round: Round = 0;
@@ -95,6 +96,7 @@ export class Pending implements Client, Waiter {
     this.w1 = client.w1;
     this.w2 = client.w2;
     this.w3 = client.w3;
+    this.port = client.port;
     this.lease = '';
     this.#underway = underway;
     this.round = round < LAST_ROUND ? ((round + 1) as Round) : LAST_ROUND;
