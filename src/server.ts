@@ -19,7 +19,6 @@ import { within } from './assembly/within.ts';
 import { RingAnswerStore } from './cache/store.ts';
 import type { Loaded } from './config/loaded.ts';
 import { RateLimits } from './listen/limits.ts';
-import { loadNative } from './listen/native.ts';
 import { LeaseTable } from './policy/lease.ts';
 import type { Log } from './report/log.ts';
 import { StoryObserver } from './report/observer.ts';
@@ -32,6 +31,7 @@ import { Charges } from './resolve/ledger/charges.ts';
 import type { Clock } from './resolve/ports.ts';
 import { Resolver } from './resolve/story/story.ts';
 import type { AdminSetting } from './settings/settings.ts';
+import { loadNative } from './socket/native.ts';
 import { Upstreams } from './upstream/forwarder.ts';
 
 /** Milliseconds that answers in flight have when the server stops. */

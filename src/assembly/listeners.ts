@@ -1,6 +1,5 @@
 import type { SocketShares } from '../listen/descriptors.ts';
 import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from '../listen/listener.ts';
-import type { Native } from '../listen/native.ts';
 import { tcp } from '../listen/tcp.ts';
 import { type TlsListener, tls } from '../listen/tls.ts';
 import { batchedUdp } from '../listen/udp.ts';
@@ -9,6 +8,7 @@ import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
+import type { Native } from '../socket/native.ts';
 import { placesOf } from './places.ts';
 import type { Trusts } from './trusts.ts';
 import { sentToTcp, WithoutTcp } from './without-tcp.ts';

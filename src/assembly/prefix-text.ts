@@ -1,4 +1,4 @@
-import { addressText } from '../listen/address.ts';
+import { addressText } from '../socket/address-words.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
 /** `10.20.0.0/16`. */

@@ -6,12 +6,12 @@ import { readFirst } from '../identity/facts.ts';
 import { CertificateMemo } from '../identity/memo.ts';
 import { type ShownDates, shownDates } from '../identity/server-certificate.ts';
 import { buildTrust, type ClientTrust } from '../identity/trust.ts';
-import { readAddress } from '../listen/address.ts';
 import type { TlsMaterial } from '../listen/handshakes.ts';
 import { isError, type Problem } from '../policy/problem.ts';
 import type { Designation } from '../resolve/local/designation.ts';
 import type { AskedAddress } from '../resolve/ports.ts';
 import type { DotSetting, ListenSetting } from '../settings/settings.ts';
+import { readAddress } from '../socket/address-words.ts';
 import { placesOf } from './places.ts';
 import { warnUnreached } from './unreached.ts';
 

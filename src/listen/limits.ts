@@ -1,5 +1,5 @@
 import { ANSWER_IT, type Client, DROP_IT, type Limits, TRUNCATE_IT } from '../resolve/ports.ts';
-import { isMapped } from './address.ts';
+import { isMapped } from '../socket/address-words.ts';
 import { HalfSipHash } from './half-siphash.ts';
 
 export interface IdentityRate {

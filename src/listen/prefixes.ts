@@ -1,5 +1,5 @@
+import { type AddressWords, isMapped } from '../socket/address-words.ts';
 import type { Prefix } from '../wire/prefix.ts';
-import { type AddressWords, isMapped } from './address.ts';
 
 /** Whether an address lies in a prefix of its family. */
 export function isWithin(address: Readonly<AddressWords>, { family, words, length }: Prefix): boolean {

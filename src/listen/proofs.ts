@@ -6,7 +6,7 @@ import type {
   Judgement,
   ShownCertificate,
 } from '../resolve/client/credential.ts';
-import { type ChainFault, X509_ERROR } from './chain-check.ts';
+import { type ChainFault, X509_ERROR } from '../socket/chain-check.ts';
 
 /** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
 const MAX_CHAIN = 8;

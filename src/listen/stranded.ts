@@ -1,4 +1,4 @@
-import { type AddressWords, addressText, isMapped } from './address.ts';
+import { type AddressWords, addressText, isMapped } from '../socket/address-words.ts';
 import { HalfSipHash } from './half-siphash.ts';
 
 /** Clients that are kept in mind: SETS times WAYS. */

@@ -1,9 +1,9 @@
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { type AddressWords, addressText, clientKey, readAddress } from '../socket/address-words.ts';
+import type { ChainFault } from '../socket/chain-check.ts';
 import type { Prefix } from '../wire/prefix.ts';
-import { type AddressWords, addressText, clientKey, readAddress } from './address.ts';
 import { Arrival, type ArrivalEnd, type ArrivalHost } from './arrival.ts';
-import type { ChainFault } from './chain-check.ts';
 import { Crowd, type Member } from './crowd.ts';
 import { CHAIN_REFUSED, type HandshakeEvents, Handshakes, type TlsMaterial } from './handshakes.ts';
 import { type Endpoint, type ListenOptions, monotonic } from './listener.ts';

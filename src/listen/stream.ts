@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { Credential } from '../resolve/client/credential.ts';
 import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
+import { type AddressWords, readAddress } from '../socket/address-words.ts';
 import { FrameReader } from '../wire/framing.ts';
-import { type AddressWords, readAddress } from './address.ts';
 import type { Sockets } from './arrival.ts';
 import type { Member } from './crowd.ts';
 import { HEADER_OCTETS } from './listener.ts';

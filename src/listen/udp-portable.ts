@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
-import { type AddressWords, readAddress } from './address.ts';
+import { type AddressWords, readAddress } from '../socket/address-words.ts';
 import { Forgery, isTruncated } from './forgery.ts';
 import {
   type Endpoint,

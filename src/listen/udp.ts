@@ -1,6 +1,9 @@
 import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
-import { type AddressWords, readAddress } from './address.ts';
-import { BATCH, DatagramBatch, SLOT } from './datagrams.ts';
+import { type AddressWords, readAddress } from '../socket/address-words.ts';
+import { BATCH, DatagramBatch, SLOT } from '../socket/datagrams.ts';
+import type { Native, Poll, UdpSocket } from '../socket/native.ts';
+import { EAGAIN, EINTR, SendQueue } from '../socket/send-queue.ts';
+import { ADDRESS_SIZE, AF_INET6 } from '../socket/socket-address.ts';
 import { Forgery, isTruncated } from './forgery.ts';
 import {
   type Endpoint,
@@ -10,10 +13,7 @@ import {
   Pace,
   type UdpOptions,
 } from './listener.ts';
-import type { Native, Poll, UdpSocket } from './native.ts';
-import { EAGAIN, EINTR, Outbox } from './outbox.ts';
 import { ReplyOnce } from './reply-once.ts';
-import { ADDRESS_SIZE, AF_INET6 } from './socket-address.ts';
 
 /** Octets asked of the kernel for what waits to be read. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
@@ -50,7 +50,7 @@ class BatchedUdp implements Listener {
   readonly #socketPace = new Pace();
   readonly #inbox: DatagramBatch;
   readonly #client: SlotClient;
-  #outbox!: Outbox;
+  #replies!: SendQueue;
   #socket: UdpSocket | null = null;
   #poll: Poll | null = null;
   #watch: NodeJS.Timeout | null = null;
@@ -83,7 +83,7 @@ class BatchedUdp implements Listener {
     this.#socket = socket;
     this.address = { host, port: socket.port };
     this.details = { served_by: 'recvmmsg', receive_buffer: socket.receiveBuffer };
-    this.#outbox = new Outbox(this.#native, socket.fd, (replies) => {
+    this.#replies = new SendQueue(this.#native, socket.fd, (replies) => {
       this.counters.sendErrors += replies;
     });
     this.#poll = this.#native.poll(socket.fd, () => this.#wake());
@@ -109,7 +109,7 @@ class BatchedUdp implements Listener {
       });
     }
     await this.#poll?.close();
-    if (this.#socket !== null && !this.#outbox.empty) this.#outbox.flush();
+    if (this.#socket !== null && !this.#replies.empty) this.#replies.flush();
     this.#socket?.close();
     this.#socket = null;
   }
@@ -166,7 +166,7 @@ class BatchedUdp implements Listener {
       answerer.beginBatch?.();
       for (let i = 0; i < count; i++) this.#answer(i);
       answerer.endBatch?.();
-      if (!this.#outbox.empty) this.#outbox.flush();
+      if (!this.#replies.empty) this.#replies.flush();
       if (count < BATCH) break;
     }
     // What questions for upstreams queued as ticks runs in this turn's immediate, not in the next one's.
@@ -188,7 +188,7 @@ class BatchedUdp implements Listener {
         this.#inbox.slots[i]!,
         this.#inbox.lengthOf(i),
         client,
-        this.#outbox.slot,
+        this.#replies.slot,
       );
     } catch (error) {
       this.#fault(error);
@@ -196,9 +196,9 @@ class BatchedUdp implements Listener {
     if (length === LATER) return;
     if (length > 0) {
       counters.answered++;
-      if (client.spoofable && isTruncated(this.#outbox.slot))
+      if (client.spoofable && isTruncated(this.#replies.slot))
         this.#options.stranded?.sent(client, this.#now());
-      this.#outbox.answer(Math.min(length, SLOT), this.#inbox, i);
+      this.#replies.answer(Math.min(length, SLOT), this.#inbox, i);
     } else if (client.later !== null) {
       client.later.drop();
     } else {
@@ -221,8 +221,8 @@ class BatchedUdp implements Listener {
       this.counters.sendErrors++;
     } else {
       this.counters.answered++;
-      this.#outbox.answerTo(reply, length, wayBack);
-      if (!this.#flushing && !this.#outbox.empty) {
+      this.#replies.answerTo(reply, length, wayBack);
+      if (!this.#flushing && !this.#replies.empty) {
         this.#flushing = true;
         setImmediate(this.#flush);
       }
@@ -233,7 +233,7 @@ class BatchedUdp implements Listener {
   /** Answers of one turn of the event loop leave together. */
   readonly #flush = (): void => {
     this.#flushing = false;
-    if (this.#socket !== null) this.#outbox.flush();
+    if (this.#socket !== null) this.#replies.flush();
   };
 
   #fault(error: unknown): void {

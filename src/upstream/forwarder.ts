@@ -1,8 +1,8 @@
 import type { Forwarder, ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
 import type { UpstreamGroup } from '../settings/settings.ts';
+import type { Native } from '../socket/native.ts';
 import { Asking, type Running } from './asking.ts';
 import type { UpstreamCounters, UpstreamEvent } from './event.ts';
-import type { Native } from './native.ts';
 import { Pool, type SystemSource } from './pool.ts';
 import { writeQuery } from './query.ts';
 import type { Server } from './server.ts';

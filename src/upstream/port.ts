@@ -1,4 +1,4 @@
-import { BATCH } from './native.ts';
+import { BATCH } from '../socket/connected-batches.ts';
 import { matchReply } from './query.ts';
 import { randomUint16 } from './random.ts';
 import { MAX_WRONG, type UdpExchange, type UdpListener } from './way.ts';

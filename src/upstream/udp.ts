@@ -1,4 +1,5 @@
-import { BATCH, type Native, Questions, Replies, type Watch, wordsOf } from './native.ts';
+import { BATCH, Questions, Replies, wordsOf } from '../socket/connected-batches.ts';
+import type { Native, Watch } from '../socket/native.ts';
 import { Exchange, type Peer, Port, type PortOwner } from './port.ts';
 import { mixedCopy, type Query } from './query.ts';
 import { NO_SOCKET, type Sockets } from './sockets.ts';

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { type AddressWords, readAddress } from '../../src/listen/address.ts';
 import { HalfSipHash } from '../../src/listen/half-siphash.ts';
 import { RateLimits } from '../../src/listen/limits.ts';
 import { ANSWER_IT, type Client, DROP_IT, TRUNCATE_IT } from '../../src/resolve/ports.ts';
+import { type AddressWords, readAddress } from '../../src/socket/address-words.ts';
 
 const KEY = [0x0123_4567, 0x89ab_cdef] as const;
 

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import { addressText } from '../../src/listen/address.ts';
 import { MAX_PROXY_HEADER, readProxyHeader } from '../../src/listen/proxy.ts';
 import type { StreamCounters } from '../../src/listen/stream-limits.ts';
 import { type TcpOptions, tcp } from '../../src/listen/tcp.ts';
+import { addressText } from '../../src/socket/address-words.ts';
 import { crc32c } from './crc32c.ts';
 import { Echo, framed, query, StreamClient, until } from './echo.ts';
 import { rig } from './tls-rig.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { chainCheck } from '../../src/listen/chain-check.ts';
 import type { ListenNotice } from '../../src/listen/listener.ts';
+import { chainCheck } from '../../src/socket/chain-check.ts';
 import { Authority, type Issued } from '../identity/authority.ts';
 import { trust } from '../identity/listener.ts';
 import { query, until } from './echo.ts';

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { type AddressWords, readAddress } from '../../src/listen/address.ts';
 import { Forgery } from '../../src/listen/forgery.ts';
 import { isWithin, PrefixTable } from '../../src/listen/prefixes.ts';
 import { StrandedClients } from '../../src/listen/stranded.ts';
+import { type AddressWords, readAddress } from '../../src/socket/address-words.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';
 import { Random } from '../server/random.ts';
 

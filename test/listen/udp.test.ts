@@ -9,10 +9,10 @@ import {
   type UdpFactory,
   type UdpOptions,
 } from '../../src/listen/listener.ts';
-import { loadNative } from '../../src/listen/native.ts';
 import { batchedUdp } from '../../src/listen/udp.ts';
 import { portableUdp } from '../../src/listen/udp-portable.ts';
 import { DROPPED } from '../../src/resolve/ports.ts';
+import { loadNative } from '../../src/socket/native.ts';
 import { running } from '../clock.ts';
 import { Echo, idOf, ORDER, query, until } from './echo.ts';
 

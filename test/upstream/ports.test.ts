@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Native } from '../../src/upstream/native.ts';
+import type { Native } from '../../src/socket/native.ts';
 import { MAX_WRONG } from '../../src/upstream/way.ts';
 import {
   ask,
@@ -34,6 +34,11 @@ const shared = { native, quiet: 0 };
 /** The system's calls, but for some. */
 function altered(others: Partial<Native>): Native {
   return {
+    openUdp: (host, port, receiveBuffer) => native.openUdp(host, port, receiveBuffer),
+    isReadable: (fd) => native.isReadable(fd),
+    poll: (fd, wake) => native.poll(fd, wake),
+    pause: (microseconds) => native.pause(microseconds),
+    giveBackMemory: () => native.giveBackMemory(),
     socketAddress: (host, port) => native.socketAddress(host, port),
     openConnected: (address) => native.openConnected(address),
     close: (fd) => native.close(fd),
@@ -383,7 +388,7 @@ function child(
   const file = (path: string): string => new URL(`../../src/${path}`, import.meta.url).href;
   const folder = t.testdir({
     'child.ts': `
-      import { loadNative } from '${file('listen/native.ts')}';
+      import { loadNative } from '${file('socket/native.ts')}';
       import { Upstreams } from '${file('upstream/forwarder.ts')}';
       const question = (name) => ({ group: 0, name: Buffer.from('\\x04' + name + '\\x07example\\0', 'latin1'), type: 1, checkingDisabled: false });
       const ask = (forwarder, name) => new Promise((resolve) => forwarder.ask(question(name), { accept: () => true, slow() {}, done: resolve }));

@@ -2,9 +2,9 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { loadNative } from '../../src/listen/native.ts';
 import type { ForwardListener, Outcome, UpstreamQuestion } from '../../src/resolve/ports.ts';
 import type { UpstreamGroup, UpstreamServer } from '../../src/settings/settings.ts';
+import { loadNative } from '../../src/socket/native.ts';
 import type { UpstreamEvent } from '../../src/upstream/event.ts';
 import { type UpstreamOptions, Upstreams } from '../../src/upstream/forwarder.ts';
 import { FrameReader } from '../../src/wire/framing.ts';

@@ -2,9 +2,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import t, { type Test } from 'tap';
-import { loadNative, type Native } from '../../src/listen/native.ts';
 import { batchedUdp } from '../../src/listen/udp.ts';
-import { Echo, until } from './echo.ts';
+import { loadNative, type Native } from '../../src/socket/native.ts';
+import { Echo, until } from '../listen/echo.ts';
 
 const native = loadNative();
 const skip = typeof native === 'string' && !process.env['CI'] ? `not to be had here: ${native}` : false;

@@ -1,4 +1,4 @@
-import type { AddressWords } from './address.ts';
+import type { AddressWords } from './address-words.ts';
 import type { Native } from './native.ts';
 import { ADDRESS_SIZE } from './socket-address.ts';
 

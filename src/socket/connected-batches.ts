@@ -1,26 +1,4 @@
-/** What batched UDP needs of the system; `server.ts` hands in what `listen/native.ts` loads. */
-export interface Native {
-  /** struct sockaddr_in or sockaddr_in6 of a literal address. */
-  socketAddress(host: string, port: number): Buffer;
-  /** A connected, non-blocking socket on a random port: its descriptor, or an error code. */
-  openConnected(address: Buffer): number | string;
-  close(fd: number): void;
-  errorName(errno: number): string;
-  /** recvmmsg(2) and sendmmsg(2): how many, or -errno. */
-  receive(fd: number, headers: Buffer, count: number): number;
-  send(fd: number, headers: Uint8Array, count: number): number;
-  /** Many sockets watched as one; `wake` must not throw. */
-  watch(wake: () => void): Watch;
-  address(buffer: Buffer): bigint;
-}
-
-export interface Watch {
-  /** 0, or -errno. */
-  add(fd: number): number;
-  /** Fills in the descriptors that can be read or have failed; returns how many. */
-  ready(descriptors: Int32Array): number;
-  close(): Promise<void>;
-}
+import type { Native } from './native.ts';
 
 /** Datagrams that one system call takes. */
 export const BATCH = 64;

@@ -6,7 +6,7 @@ import { Segments } from './segments.ts';
 const MAX_REFUSED = 64;
 
 /** Replies that wait for one sendmmsg. */
-export class Outbox {
+export class SendQueue {
   readonly batch: DatagramBatch;
   #count = 0;
   readonly #segments: Segments;
