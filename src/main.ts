@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { startWithOptions } from './cli/runtime-options.ts';
-import { takeSignals } from './cli/signals.ts';
+import { startWithOptions } from './cli/process/runtime-options.ts';
+import { takeSignals } from './cli/process/signals.ts';
 
 // Before anything else is loaded, which takes a while.
 const arguments_ = process.argv.slice(2);

@@ -23,7 +23,7 @@ t.test('src keeps the house rules', async (t) => {
 });
 
 t.test('a server starts without what it needs for a moment or not at all', async (t) => {
-  const loaded = loadedWith(join(root, 'cli/serve.ts'));
+  const loaded = loadedWith(join(root, 'cli/process/serve.ts'));
   t.ok(loaded.has(join(root, 'server.ts')) && loaded.has('pino'), 'what it does need is seen');
   const large = ['yaml', 'zod', 'tldts', 'fastify', '@fastify/swagger', 'jose', 'dns2'];
   t.strictSame(

@@ -5,56 +5,56 @@ import type { Terminal } from './terminal.ts';
 export const VERBS = {
   serve: {
     summary: 'Serve DNS until SIGTERM or SIGINT; SIGHUP reloads.',
-    load: async () => (await import('./serve.ts')).serveVerb,
+    load: async () => (await import('./process/serve.ts')).serveVerb,
   },
   init: {
     summary: 'Write a small server file and policy to begin with. Nothing is overwritten.',
-    load: async () => (await import('./init.ts')).initVerb,
+    load: async () => (await import('./policy/init.ts')).initVerb,
   },
   check: {
     summary:
       'Read the config as the server would; print every problem, and what each pattern matches. Exits 1 for errors.',
-    load: async () => (await import('./check.ts')).checkVerb,
+    load: async () => (await import('./policy/check.ts')).checkVerb,
   },
   explain: {
     summary:
       'Say how a question would be answered, by which rule, and whom to ask. Exits 0 for allow and local, else 1.',
-    load: async () => (await import('./explain.ts')).explainVerb,
+    load: async () => (await import('./policy/explain.ts')).explainVerb,
   },
   query: {
     summary:
       'Ask a DNS server one question, and print what it says and why. Exits 0 for NOERROR, 1 for another RCODE or no answer.',
-    load: async () => (await import('./query.ts')).queryVerb,
+    load: async () => (await import('./query/query.ts')).queryVerb,
   },
   schema: {
     summary: 'Print the JSON Schema of the server file or of policy files.',
-    load: async () => (await import('./schema.ts')).schemaVerb,
+    load: async () => (await import('./policy/schema.ts')).schemaVerb,
   },
   lease: {
     summary: 'Open, advance, end and list leases of a running server.',
-    load: async () => (await import('./lease.ts')).leaseVerb,
+    load: async () => (await import('./admin/lease.ts')).leaseVerb,
   },
   exception: {
     summary: 'Add, revoke and list time-boxed exceptions of a running server.',
-    load: async () => (await import('./exception.ts')).exceptionVerb,
+    load: async () => (await import('./admin/exception.ts')).exceptionVerb,
   },
   ledger: {
     summary: 'Show what jobs have put upstream through wildcards, and reset it.',
-    load: async () => (await import('./ledger.ts')).ledgerVerb,
+    load: async () => (await import('./admin/ledger.ts')).ledgerVerb,
   },
   identity: {
     summary: 'List identities, and show what one may resolve, from the config files.',
-    load: async () => (await import('./identity.ts')).identityVerb,
+    load: async () => (await import('./policy/identity.ts')).identityVerb,
   },
   doctor: {
     summary:
       'Run inside a job: is namegate its only way to resolve names? Exits 0 when all is well, 1 when something must be done.',
-    load: async () => (await import('./doctor.ts')).doctorVerb,
+    load: async () => (await import('./doctor/doctor.ts')).doctorVerb,
   },
   stub: {
     summary:
       "Run beside a container: listen on loopback for its resolver, and ask namegate over mutual TLS with the container's certificate. It asks nobody else.",
-    load: async () => (await import('./stub.ts')).stubVerb,
+    load: async () => (await import('./process/stub.ts')).stubVerb,
   },
 } as const satisfies Readonly<Record<string, Outline>>;
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { muslVersion } from '../../src/cli/tcp-findings.ts';
+import { muslVersion } from '../../src/cli/doctor/tcp-findings.ts';
 import { namespace, resolvConf } from './netns.ts';
 import { namegate, nsd, zones } from './peers.ts';
 import { missingForRoot, must, run } from './process.ts';

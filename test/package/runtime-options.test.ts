@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { RUNTIME_OPTIONS } from '../../src/cli/runtime-options.ts';
+import { RUNTIME_OPTIONS } from '../../src/cli/process/runtime-options.ts';
 
 /** Each way to start the program gives Node the same options, in the same order. */
 

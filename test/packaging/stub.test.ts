@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parseDocument } from 'yaml';
+import { stubSettings } from '../../src/cli/process/stub.ts';
 import { buildProgram } from '../../src/cli/program.ts';
-import { stubSettings } from '../../src/cli/stub.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
 import { stagesOf } from './dockerfile.ts';
 

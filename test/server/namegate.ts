@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { RUNTIME_OPTIONS } from '../../src/cli/runtime-options.ts';
+import { RUNTIME_OPTIONS } from '../../src/cli/process/runtime-options.ts';
 import { running } from '../clock.ts';
 import type { Place } from './client.ts';
 

@@ -1,0 +1,78 @@
+import { lstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Command, Option } from 'commander';
+import { EXIT_GOOD, EXIT_PROBLEMS, type Terminal } from '../terminal.ts';
+import { filesFor, USES, type Use } from './init-files.ts';
+
+export function initVerb(terminal: Terminal): Command {
+  return new Command('init')
+    .description('Write a small server file and policy to begin with. Nothing is overwritten.')
+    .argument('[dir]', 'the folder to write into', 'config')
+    .addOption(new Option('--for <use>', 'what namegate is for').choices(Object.keys(USES)).default('runner'))
+    .addHelpText(
+      'after',
+      `\nUses:
+${Object.entries(USES)
+  .map(([use, what]) => `  ${use.padEnd(12)}${what}`)
+  .join('\n')}
+
+Examples:
+  $ namegate init
+  $ namegate init /etc/namegate --for containers
+  $ namegate init --for dot`,
+    )
+    .action((dir: string, options: { for: Use }) => {
+      terminal.code = init(terminal, dir, options.for);
+    });
+}
+
+/** A folder that holds one of the files is left as it is. */
+function init(terminal: Terminal, dir: string, use: Use): number {
+  const files = Object.entries(filesFor(use, Date.now())).map(([name, file]) => ({
+    path: join(dir, name),
+    ...file,
+  }));
+  const there = files.filter(({ path }) => isThere(path));
+  for (const { path } of there) terminal.complain(`${path} is there already: nothing was written`);
+  if (there.length > 0) {
+    terminal.complain('Name another folder, or move that one away.');
+    return EXIT_PROBLEMS;
+  }
+  for (const { path, text, mode } of files) {
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text, { flag: 'wx', mode });
+    } catch (error) {
+      terminal.complain(`${path} cannot be written: ${(error as Error).message}`);
+      return EXIT_PROBLEMS;
+    }
+    terminal.print(`wrote ${path}`);
+  }
+  terminal.print(
+    `\nNext:\n${nextCommands(dir, use)
+      .map((line) => `  ${line}`)
+      .join('\n')}`,
+  );
+  return EXIT_GOOD;
+}
+
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // What is in the way shows when the file is written.
+    return false;
+  }
+}
+
+/** Three commands that work when they are typed where this one was. */
+function nextCommands(dir: string, use: Use): string[] {
+  const namegate = process.env['npm_command'] === 'exec' ? 'npx namegate' : 'namegate';
+  const shell = (path: string): string =>
+    /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  const config = `--config ${shell(join(dir, 'namegate.yaml'))}`;
+  const check = `${namegate} check ${config}`;
+  const serve = `${namegate} serve ${config}`;
+  if (use === 'dot') return [`sh ${shell(join(dir, 'make-certificates.sh'))}`, check, serve];
+  return [check, serve, `${namegate} query hello.namegate.example ${config}`];
+}
