@@ -87,7 +87,7 @@ export function replay(asked: readonly Asked[], options: ReplayOptions): ClientZ
     }
     note(zone, holderOf(ledger, question.client, base), tick);
     ledger.crossings.length = 0;
-    ledger.reserved.clear();
+    ledger.unwritten.clear();
   }
   return [...zones.values()];
 }

@@ -87,17 +87,21 @@ export class LedgerKeeper implements Departures {
   }
 
   leave(order: number, go: () => void): void {
-    const mustWrite = this.ledger.reserved.size > 0;
+    const mustWrite = this.ledger.unwritten.size > 0;
     const needs = mustWrite ? this.#begun + 1 : this.#begun;
     this.#waiting.push({ tick: this.tick, order, needs, go });
     if (mustWrite) this.#wantWrite();
     this.#arm();
   }
 
+  note(): void {
+    if (this.ledger.unwritten.size > 0) this.#wantWrite();
+  }
+
   /** Tries again what could not be written. To be called every few seconds. */
   tend(): void {
     if (this.#journal?.behind) void this.#journal.rewrite();
-    else if (this.ledger.reserved.size > 0) this.#wantWrite();
+    else if (this.ledger.unwritten.size > 0) this.#wantWrite();
   }
 
   /** Writes down all balances as they are; resolves with the fault where that fails. Null too where they are in memory alone. */
@@ -143,12 +147,12 @@ export class LedgerKeeper implements Departures {
   }
 
   #write(): void {
-    const { reserved } = this.ledger;
+    const { unwritten } = this.ledger;
     const journal = this.#journal;
-    if (reserved.size === 0) return;
+    if (unwritten.size === 0) return;
     const tick = this.tick;
-    const holders = Array.from(reserved, (holder: Holder) => holderRecord(holder, tick, false));
-    reserved.clear();
+    const holders = Array.from(unwritten, (holder: Holder) => holderRecord(holder, tick, false));
+    unwritten.clear();
     this.#begun++;
     if (journal === null) {
       this.#ended = this.#begun;
@@ -163,7 +167,7 @@ export class LedgerKeeper implements Departures {
           this.#isSlow = false;
           this.#options.notices.notWritten(fault);
         }
-        if (reserved.size > 0) this.#wantWrite();
+        if (unwritten.size > 0) this.#wantWrite();
       });
   }
 

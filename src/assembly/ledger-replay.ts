@@ -37,6 +37,7 @@ export function replayLedger(
   let skipped = 0;
   for (const record of balances)
     if (!isObject(record) || !restoreRecord(ledger, record, clock.now)) skipped++;
+  ledger.recallUntold();
   return { key: Buffer.from(stamp.key, 'hex'), skipped };
 }
 

@@ -76,6 +76,7 @@ export class LedgerRoom {
 
   tell(): void {
     this.#findings.tell(this.keeper.ledger, this.keeper.tick);
+    this.keeper.note();
   }
 
   /** Tells what is left to tell, writes exact balances, and gives the state folder free. Nothing may be charged any more. */

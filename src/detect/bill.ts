@@ -35,6 +35,8 @@ export class Bill {
   /** The rule's own wildcard first: octets of the base in wire form, and 64 bits of a keyed hash of it. */
   baseCount = 0;
   readonly baseOctets = new Int32Array(MAX_BASES);
+  /** Octets of the name in front of each base; of a name that does not lie under it, which a redirect leads to, all but the root. */
+  readonly frontOctets = new Int32Array(MAX_BASES);
   readonly baseLow = new Int32Array(MAX_BASES);
   readonly baseHigh = new Int32Array(MAX_BASES);
   readonly #bases = Array.from({ length: MAX_BASES }, () => new Uint8Array(255));
@@ -56,14 +58,27 @@ export class Bill {
     this.audited = false;
   }
 
-  /** Adds a wildcard, whose base is the first `octets` octets of `name`; those beyond MAX_BASES are left out. The widest come last. */
+  /**
+   * Adds a wildcard, whose base is the first `octets` octets of `name`; those beyond MAX_BASES are left out. The widest come
+   * last. The bill has its name by then.
+   */
   addBase(name: Uint8Array, octets: number, low: number, high: number): void {
     if (this.baseCount === MAX_BASES) return;
     const base = this.#bases[this.baseCount]!;
     for (let i = 0; i < octets; i++) base[i] = name[i]!;
     this.baseOctets[this.baseCount] = octets;
+    this.frontOctets[this.baseCount] = this.#octetsInFrontOf(base, octets);
     this.baseLow[this.baseCount] = low;
     this.baseHigh[this.baseCount++] = high;
+  }
+
+  #octetsInFrontOf(base: Uint8Array, octets: number): number {
+    const { name, nameLength } = this;
+    const start = nameLength - octets;
+    let at = 0;
+    while (at < start) at += 1 + name[at]!;
+    for (let i = 0; at === start && i < octets; i++) if (name[start + i] !== base[i]) at = -1;
+    return at === start ? start : nameLength - 1;
   }
 
   /** A copy of a wildcard's base in wire form. */

@@ -1,5 +1,7 @@
 import { HOLDER, Holder, type HolderKind, SLICES, TICKS_A_SLICE } from './holder.ts';
 
+const NO_BASE = new Uint8Array(0);
+
 /** Of so many that were idle the longest, the one with the smallest balance is evicted. */
 const CANDIDATES = 64;
 
@@ -104,8 +106,9 @@ export class HolderTable {
     for (const [key, { slice, spent }] of this.#folds) yield [key, slice, spent];
   }
 
-  restoreFold(key: string, slice: number, spent: Float64Array): void {
-    this.#folds.set(key, { slice, spent: Float64Array.from(spent) });
+  /** Takes a fold back; what was folded meanwhile under its key stays, slice by slice the larger. */
+  restoreFold(key: string, slice: number, spent: Float64Array, tick: number): void {
+    this.#foldInto(key, spent, slice, tick);
   }
 
   /** Forgets the fold of whoever is reset, else it would come back from it. */
@@ -119,19 +122,18 @@ export class HolderTable {
     for (let at = this.#oldest; at !== null && seen < CANDIDATES; at = at.newer, seen++) {
       if (at.balance(tick) < victim.balance(tick)) victim = at;
     }
-    this.#foldIn(victim, tick);
+    this.#foldInto(victim.fold, victim.sums.spent, victim.sums.slice, tick);
     this.#remove(victim);
     this.#evicted++;
   }
 
-  #foldIn(holder: Holder, tick: number): void {
+  #foldInto(key: string, spent: Float64Array, slice: number, tick: number): void {
     // A fold is a holder of its own kind: the larger sum of each slice, in the present window.
-    const folded = new Holder(HOLDER.IDENTITY, '', '', holder.base, 0, 0, '');
-    const before = this.#folds.get(holder.fold);
+    const folded = new Holder(HOLDER.IDENTITY, '', '', NO_BASE, 0, 0, '');
+    const before = this.#folds.get(key);
     if (before !== undefined) folded.takeOver(before.spent, before.slice, tick);
-    folded.takeOver(holder.sums.spent, holder.sums.slice, tick);
-    const { spent, slice } = folded.sums;
-    this.#folds.set(holder.fold, { spent: Float64Array.from(spent), slice });
+    folded.takeOver(spent, slice, tick);
+    this.#folds.set(key, { spent: Float64Array.from(folded.sums.spent), slice: folded.sums.slice });
   }
 
   #remove(holder: Holder): void {

@@ -48,6 +48,8 @@ export class Holder {
   /** Ticks since when, or -1. */
   alertedAt = -1;
   containedAt = -1;
+  /** Crossings that nobody was told of yet, as bits: 1 << CROSSING. */
+  untold = 0;
   /** Names in wire form, for findings: the last few before and at a crossing. */
   readonly samples: Uint8Array[] = [];
   /** Neighbours by the time of the last charge. */
@@ -140,7 +142,8 @@ export class Holder {
       const place = this.#index[at]! - 1;
       const word = place * WORDS_A_NAME;
       if (names[word] !== low || names[word + 1] !== high) continue;
-      return names[word + 2]! > Math.floor(tick / TICKS_A_SLICE) - SLICES ? place : -1;
+      // One that was paid for too long ago may stand in front of the same name paid for again.
+      if (names[word + 2]! > Math.floor(tick / TICKS_A_SLICE) - SLICES) return place;
     }
     return -1;
   }

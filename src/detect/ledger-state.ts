@@ -19,6 +19,8 @@ export interface HolderRecord {
   /** Ticks, or -1. */
   readonly alertedAt: number;
   readonly containedAt: number;
+  /** Crossings that nobody was told of, as bits; left out where there are none. */
+  readonly untold?: number;
   /** Of an orderly stop alone: the tick of the last charge, and the names that are paid for, base64 of little-endian words. */
   readonly last?: number;
   readonly names?: string;
@@ -39,7 +41,8 @@ export function holderRecord(holder: Holder, tick: number, exact: boolean): Hold
   const { spent, slice } = holder.sums;
   const drawn = Array.from(spent);
   if (!exact) drawn[slice % SLICES] = drawn[slice % SLICES]! + holder.reserved;
-  const { kind, low, high, subject, identity, base, fold, alert, contain, alertedAt, containedAt } = holder;
+  const { kind, low, high, subject, identity, base, fold, alert, contain, alertedAt, containedAt, untold } =
+    holder;
   const record = {
     kind,
     low,
@@ -54,6 +57,7 @@ export function holderRecord(holder: Holder, tick: number, exact: boolean): Hold
     contain,
     alertedAt,
     containedAt,
+    ...(untold === 0 ? {} : { untold }),
   };
   if (!exact) return record;
   const { names } = holder;
@@ -77,7 +81,7 @@ export function* ledgerRecords(
 /** Takes a record back. Returns false for what is no record of this version, and changes nothing then. */
 export function restoreRecord(ledger: Ledger, record: object, tick: number): boolean {
   if (isFold(record)) {
-    ledger.holders.restoreFold(record.fold, record.slice, Float64Array.from(record.spent));
+    ledger.holders.restoreFold(record.fold, record.slice, Float64Array.from(record.spent), tick);
     return true;
   }
   if (!isHolder(record)) return false;
@@ -93,6 +97,7 @@ export function restoreRecord(ledger: Ledger, record: object, tick: number): boo
   holder.alert = record.alert;
   holder.contain = record.contain;
   holder.alertedAt = record.alertedAt;
+  holder.untold = record.untold ?? 0;
   holder.last = record.last ?? -1;
   if (record.names !== undefined) {
     const words = Buffer.from(record.names, 'base64');
@@ -127,6 +132,7 @@ function isHolder(record: object): record is HolderRecord {
   );
   const texts = [one.subject, one.identity, one.base, one.fold].every((text) => typeof text === 'string');
   const numbers = [one.alert, one.contain, one.alertedAt, one.containedAt].every(Number.isFinite);
+  const untold = one.untold === undefined || Number.isSafeInteger(one.untold);
   const kinds: readonly unknown[] = Object.values(HOLDER);
-  return kinds.includes(one.kind) && words && texts && numbers && isSums(one.slice, one.spent);
+  return kinds.includes(one.kind) && words && texts && numbers && untold && isSums(one.slice, one.spent);
 }

@@ -25,8 +25,8 @@ export interface Crossing {
  */
 export class Ledger {
   readonly holders: HolderTable;
-  /** Holders whose reservation grew: the caller writes it down before the question leaves, and empties the list. */
-  readonly reserved = new Set<Holder>();
+  /** Holders whose reservation grew, or whose state did: the caller writes them down before the question leaves, and empties the list. */
+  readonly unwritten = new Set<Holder>();
   /** What the caller tells people, and empties. */
   readonly crossings: Crossing[] = [];
   /** Of the last `charge` or `quote`: the key that refuses, or null. */
@@ -125,8 +125,9 @@ export class Ledger {
       const free = holder.contain === 0 || holder.balance(tick) + RESERVATION <= holder.contain;
       if (holder.containedAt >= 0 && !free) continue;
       this.#contained.delete(holder);
-      if (holder.containedAt >= 0) this.crossings.push({ what: CROSSING.END, holder });
+      if (holder.containedAt < 0) continue;
       holder.containedAt = -1;
+      this.#cross(CROSSING.END, holder);
     }
   }
 
@@ -136,14 +137,14 @@ export class Ledger {
     // A copy: whoever is touched moves to the front.
     for (const holder of [...this.holders.all()]) {
       if (!which(holder)) continue;
-      if (holder.containedAt >= 0) this.crossings.push({ what: CROSSING.END, holder });
       this.#contained.delete(holder);
-      const { octets } = holder;
+      const { octets, containedAt } = holder;
       holder.reset();
+      if (containedAt >= 0) this.#cross(CROSSING.END, holder);
       this.holders.touch(holder, octets);
       this.holders.forgetFold(holder.fold);
       holder.reserved = 0;
-      this.reserved.add(holder);
+      this.unwritten.add(holder);
       gone.push(holder);
     }
     return gone;
@@ -154,6 +155,31 @@ export class Ledger {
     holder.containedAt = since;
     if (since >= 0) this.#contained.add(holder);
     else this.#contained.delete(holder);
+  }
+
+  /** Says that a crossing was told: after a crash it is not told again. */
+  told({ what, holder }: Crossing): void {
+    holder.untold &= ~(1 << what);
+    this.#note(holder);
+  }
+
+  /** After everything came back from disk: what was not told before the crash is told now. */
+  recallUntold(): void {
+    for (const holder of this.holders.all()) {
+      for (const what of Object.values(CROSSING))
+        if ((holder.untold & (1 << what)) !== 0) this.crossings.push({ what, holder });
+    }
+  }
+
+  #cross(what: Crossing['what'], holder: Holder): void {
+    holder.untold |= 1 << what;
+    this.crossings.push({ what, holder });
+    this.#note(holder);
+  }
+
+  /** One that was evicted has left its sums elsewhere: its record would stand for whoever came after it. */
+  #note(holder: Holder): void {
+    if (this.holders.find(holder.kind, holder.low, holder.high) === holder) this.unwritten.add(holder);
   }
 
   #find(bill: Bill, base: number, { kind, low, high }: Account): Holder | null {
@@ -198,13 +224,13 @@ export class Ledger {
     holder.reserved -= cost;
     if (holder.reserved < 0) {
       holder.reserved += Math.ceil(-holder.reserved / RESERVATION) * RESERVATION;
-      this.reserved.add(holder);
+      this.unwritten.add(holder);
     }
     this.holders.touch(holder, holder.octets);
     if (holder.alert === 0 || before + cost + END < holder.alert) holder.alertedAt = -1;
     else if (holder.alertedAt < 0) {
       holder.alertedAt = tick;
-      this.crossings.push({ what: CROSSING.ALERT, holder });
+      this.#cross(CROSSING.ALERT, holder);
     }
   }
 
@@ -221,7 +247,7 @@ export class Ledger {
       holder.containedAt = tick;
       addSample(holder, bill);
       this.#contained.add(holder);
-      this.crossings.push({ what: CROSSING.CONTAIN, holder });
+      this.#cross(CROSSING.CONTAIN, holder);
     }
   }
 }
@@ -240,8 +266,7 @@ function costOf(
   if (place >= 0) return occasion + knownNameCost();
   if (bill.trust) return occasion + trustNameCost(bill.nameLength);
   // All wildcards lie under the root.
-  const octets = kind === HOLDER.IDENTITY ? 1 : bill.baseOctets[base]!;
-  return occasion + newNameCost(bill.nameLength - octets);
+  return occasion + newNameCost(kind === HOLDER.IDENTITY ? bill.nameLength - 1 : bill.frontOctets[base]!);
 }
 
 /** Evicted holders of one identity and wildcard share a fold by kind; claims belong to no identity. */

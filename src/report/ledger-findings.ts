@@ -29,8 +29,11 @@ export class LedgerFindings {
   }
 
   /** Tells what there is, and empties it. To be called every second or so. */
-  tell({ crossings }: Pick<Ledger, 'crossings'>, tick: number): void {
-    for (const crossing of crossings.splice(0)) this.#tell(crossing, tick);
+  tell(ledger: Pick<Ledger, 'crossings' | 'told'>, tick: number): void {
+    for (const crossing of ledger.crossings.splice(0)) {
+      this.#tell(crossing, tick);
+      ledger.told(crossing);
+    }
   }
 
   #tell({ what, holder }: Crossing, tick: number): void {

@@ -125,7 +125,7 @@ t.test('questions leave at their tick, in the order of their hash, once they are
   t.same(left, ['b', 'a']);
   t.equal(machine.timers.length, 0, 'no timer runs while nothing waits');
   // What was reserved is there already.
-  keeper.ledger.reserved.clear();
+  keeper.ledger.unwritten.clear();
   keeper.leave(1, () => left.push('c'));
   machine.pass(10);
   t.same(left, ['b', 'a', 'c']);

@@ -145,14 +145,14 @@ t.test('what is spent was reserved before', async (t) => {
     const before = [...ledger.holders.all()][0]?.reserved ?? 0;
     if (!ledger.charge(billOf({ name: `r${i}.t.example` }), i)) break;
     const holder = only(ledger);
-    if (ledger.reserved.size > 0) drawn += holder.reserved + ledger.cost - before;
-    ledger.reserved.clear();
+    if (ledger.unwritten.size > 0) drawn += holder.reserved + ledger.cost - before;
+    ledger.unwritten.clear();
     t.ok(holder.reserved >= 0);
     t.equal(drawn % RESERVATION, 0);
     t.equal(holder.balance(i) + holder.reserved, drawn);
   }
   ledger.charge(billOf({ name: 'r0.t.example' }), 2 * TICKS_A_SLICE);
-  t.ok(ledger.reserved.size === 1, 'a reservation belongs to its slice');
+  t.ok(ledger.unwritten.size === 1, 'a reservation belongs to its slice');
 });
 
 t.test('a flood of holders hides nothing', async (t) => {

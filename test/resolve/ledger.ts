@@ -9,6 +9,8 @@ export class Ticks implements Departures {
   /** Everything leaves at once, without a tick. */
   atOnce = true;
 
+  note(): void {}
+
   leave(order: number, go: () => void): void {
     if (this.atOnce) go();
     else this.waiting.push([order, go]);

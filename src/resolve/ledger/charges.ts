@@ -51,7 +51,9 @@ export class Charges {
    */
   charge(turn: Turn): boolean {
     this.#fill(turn);
-    return this.ledger.charge(this.#bill, this.departures.tick);
+    const paid = this.ledger.charge(this.#bill, this.departures.tick);
+    if (!paid) this.departures.note();
+    return paid;
   }
 
   /**
@@ -70,7 +72,9 @@ export class Charges {
   chargeBit(turn: Turn): boolean {
     if (!this.isCharged(turn)) return true;
     this.#fill(turn);
-    return this.ledger.chargeUnits(this.#bill, END, this.departures.tick);
+    const paid = this.ledger.chargeUnits(this.#bill, END, this.departures.tick);
+    this.departures.note();
+    return paid;
   }
 
   /** Ends the states of keys whose window has moved on. */
