@@ -31,6 +31,7 @@ import { Turn } from '../src/resolve/story/turn.ts';
 import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { namegate } from './contestants.ts';
+import { feedStages } from './feed-stages.ts';
 import { addressReply, question } from './messages.ts';
 import { APPROVED, Dice, deniedName, WILDCARD_ZONE } from './names.ts';
 
@@ -295,6 +296,7 @@ function parts(inForce: InForce, house: House): Stage[] {
         return sum;
       },
     },
+    ...feedStages(turn, approved, denied, decided),
   ];
 }
 

@@ -38,6 +38,9 @@ export class StoryObserver implements Observer {
     for (const finding of findingsOf(turn, 'decided')) this.#tell(finding, turn);
   }
 
+  /** The ledger tells it, once a key. */
+  overspent(): void {}
+
   ended(turn: Turn): void {
     this.#counts[turn.end.exit]!++;
     for (const finding of findingsOf(turn, 'ended')) this.#tell(finding, turn);

@@ -76,6 +76,8 @@ export class House {
   readonly bugs: unknown[] = [];
   readonly exits: string[] = [];
   /** Questions that were decided. */
+  /** Questions that were told as charged beyond an audited budget. */
+  overspent = 0;
   decided = 0;
   readonly store = new PlainAnswers();
   readonly leases = new LeaseTable();
@@ -114,6 +116,9 @@ export class House {
           decided: (turn) => {
             this.decided++;
             this.#told(findingsOf(turn, 'decided'));
+          },
+          overspent: () => {
+            this.overspent++;
           },
           ended: (turn) => {
             this.#told(findingsOf(turn, 'ended'));

@@ -41,6 +41,7 @@ export function forward(
   // What was asked and paid for, and has to be asked again, is the same message.
   if (charged && !flights.isUnderWay(key) && !fetched.isFor(key)) {
     if (!charges!.charge(turn)) return contain(turn);
+    turn.course.isOverspent = charges!.ledger.refusedBy !== null;
     departs = charges!.isBounded;
   }
   const question = {

@@ -28,6 +28,8 @@ export interface Observer extends BugObserver {
    * known. What cannot be decided, a malformed message for instance, has an end alone.
    */
   decided(turn: Turn): void;
+  /** A question of an audited identity leaves for an upstream, though its budget is spent. */
+  overspent(turn: Turn): void;
   /**
    * A query ended, once each, in `turn.end.exit`; its reply has `length` octets, 0 for a drop. Where nothing was decided
    * (`turn.course.kind` says so), `decision` says nothing.

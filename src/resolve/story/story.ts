@@ -186,10 +186,16 @@ export class Resolver implements Answerer {
         return failed(turn);
       case HELD.NOTHING:
         if (turn.fetched.round > 0) this.#recogniser.doubtLater(turn);
-        return forward(turn, this.flights, this.#resumption, this.#ports.charges, this.paid);
+        return this.#forward(turn);
       default:
         return unreachable(held);
     }
+  }
+
+  #forward(turn: Turn): number {
+    const length = forward(turn, this.flights, this.#resumption, this.#ports.charges, this.paid);
+    if (turn.course.isOverspent) this.#ports.observer.overspent(turn);
+    return length;
   }
 
   /** A name that is kept fresh since somebody paid for it costs a bit in each further hour in which it is asked for. */

@@ -131,12 +131,15 @@ export class Course {
   trust: TrustTarget | null = null;
   /** It would be denied or emptied, and is resolved since its identity is audited. */
   isAudited = false;
+  /** It is charged beyond its budget and leaves all the same, since its identity is audited. */
+  isOverspent = false;
 
   begin(): void {
     this.kind = COURSE.NONE;
     this.redirect = null;
     this.trust = null;
     this.isAudited = false;
+    this.isOverspent = false;
   }
 }
 

@@ -1,0 +1,46 @@
+import type { Kind } from '../src/outbox/event.ts';
+import { FeedWriter } from '../src/outbox/feed-writer.ts';
+import { openRing } from '../src/outbox/ring.ts';
+import { RingWriter } from '../src/outbox/ring-writer.ts';
+import { HEADER } from '../src/outbox/slot.ts';
+import { EXIT, type Exit } from '../src/resolve/exit.ts';
+import { COURSE, type Turn } from '../src/resolve/story/turn.ts';
+import { RCODE } from '../src/wire/iana.ts';
+import type { Stage } from './stages.ts';
+
+type Decided = (messages: readonly Buffer[], count: number) => number;
+
+/** What the alert feed adds to a question on the query thread. Memory of the process stands in for the file: both are pages. */
+export function feedStages(
+  turn: Turn,
+  approved: readonly Buffer[],
+  denied: readonly Buffer[],
+  decided: Decided,
+): Stage[] {
+  const stage = (name: string, wanted: readonly Kind[], messages: readonly Buffer[], exit: Exit): Stage => {
+    const ring = new RingWriter(openRing(null, () => '').memory);
+    const writer = new FeedWriter(ring, Date.now() - performance.now());
+    writer.want(wanted);
+    return {
+      name,
+      run(count) {
+        decided(messages, 1);
+        turn.course.kind = exit === EXIT.deny ? COURSE.DENY : COURSE.FETCH;
+        turn.end.exit = exit;
+        turn.end.rcode = exit === EXIT.deny ? RCODE.NXDOMAIN : RCODE.NOERROR;
+        for (let i = 0; i < count; i++) {
+          writer.decided(turn);
+          writer.ended(turn, 0);
+          // A reader that is always there.
+          if ((i & 255) === 0) ring.words[HEADER.READ] = ring.next;
+        }
+        return ring.next + ring.lost;
+      },
+    };
+  };
+  return [
+    stage('feed, of a kind that nobody wants', ['contain'], denied, EXIT.deny),
+    stage('feed, a denial', ['deny'], denied, EXIT.deny),
+    stage('feed, an allowed question', ['allow'], approved, EXIT.hit),
+  ];
+}

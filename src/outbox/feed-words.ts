@@ -1,0 +1,114 @@
+import type { Bound } from '../policy/bound.ts';
+import type { Snapshot, View } from '../policy/snapshot.ts';
+import type { Credential } from '../resolve/client/credential.ts';
+import type { RingWriter } from './ring-writer.ts';
+
+/** Words that have a number at once; beyond them all begin anew. Leases and certificates come and go. */
+const MOST_WORDS = 16_384;
+
+/** The words of a lease: its id, and its job in JSON. */
+interface LeaseWords {
+  readonly lease: number;
+  readonly job: number;
+}
+
+/**
+ * Numbers for the texts of events: an identity, a file of the policy, a lease. Each is written into the ring before the
+ * first slot that names it, so that the ring tells all by itself, at the next start too. A number is looked up by the object
+ * that has the text, for a query must not make strings.
+ */
+export class FeedWords {
+  readonly #ring: RingWriter;
+  readonly #numbers = new Map<string, number>();
+  #snapshot: Snapshot | null = null;
+  /** By identity's index + 1: name, owner. 0 is not known yet. */
+  #identities = new Uint32Array(0);
+  /** By index of terms. */
+  #files = new Uint32Array(0);
+  readonly #views = new Map<View, number>();
+  #leases = new WeakMap<Bound, LeaseWords>();
+  #certificates = new WeakMap<Credential, number>();
+
+  constructor(ring: RingWriter) {
+    this.#ring = ring;
+  }
+
+  /** To be called before an event's words are asked for, once `ring.hasRoom`. */
+  begin(snapshot: Snapshot): void {
+    if (this.#numbers.size > MOST_WORDS) {
+      this.#ring.forget();
+      this.#numbers.clear();
+      this.#leases = new WeakMap();
+      this.#certificates = new WeakMap();
+      this.#snapshot = null;
+    }
+    if (snapshot === this.#snapshot) return;
+    this.#snapshot = snapshot;
+    this.#identities = new Uint32Array(2 * (snapshot.identities.length + 1));
+    this.#files = new Uint32Array(snapshot.rules.terms.length);
+    this.#views.clear();
+  }
+
+  /** The number of a text, 0 for an empty one. */
+  of(text: string): number {
+    if (text === '') return 0;
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.#numbers.size + 1;
+      this.#numbers.set(text, number);
+      this.#ring.word(number, text);
+    }
+    return number;
+  }
+
+  identity(index: number, name: string): number {
+    const at = 2 * (index + 1);
+    if (this.#identities[at] === 0) this.#identities[at] = this.of(name);
+    return this.#identities[at]!;
+  }
+
+  owner(index: number, owner: string): number {
+    const at = 2 * (index + 1) + 1;
+    if (this.#identities[at] === 0) this.#identities[at] = this.of(owner);
+    return this.#identities[at]!;
+  }
+
+  /** The file of a rule's terms. */
+  file(term: number, file: string): number {
+    if (this.#files[term] === 0) this.#files[term] = this.of(file);
+    return this.#files[term]!;
+  }
+
+  view(view: View): number {
+    let number = this.#views.get(view);
+    if (number === undefined) {
+      number = this.of(view.id);
+      this.#views.set(view, number);
+    }
+    return number;
+  }
+
+  lease(bound: Bound): LeaseWords {
+    let words = this.#leases.get(bound);
+    if (words === undefined) {
+      words = {
+        lease: this.of(bound.lease),
+        job: bound.job === null ? 0 : this.of(JSON.stringify(bound.job)),
+      };
+      this.#leases.set(bound, words);
+    }
+    return words;
+  }
+
+  certificate(credential: Credential): number {
+    let number = this.#certificates.get(credential);
+    if (number === undefined) {
+      number = this.of(JSON.stringify(credential.names.slice(0, SHOWN_NAMES)));
+      this.#certificates.set(credential, number);
+    }
+    return number;
+  }
+}
+
+/** Of a certificate, in an event. */
+const SHOWN_NAMES = 4;

@@ -1,0 +1,143 @@
+/**
+ * One slot of the ring: 512 octets, numbers and one copied name. The ring's own header stands in front of the slots, with
+ * counts of what it could not take. All numbers are little endian, as the machines are that share the memory.
+ */
+
+export const SLOT_SIZE = 512;
+/** Slots of a ring: 8 MiB, or 0.8 s of 20,000 events a second. */
+export const SLOTS = 16_384;
+
+/** Octets of the ring's header, and of the rows of losses behind it. */
+export const HEADER_SIZE = 4_096;
+export const LOSS_ROWS = 1_024;
+export const LOSS_SIZE = 128;
+export const SLOTS_AT = HEADER_SIZE + LOSS_ROWS * LOSS_SIZE;
+export const RING_SIZE = SLOTS_AT + SLOTS * SLOT_SIZE;
+
+/** `ngr` and the version of this layout. */
+export const MAGIC = 0x0172_676e;
+
+/** Words of the header. */
+export const HEADER = {
+  MAGIC: 0,
+  /** Drawn when the file is made: who remembers a position in it knows it again by these. */
+  ID_LOW: 1,
+  ID_HIGH: 2,
+  /** Positions modulo 2^32: the first that is not committed yet, written by the reader, */
+  READ: 3,
+  /** and where the writer of this run began. */
+  START: 4,
+} as const;
+
+/** What a slot holds. */
+export const RECORD = {
+  /** A question that was decided. */
+  DECISION: 1,
+  /** Something that a person should know of a question. */
+  FINDING: 2,
+  /** A part of a word: the text that a number stands for from here on. */
+  WORD: 3,
+  /** A part of a text in JSON that is not one question. */
+  NOTE: 4,
+  /** What the ring could not take, of one identity. */
+  LOSS: 5,
+  /** Numbers of words begin anew. */
+  FORGET: 6,
+} as const;
+
+/** Octets of a slot, from its beginning. The sequence, its position + 1, is written last. */
+export const AT = {
+  SEQUENCE: 0,
+  RECORD: 4,
+  /** Index of the kind; of a finding its code. */
+  KIND: 5,
+  VERDICT: 6,
+  GROUND: 7,
+  RCODE: 8,
+  TRANSPORT: 9,
+  FLAGS: 10,
+  NAME_LENGTH: 11,
+  TYPE: 12,
+  PORT: 14,
+  /** Milliseconds since 1970, 64 bits. */
+  TIME: 16,
+  /** Numbers of words, 0 for none. */
+  IDENTITY: 24,
+  OWNER: 28,
+  STAGE: 32,
+  LEASE: 36,
+  JOB: 40,
+  POLICY: 44,
+  FILE: 48,
+  LINE: 52,
+  CERTIFICATE: 56,
+  /** Of what stands at EXTRA: how many addresses, or octets of the culprit. */
+  EXTRA_COUNT: 60,
+  CLIENT: 64,
+  /** The word of another identity. */
+  OTHER: 80,
+  NAME: 96,
+  EXTRA: 352,
+} as const;
+
+/** Octets at EXTRA: eight addresses of 17 octets, or the end of a culprit. */
+export const EXTRA_SIZE = SLOT_SIZE - AT.EXTRA;
+export const ADDRESS_SIZE = 17;
+export const MAX_ADDRESSES = 8;
+
+export const FLAG_BIT = {
+  PROVEN: 1,
+  /** The client's address is IPv6. */
+  SIX: 2,
+  /** EXTRA holds addresses. */
+  ADDRESSES: 4,
+  /** EXTRA holds the address that a finding is about, */
+  CULPRIT_ADDRESS: 8,
+  /** or the wire name, */
+  CULPRIT_NAME: 16,
+  /** which has lost its first labels. */
+  CUT: 32,
+} as const;
+
+/** Of a part of a word or note. */
+export const PART = {
+  NUMBER: 12,
+  INDEX: 16,
+  COUNT: 18,
+  LENGTH: 20,
+  TEXT: 24,
+} as const;
+
+export const PART_SIZE = SLOT_SIZE - PART.TEXT;
+
+/** Of a row of losses, and of the record that is made of it: counts by kind, the times, the identity's name. */
+export const LOSS = {
+  /** Position of the record that tells of the row, + 1; 0 while there is none. */
+  TOLD: 0,
+  NAME_LENGTH: 4,
+  FROM: 8,
+  TO: 16,
+  COUNTS: 24,
+  NAME: 64,
+} as const;
+
+/** Counters of a row: one for each kind, in the order of KINDS. */
+export const LOSS_COUNTS = 9;
+export const LOSS_NAME_SIZE = LOSS_SIZE - LOSS.NAME;
+/** Where a record of a loss has the row. */
+export const LOSS_AT = 128;
+
+export const NO_RCODE = 0xff;
+
+export const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
+
+/** Findings that a slot can hold, by their code. A new one is added at the end. */
+export const SLOT_FINDINGS = [
+  'private-address',
+  'unapproved-target',
+  'identity-disagreement',
+  'certificate-of-nobody',
+  'certificate-of-two',
+] as const;
+
+export type SlotFinding = (typeof SLOT_FINDINGS)[number];
