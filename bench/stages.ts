@@ -9,6 +9,7 @@ import { findAddress } from '../src/policy/identity.ts';
 import { LeaseTable } from '../src/policy/lease.ts';
 import { createLog } from '../src/report/log.ts';
 import { StoryObserver } from '../src/report/observer.ts';
+import { QueryCounts } from '../src/report/query-counts.ts';
 import { clean } from '../src/resolve/answer/clean.ts';
 import { copyOfEntry } from '../src/resolve/answer/entry.ts';
 import { Landing } from '../src/resolve/answer/landing.ts';
@@ -29,6 +30,7 @@ import { writeAnswer } from '../src/resolve/story/give.ts';
 import { Resolver } from '../src/resolve/story/story.ts';
 import { Turn } from '../src/resolve/story/turn.ts';
 import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';
+import { RCODE } from '../src/wire/iana.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { namegate } from './contestants.ts';
 import { feedStages } from './feed-stages.ts';
@@ -196,6 +198,7 @@ function parts(inForce: InForce, house: House): Stage[] {
     const name = Uint8Array.from(query.name.subarray(0, query.nameLength));
     return { name, reply, answer: clean(reply, name, 1, false)! };
   });
+  const counts = new QueryCounts();
   const landing = new Landing();
   const entries = cleaned.map(({ answer, name }) => {
     landing.takeAnswer(answer, turn.now, turn.now + 300_000, false);
@@ -286,6 +289,20 @@ function parts(inForce: InForce, house: House): Stage[] {
       },
     },
     {
+      name: 'count a query that ended',
+      run(count) {
+        turn.begin(inForce, client, turn.reply.out);
+        turn.asker.standing = standings.at(owner);
+        for (let i = 0; i < count; i++) {
+          turn.end.exit = (i & 1) === 0 ? EXIT.hit : EXIT.deny;
+          turn.end.rcode = (i & 1) === 0 ? RCODE.NOERROR : RCODE.NXDOMAIN;
+          counts.ended(turn);
+          if (i % BATCH === 0) counts.left(turn.now, CLOCK.monotonic);
+        }
+        return turn.asker.standing.underway.queries;
+      },
+    },
+    {
       name: 'clean',
       run(count) {
         let sum = 0;
@@ -308,7 +325,10 @@ function stories(inForce: InForce, house: House): Stage[] {
   const asked = (messages: readonly Buffer[], count: number): number => {
     let sum = 0;
     for (let i = 0; i < count; i++) {
-      if (i % BATCH === 0) resolver.beginBatch();
+      if (i % BATCH === 0) {
+        if (i > 0) resolver.endBatch();
+        resolver.beginBatch();
+      }
       const message = messages[i & (ROUND - 1)]!;
       const length = resolver.answer(message, message.length, client, out);
       if (length <= 0) throw new Error('a question was not answered at once');

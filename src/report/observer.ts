@@ -1,13 +1,15 @@
+import { byLabel, counter, type Samples, single } from '../metric/metric.ts';
 import { seenAs, unclaimedBecause } from '../resolve/client/unclaimed.ts';
-import { EXITS } from '../resolve/exit.ts';
 import type { Observer } from '../resolve/story/story-ports.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import { factsOf } from './finding-facts.ts';
 import { FindingTable, FoldedFindings } from './finding-table.ts';
 import { findingsOf, type StoryFinding } from './findings.ts';
 import type { Log } from './log.ts';
+import { QueryCounts } from './query-counts.ts';
 import { UnknownClients } from './unknown-clients.ts';
 
 /** Milliseconds between two lines about bugs. */
@@ -20,10 +22,12 @@ const BUG_PACE = 60_000;
 export class StoryObserver implements Observer {
   readonly #log: Log;
   readonly #now: () => number;
-  readonly #counts = new Float64Array(EXITS.length);
+  readonly #counts = new QueryCounts();
   readonly #table = new FindingTable();
   readonly #folded = new FoldedFindings();
   readonly #unknown = new UnknownClients();
+  /** What became of findings. */
+  readonly #findings = { told: 0, known: 0, folded: 0, unproven: 0 };
   #bugs = 0;
   #nextBug = Number.NEGATIVE_INFINITY;
 
@@ -42,8 +46,12 @@ export class StoryObserver implements Observer {
   overspent(): void {}
 
   ended(turn: Turn): void {
-    this.#counts[turn.end.exit]!++;
+    this.#counts.ended(turn);
     for (const finding of findingsOf(turn, 'ended')) this.#tell(finding, turn);
+  }
+
+  left(began: Milliseconds): void {
+    this.#counts.left(began, this.#now);
   }
 
   #tellUnknown(turn: Turn): void {
@@ -63,6 +71,7 @@ export class StoryObserver implements Observer {
     const { kind, identity } = finding;
     // Whoever forges a source could have any name written to the log, at any rate.
     if (finding.unproven) {
+      this.#findings.unproven++;
       this.#folded.count(identity, 'unproven');
       return;
     }
@@ -71,6 +80,7 @@ export class StoryObserver implements Observer {
     const strange = kind === 'certificate-of-nobody' || kind === 'certificate-of-two';
     const of = strange ? finding.certificate[0] : `${type} ${name}`;
     const judged = this.#table.judge(identity, `${kind} ${of}`, this.#now());
+    this.#findings[JUDGED[judged]]++;
     if (judged === 'fold') this.#folded.count(identity, 'folded');
     if (judged !== 'tell') return;
     this.#log.warn(strange ? 'client-certificate' : 'finding', TEXTS[kind], {
@@ -106,13 +116,27 @@ export class StoryObserver implements Observer {
 
   /** Queries by exit since the start, and bugs. */
   report(): Record<string, number> {
-    const counts: Record<string, number> = { bugs: this.#bugs };
-    EXITS.forEach((name, index) => {
-      counts[name] = this.#counts[index]!;
-    });
-    return counts;
+    return { bugs: this.#bugs, ...this.#counts.exits() };
+  }
+
+  *samples(): Generator<Samples> {
+    yield* this.#counts.samples();
+    yield single(BUGS, this.#bugs);
+    yield byLabel(FINDINGS, Object.entries(this.#findings));
   }
 }
+
+const JUDGED = { tell: 'told', known: 'known', fold: 'folded' } as const;
+
+const BUGS = counter(
+  'namegate_bugs_total',
+  'Bugs that were met: a query got SERVFAIL, or a chore was not done.',
+);
+const FINDINGS = counter(
+  'namegate_findings_total',
+  'Findings about answers and certificates: told to the log, known since the last hour, or only counted.',
+  'outcome',
+);
 
 const TEXTS: Record<StoryFinding['kind'], string> = {
   'private-address': 'an answer held an address that the rule does not grant, and was withheld',

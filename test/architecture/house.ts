@@ -20,6 +20,7 @@ export interface Breach {
 /** Imports go strictly to a lower rank. A room that is not written here is a breach until it has a rank. */
 const RANKS: Readonly<Record<string, number>> = {
   wire: 0,
+  metric: 0,
   policy: 1,
   detect: 1,
   settings: 1,

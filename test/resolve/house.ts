@@ -126,6 +126,7 @@ export class House {
             this.onEnd(turn);
             this.onExit();
           },
+          left: () => {},
           bug: (error) => {
             this.bugs.push(error);
             this.onBug();

@@ -11,6 +11,13 @@ export class Underway {
   /** When a limit refused a question last, monotonic milliseconds, and which limit. */
   limitedAt = Number.NEGATIVE_INFINITY;
   limitedBy = '';
+  /** Queries of this identity that ended, and how many of them were denied (with proof of their source), contained or limited. */
+  queries = 0;
+  denied = 0;
+  contained = 0;
+  limited = 0;
+  /** Those that an audit let through. */
+  audited = 0;
 
   constructor(id: number) {
     this.id = id;
@@ -90,6 +97,12 @@ export class Standings {
   /** By index in the snapshot; -1 is `unknown`. */
   at(index: number): Standing {
     return index < 0 ? this.unknown : this.#byIndex[index]!;
+  }
+
+  /** All of them, `unknown` first. */
+  *all(): Generator<Standing> {
+    yield this.unknown;
+    yield* this.#byIndex;
   }
 
   /** By the identity's name; one that the snapshot has not is `unknown`. */

@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
 import type { Key } from '../answer/key.ts';
 import type { Underway } from '../client/standing.ts';
@@ -64,6 +65,8 @@ export class Pending implements Client, Waiter {
   lease = '';
   /** The round that its story goes on with. */
   round: Round = 0;
+  /** When it came, of the monotonic clock. */
+  since: Milliseconds = Number.NaN;
   readonly #room: Buffer = Buffer.allocUnsafe(ROOM);
   /** Null while it is no query's. */
   #underway: Underway | null = null;
@@ -84,7 +87,7 @@ export class Pending implements Client, Waiter {
   take(turn: Turn, underway: Underway): void {
     const { client } = turn.asker;
     const { message, length } = turn.query;
-    const { round } = turn.fetched;
+    const { round, since } = turn.fetched;
     this.length = length;
     this.query = length <= ROOM ? this.#room : Buffer.allocUnsafe(length);
     for (let i = 0; i < length; i++) this.query[i] = message[i]!;
@@ -100,6 +103,7 @@ export class Pending implements Client, Waiter {
     this.lease = '';
     this.#underway = underway;
     this.round = round < LAST_ROUND ? ((round + 1) as Round) : LAST_ROUND;
+    this.since = round === 0 ? turn.now : since;
     this.#later = client.defer();
   }
 
@@ -142,6 +146,7 @@ export class Pending implements Client, Waiter {
   /** Says what it has waited for. */
   tell(fetched: Fetched): void {
     fetched.round = this.round;
+    fetched.since = this.since;
     fetched.key = this.#key;
     fetched.entry = this.#entry;
     fetched.stale = this.#stale;

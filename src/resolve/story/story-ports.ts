@@ -1,4 +1,5 @@
 import type { LeaseTable } from '../../policy/lease.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import type { Cookies } from '../client/cookies.ts';
 import type { Charges } from '../ledger/charges.ts';
@@ -35,4 +36,6 @@ export interface Observer extends BugObserver {
    * (`turn.course.kind` says so), `decision` says nothing.
    */
   ended(turn: Turn, length: number): void;
+  /** The queries that came together at `began`, and ended without waiting, leave now. Must not throw. */
+  left(began: Milliseconds): void;
 }

@@ -91,12 +91,15 @@ export class Resolver implements Answerer {
 
   endBatch(): void {
     this.#inBatch = false;
+    this.#ports.observer.left(this.#turn.now);
   }
 
   answer(message: Buffer, length: number, client: Client, reply: Buffer): number {
     if (!this.#inBatch) this.#readClock();
     this.#turn.begin(this.#inForce, client, reply);
-    return this.#run(message, length, reply);
+    const size = this.#run(message, length, reply);
+    if (!this.#inBatch) this.#ports.observer.left(this.#turn.now);
+    return size;
   }
 
   /** The story goes on, from its beginning and under the policy of now: it gives the answer only if that approves. */

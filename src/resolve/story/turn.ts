@@ -152,6 +152,8 @@ export const LAST_ROUND: Round = 3;
 export class Fetched {
   /** How often it has waited; 0 is its first time round, and then the rest says nothing. */
   round: Round = 0;
+  /** When the query came, of the monotonic clock. */
+  since: Milliseconds = 0;
   key: Key | null = null;
   entry: Entry | null = null;
   /** The entry's answer is given although it is no longer fresh. */
