@@ -5,19 +5,19 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
-import type { Api } from './api.ts';
 import { ClockWatch } from './clock-watch.ts';
 import {
   ExceptionBook,
   type ExceptionEntry,
   type RecompileResult,
   type StoredException,
-} from './exception-book.ts';
+} from './exceptions/exception-book.ts';
+import type { Api } from './http/api.ts';
 import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
-import { LeaseBook } from './lease-book.ts';
-import type { LeaseEntry } from './lease-record.ts';
-import type { LedgerDesk } from './ledger-view.ts';
-import type { Explain } from './policy-routes.ts';
+import { LeaseBook } from './leases/lease-book.ts';
+import type { LeaseEntry } from './leases/lease-record.ts';
+import type { LedgerDesk } from './ledger/ledger-view.ts';
+import type { Explain } from './policy/policy-routes.ts';
 
 /** Between two looks for leases whose time has run out, so that their streams are closed, and at the clock. */
 const TICK_MS = 500;
@@ -121,8 +121,8 @@ export class Admin {
     const { clock, log, ports } = this.#options;
     // Loaded only where there is an admin API: it is large.
     const [{ Api }, { Authentication }] = await Promise.all([
-      import('./api.ts'),
-      import('./authentication.ts'),
+      import('./http/api.ts'),
+      import('./callers/authentication.ts'),
     ]);
     const authentication = new Authentication(this.#setting, clock, log);
     this.#configureApi = (setting) => authentication.configure(setting);

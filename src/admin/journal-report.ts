@@ -1,6 +1,6 @@
 import type { JournalFault, Replay } from '../journal/journal.ts';
 import type { Log } from '../report/log.ts';
-import type { LeaseRecord } from './lease-record.ts';
+import type { LeaseRecord } from './leases/lease-record.ts';
 
 /** Names of leases and lines that one line of the log holds. */
 const MAX_TOLD = 20;

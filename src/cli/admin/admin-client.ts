@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { socketAddress } from '../../admin/unix-socket.ts';
+import { socketAddress } from '../../admin/http/unix-socket.ts';
 import { type AdminTarget, adminTarget, targetOf } from '../../config/server/admin-target.ts';
 import {
   CONFIG_HELP,

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { LeaseView } from '../../admin/lease-view.ts';
+import type { LeaseView } from '../../admin/leases/lease-view.ts';
 import { TextFault } from '../../config/problems.ts';
 import { parseDuration } from '../../config/units.ts';
 import { shortTime, tableLines } from '../table.ts';

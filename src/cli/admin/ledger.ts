@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { BalanceView } from '../../admin/ledger-view.ts';
+import type { BalanceView } from '../../admin/ledger/ledger-view.ts';
 import { sizeText } from '../size-text.ts';
 import { tableLines } from '../table.ts';
 import { count, escapeText, type Terminal } from '../terminal.ts';

@@ -1,0 +1,341 @@
+import type { Journal, JournalFault } from '../../journal/journal.ts';
+import type { Lease, LeaseClaim, LeaseTable } from '../../policy/lease.ts';
+import { collision } from '../../policy/lease-claim.ts';
+import type { Identity, Snapshot } from '../../policy/snapshot.ts';
+import type { Log } from '../../report/log.ts';
+import type { Clock } from '../../resolve/ports.ts';
+import type { HeldLease } from '../callers/callers.ts';
+import { ownerFrom } from '../callers/owner.ts';
+import { UsedMarks } from '../callers/used-marks.ts';
+import { noLease, notDurable, Refusal } from '../http/refusal.ts';
+import { Turns } from '../turns.ts';
+import { historyOf } from './lease-history.ts';
+import { claimOf, type LeaseEntry, type LeaseRecord, prefixToText } from './lease-record.ts';
+import { isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
+import {
+  type Details,
+  type EndedLease,
+  facts,
+  iso,
+  type LeaseView,
+  leaseId,
+  recordOf,
+  tellKnown,
+  viewOf,
+} from './lease-view.ts';
+
+/** Live leases; each takes some 1 kB. */
+const MAX_LEASES = 100_000;
+
+export interface LeaseBookOptions {
+  readonly table: LeaseTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+  /** A lease is over: at its TTL's end, or because somebody ended it. */
+  readonly ended: (lease: string) => void;
+}
+
+/** The leases: every change is durable before it is in force, but for an end, which is in force at once. */
+export class LeaseBook {
+  readonly #options: LeaseBookOptions;
+  readonly #details = new Map<string, Details>();
+  readonly #opening = new Set<LeaseClaim>();
+  /** By lease. */
+  readonly #turns = new Turns();
+  /** Ended, but not on disk yet: who asks again tries again. */
+  readonly #unwritten = new Map<string, { readonly held: HeldLease; readonly ended: EndedLease }>();
+  readonly #used = new UsedMarks();
+  #journal: Journal | null = null;
+  #snapshot: Snapshot;
+  #identities: ReadonlyMap<string, Identity>;
+
+  constructor(options: LeaseBookOptions, snapshot: Snapshot) {
+    this.#options = options;
+    this.#snapshot = snapshot;
+    this.#identities = byName(snapshot);
+  }
+
+  get size(): number {
+    return this.#details.size;
+  }
+
+  use(journal: Journal): void {
+    this.#journal = journal;
+  }
+
+  /** Another policy is in force. Leases of what it no longer has bind to `unknown`. */
+  configure(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#identities = byName(snapshot);
+    const { table, log, clock } = this.#options;
+    const now = clock.monotonic();
+    for (const lease of [...table.leases()]) {
+      const identity = this.#identities.get(lease.identity);
+      const known = isKnown(identity, lease);
+      const quarantine = identity === undefined ? lease.quarantine : identity.quarantine * 1000;
+      if (known === lease.known && quarantine === lease.quarantine) continue;
+      table.change(lease.id, { known, quarantine }, now);
+      if (known !== lease.known) tellKnown(log, lease, known);
+    }
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  identity(name: string): Identity | null {
+    return this.#identities.get(name) ?? null;
+  }
+
+  async open(wanted: WantedLease): Promise<LeaseView | Refusal> {
+    const { table, clock } = this.#options;
+    this.tidy();
+    const now = clock.monotonic();
+    const at = clock.epoch() * 1000;
+    const { identity, stage, addresses, certificate, sourceEnforced, job, ttl, by, owner, used } = wanted;
+    const claim: LeaseClaim = { addresses, certificate };
+    const conflict = this.#conflict(claim, now);
+    if (conflict !== null) return conflict;
+    if (this.#details.size + this.#opening.size >= MAX_LEASES)
+      return new Refusal('full', `there are ${MAX_LEASES} leases`);
+    const taken = this.#used.reserve(used);
+    if (taken === 'used')
+      return new Refusal('job-used', 'a job opens one lease, and a token is used once for it');
+    if (taken === 'full') return new Refusal('full', 'too many jobs are remembered');
+    const lease: Lease = {
+      id: leaseId(at),
+      identity: identity.name,
+      stage,
+      addresses,
+      certificate,
+      sourceEnforced,
+      job,
+      endsAt: now + ttl * 1000,
+      quarantine: identity.quarantine * 1000,
+      known: true,
+    };
+    const details: Details = { opened: at, by, owner };
+    const entry: LeaseEntry = { t: 'open', at, lease: recordOf(lease, details, at - now), used };
+    this.#opening.add(claim);
+    const fault = await this.#write(entry, () => {
+      this.#used.keep(used);
+      const { identity: name } = lease;
+      // The policy may have changed meanwhile.
+      const known = isKnown(this.#identities.get(name), lease);
+      table.open({ ...lease, known }, clock.monotonic());
+      this.#details.set(lease.id, details);
+    });
+    this.#opening.delete(claim);
+    if (fault !== null) {
+      this.#used.free(used);
+      return notDurable(fault, 'the lease is not in force');
+    }
+    this.#options.log.info('lease-opened', `a lease of ${identity.name} was opened`, facts(lease, by));
+    return this.view(lease.id) ?? new Refusal('not-found', 'the lease has ended already');
+  }
+
+  /** Moves a lease to another stage, or gives it another time to live from now on, or both; all of it or nothing. */
+  change(
+    id: string,
+    change: { readonly stage?: string; readonly ttl?: number },
+    by: string,
+  ): Promise<LeaseView | Refusal> {
+    return this.#turns.take(id, () => this.#change(id, change, by));
+  }
+
+  async #change(
+    id: string,
+    { stage, ttl }: { readonly stage?: string; readonly ttl?: number },
+    by: string,
+  ): Promise<LeaseView | Refusal> {
+    const { table, clock, log } = this.#options;
+    const now = clock.monotonic();
+    const lease = this.live(id);
+    if (lease === null) return noLease(id);
+    const identity = this.#identities.get(lease.identity);
+    const refused =
+      (stage === undefined ? null : judgeStage(identity, lease, stage)) ?? judgeTtl(identity, ttl);
+    if (refused !== null) return refused;
+    const next = {
+      stage: stage ?? lease.stage,
+      endsAt: ttl === undefined ? lease.endsAt : now + ttl * 1000,
+    };
+    const at = clock.epoch() * 1000;
+    const entry: LeaseEntry = { t: 'change', at, id, stage: next.stage, expires: at + next.endsAt - now };
+    const fault = await this.#write(entry, () => {
+      table.change(id, next, clock.monotonic());
+    });
+    if (fault !== null) return notDurable(fault, 'the lease is as it was');
+    log.info('lease-changed', `the lease of ${lease.identity} was changed`, {
+      ...facts({ ...lease, ...next }, by),
+    });
+    return this.view(id) ?? noLease(id);
+  }
+
+  /** Ends a lease. What it bound is free, or in quarantine, at once, whether or not that can be written down. */
+  end(id: string, by: string): Promise<EndedLease | Refusal> {
+    return this.#turns.take(id, async () => {
+      const held = this.held(id);
+      if (held === null) return noLease(id);
+      const ended = this.#unwritten.get(id)?.ended ?? this.#endNow(id, by);
+      if (ended instanceof Refusal) return ended;
+      const fault = await this.#write({ t: 'end', at: this.#options.clock.epoch() * 1000, id });
+      if (fault === null) {
+        this.#unwritten.delete(id);
+        return ended;
+      }
+      if (this.#unwritten.size < MAX_LEASES) this.#unwritten.set(id, { held, ended });
+      return notDurable(fault, 'the lease has ended, but would be back after a restart: try again');
+    });
+  }
+
+  #endNow(id: string, by: string): EndedLease | Refusal {
+    const { table, clock, countsOf, log } = this.#options;
+    const lease = table.end(id, clock.monotonic());
+    if (lease === null) return noLease(id);
+    const result = { id, ended: iso(clock.epoch() * 1000), counts: countsOf(id) };
+    log.info('lease-ended', `the lease of ${lease.identity} was ended`, {
+      ...facts(lease, by),
+      counts: result.counts,
+    });
+    this.#over(id);
+    return result;
+  }
+
+  #over(id: string): void {
+    this.#details.delete(id);
+    this.#options.ended(id);
+  }
+
+  /** Tells of leases whose time has run out. They have not held since then, whenever this is called. */
+  tidy(): void {
+    const { table, clock, countsOf, log } = this.#options;
+    const at = clock.epoch() * 1000;
+    for (const lease of table.expire(clock.monotonic())) {
+      const counts = countsOf(lease.id);
+      log.info('lease-ended', `the lease of ${lease.identity} ran out`, { ...facts(lease, null), counts });
+      this.#over(lease.id);
+      // Its end is known without this, as long as the machine's clock does not go back.
+      void this.#write({ t: 'end', at, id: lease.id });
+    }
+    this.#used.tidy(at);
+  }
+
+  /** A lease that holds, or null. */
+  live(id: string): Lease | null {
+    const lease = this.#options.table.get(id);
+    return lease === null || this.#options.clock.monotonic() >= lease.endsAt ? null : lease;
+  }
+
+  /** A lease as far as rights on it go: one that is live, or whose end is not on disk yet; else null. */
+  held(id: string): HeldLease | null {
+    const lease = this.live(id);
+    const owner = this.#details.get(id)?.owner;
+    if (lease !== null && owner !== undefined) return { identity: lease.identity, owner };
+    return this.#unwritten.get(id)?.held ?? null;
+  }
+
+  view(id: string): LeaseView | null {
+    const lease = this.live(id);
+    const details = this.#details.get(id);
+    if (lease === null || details === undefined) return null;
+    return viewOf(lease, details, this.#offset());
+  }
+
+  /** Ids of live leases, ascending. */
+  ids(): string[] {
+    const now = this.#options.clock.monotonic();
+    return [...this.#options.table.leases()].flatMap(({ id, endsAt }) => (now < endsAt ? [id] : [])).sort();
+  }
+
+  /**
+   * Puts what the journal says in force. `newest`: when its last record was written, milliseconds since 1970. What a lease in
+   * `doubtful` binds is `unknown` for as long as it would have lasted.
+   */
+  replay(entries: readonly LeaseEntry[], newest: number, doubtful: ReadonlySet<string>): void {
+    const { clock, table } = this.#options;
+    const now = clock.monotonic();
+    // A clock that has gone back since gives nobody more time.
+    const wall = Math.max(clock.epoch() * 1000, newest);
+    const { leases, quarantines, used } = historyOf(entries, wall);
+    this.#used.keep(used);
+    for (const lease of leases) {
+      const endsAt = now + lease.expires - wall;
+      if (doubtful.has(lease.id)) table.quarantine(claimOf(lease), endsAt);
+      else this.#restore(lease, endsAt);
+    }
+    for (const quarantine of quarantines) {
+      table.quarantine(claimOf(quarantine), now + quarantine.until - wall);
+    }
+    this.#used.tidy(wall);
+  }
+
+  #restore(record: LeaseRecord, endsAt: number): void {
+    const { table, clock, log } = this.#options;
+    const { id, identity, stage, job, opened, by } = record;
+    const known = this.#identities.get(identity);
+    const lease: Lease = {
+      id,
+      identity,
+      stage,
+      ...claimOf(record),
+      // Records of before have none.
+      sourceEnforced: record.source === 'enforced',
+      job,
+      endsAt,
+      quarantine: known === undefined ? record.quarantine : known.quarantine * 1000,
+      known: isKnown(known, record),
+    };
+    if (table.open(lease, clock.monotonic()) !== null) return;
+    this.#details.set(id, { opened, by, owner: ownerFrom(record) });
+    if (!lease.known) tellKnown(log, lease, false);
+  }
+
+  /** All that has to be there after a restart. */
+  *state(): Generator<LeaseEntry> {
+    const { table, clock } = this.#options;
+    const at = clock.epoch() * 1000;
+    const now = clock.monotonic();
+    for (const { addresses, certificate, endsAt } of table.quarantines()) {
+      if (endsAt <= now) continue;
+      const until = endsAt + at - now;
+      yield { t: 'quarantine', at, addresses: addresses.map(prefixToText), certificate, until };
+    }
+    const marks = this.#used.all();
+    for (let i = 0; i < marks.length; i += 1000) yield { t: 'used', at, marks: marks.slice(i, i + 1000) };
+    for (const lease of table.leases()) {
+      const details = this.#details.get(lease.id);
+      if (details !== undefined) yield { t: 'open', at, lease: recordOf(lease, details, at - now), used: [] };
+    }
+  }
+
+  #conflict(claim: LeaseClaim, now: number): Refusal | null {
+    const live = this.#options.table.conflict({ id: '', ...claim }, now);
+    if (live !== null)
+      return new Refusal('lease-conflict', `the ${live.on} has the live lease ${live.lease}`, [
+        { pointer: live.on === 'certificate' ? '/certificate' : '/addresses', detail: 'has a live lease' },
+      ]);
+    for (const other of this.#opening) {
+      const on = collision(claim, other);
+      if (on !== null) return new Refusal('lease-conflict', `a lease on the ${on} is being opened`);
+    }
+    return null;
+  }
+
+  /** Milliseconds from the monotonic clock to the machine's. */
+  #offset(): number {
+    const { clock } = this.#options;
+    return clock.epoch() * 1000 - clock.monotonic();
+  }
+
+  /** Without `apply`: what the entry says is in force already. */
+  #write(entry: LeaseEntry, apply?: () => void): Promise<JournalFault | null> {
+    if (this.#journal === null) throw new Error('the journal is not open');
+    return apply === undefined ? this.#journal.record(entry) : this.#journal.append(entry, apply);
+  }
+}
+
+function byName({ identities }: Snapshot): ReadonlyMap<string, Identity> {
+  return new Map(identities.map((identity) => [identity.name, identity]));
+}

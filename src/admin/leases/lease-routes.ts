@@ -1,0 +1,261 @@
+import type { FastifyInstance } from 'fastify';
+import { parseAddress, parsePrefix } from '../../config/addresses.ts';
+import { parseCertificate } from '../../config/policy/certificates.ts';
+import { TextFault } from '../../config/problems.ts';
+import { overlaps } from '../../policy/lease-claim.ts';
+import type { Identity } from '../../policy/snapshot.ts';
+import type { Clock } from '../../resolve/ports.ts';
+import type { Prefix } from '../../wire/prefix.ts';
+import {
+  type Caller,
+  callerName,
+  forbidden,
+  judgeOpening,
+  mayAdvance,
+  mayEnd,
+  mayInspect,
+  maySee,
+  openerOf,
+} from '../callers/callers.ts';
+import { isClaim } from '../callers/jobs.ts';
+import { answer, callerOf, type IdParams, sendRefusal } from '../http/exchange.ts';
+import { noLease, Refusal } from '../http/refusal.ts';
+import type { LeaseBook } from './lease-book.ts';
+import { prefixFromText, prefixToText } from './lease-record.ts';
+import { judgeTtl, type WantedLease } from './lease-rules.ts';
+import * as schema from './lease-schema.ts';
+import type { LeaseView } from './lease-view.ts';
+
+interface LeaseRouteOptions {
+  readonly leases: LeaseBook;
+  readonly clock: Clock;
+  readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+}
+
+/** `/v1/leases`: who may do what is judged before anything is said of what is there. */
+export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: LeaseRouteOptions): void {
+  app.post<{ Body: OpenBody }>('/v1/leases', { schema: schema.open }, async (request, reply) => {
+    const wanted = readOpening(request.body, callerOf(request), leases, clock);
+    const result = wanted instanceof Refusal ? wanted : await leases.open(wanted);
+    if (result instanceof Refusal) return sendRefusal(reply, result);
+    const notes = loopbackNotes(result);
+    return reply
+      .code(201)
+      .header('location', `/v1/leases/${result.id}`)
+      .send({ ...result, notes });
+  });
+
+  app.get<{ Querystring: ListQuery }>('/v1/leases', { schema: schema.list }, (request) => {
+    const { identity, after = '', limit = '100' } = request.query;
+    const caller = callerOf(request);
+    const most = Math.min(Number(limit), schema.MAX_PAGE);
+    const page: object[] = [];
+    let next: string | null = null;
+    for (const id of leases.ids()) {
+      if (id <= after) continue;
+      const held = leases.held(id);
+      if (held === null || (identity !== undefined && held.identity !== identity)) continue;
+      const view = maySee(caller, held) ? leases.view(id) : null;
+      if (view === null) continue;
+      if (page.length === most) {
+        next = (page.at(-1) as { id: string }).id;
+        break;
+      }
+      page.push({ ...view, counts: countsOf(id) });
+    }
+    return { leases: page, next };
+  });
+
+  app.get<{ Params: IdParams }>('/v1/leases/:id', { schema: schema.show }, (request, reply) => {
+    const { id } = request.params;
+    const held = leases.held(id);
+    const view = leases.view(id);
+    if (held === null || view === null) return sendRefusal(reply, noLease(id));
+    if (!maySee(callerOf(request), held)) {
+      return sendRefusal(reply, forbidden('this lease is not yours to see'));
+    }
+    return { ...view, counts: countsOf(id) };
+  });
+
+  app.patch<{ Params: IdParams; Body: ChangeBody }>(
+    '/v1/leases/:id',
+    { schema: schema.change },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { stage, ttl } = request.body;
+      const caller = callerOf(request);
+      const held = leases.held(id);
+      if (held === null) return sendRefusal(reply, noLease(id));
+      if (!mayEnd(caller, held)) return sendRefusal(reply, forbidden('this lease is not yours to change'));
+      if (stage !== undefined && !mayAdvance(caller, held, leases.identity(held.identity))) {
+        return sendRefusal(reply, forbidden(`jobs of ${held.identity} do not advance their own stage`));
+      }
+      const change = { ...(stage === undefined ? {} : { stage }), ...(ttl === undefined ? {} : { ttl }) };
+      return answer(reply, await leases.change(id, change, callerName(caller)));
+    },
+  );
+
+  app.delete<{ Params: IdParams }>('/v1/leases/:id', { schema: schema.end }, async (request, reply) => {
+    const { id } = request.params;
+    const caller = callerOf(request);
+    const held = leases.held(id);
+    if (held !== null && !mayEnd(caller, held)) {
+      return sendRefusal(reply, forbidden('this lease is not yours to end'));
+    }
+    return answer(reply, await leases.end(id, callerName(caller)));
+  });
+}
+
+interface OpenBody {
+  readonly address?: string;
+  readonly addresses?: readonly string[];
+  readonly certificate?: string | null;
+  readonly identity: string;
+  readonly stage?: string | null;
+  readonly source?: 'enforced' | null;
+  readonly ttl?: number;
+  readonly job?: Readonly<Record<string, string | number | boolean>> | null;
+}
+
+interface ChangeBody {
+  readonly stage?: string;
+  readonly ttl?: number;
+}
+
+interface ListQuery {
+  readonly identity?: string;
+  readonly after?: string;
+  readonly limit?: string;
+}
+
+/** The lease that a body asks for, checked in form and in rights. */
+function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: Clock): WantedLease | Refusal {
+  const owner = openerOf(caller);
+  if (owner instanceof Refusal) return owner;
+  const claim = readClaim(body, caller);
+  if (claim instanceof Refusal) return claim;
+  const identity = leases.identity(body.identity);
+  if (identity === null) {
+    // Whoever may do nothing for it does not learn whether it is there.
+    const detail = `there is no identity ${body.identity}`;
+    return mayInspect(caller, body.identity)
+      ? Refusal.at('/identity', detail)
+      : forbidden(`${callerName(caller)} may not open this lease`);
+  }
+  const stage = body.stage ?? identity.stages[0]?.name ?? null;
+  const sourceEnforced = body.source === 'enforced';
+  // Rights first: who may not open it learns neither stages nor terms.
+  const refused =
+    judgeOpening(caller, identity, { ...claim, stage, sourceEnforced }) ??
+    judgeFirstStage(identity, stage) ??
+    judgeTerms(body, identity, claim) ??
+    judgeHome(caller, identity, claim.addresses, leases);
+  if (refused !== null) return refused;
+  const job = caller.kind === 'job' ? caller.job : null;
+  return {
+    identity,
+    stage,
+    ...claim,
+    sourceEnforced,
+    ttl: body.ttl ?? identity.maxLease,
+    job: jobFacts(body.job ?? null, job?.facts ?? null),
+    by: callerName(caller),
+    owner,
+    used: job?.marks(clock.epoch()) ?? [],
+  };
+}
+
+function judgeFirstStage({ name, stages }: Identity, stage: string | null): Refusal | null {
+  if (stage === null || stages.some((one) => one.name === stage)) return null;
+  const known = stages.map((one) => one.name).join(', ') || 'none';
+  return Refusal.at('/stage', `${name} has no stage ${stage}; it has: ${known}`);
+}
+
+/**
+ * Any process of this machine can call from any loopback address. So calling from the very address that the policy gives to
+ * another identity is no proof for a job: that stays the other's.
+ */
+function judgeHome(
+  { kind }: Caller,
+  { name }: Identity,
+  addresses: readonly Prefix[],
+  { snapshot }: LeaseBook,
+): Refusal | null {
+  if (kind !== 'job') return null;
+  for (const prefix of addresses) {
+    const text = prefixToText(prefix);
+    const other = snapshot.identities.find((one) => one.name !== name && one.addresses.includes(text));
+    if (other !== undefined) return forbidden(`the policy gives ${text} to another identity`);
+  }
+  return null;
+}
+
+const LOOPBACKS = ['127.0.0.0/8', '::1'].map((text) => prefixFromText(text));
+
+/** What a lease of an address of this machine means, for whoever opened it. */
+function loopbackNotes({ addresses, identity }: LeaseView): readonly string[] {
+  return addresses
+    .filter((text) => LOOPBACKS.some((loopback) => overlaps(loopback, prefixFromText(text))))
+    .map(
+      (text) => `${text} is this machine's own: every process that asks from it is ${identity} until the end`,
+    );
+}
+
+function judgeTerms(
+  body: OpenBody,
+  identity: Identity,
+  { certificate, addresses }: Pick<WantedLease, 'certificate' | 'addresses'>,
+): Refusal | null {
+  if (body.source === 'enforced' && addresses.length === 0) {
+    return Refusal.at('/source', 'only an address can be enforced: write addresses too');
+  }
+  if (identity.proof === 'certificate' && certificate === null) {
+    return Refusal.at('/certificate', `no address speaks for ${identity.name}: name the certificate`);
+  }
+  return judgeTtl(identity, body.ttl);
+}
+
+/** Whom the lease is to bind. A job that says nothing of it means the address that it calls from. */
+function readClaim(
+  { address, addresses, certificate: named }: OpenBody,
+  caller: Caller,
+): { readonly addresses: readonly Prefix[]; readonly certificate: string | null } | Refusal {
+  if (address !== undefined && addresses !== undefined) {
+    return Refusal.at('/address', 'write address or addresses, not both');
+  }
+  const prefixes: Prefix[] = [];
+  for (const [index, text] of (addresses ?? []).entries()) {
+    const prefix = parsePrefix(text);
+    if (prefix instanceof TextFault)
+      return Refusal.at(`/addresses/${index}`, `${prefix.message}; ${prefix.fix}`);
+    prefixes.push(prefix);
+  }
+  if (address !== undefined) {
+    const parsed = parseAddress(address);
+    const prefix = parsed instanceof TextFault ? parsed : parsePrefix(address);
+    if (prefix instanceof TextFault) return Refusal.at('/address', `${prefix.message}; ${prefix.fix}`);
+    prefixes.push(prefix);
+  }
+  const certificate = named === undefined || named === null ? null : parseCertificate(named);
+  if (certificate instanceof Object)
+    return Refusal.at('/certificate', `${certificate.message}; ${certificate.fix}`);
+  if (certificate?.endsWith('/*'))
+    return Refusal.at('/certificate', 'a lease binds one certificate: write it without *');
+  if (prefixes.length === 0 && certificate === null) {
+    if (caller.kind === 'job' && caller.from !== null) return { addresses: [caller.from], certificate };
+    return Refusal.at('/addresses', 'write addresses, a certificate, or both');
+  }
+  return { addresses: prefixes, certificate };
+}
+
+/** What is written of the job, and beside it what its own token says, which a job cannot write itself. */
+function jobFacts(
+  written: OpenBody['job'] | null,
+  claimed: Readonly<Record<string, string>> | null,
+): Readonly<Record<string, string>> | null {
+  if (!written && claimed === null) return null;
+  const texts = Object.entries(written ?? {})
+    .filter(([name]) => claimed === null || !isClaim(name))
+    .map(([name, value]) => [name, String(value)] as const);
+  return { ...Object.fromEntries(texts), ...claimed };
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import type { Lease } from '../../policy/lease.ts';
+import type { Log } from '../../report/log.ts';
+import { holderOf, type Owner } from '../callers/owner.ts';
+import { type LeaseRecord, type LeaseTerms, prefixToText } from './lease-record.ts';
+
+/** A lease as the API shows it. */
+export interface LeaseView extends LeaseTerms {
+  readonly opened: string;
+  readonly expires: string;
+  readonly opened_by: string;
+  /** False: the policy has its identity or its stage no more, and whom it binds is `unknown`. */
+  readonly in_force: boolean;
+}
+
+export interface EndedLease {
+  readonly id: string;
+  readonly ended: string;
+  /** Questions by verdict; `deny_unproven` are those whose source anybody may have forged. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** What the table does not need to know of a lease. */
+export interface Details extends Pick<LeaseRecord, 'opened' | 'by'> {
+  readonly owner: Owner;
+}
+
+/** `offset`: milliseconds from the monotonic clock to the machine's. */
+export function viewOf(lease: Lease, { opened, by }: Details, offset: number): LeaseView {
+  const { endsAt, known } = lease;
+  const [from, until] = [iso(opened), iso(endsAt + offset)];
+  return { ...termsOf(lease), opened: from, expires: until, opened_by: by, in_force: known };
+}
+
+function termsOf({ id, identity, stage, addresses, certificate, sourceEnforced, job }: Lease): LeaseTerms {
+  const source = sourceEnforced ? 'enforced' : null;
+  return { id, identity, stage, addresses: addresses.map(prefixToText), certificate, source, job };
+}
+
+/** The same as it outlives the process. */
+export function recordOf(lease: Lease, { opened, by, owner }: Details, offset: number): LeaseRecord {
+  const { endsAt, quarantine } = lease;
+  const expires = endsAt + offset;
+  return { ...termsOf(lease), opened, expires, by, holder: holderOf(owner), quarantine };
+}
+
+export function iso(milliseconds: number): string {
+  return new Date(Math.round(milliseconds)).toISOString();
+}
+
+/** A lease for the log. */
+export function facts(lease: Lease, by: string | null): Record<string, unknown> {
+  const { id, ...terms } = termsOf(lease);
+  return { lease: id, ...terms, ...(by === null ? {} : { by }) };
+}
+
+/** In the order opened: milliseconds since 1970, then chance. */
+export function leaseId(at: number): string {
+  return `le-${Math.floor(at).toString(16).padStart(12, '0')}${randomBytes(6).toString('hex')}`;
+}
+
+export function tellKnown(log: Log, { id, identity, stage }: Lease, known: boolean): void {
+  const text = known
+    ? 'the policy has the identity and stage of a lease again'
+    : 'the policy has no such identity or stage for a lease: whom it binds is unknown';
+  log[known ? 'info' : 'warn']('lease-unknown', text, { lease: id, identity, stage, in_force: known });
+}
