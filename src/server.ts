@@ -261,15 +261,21 @@ export class Server {
     this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
     this.readiness.raise('stopping', 'the server is stopping');
     this.#chores.stop();
+    const left = new Set<string>();
+    const closing = async (name: string, closed: Promise<void> | undefined): Promise<void> => {
+      left.add(name);
+      await closed;
+      left.delete(name);
+    };
     const closed = Promise.all([
-      this.#reloads.close(),
-      this.#admin?.close(),
-      this.#listeners.close(DRAIN_MS).then(() => this.#upstreams.close()),
+      closing('the watch of files', this.#reloads.close()),
+      closing('the API', this.#admin?.close()),
+      closing('listeners', this.#listeners.close(DRAIN_MS)).then(() => this.#upstreams.close()),
     ])
-      .then(() => this.#ledger.close())
-      .then(() => this.#status?.close());
+      .then(() => closing('the ledger', this.#ledger.close()))
+      .then(() => closing('the status listener', this.#status?.close()));
     if (!(await within(DRAIN_MS + CLOSE_MS, closed)))
-      this.#log.warn('listener-trouble', 'what did not close in time is left', {});
+      this.#log.warn('listener-trouble', 'what did not close in time is left', { left: [...left] });
     this.#log.info('stopped', 'stopped', {
       queries: this.#observer.report(),
       lost_log_lines: this.#log.dropped,

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { type Namegate, namegate, pause, until } from '../server/namegate.ts';
 import { plain, upstream } from '../server/upstream.ts';
 import { type CrowdOptions, crowd, Worker } from './crowd.ts';
-import { holdTo, percentile, prefer, Sampler } from './latency.ts';
+import { holdTo, percentile, prefer, Sampler, share } from './latency.ts';
 import { descriptors, MIB, residentOctets } from './load.ts';
 import { JOB, policyOf } from './policy.ts';
 
@@ -69,6 +69,7 @@ for (const { what, addresses, kept, told } of CASES) {
       t.match(lines[0], told, 'and that one was reached');
       t.ok(lines.length <= 3, `${lines.length} lines of it, not one a connection`);
       await idle.leave();
+      share(server);
       await server.stop(t);
     },
   );
@@ -139,6 +140,7 @@ for (const { what, settings, crowds, open, memory } of BESIDE) {
     });
     const grown = most - before;
     t.ok(grown < memory * MIB, `memory grew by ${(grown / MIB).toFixed(0)} MiB at most`);
+    share(server);
     await server.stop(t);
   });
 }

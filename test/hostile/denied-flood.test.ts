@@ -2,7 +2,7 @@ import t from 'tap';
 import { missing } from '../interop/process.ts';
 import { namegate, pause } from '../server/namegate.ts';
 import { upstream } from '../server/upstream.ts';
-import { holdTo, median, percentile, prefer, Sampler } from './latency.ts';
+import { holdTo, median, percentile, prefer, Sampler, share } from './latency.ts';
 import { deniedNames, flood, MIB, processorSeconds, residentOctets } from './load.ts';
 import { JOB, policyOf } from './policy.ts';
 
@@ -86,6 +86,7 @@ t.test(
       good.seen.every(({ name }) => name.endsWith('.good.example.')),
       'none of them went upstream',
     );
+    share(server);
     await server.stop(t);
   },
 );

@@ -5,7 +5,7 @@ import { readMessage, replyOctets } from '../server/message.ts';
 import { type Namegate, namegate, pause } from '../server/namegate.ts';
 import { type Script, type Seen, upstream } from '../server/upstream.ts';
 import { Forger, type Guess, nameOf, TRUE } from './forger.ts';
-import { prefer } from './latency.ts';
+import { prefer, share } from './latency.ts';
 import { JOB, policyOf } from './policy.ts';
 
 /** Replies with every ID that there is, while the question waits that they pretend to answer. */
@@ -92,6 +92,7 @@ async function attack(t: Test, url: string, forger: Forger, guesses: readonly Gu
     t.ok(replies > 65_000, `${replies} forged replies in all`);
   }
   t.same(server.events('upstream-changed'), [], 'nobody was taken for a server that folds case');
+  share(server);
   await server.stop(t);
 }
 

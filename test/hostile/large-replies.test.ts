@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { Client, queryOctets } from '../server/client.ts';
 import { type Namegate, namegate, pause } from '../server/namegate.ts';
 import { KINDS } from './large-replies.ts';
-import { holdLongest, prefer, Sampler } from './latency.ts';
+import { holdLongest, prefer, Sampler, share } from './latency.ts';
 import { JOB, policyOf } from './policy.ts';
 import { program } from './program.ts';
 
@@ -68,5 +68,6 @@ t.test(`replies of 64 KiB that are hard to read: nobody else waits longer than $
       return large;
     });
   }
+  share(server);
   await server.stop(t);
 });

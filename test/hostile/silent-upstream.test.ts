@@ -4,7 +4,7 @@ import { Client, queryOctets } from '../server/client.ts';
 import { readMessage } from '../server/message.ts';
 import { house, Namegate, pause } from '../server/namegate.ts';
 import { plain, silent, upstream } from '../server/upstream.ts';
-import { holdTo, percentile, prefer, Sampler } from './latency.ts';
+import { holdTo, percentile, prefer, Sampler, share } from './latency.ts';
 import { JOB, policyOf } from './policy.ts';
 
 /**
@@ -98,6 +98,7 @@ t.test("a silent upstream behind one identity's zone moves another's p99 by at m
     counts[1]!.get('SERVFAIL')! > 0 && counts[1]!.size === 1,
     'behind the other it fails, and nothing is lost',
   );
+  for (const server of servers) share(server);
   for (const server of servers) await server.stop(t);
 });
 
