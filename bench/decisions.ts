@@ -7,8 +7,8 @@
  * (SCALE: a Scale as JSON) prints nanoseconds a decision, {"own": …, "others": …, "nowhere": …}, identity found included.
  */
 import { load } from '../src/config/load.ts';
-import { decide } from '../src/policy/decide.ts';
-import { Decision, VERDICT } from '../src/policy/decision.ts';
+import { decide } from '../src/policy/decide/decide.ts';
+import { Decision, VERDICT } from '../src/policy/decide/decision.ts';
 import { findAddress } from '../src/policy/identity.ts';
 import { labelOffsets } from '../src/wire/name.ts';
 import { median } from './figures.ts';

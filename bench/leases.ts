@@ -15,7 +15,7 @@ import { LeaseBook } from '../src/admin/leases/lease-book.ts';
 import type { LeaseEntry } from '../src/admin/leases/lease-record.ts';
 import { load } from '../src/config/load.ts';
 import { Journal, journalPath } from '../src/journal/journal.ts';
-import { LeaseTable } from '../src/policy/lease.ts';
+import { LeaseTable } from '../src/policy/lease/lease.ts';
 import type { Identity, Snapshot } from '../src/policy/snapshot.ts';
 import type { Log } from '../src/report/log.ts';
 import type { Prefix } from '../src/wire/prefix.ts';

@@ -1,6 +1,6 @@
 import { Journal, journalPath, type Replay } from '../journal/journal.ts';
 import { FolderLock } from '../journal/lock.ts';
-import type { LeaseTable } from '../policy/lease.ts';
+import type { LeaseTable } from '../policy/lease/lease.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';

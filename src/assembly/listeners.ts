@@ -10,7 +10,7 @@ import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
 import { placesOf } from './places.ts';
-import type { Trusts } from './trusts.ts';
+import type { Trusts } from './trust/trusts.ts';
 import { sentToTcp, WithoutTcp } from './without-tcp.ts';
 
 export interface ListenersOptions {

@@ -4,9 +4,9 @@ import type { Renewals } from '../resolve/flights/renewals.ts';
 import type { Charges } from '../resolve/ledger/charges.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { Resolver } from '../resolve/story/story.ts';
-import type { CertificateWatch } from './certificate-watch.ts';
 import type { Chore } from './chores.ts';
-import type { CrlWatch } from './crl-watch.ts';
+import type { CertificateWatch } from './trust/certificate-watch.ts';
+import type { CrlWatch } from './trust/crl-watch.ts';
 
 const RENEWAL_TICK_MS = 200;
 /** A containment ends when a slice of three hours does, so that seconds do not matter. */

@@ -1,7 +1,7 @@
 import { isOurs, machineAddresses } from '../config/server/ourselves.ts';
 import type { RateLimits } from '../listen/limits.ts';
 import { TCP_IDLE_MS } from '../listen/tcp.ts';
-import { type Renewable, renewable } from '../policy/renewable.ts';
+import { type Renewable, renewable } from '../policy/compile/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { Tally } from '../resolve/client/tally.ts';
@@ -13,7 +13,7 @@ import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
 import type { Listeners } from './listeners.ts';
 import type { Part, Whole } from './swap.ts';
-import type { TrustInForce } from './trust-in-force.ts';
+import type { TrustInForce } from './trust/trust-in-force.ts';
 
 /** Builds what the story reads of a load, and remembers what is in force. */
 export class StoryInForce {

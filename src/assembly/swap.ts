@@ -1,5 +1,5 @@
 import type { Loaded } from '../config/loaded.ts';
-import type { Vetted } from './trusts.ts';
+import type { Vetted } from './trust/trusts.ts';
 
 /** A load without errors, its trust built. */
 export type Whole = Loaded & Vetted;

@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
-import { compile } from '../policy/compile.ts';
+import { compile } from '../policy/compile/compile.ts';
+import { renewable } from '../policy/compile/renewable.ts';
 import type { IdentityInput, PolicyInput } from '../policy/input.ts';
 import { isError, type Position, type Problem } from '../policy/problem.ts';
-import { renewable } from '../policy/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Settings } from '../settings/settings.ts';
 import { Enclosure } from './files/enclosure.ts';

@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url';
-import { type Pattern, parsePattern } from '../policy/pattern.ts';
-import { PatternFault } from '../policy/pattern-fault.ts';
+import { type Pattern, parsePattern } from '../policy/pattern/pattern.ts';
+import { PatternFault } from '../policy/pattern/pattern-fault.ts';
 import { WireError } from '../wire/error.ts';
 import { lowerName, nameFromText } from '../wire/name.ts';
 import { type Fault, TextFault } from './problems.ts';

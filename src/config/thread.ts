@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { largeBuffers } from '../policy/arrays.ts';
+import { largeBuffers } from '../policy/compile/arrays.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import { freeze, type LoadOptions, type LoadResult } from './loaded.ts';
 

@@ -1,4 +1,4 @@
-import type { Bound } from '../policy/bound.ts';
+import type { Bound } from '../policy/lease/bound.ts';
 import type { Snapshot, View } from '../policy/snapshot.ts';
 import type { Credential } from '../resolve/client/credential.ts';
 import type { RingWriter } from './ring-writer.ts';

@@ -4,7 +4,7 @@
  * Times are seconds since 1970 (UTC); names are wire names in lower case, root octet included.
  */
 import type { Prefix } from '../wire/prefix.ts';
-import type { Pattern } from './pattern.ts';
+import type { Pattern } from './pattern/pattern.ts';
 import type { Position } from './problem.ts';
 
 /** No expiry. The largest 32-bit value, so that a date compares as one integer. */

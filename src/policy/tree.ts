@@ -1,5 +1,5 @@
 import type { Quantity } from '../wire/quantity.ts';
-import { resized } from './growing.ts';
+import { resized } from './compile/growing.ts';
 
 /**
  * The name tree: every name that a policy writes out, with its ancestors, as flat arrays. A node is an integer,

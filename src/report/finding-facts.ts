@@ -1,7 +1,7 @@
 import { addressToText } from '../policy/address.ts';
-import { denialReason } from '../policy/reason.ts';
-import { grantRemedy } from '../policy/remedy.ts';
-import { explainRule, ruleText } from '../policy/rule-text.ts';
+import { denialReason } from '../policy/explain/reason.ts';
+import { grantRemedy } from '../policy/explain/remedy.ts';
+import { explainRule, ruleText } from '../policy/explain/rule-text.ts';
 import { seenAs } from '../resolve/client/unclaimed.ts';
 import { grantOf } from '../resolve/story/bounds.ts';
 import type { Turn } from '../resolve/story/turn.ts';

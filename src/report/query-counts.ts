@@ -1,6 +1,6 @@
 import { Histogram } from '../metric/histogram.ts';
 import { byLabel, counter, histogram, type Samples, single } from '../metric/metric.ts';
-import { VERDICT } from '../policy/decision.ts';
+import { VERDICT } from '../policy/decide/decision.ts';
 import { EXIT, EXITS } from '../resolve/exit.ts';
 import type { Client } from '../resolve/ports.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';

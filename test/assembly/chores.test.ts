@@ -2,7 +2,7 @@ import t from 'tap';
 import { Chores, type Timers } from '../../src/assembly/chores.ts';
 import { leasePorts } from '../../src/assembly/serving.ts';
 import { servingChores } from '../../src/assembly/serving-chores.ts';
-import { VERDICT } from '../../src/policy/decision.ts';
+import { VERDICT } from '../../src/policy/decide/decision.ts';
 import { COOKIE_SIZE, Cookies } from '../../src/resolve/client/cookies.ts';
 import { Tally } from '../../src/resolve/client/tally.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';

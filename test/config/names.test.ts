@@ -2,7 +2,7 @@ import t from 'tap';
 import { readExactName, readPattern, readTarget, toAsciiName } from '../../src/config/names.ts';
 import { parseCertificate } from '../../src/config/policy/certificates.ts';
 import { TextFault } from '../../src/config/problems.ts';
-import { patternText } from '../../src/policy/pattern.ts';
+import { patternText } from '../../src/policy/pattern/pattern.ts';
 import { nameToText } from '../../src/wire/name.ts';
 
 t.test('U-labels become A-labels one by one, all else stays', async (t) => {

@@ -3,7 +3,7 @@
  * that was ever opened (a lease on certificate and address, a lease on the certificate, a lease on the address).
  */
 
-import { type Bound, LeaseTable } from '../../src/policy/lease.ts';
+import { type Bound, LeaseTable } from '../../src/policy/lease/lease.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';
 import { Random } from '../server/random.ts';
 import { type Bits, bitsOf } from './recognise.ts';

@@ -1,17 +1,17 @@
 /** One question, decided by the compiled policy and by the reference. */
-import { compile } from '../../src/policy/compile.ts';
+import { compile } from '../../src/policy/compile/compile.ts';
 import {
   approvesName as approves,
   closestAncestor,
   decide,
   isNonTerminal as isBelow,
-} from '../../src/policy/decide.ts';
-import { Decision, VERDICT } from '../../src/policy/decision.ts';
+} from '../../src/policy/decide/decide.ts';
+import { Decision, VERDICT } from '../../src/policy/decide/decision.ts';
+import { explainRule } from '../../src/policy/explain/rule-text.ts';
 import { findAddress, UNKNOWN } from '../../src/policy/identity.ts';
 import type { PolicyInput } from '../../src/policy/input.ts';
-import { explainRule } from '../../src/policy/rule-text.ts';
+import type { SuffixTable } from '../../src/policy/pattern/suffix.ts';
 import type { View as CompiledView, Identity, Snapshot } from '../../src/policy/snapshot.ts';
-import type { SuffixTable } from '../../src/policy/suffix.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
 import { labelOffsets } from '../../src/wire/name.ts';
 import { type Layout, layOut, timeText, toInput } from './layout.ts';

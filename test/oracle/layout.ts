@@ -9,8 +9,8 @@ import {
   type RuleInput,
   type RuleTerms,
 } from '../../src/policy/input.ts';
-import { parsePattern } from '../../src/policy/pattern.ts';
-import { PatternFault } from '../../src/policy/pattern-fault.ts';
+import { parsePattern } from '../../src/policy/pattern/pattern.ts';
+import { PatternFault } from '../../src/policy/pattern/pattern-fault.ts';
 import type { Position } from '../../src/policy/problem.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';

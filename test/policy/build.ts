@@ -1,7 +1,8 @@
 /** Policies for tests, written shortly, and questions about them. */
-import { compile } from '../../src/policy/compile.ts';
-import { closestAncestor, decide } from '../../src/policy/decide.ts';
-import { Decision, GROUND, VERDICT } from '../../src/policy/decision.ts';
+import { compile } from '../../src/policy/compile/compile.ts';
+import { closestAncestor, decide } from '../../src/policy/decide/decide.ts';
+import { Decision, GROUND, VERDICT } from '../../src/policy/decide/decision.ts';
+import { explainRule } from '../../src/policy/explain/rule-text.ts';
 import {
   DEFAULT_TERMS,
   type DestinationInput,
@@ -16,12 +17,11 @@ import {
   type RuleTerms,
   type StageInput,
 } from '../../src/policy/input.ts';
-import { type Pattern, parsePattern } from '../../src/policy/pattern.ts';
-import { PatternFault } from '../../src/policy/pattern-fault.ts';
+import { type Pattern, parsePattern } from '../../src/policy/pattern/pattern.ts';
+import { PatternFault } from '../../src/policy/pattern/pattern-fault.ts';
+import type { SuffixTable } from '../../src/policy/pattern/suffix.ts';
 import type { Position, Problem } from '../../src/policy/problem.ts';
-import { explainRule } from '../../src/policy/rule-text.ts';
 import type { Identity, Snapshot, View } from '../../src/policy/snapshot.ts';
-import type { SuffixTable } from '../../src/policy/suffix.ts';
 import { WireError } from '../../src/wire/error.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
 import { labelOffsets, lowerName, nameFromText } from '../../src/wire/name.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { PolicyInput, RecordInput } from '../../src/policy/input.ts';
+import { SUFFIX, type SuffixTable } from '../../src/policy/pattern/suffix.ts';
 import { isError, type Problem } from '../../src/policy/problem.ts';
-import { SUFFIX, type SuffixTable } from '../../src/policy/suffix.ts';
 import {
   aRecord,
   ask,

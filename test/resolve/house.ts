@@ -1,6 +1,6 @@
 import { loadPolicyOnly } from '../../src/config/load.ts';
-import { LeaseTable } from '../../src/policy/lease.ts';
-import { renewable } from '../../src/policy/renewable.ts';
+import { renewable } from '../../src/policy/compile/renewable.ts';
+import { LeaseTable } from '../../src/policy/lease/lease.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import { findingsOf, type StoryFinding } from '../../src/report/findings.ts';
 import { Cookies } from '../../src/resolve/client/cookies.ts';

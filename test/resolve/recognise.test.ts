@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Lease } from '../../src/policy/lease.ts';
+import type { Lease } from '../../src/policy/lease/lease.ts';
 import { Credential } from '../../src/resolve/client/credential.ts';
 import { House, type QueryOptions } from './house.ts';
 import { exception, policy, rule } from './policy.ts';

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { VERDICT } from '../../src/policy/decision.ts';
+import { VERDICT } from '../../src/policy/decide/decision.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
 import { COURSE, type Turn } from '../../src/resolve/story/turn.ts';
 import { nameToText } from '../../src/wire/name.ts';

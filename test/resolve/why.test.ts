@@ -1,5 +1,5 @@
 import t from 'tap';
-import { explain, explanationLine } from '../../src/policy/explain.ts';
+import { explain, explanationLine } from '../../src/policy/explain/explain.ts';
 import { UNKNOWN } from '../../src/policy/identity.ts';
 import { FLAG } from '../../src/wire/header.ts';
 import { House } from './house.ts';

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { covers } from '../../policy/lease-claim.ts';
+import { covers } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Right, TokenGrant } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';

@@ -1,6 +1,6 @@
 import type { Journal, JournalFault } from '../../journal/journal.ts';
-import type { Lease, LeaseClaim, LeaseTable } from '../../policy/lease.ts';
-import { collision } from '../../policy/lease-claim.ts';
+import type { Lease, LeaseClaim, LeaseTable } from '../../policy/lease/lease.ts';
+import { collision } from '../../policy/lease/lease-claim.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';

@@ -1,6 +1,6 @@
 import { parsePrefix, wordsToText } from '../../config/addresses.ts';
 import { TextFault } from '../../config/problems.ts';
-import type { LeaseClaim } from '../../policy/lease.ts';
+import type { LeaseClaim } from '../../policy/lease/lease.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 
 /** What a lease is, in the journal, the API and the command line alike. */

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { parseAddress, parsePrefix } from '../../config/addresses.ts';
 import { parseCertificate } from '../../config/policy/certificates.ts';
 import { TextFault } from '../../config/problems.ts';
-import { overlaps } from '../../policy/lease-claim.ts';
+import { overlaps } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { Prefix } from '../../wire/prefix.ts';

@@ -1,5 +1,5 @@
 import { secondsToText } from '../../config/units.ts';
-import type { Lease } from '../../policy/lease.ts';
+import type { Lease } from '../../policy/lease/lease.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Owner } from '../callers/owner.ts';

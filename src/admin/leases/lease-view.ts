@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Lease } from '../../policy/lease.ts';
+import type { Lease } from '../../policy/lease/lease.ts';
 import type { Log } from '../../report/log.ts';
 import { holderOf, type Owner } from '../callers/owner.ts';
 import { type LeaseRecord, type LeaseTerms, prefixToText } from './lease-record.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { readExactName } from '../../config/names.ts';
-import { describeIdentity } from '../../policy/describe.ts';
-import { type Explanation, explanationLine } from '../../policy/explain.ts';
+import { describeIdentity } from '../../policy/explain/describe.ts';
+import { type Explanation, explanationLine } from '../../policy/explain/explain.ts';
 import type { Identity, Stage } from '../../policy/snapshot.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import { typeFromText } from '../../wire/iana.ts';

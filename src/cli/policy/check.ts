@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { TrustBuilder } from '../../assembly/trusts.ts';
+import { TrustBuilder } from '../../assembly/trust/trusts.ts';
 import { sentToTcp } from '../../assembly/without-tcp.ts';
 import { formatProblem } from '../../config/files/excerpt.ts';
 import { load, loadPolicyOnly } from '../../config/load.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { adminTarget } from '../../config/server/admin-target.ts';
-import type { ExplainedState } from '../../policy/explain.ts';
+import type { ExplainedState } from '../../policy/explain/explain.ts';
 import { AdminClient, type AdminOptions, askAdmin } from '../admin/admin-client.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, escapeText, serverFile, type Terminal } from '../terminal.ts';
 

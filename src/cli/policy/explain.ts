@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { TrustBuilder, type Trusts } from '../../assembly/trusts.ts';
+import { TrustBuilder, type Trusts } from '../../assembly/trust/trusts.ts';
 import { load } from '../../config/load.ts';
 import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { parseTime } from '../../config/units.ts';
-import { explain, explanationLine, withState } from '../../policy/explain.ts';
+import { explain, explanationLine, withState } from '../../policy/explain/explain.ts';
 import { isError } from '../../policy/problem.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import { typeFromText } from '../../wire/iana.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { load } from '../../config/load.ts';
-import { describeIdentity } from '../../policy/describe.ts';
+import { describeIdentity } from '../../policy/explain/describe.ts';
 import { isError } from '../../policy/problem.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
 import { tableLines } from '../table.ts';

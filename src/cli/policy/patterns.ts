@@ -1,6 +1,6 @@
 import { newNames, USUAL_NAME } from '../../detect/estimate.ts';
-import { type Blast, blastRadius } from '../../policy/blast.ts';
-import { explainRule } from '../../policy/rule-text.ts';
+import { type Blast, blastRadius } from '../../policy/explain/blast.ts';
+import { explainRule } from '../../policy/explain/rule-text.ts';
 import { KIND, type Snapshot, type View } from '../../policy/snapshot.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
 import { sizeText } from '../size-text.ts';

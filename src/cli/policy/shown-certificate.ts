@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Trusts } from '../../assembly/trusts.ts';
+import type { Trusts } from '../../assembly/trust/trusts.ts';
 import { readChain } from '../../identity/facts.ts';
 import { findCertificate, TWO } from '../../policy/certificates.ts';
 import { UNKNOWN } from '../../policy/identity.ts';

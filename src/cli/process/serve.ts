@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Command } from 'commander';
-import { TrustBuilder } from '../../assembly/trusts.ts';
+import { TrustBuilder } from '../../assembly/trust/trusts.ts';
 import { isLoaded, type Loaded } from '../../config/loaded.ts';
 import { loadInThread } from '../../config/thread.ts';
-import { suggestName } from '../../policy/suggest.ts';
+import { suggestName } from '../../policy/explain/suggest.ts';
 import { createLog } from '../../report/log.ts';
 import { ServiceManager } from '../../report/service-manager.ts';
 import { Server } from '../../server.ts';

@@ -6,7 +6,7 @@ import type {
   RuleInput,
   RuleTerms,
 } from '../../policy/input.ts';
-import { patternText } from '../../policy/pattern.ts';
+import { patternText } from '../../policy/pattern/pattern.ts';
 import type { Position } from '../../policy/problem.ts';
 import { TextFault } from '../problems.ts';
 import type { PolicyFile } from '../schema/policy-schema.ts';

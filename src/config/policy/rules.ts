@@ -1,5 +1,5 @@
 import { FOREVER, type PrivateGrant, type RuleInput, type RuleTerms } from '../../policy/input.ts';
-import type { Pattern } from '../../policy/pattern.ts';
+import type { Pattern } from '../../policy/pattern/pattern.ts';
 import type { Position } from '../../policy/problem.ts';
 import { DEFAULT_BUDGETS } from '../../settings/settings.ts';
 import { isMetaType, typeFromText } from '../../wire/iana.ts';

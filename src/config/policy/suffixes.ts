@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { domainToASCII } from 'node:url';
-import { SUFFIX, type SuffixTable } from '../../policy/suffix.ts';
+import { SUFFIX, type SuffixTable } from '../../policy/pattern/suffix.ts';
 import { rentedZones } from './rented-zones.ts';
 
 let built: SuffixTable | null = null;

@@ -1,4 +1,4 @@
-import { VERDICT, type Verdict } from '../../policy/decision.ts';
+import { VERDICT, type Verdict } from '../../policy/decide/decision.ts';
 
 /** Verdicts as they are counted, by the numbers of `VERDICT`. */
 const NAMES: readonly (readonly [string, number])[] = Object.entries(VERDICT).map(

@@ -1,7 +1,7 @@
 import { addressToText } from '../../policy/address.ts';
 import { TWO } from '../../policy/certificates.ts';
+import { isoTime } from '../../policy/explain/rule-text.ts';
 import { findAddress } from '../../policy/identity.ts';
-import { isoTime } from '../../policy/rule-text.ts';
 import type { Client } from '../ports.ts';
 import type { Turn } from '../story/turn.ts';
 import { type EdeText, edeText } from './ede-text.ts';

@@ -1,4 +1,4 @@
-import type { Renewable } from '../../policy/renewable.ts';
+import type { Renewable } from '../../policy/compile/renewable.ts';
 import type { InForce } from '../in-force.ts';
 import type { Flights } from './flights.ts';
 

@@ -1,5 +1,5 @@
-import { decide } from '../../policy/decide.ts';
-import { Decision, VERDICT } from '../../policy/decision.ts';
+import { decide } from '../../policy/decide/decide.ts';
+import { Decision, VERDICT } from '../../policy/decide/decision.ts';
 import { labelOffsets } from '../../wire/name.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import type { Key } from '../answer/key.ts';

@@ -1,6 +1,6 @@
 import { addressToText } from '../../policy/address.ts';
-import { isNonTerminal } from '../../policy/decide.ts';
-import { Decision, GROUND, VERDICT } from '../../policy/decision.ts';
+import { isNonTerminal } from '../../policy/decide/decide.ts';
+import { Decision, GROUND, VERDICT } from '../../policy/decide/decision.ts';
 import {
   type AskedBy,
   decideAgain,
@@ -8,10 +8,10 @@ import {
   type Explanation,
   explain,
   withState,
-} from '../../policy/explain.ts';
+} from '../../policy/explain/explain.ts';
+import { whomToAsk } from '../../policy/explain/reason.ts';
+import { grantRemedy } from '../../policy/explain/remedy.ts';
 import type { PrivateGrant } from '../../policy/input.ts';
-import { whomToAsk } from '../../policy/reason.ts';
-import { grantRemedy } from '../../policy/remedy.ts';
 import type { LocalRedirect, Stage } from '../../policy/snapshot.ts';
 import { RCODE } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';

@@ -1,5 +1,5 @@
-import type { Decision } from '../../policy/decision.ts';
-import { explanationLine } from '../../policy/explain.ts';
+import type { Decision } from '../../policy/decide/decision.ts';
+import { explanationLine } from '../../policy/explain/explain.ts';
 import { TYPE, typeFromText } from '../../wire/iana.ts';
 import type { RrType } from '../../wire/quantity.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';

@@ -1,4 +1,4 @@
-import { GROUND } from '../../policy/decision.ts';
+import { GROUND } from '../../policy/decide/decision.ts';
 import { OWN_ZONE } from '../../policy/special.ts';
 import { isAtOrUnder } from '../../wire/name.ts';
 import type { Turn } from './turn.ts';

@@ -1,4 +1,4 @@
-import { VERDICT } from '../../policy/decision.ts';
+import { VERDICT } from '../../policy/decide/decision.ts';
 import type { PrivateGrant } from '../../policy/input.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import type { Turn } from './turn.ts';

@@ -1,6 +1,6 @@
-import { decide } from '../../policy/decide.ts';
-import { GROUND, VERDICT } from '../../policy/decision.ts';
-import { findNear } from '../../policy/near-miss.ts';
+import { decide } from '../../policy/decide/decide.ts';
+import { GROUND, VERDICT } from '../../policy/decide/decision.ts';
+import { findNear } from '../../policy/explain/near-miss.ts';
 import { FLAG } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { unreachable } from '../../wire/quantity.ts';

@@ -1,5 +1,5 @@
-import { closestAncestor, isNonTerminal } from '../../policy/decide.ts';
-import { denialReason, REASON, whomToAsk } from '../../policy/reason.ts';
+import { closestAncestor, isNonTerminal } from '../../policy/decide/decide.ts';
+import { denialReason, REASON, whomToAsk } from '../../policy/explain/reason.ts';
 import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE, type Rcode } from '../../wire/iana.ts';
 import { NO_EDE } from '../../wire/reply.ts';
@@ -65,7 +65,7 @@ export function written(turn: Turn, exit: Exit): number {
   return finish(turn, exit, RCODE.NOERROR, null, null, turn.reply.limit);
 }
 
-/** SERVFAIL, for an identity has as much as it may; `reason` is one of the constants of `policy/reason.ts`. */
+/** SERVFAIL, for an identity has as much as it may; `reason` is one of the constants of `policy/explain/reason.ts`. */
 export function limited(turn: Turn, reason: string): number {
   const { underway, identity } = turn.asker.standing;
   underway.limitedAt = turn.now;

@@ -1,4 +1,4 @@
-import { REASON } from '../../policy/reason.ts';
+import { REASON } from '../../policy/explain/reason.ts';
 import { EDE } from '../../wire/iana.ts';
 import { edeText } from '../client/ede-text.ts';
 import { EXIT } from '../exit.ts';

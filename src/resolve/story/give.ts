@@ -1,6 +1,6 @@
-import { isNonTerminal } from '../../policy/decide.ts';
-import { VERDICT } from '../../policy/decision.ts';
-import { REASON } from '../../policy/reason.ts';
+import { isNonTerminal } from '../../policy/decide/decide.ts';
+import { VERDICT } from '../../policy/decide/decision.ts';
+import { REASON } from '../../policy/explain/reason.ts';
 import { FLAG, readUint32, writeUint32 } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE } from '../../wire/iana.ts';
 import type { Seconds } from '../../wire/quantity.ts';

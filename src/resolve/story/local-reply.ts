@@ -1,4 +1,4 @@
-import { GROUND } from '../../policy/decision.ts';
+import { GROUND } from '../../policy/decide/decision.ts';
 import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { EXIT } from '../exit.ts';

@@ -1,6 +1,6 @@
 import { findCertificate, TWO } from '../../policy/certificates.ts';
 import { findAddress } from '../../policy/identity.ts';
-import type { Bound, LeaseTable } from '../../policy/lease.ts';
+import type { Bound, LeaseTable } from '../../policy/lease/lease.ts';
 import type { Cookies } from '../client/cookies.ts';
 import type { Credential } from '../client/credential.ts';
 import type { Turn } from './turn.ts';

@@ -1,4 +1,4 @@
-import type { LeaseTable } from '../../policy/lease.ts';
+import type { LeaseTable } from '../../policy/lease/lease.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import type { Cookies } from '../client/cookies.ts';

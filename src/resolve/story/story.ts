@@ -1,5 +1,5 @@
-import type { Explanation } from '../../policy/explain.ts';
-import { REASON } from '../../policy/reason.ts';
+import type { Explanation } from '../../policy/explain/explain.ts';
+import { REASON } from '../../policy/explain/reason.ts';
 import { type Milliseconds, type RrType, type Seconds, unreachable } from '../../wire/quantity.ts';
 import { readQuery } from '../../wire/question.ts';
 import { Tally } from '../client/tally.ts';

@@ -1,6 +1,6 @@
-import { approvesName } from '../../policy/decide.ts';
-import { VERDICT } from '../../policy/decision.ts';
-import { WildcardsAbove, wildcardsAbove } from '../../policy/wildcards.ts';
+import { approvesName } from '../../policy/decide/decide.ts';
+import { VERDICT } from '../../policy/decide/decision.ts';
+import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import { labelOffsets, MAX_NAME } from '../../wire/name.ts';
 import type { TrustTarget } from './trust-target.ts';
 import type { Turn } from './turn.ts';

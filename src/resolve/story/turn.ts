@@ -1,6 +1,6 @@
-import { Decision } from '../../policy/decision.ts';
+import { Decision } from '../../policy/decide/decision.ts';
 import { EMPTY_VIEW } from '../../policy/identity.ts';
-import type { Bound } from '../../policy/lease.ts';
+import type { Bound } from '../../policy/lease/lease.ts';
 import type { Stage, View } from '../../policy/snapshot.ts';
 import type { Ede, Rcode } from '../../wire/iana.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';

@@ -7,7 +7,7 @@ import { readStubConfig } from '../../../src/cli/doctor/resolv-conf.ts';
 import { stubRemarks } from '../../../src/cli/doctor/stub-remarks.ts';
 import { nsswitchFindings, proxyFindings } from '../../../src/cli/doctor/ways-out.ts';
 import { loadPolicyOnly } from '../../../src/config/load.ts';
-import { explain, explanationLine } from '../../../src/policy/explain.ts';
+import { explain, explanationLine } from '../../../src/policy/explain/explain.ts';
 import { UNKNOWN } from '../../../src/policy/identity.ts';
 import { running } from '../../clock.ts';
 import { freePort } from '../../interop/process.ts';

@@ -9,7 +9,7 @@ import { Problems } from '../../../src/config/problems.ts';
 import { policySchema } from '../../../src/config/schema/policy-schema.ts';
 import { checkShape } from '../../../src/config/schema/shape.ts';
 import { DEFAULT_TERMS, FOREVER, type PolicyInput, type RuleInput } from '../../../src/policy/input.ts';
-import { patternText } from '../../../src/policy/pattern.ts';
+import { patternText } from '../../../src/policy/pattern/pattern.ts';
 import { nameToText } from '../../../src/wire/name.ts';
 import { POLICY, problemsOf } from '../harness.ts';
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { getPublicSuffix } from 'tldts';
 import { rentedZones } from '../../../src/config/policy/rented-zones.ts';
 import { buildTable, checkTrie, suffixTable } from '../../../src/config/policy/suffixes.ts';
-import { SUFFIX, type SuffixTable, zoneKind } from '../../../src/policy/suffix.ts';
+import { SUFFIX, type SuffixTable, zoneKind } from '../../../src/policy/pattern/suffix.ts';
 import { nameFromText } from '../../../src/wire/name.ts';
 
 /** The public suffix of a name by the list's own algorithm (https://publicsuffix.org/list/), over our table. */

@@ -1,0 +1,72 @@
+import { TYPE, typeToText } from '../../wire/iana.ts';
+import { FOREVER } from '../input.ts';
+import { patternText } from '../pattern/pattern.ts';
+import { KIND, type RuleIndex, type Snapshot } from '../snapshot.ts';
+import { FAMILY, nameOfNode } from '../tree.ts';
+
+/** A rule as interfaces show it. */
+export interface ExplainedRule {
+  readonly pattern: string;
+  readonly destination: string | null;
+  readonly file: string;
+  readonly line: number;
+  readonly owner: string;
+  readonly reason: string;
+  /** ISO 8601, or null where it does not end. */
+  readonly until: string | null;
+}
+
+/** A rule with its pattern as text and where it is written. */
+export function explainRule(snapshot: Snapshot, rule: RuleIndex): ExplainedRule {
+  const { rules } = snapshot;
+  const terms = rules.terms[rules.term[rule]!]!;
+  return {
+    pattern: patternOf(snapshot, rule),
+    destination: terms.destination,
+    file: terms.file,
+    line: rules.line[rule]!,
+    owner: terms.owner,
+    reason: terms.reason,
+    until: terms.until === FOREVER ? null : isoTime(terms.until),
+  };
+}
+
+/** `rule PATTERN of DESTINATION (FILE:LINE)`. */
+export function ruleText({ pattern, destination, file, line }: ExplainedRule): string {
+  return `rule ${pattern}${destination === null ? '' : ` of ${destination}`} (${file}:${line})`;
+}
+
+/** `seconds`: since 1970. */
+export function isoTime(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+/** The types that a rule approves, as they would be written. */
+export function typesOf({ rules }: Snapshot, rule: RuleIndex): string[] {
+  const { types } = rules.terms[rules.term[rule]!]!;
+  if (types !== null) return types.map(typeToText);
+  const common = [TYPE.A, TYPE.AAAA, TYPE.CNAME].map(typeToText);
+  return rules.kind[rule]! <= KIND.FAMILY ? [...common, typeToText(TYPE.HTTPS)] : common;
+}
+
+function patternOf(snapshot: Snapshot, rule: RuleIndex): string {
+  const { rules, tree } = snapshot;
+  const written = rules.written.get(rule);
+  if (written !== undefined) return written;
+  const node = rules.node[rule]!;
+  switch (rules.kind[rule]) {
+    case KIND.STAR:
+      return patternText({ kind: 'star', base: nameOfNode(tree, node) });
+    case KIND.GLOBSTAR:
+      return patternText({ kind: 'globstar', base: nameOfNode(tree, node) });
+    case KIND.FAMILY: {
+      const at = tree.labelAt[node]! + 1;
+      const prefix = tree.labels.subarray(at, at + tree.labels[at - 1]!);
+      const base = nameOfNode(tree, (tree.parents[node]! & ~FAMILY) >>> 0);
+      const front = new Uint8Array(0);
+      return patternText({ kind: 'family', front, prefix, base, ...rules.families.get(rule)! });
+    }
+    default:
+      return patternText({ kind: 'exact', name: nameOfNode(tree, node) });
+  }
+}

@@ -1,0 +1,49 @@
+import type { Prefix } from '../../wire/prefix.ts';
+
+/** Whom a lease binds: who shows the certificate, who comes from one of the addresses, or who does both. */
+export interface LeaseClaim {
+  /** Prefixes without host bits, none of them IPv4-mapped; empty only beside a certificate. */
+  readonly addresses: readonly Prefix[];
+  /** In the form of `Credential.names`, or null. */
+  readonly certificate: string | null;
+}
+
+/** Why two claims cannot be leased at once, or null. Leases may share a certificate only with disjoint addresses. */
+export function collision(one: LeaseClaim, other: LeaseClaim): 'address' | 'certificate' | null {
+  if (one.addresses.some((prefix) => other.addresses.some((next) => overlaps(prefix, next))))
+    return 'address';
+  const shared = one.certificate !== null && one.certificate === other.certificate;
+  return shared && (one.addresses.length === 0 || other.addresses.length === 0) ? 'certificate' : null;
+}
+
+/** The prefixes that lie in no other of these, each once. */
+export function outermost(prefixes: readonly Prefix[]): readonly Prefix[] {
+  if (prefixes.length < 2) return prefixes;
+  const kept: Prefix[] = [];
+  for (const prefix of prefixes.toSorted((one, other) => one.length - other.length)) {
+    if (!kept.some((outer) => covers(outer, prefix))) kept.push(prefix);
+  }
+  return kept;
+}
+
+/** Whether all addresses of `inner` are in `outer`. */
+export function covers(outer: Prefix, inner: Prefix): boolean {
+  return outer.length <= inner.length && overlaps(outer, inner);
+}
+
+/** Whether two prefixes have an address in common: the longer lies in the shorter. */
+export function overlaps(one: Prefix, other: Prefix): boolean {
+  if (one.family !== other.family) return false;
+  let bits = Math.min(one.length, other.length);
+  for (let i = 0; bits > 0; i++, bits -= 32) {
+    const differ = (one.words[i]! ^ other.words[i]!) >>> 0;
+    if (bits >= 32 ? differ !== 0 : differ >>> (32 - bits) !== 0) return false;
+  }
+  return true;
+}
+
+/** A claim as text: two claims have one key where they bind the same. */
+export function claimKey({ addresses, certificate }: LeaseClaim): string {
+  const prefixes = addresses.map(({ family, words, length }) => `${family} ${words.join(' ')}/${length}`);
+  return `${certificate ?? ''}|${prefixes.sort().join('|')}`;
+}
