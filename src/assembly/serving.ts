@@ -1,6 +1,6 @@
 import { isOurs, machineAddresses } from '../config/server/ourselves.ts';
 import type { RateLimits } from '../listen/limits.ts';
-import { TCP_IDLE_MS } from '../listen/tcp.ts';
+import { TCP_IDLE_MS } from '../listen/stream/tcp.ts';
 import { type Renewable, renewable } from '../policy/compile/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Readiness } from '../report/readiness.ts';

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import t, { type Test } from 'tap';
-import { type ListenNotice, listenerUrl } from '../../src/listen/listener.ts';
-import type { StreamCounters } from '../../src/listen/stream-limits.ts';
-import { type TcpOptions, tcp } from '../../src/listen/tcp.ts';
-import { DROPPED } from '../../src/resolve/ports.ts';
-import { running } from '../clock.ts';
-import { Echo, framed, idOf, LARGE_REPLY, ORDER, query, StreamClient, until } from './echo.ts';
+import { type ListenNotice, listenerUrl } from '../../../src/listen/listener.ts';
+import type { StreamCounters } from '../../../src/listen/stream/stream-limits.ts';
+import { type TcpOptions, tcp } from '../../../src/listen/stream/tcp.ts';
+import { DROPPED } from '../../../src/resolve/ports.ts';
+import { running } from '../../clock.ts';
+import { Echo, framed, idOf, LARGE_REPLY, ORDER, query, StreamClient, until } from '../echo.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === '::1'),

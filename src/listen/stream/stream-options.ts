@@ -1,7 +1,7 @@
-import type { ChainCheck } from '../socket/chain-check.ts';
-import type { Prefix } from '../wire/prefix.ts';
+import type { ChainCheck } from '../../socket/chain-check.ts';
+import type { Prefix } from '../../wire/prefix.ts';
+import type { Listener, ListenOptions } from '../listener.ts';
 import type { TlsMaterial } from './handshakes.ts';
-import type { Listener, ListenOptions } from './listener.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
 /** What a listener of a stream is made from. */

@@ -8,13 +8,13 @@ import {
   listenerUrl,
   type UdpFactory,
   type UdpOptions,
-} from '../../src/listen/listener.ts';
-import { batchedUdp } from '../../src/listen/udp.ts';
-import { portableUdp } from '../../src/listen/udp-portable.ts';
-import { DROPPED } from '../../src/resolve/ports.ts';
-import { loadNative } from '../../src/socket/native.ts';
-import { running } from '../clock.ts';
-import { Echo, idOf, ORDER, query, until } from './echo.ts';
+} from '../../../src/listen/listener.ts';
+import { batchedUdp } from '../../../src/listen/udp/udp.ts';
+import { portableUdp } from '../../../src/listen/udp/udp-portable.ts';
+import { DROPPED } from '../../../src/resolve/ports.ts';
+import { loadNative } from '../../../src/socket/native.ts';
+import { running } from '../../clock.ts';
+import { Echo, idOf, ORDER, query, until } from '../echo.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === '::1'),

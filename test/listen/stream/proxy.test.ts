@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
-import { MAX_PROXY_HEADER, readProxyHeader } from '../../src/listen/proxy.ts';
-import type { StreamCounters } from '../../src/listen/stream-limits.ts';
-import { type TcpOptions, tcp } from '../../src/listen/tcp.ts';
-import { addressText } from '../../src/socket/address-words.ts';
-import { crc32c } from './crc32c.ts';
-import { Echo, framed, query, StreamClient, until } from './echo.ts';
+import { MAX_PROXY_HEADER, readProxyHeader } from '../../../src/listen/stream/proxy.ts';
+import type { StreamCounters } from '../../../src/listen/stream/stream-limits.ts';
+import { type TcpOptions, tcp } from '../../../src/listen/stream/tcp.ts';
+import { addressText } from '../../../src/socket/address-words.ts';
+import { crc32c } from '../crc32c.ts';
+import { Echo, framed, query, StreamClient, until } from '../echo.ts';
 import { rig } from './tls-rig.ts';
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');

@@ -5,8 +5,8 @@ import type {
   CredentialJudge,
   Judgement,
   ShownCertificate,
-} from '../resolve/client/credential.ts';
-import { type ChainFault, X509_ERROR } from '../socket/chain-check.ts';
+} from '../../resolve/client/credential.ts';
+import { type ChainFault, X509_ERROR } from '../../socket/chain-check.ts';
 
 /** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
 const MAX_CHAIN = 8;

@@ -1,8 +1,8 @@
 import { constants, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { CredentialJudge } from '../resolve/client/credential.ts';
-import { type ChainCheck, chainCheck, type Examine } from '../socket/chain-check.ts';
+import type { CredentialJudge } from '../../resolve/client/credential.ts';
+import { type ChainCheck, chainCheck, type Examine } from '../../socket/chain-check.ts';
 
 /** What a listener shows, and whom it takes. A reload makes another. */
 export interface TlsMaterial {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import t from 'tap';
-import { describeShown } from '../../src/identity/shown.ts';
-import { Proofs } from '../../src/listen/proofs.ts';
-import { Credential, type CredentialJudge } from '../../src/resolve/client/credential.ts';
+import { describeShown } from '../../../src/identity/shown.ts';
+import { Proofs } from '../../../src/listen/stream/proofs.ts';
+import { Credential, type CredentialJudge } from '../../../src/resolve/client/credential.ts';
 
 /** Notes how many certificates it was shown. */
 function rig() {

@@ -1,10 +1,10 @@
 import t from 'tap';
-import { Forgery } from '../../src/listen/forgery.ts';
-import { isWithin, PrefixTable } from '../../src/listen/prefixes.ts';
-import { StrandedClients } from '../../src/listen/stranded.ts';
-import { type AddressWords, readAddress } from '../../src/socket/address-words.ts';
-import type { Prefix } from '../../src/wire/prefix.ts';
-import { Random } from '../server/random.ts';
+import { isWithin, PrefixTable } from '../../../src/listen/prefixes.ts';
+import { Forgery } from '../../../src/listen/udp/forgery.ts';
+import { StrandedClients } from '../../../src/listen/udp/stranded.ts';
+import { type AddressWords, readAddress } from '../../../src/socket/address-words.ts';
+import type { Prefix } from '../../../src/wire/prefix.ts';
+import { Random } from '../../server/random.ts';
 
 function words(text: string): AddressWords {
   const address: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };

@@ -1,4 +1,4 @@
-import type { ListenCounters } from './listener.ts';
+import type { ListenCounters } from '../listener.ts';
 
 /** Milliseconds, octets and counts that bound one connection. */
 export interface StreamLimits {

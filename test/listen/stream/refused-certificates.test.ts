@@ -1,9 +1,9 @@
 import t from 'tap';
-import type { ListenNotice } from '../../src/listen/listener.ts';
-import { chainCheck } from '../../src/socket/chain-check.ts';
-import { Authority, type Issued } from '../identity/authority.ts';
-import { trust } from '../identity/listener.ts';
-import { query, until } from './echo.ts';
+import type { ListenNotice } from '../../../src/listen/listener.ts';
+import { chainCheck } from '../../../src/socket/chain-check.ts';
+import { Authority, type Issued } from '../../identity/authority.ts';
+import { trust } from '../../identity/listener.ts';
+import { query, until } from '../echo.ts';
 import { dialTls, material, rig } from './tls-rig.ts';
 
 /** What the holder of a certificate that is refused is told by TLS, and what the operator reads. */

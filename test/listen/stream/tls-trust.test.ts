@@ -1,7 +1,7 @@
 import t from 'tap';
-import { describeShown } from '../../src/identity/shown.ts';
-import { Credential } from '../../src/resolve/client/credential.ts';
-import { ORDER, query, until } from './echo.ts';
+import { describeShown } from '../../../src/identity/shown.ts';
+import { Credential } from '../../../src/resolve/client/credential.ts';
+import { ORDER, query, until } from '../echo.ts';
 import {
   below,
   client,

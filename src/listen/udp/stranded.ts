@@ -1,5 +1,5 @@
-import { type AddressWords, addressText, isMapped } from '../socket/address-words.ts';
-import { HalfSipHash } from './half-siphash.ts';
+import { type AddressWords, addressText, isMapped } from '../../socket/address-words.ts';
+import { HalfSipHash } from '../half-siphash.ts';
 
 /** Clients that are kept in mind: SETS times WAYS. */
 const SETS = 256;

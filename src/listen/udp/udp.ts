@@ -1,10 +1,9 @@
-import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
-import { type AddressWords, readAddress } from '../socket/address-words.ts';
-import { BATCH, DatagramBatch, SLOT } from '../socket/datagrams.ts';
-import type { Native, Poll, UdpSocket } from '../socket/native.ts';
-import { EAGAIN, EINTR, SendQueue } from '../socket/send-queue.ts';
-import { ADDRESS_SIZE, AF_INET6 } from '../socket/socket-address.ts';
-import { Forgery, isTruncated } from './forgery.ts';
+import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
+import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import { BATCH, DatagramBatch, SLOT } from '../../socket/datagrams.ts';
+import type { Native, Poll, UdpSocket } from '../../socket/native.ts';
+import { EAGAIN, EINTR, SendQueue } from '../../socket/send-queue.ts';
+import { ADDRESS_SIZE, AF_INET6 } from '../../socket/socket-address.ts';
 import {
   type Endpoint,
   type ListenCounters,
@@ -12,8 +11,9 @@ import {
   monotonic,
   Pace,
   type UdpOptions,
-} from './listener.ts';
-import { ReplyOnce } from './reply-once.ts';
+} from '../listener.ts';
+import { ReplyOnce } from '../reply-once.ts';
+import { Forgery, isTruncated } from './forgery.ts';
 
 /** Octets asked of the kernel for what waits to be read. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;

@@ -1,10 +1,10 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import type { ListenNotice } from '../../src/listen/listener.ts';
-import { batchedUdp } from '../../src/listen/udp.ts';
-import { loadNative, type Native } from '../../src/socket/native.ts';
-import { Echo, idOf, query } from './echo.ts';
+import type { ListenNotice } from '../../../src/listen/listener.ts';
+import { batchedUdp } from '../../../src/listen/udp/udp.ts';
+import { loadNative, type Native } from '../../../src/socket/native.ts';
+import { Echo, idOf, query } from '../echo.ts';
 
 /** What a batched listener does when libuv has not said that its socket can be read: see `BatchedUdp`. */
 

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { listenerUrl } from '../../src/listen/listener.ts';
-import { running } from '../clock.ts';
-import { framed, idOf, LARGE_REPLY, ORDER, query, until } from './echo.ts';
+import { listenerUrl } from '../../../src/listen/listener.ts';
+import { running } from '../../clock.ts';
+import { framed, idOf, LARGE_REPLY, ORDER, query, until } from '../echo.ts';
 import { below, client, clientCa, material, rig, serverCa, sessions } from './tls-rig.ts';
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;

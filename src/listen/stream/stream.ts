@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
-import { Credential } from '../resolve/client/credential.ts';
-import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
-import { type AddressWords, readAddress } from '../socket/address-words.ts';
-import { FrameReader } from '../wire/framing.ts';
+import { Credential } from '../../resolve/client/credential.ts';
+import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
+import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import { FrameReader } from '../../wire/framing.ts';
+import { HEADER_OCTETS } from '../listener.ts';
+import { ReplyOnce } from '../reply-once.ts';
 import type { Sockets } from './arrival.ts';
 import type { Member } from './crowd.ts';
-import { HEADER_OCTETS } from './listener.ts';
 import type { Proof } from './proofs.ts';
 import type { BatchOwner, ReplyBatch } from './reply-batch.ts';
-import { ReplyOnce } from './reply-once.ts';
 import type { StreamCounters, StreamLimits } from './stream-limits.ts';
 
 /** Messages of one connection that are answered before others get their turn. */

@@ -1,5 +1,5 @@
-import type { ShownCertificate } from '../resolve/client/credential.ts';
-import { type ListenNotice, Pace } from './listener.ts';
+import type { ShownCertificate } from '../../resolve/client/credential.ts';
+import { type ListenNotice, Pace } from '../listener.ts';
 
 /** What is told of a certificate that does not count. Null where none was shown. */
 export interface CertificateText {

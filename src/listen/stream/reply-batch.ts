@@ -1,4 +1,4 @@
-import { MAX_FRAME } from '../wire/framing.ts';
+import { MAX_FRAME } from '../../wire/framing.ts';
 
 /** Octets of the length in front of each message (RFC 1035 §4.2.2). */
 export const PREFIX = 2;

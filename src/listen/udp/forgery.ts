@@ -1,6 +1,6 @@
-import type { Spoofable } from '../settings/settings.ts';
-import type { AddressWords } from '../socket/address-words.ts';
-import { PrefixTable } from './prefixes.ts';
+import type { Spoofable } from '../../settings/settings.ts';
+import type { AddressWords } from '../../socket/address-words.ts';
+import { PrefixTable } from '../prefixes.ts';
 
 /** Octet of the header with the TC bit (RFC 1035 §4.1.1). */
 const TC_OCTET = 2;

@@ -1,8 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { type Client, DROPPED, LATER, type ReplyLater } from '../resolve/ports.ts';
-import { type AddressWords, readAddress } from '../socket/address-words.ts';
-import { Forgery, isTruncated } from './forgery.ts';
+import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
+import { type AddressWords, readAddress } from '../../socket/address-words.ts';
 import {
   type Endpoint,
   type ListenCounters,
@@ -10,8 +9,9 @@ import {
   monotonic,
   Pace,
   type UdpOptions,
-} from './listener.ts';
-import { ReplyOnce } from './reply-once.ts';
+} from '../listener.ts';
+import { ReplyOnce } from '../reply-once.ts';
+import { Forgery, isTruncated } from './forgery.ts';
 
 /** What the Answerer contract promises for UDP. */
 const REPLY_OCTETS = 4096;

@@ -2,14 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { Test } from 'tap';
-import { describeShown } from '../../src/identity/shown.ts';
-import type { TlsMaterial } from '../../src/listen/handshakes.ts';
-import type { ListenNotice } from '../../src/listen/listener.ts';
-import type { StreamCounters } from '../../src/listen/stream-limits.ts';
-import { type TlsOptions, tls } from '../../src/listen/tls.ts';
-import { Credential, type CredentialJudge, type Judgement } from '../../src/resolve/client/credential.ts';
-import { Authority, type Issued } from '../identity/authority.ts';
-import { Echo, StreamClient } from './echo.ts';
+import { describeShown } from '../../../src/identity/shown.ts';
+import type { ListenNotice } from '../../../src/listen/listener.ts';
+import type { TlsMaterial } from '../../../src/listen/stream/handshakes.ts';
+import type { StreamCounters } from '../../../src/listen/stream/stream-limits.ts';
+import { type TlsOptions, tls } from '../../../src/listen/stream/tls.ts';
+import { Credential, type CredentialJudge, type Judgement } from '../../../src/resolve/client/credential.ts';
+import { Authority, type Issued } from '../../identity/authority.ts';
+import { Echo, StreamClient } from '../echo.ts';
 
 /** Keys are made once a run; what they sign is made by each test. */
 export const clientCa = new Authority({ name: 'clients' });

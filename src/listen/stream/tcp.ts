@@ -1,4 +1,4 @@
-import type { Listener } from './listener.ts';
+import type { Listener } from '../listener.ts';
 import { StreamListener } from './stream-listener.ts';
 import type { StreamOptions } from './stream-options.ts';
 

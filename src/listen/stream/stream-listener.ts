@@ -1,13 +1,13 @@
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type AddressWords, addressText, clientKey, readAddress } from '../socket/address-words.ts';
-import type { ChainFault } from '../socket/chain-check.ts';
-import type { Prefix } from '../wire/prefix.ts';
+import { type AddressWords, addressText, clientKey, readAddress } from '../../socket/address-words.ts';
+import type { ChainFault } from '../../socket/chain-check.ts';
+import type { Prefix } from '../../wire/prefix.ts';
+import { type Endpoint, type ListenOptions, monotonic } from '../listener.ts';
+import { isWithin } from '../prefixes.ts';
 import { Arrival, type ArrivalEnd, type ArrivalHost } from './arrival.ts';
 import { Crowd, type Member } from './crowd.ts';
 import { CHAIN_REFUSED, type HandshakeEvents, Handshakes, type TlsMaterial } from './handshakes.ts';
-import { type Endpoint, type ListenOptions, monotonic } from './listener.ts';
-import { isWithin } from './prefixes.ts';
 import { type Proof, Proofs, type Refusal, x509ErrorOf } from './proofs.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import { Connection, type StreamHost } from './stream.ts';
