@@ -1,4 +1,5 @@
 import type { Prefix } from '../wire/prefix.ts';
+import type { AlertSettings } from './alerts.ts';
 
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as
@@ -25,6 +26,7 @@ export interface Settings {
   readonly exceptions: ExceptionSetting;
   /** Where /health and /ready are answered, or null. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly alerts: AlertSettings;
   readonly log: { readonly level: LogLevel };
 }
 

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { LogEvent, LogFields } from '../../src/report/log.ts';
 import { tellProblems } from '../../src/report/problems.ts';
 import { RestartNeeds } from '../../src/report/restart.ts';
+import { DEFAULT_ALERTS } from '../../src/settings/alerts.ts';
 import { DEFAULT_BUDGETS, type Settings } from '../../src/settings/settings.ts';
 
 const settings: Settings = {
@@ -18,6 +19,7 @@ const settings: Settings = {
   admin: null,
   exceptions: { maxTtl: 1 },
   metrics: null,
+  alerts: DEFAULT_ALERTS,
   log: { level: 'info' },
 };
 

@@ -3,6 +3,7 @@ import { adminKeys } from '../server/admin.ts';
 import { URL_FORM } from '../server/endpoint.ts';
 import { listenEntry } from '../server/listeners.ts';
 import { FORM } from '../units.ts';
+import { alerts } from './alert-schema.ts';
 import { budget } from './budget-schema.ts';
 import { count, duration, list, MOST, NAMES, prose, text } from './schema-parts.ts';
 
@@ -237,6 +238,7 @@ export const serverSchema = z
       'platform-team',
     ).optional(),
     ...adminKeys,
+    alerts,
     metrics: text(
       'a URL',
       'Where /health and /ready are answered; off unless written.',

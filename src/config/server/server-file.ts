@@ -14,6 +14,7 @@ import type { ServerFile } from '../schema/server-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
 import { parseSize } from '../units.ts';
 import { readAdmin } from './admin.ts';
+import { readAlerts } from './alerts.ts';
 import { parseMetrics } from './endpoint.ts';
 import { readListeners } from './listeners.ts';
 import { readSeconds } from './seconds.ts';
@@ -28,6 +29,7 @@ type Written = Repaired<ServerFile>;
  */
 export function readServerFile(written: Written, policy: string, context: ServerContext): Settings {
   const { marks } = context;
+  const state = resolve(relativeTo(marks.file, readPath(written, 'state', context) ?? 'state'));
   const listeners = readListeners(written.listen ?? [], context);
   return {
     listen: listeners.map(({ setting }) => setting),
@@ -57,10 +59,11 @@ export function readServerFile(written: Written, policy: string, context: Server
       unknownQps: written.limits?.unknown_qps ?? 20,
     },
     renew: readRenew(written.renew),
-    state: resolve(relativeTo(marks.file, readPath(written, 'state', context) ?? 'state')),
+    state,
     admin: readAdmin(written, context),
     exceptions: { maxTtl: readSeconds(written.exceptions, 'max_ttl', 1, context) ?? 604_800 },
     metrics: readMetrics(written, context),
+    alerts: readAlerts(written.alerts, state, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
   };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { LoadResult } from '../../../src/config/loaded.ts';
+import { DEFAULT_ALERTS } from '../../../src/settings/alerts.ts';
 import { DEFAULT_BUDGETS, type Settings, type UpstreamServer } from '../../../src/settings/settings.ts';
 import { nameToText } from '../../../src/wire/name.ts';
 import { brief, loadFrom, POLICY, problemsOf, put, SERVER, write } from '../harness.ts';
@@ -35,6 +36,7 @@ t.test('defaults', async (t) => {
     admin: null,
     exceptions: { maxTtl: 604_800 },
     metrics: null,
+    alerts: DEFAULT_ALERTS,
     log: { level: 'info' },
   });
 });
