@@ -2,6 +2,7 @@ import { closeSync, openSync, renameSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { MessagePort } from 'node:worker_threads';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
+import type { SinkSetting } from '../settings/alerts.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
 import { registeredDomains } from './registered-domains.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
@@ -22,8 +23,8 @@ export interface FeedJob {
 /** What a reload may change. */
 export interface FeedSetting {
   readonly store: StoreSetting;
-  /** Names of the sinks to which events are owed. */
-  readonly sinks: readonly string[];
+  /** To these events are owed, by their names. */
+  readonly sinks: readonly SinkSetting[];
 }
 
 /** What the query thread says to the worker. */
@@ -130,7 +131,7 @@ class FeedWorker {
   take(order: Exclude<FeedOrder, { readonly say: 'stop' }>): void {
     if (order.say === 'configure') {
       this.#setting = order.setting;
-      this.#store?.configure(order.setting.store, order.setting.sinks);
+      this.#store?.configure(order.setting.store, namesOf(order.setting));
       this.#delivery?.configure(order.setting);
       return;
     }
@@ -168,7 +169,7 @@ class FeedWorker {
     const now = Date.now;
     const store = new Store({ path, setting: this.#setting.store, server, version, now });
     try {
-      store.configure(this.#setting.store, this.#setting.sinks);
+      store.configure(this.#setting.store, namesOf(this.#setting));
       const place: RingPlace = typeof ring === 'string' ? { file: openSync(ring, 'r+') } : { memory: ring };
       if ('file' in place) this.#file = place.file;
       const reader = new RingReader(place, keptPosition(store));
@@ -228,6 +229,10 @@ class FeedWorker {
     }
     return false;
   }
+}
+
+function namesOf({ sinks }: FeedSetting): string[] {
+  return sinks.map(({ name }) => name);
 }
 
 function renameIfThere(from: string, to: string): void {

@@ -18,8 +18,6 @@ import { FEED_THREAD } from './feed-thread.ts';
 
 const BEAT_MS = 300_000;
 const CLOCK_MS = 1_000;
-const DAY = 86_400_000;
-const MIB = 2 ** 20;
 
 export interface FeedRoomOptions {
   readonly log: Log;
@@ -157,19 +155,12 @@ export class FeedRoom implements Observer {
   }
 }
 
-function settingOf(_settings: Settings): FeedSetting {
-  return {
-    store: {
-      isDurable: false,
-      decisions: { octets: 256 * MIB, age: 7 * DAY },
-      findings: { octets: 256 * MIB, age: 30 * DAY },
-      full: 'drop_oldest',
-    },
-    sinks: [],
-  };
+function settingOf({ alerts }: Settings): FeedSetting {
+  const { isDurable, decisions, findings, full, sinks } = alerts;
+  return { store: { isDurable, decisions, findings, full }, sinks };
 }
 
 /** Kinds beside findings that somebody takes. */
-function kindsOf(_settings: Settings): readonly Kind[] {
-  return [];
+function kindsOf({ alerts }: Settings): ReadonlySet<Kind> {
+  return new Set(alerts.sinks.flatMap(({ kinds }) => kinds));
 }
