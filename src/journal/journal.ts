@@ -281,7 +281,7 @@ function encodeAll(
     chain = line.chain;
     return line.octets;
   });
-  return { octets: Buffer.concat(lines), chain };
+  return { octets: lines.length === 1 ? lines[0]! : Buffer.concat(lines), chain };
 }
 
 function faultOf(error: unknown): JournalFault {
