@@ -112,21 +112,25 @@ class House {
   }
 }
 
+const REPLIED = { kind: 'reply' } as const;
+
 class InstantUpstream implements Forwarder {
   /** What the next question is answered with. */
   reply: Buffer = Buffer.alloc(0);
   #listener: ForwardListener | null = null;
+  #ticket = 0;
 
-  ask(_question: UpstreamQuestion, listener: ForwardListener): void {
+  ask(_question: UpstreamQuestion, listener: ForwardListener, ticket: number): void {
     this.#listener = listener;
+    this.#ticket = ticket;
   }
 
   land(): void {
     const listener = this.#listener;
     if (listener === null) throw new Error('nothing was asked');
     this.#listener = null;
-    listener.accept(this.reply, false);
-    listener.done({ kind: 'reply', message: this.reply, verified: false });
+    listener.accept(this.reply, false, this.#ticket);
+    listener.done(REPLIED, this.#ticket);
   }
 }
 

@@ -43,7 +43,6 @@ export type LogEvent =
   | 'lease-unknown'
   | 'ledger-reset'
   | 'ledger-trouble'
-  | 'feed-trouble'
   | 'exception-added'
   | 'exception-revoked'
   | 'exception-ended'

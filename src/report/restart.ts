@@ -24,7 +24,6 @@ export class RestartNeeds {
 
 function fixedUntilRestart({
   listen,
-  name,
   metrics,
   admin,
   state,
@@ -34,7 +33,6 @@ function fixedUntilRestart({
 }: Settings): ReadonlyMap<string, string> {
   const fixed = {
     listen: listen.map(fixedOf),
-    'server.name': name,
     metrics,
     admin: whereOf(admin),
     state,

@@ -78,13 +78,8 @@ export interface UpstreamQuestion {
 
 /** How asking upstream ended. */
 export type Outcome =
-  | {
-      readonly kind: 'reply';
-      /** A whole response to this very question: ID, question and RCODE (NOERROR or NXDOMAIN) checked, TC clear. Owned by the receiver. */
-      readonly message: Buffer;
-      /** The server proved who it is (DoT with a checked name), so that its AD bit means something. */
-      readonly verified: boolean;
-    }
+  /** The reply that was accepted last. */
+  | { readonly kind: 'reply' }
   | {
       readonly kind: 'failure';
       /** `silent`: nobody answered in time (EDE 22). `network`: sockets failed (EDE 23). `refused`: every server said no or broke the protocol (EDE 22). */
@@ -109,19 +104,22 @@ export type Acceptance = 'good' | 'poor' | 'bad';
 export interface Forwarder {
   /**
    * Asks. `listener.done` is called exactly once, never before `ask` returns, within 4 s. `listener.slow` is
-   * called at most once, when 1.8 s have passed without an answer (RFC 8767 §5).
+   * called at most once, when 1.8 s have passed without an answer (RFC 8767 §5). What `question` holds is the caller's again
+   * when this returns. `ticket` is the listener's own number for the question, and it is told with each call.
    */
-  ask(question: UpstreamQuestion, listener: ForwardListener): void;
+  ask(question: UpstreamQuestion, listener: ForwardListener, ticket: number): void;
 }
 
 export interface ForwardListener {
   /**
-   * Also asked while waiting. `bad`: the reply's content is unusable. `poor` and `bad`: the next server is wanted. Before
-   * `done` tells of a reply, its acceptance was the last one that was asked for.
+   * Takes a whole response to this very question: ID, question and RCODE (NOERROR or NXDOMAIN) checked, TC clear. It is good
+   * during the call. `verified`: the server proved who it is (DoT with a checked name), so that its AD bit means something.
+   * `bad`: the reply's content is unusable. `poor` and `bad`: the next server is wanted. Before `done` tells of a reply, its
+   * acceptance was the last one that was asked for.
    */
-  accept(message: Buffer, verified: boolean): Acceptance;
-  slow(): void;
-  done(outcome: Outcome): void;
+  accept(message: Buffer, verified: boolean, ticket: number): Acceptance;
+  slow(ticket: number): void;
+  done(outcome: Outcome, ticket: number): void;
 }
 
 /** How many queries a client may send; `listen/` keeps the arithmetic. `now` is monotonic milliseconds. */

@@ -111,11 +111,11 @@ export class Questions {
     }
   }
 
-  put(i: number, octets: Buffer): void {
+  /** Question `i`: a copy of `length` octets from `start` on. */
+  put(i: number, octets: Buffer, start: number, length: number): void {
     const at = i * QUESTION_SIZE;
     const data = this.#data;
-    const { length } = octets;
-    for (let octet = 0; octet < length; octet++) data[at + octet] = octets[octet]!;
+    for (let octet = 0; octet < length; octet++) data[at + octet] = octets[start + octet]!;
     this.#lengths[i] = length;
   }
 

@@ -1,5 +1,6 @@
 import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../resolve/ports.ts';
 import { Attempt, type AttemptForm, type AttemptOwner, type Fault } from './attempt.ts';
+import type { Exchange } from './exchange.ts';
 import type { Query } from './query.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
@@ -18,6 +19,9 @@ const SILENT_WITH_OPT = 2;
 /** How a server is asked that is not known to be without OPT. */
 const WITH_OPT: AttemptForm = { background: false, plain: false, plainWhy: '' };
 
+/** A reply was accepted. */
+export const REPLIED: Outcome = { kind: 'reply' };
+
 /** A reply that is given where nobody has a better one. */
 interface Poor {
   readonly message: Buffer;
@@ -32,6 +36,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
   readonly #servers: readonly Server[];
   readonly #query: Query;
   readonly #listener: ForwardListener;
+  readonly #ticket: number;
   readonly #sockets: Sockets;
   readonly #wheel: Wheel;
   readonly #running: Set<Running>;
@@ -60,6 +65,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     servers: readonly Server[],
     query: Query,
     listener: ForwardListener,
+    ticket: number,
     sockets: Sockets,
     wheel: Wheel,
     running: Set<Running>,
@@ -68,6 +74,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     this.#servers = servers;
     this.#query = query;
     this.#listener = listener;
+    this.#ticket = ticket;
     this.#sockets = sockets;
     this.#wheel = wheel;
     this.#running = running;
@@ -86,20 +93,35 @@ export class Asking extends Timed implements AttemptOwner, Running {
     this.#arm(now);
   }
 
+  /**
+   * Goes on with a question whose first try was a slot: the first server was asked at `startedAt`, and another is to be asked
+   * `firstRetry` milliseconds later. Returns the attempt at that server, which is to be told of what came.
+   */
+  follow(startedAt: number, firstRetry: number, exchange: Exchange | null, now: number): Attempt {
+    this.#running.add(this);
+    this.#startedAt = startedAt;
+    this.#firstRetry = firstRetry;
+    const attempt = new Attempt(this.#servers[this.#untried++]!, this.#query, this, this.#sockets, WITH_OPT);
+    attempt.follow(startedAt, exchange);
+    this.#open = [attempt];
+    this.#arm(now);
+    return attempt;
+  }
+
   /** The forwarder closes. */
   stop(): void {
     this.#fail('network');
   }
 
   accept(message: Buffer, verified: boolean): Acceptance {
-    return this.#over ? 'bad' : this.#listener.accept(message, verified);
+    return this.#over ? 'bad' : this.#listener.accept(message, verified, this.#ticket);
   }
 
   replied(attempt: Attempt, message: Buffer, poor: boolean): void {
     this.#remove(attempt);
     const { server } = attempt;
     if (!poor) {
-      this.#reply(message, server);
+      this.#reply();
       return;
     }
     this.#poor ??= { message, server };
@@ -151,8 +173,8 @@ export class Asking extends Timed implements AttemptOwner, Running {
   }
 
   #givePoor({ message, server }: Poor): void {
-    if (this.#listener.accept(message, server.verified) === 'bad') this.#fail('refused');
-    else this.#reply(message, server);
+    if (this.#listener.accept(message, server.verified, this.#ticket) === 'bad') this.#fail('refused');
+    else this.#reply();
   }
 
   /** Asks a server that had no turn yet; false where there is none. */
@@ -212,7 +234,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     }
     if (!this.#saidSlow && elapsed >= timing.slow) {
       this.#saidSlow = true;
-      this.#listener.slow();
+      this.#listener.slow(this.#ticket);
       if (this.#over) return;
     }
     let due = false;
@@ -281,9 +303,9 @@ export class Asking extends Timed implements AttemptOwner, Running {
     this.#fail('silent');
   }
 
-  #reply(message: Buffer, server: Server): void {
+  #reply(): void {
     this.#sockets.counters.replies++;
-    this.#finish({ kind: 'reply', message, verified: server.verified });
+    this.#finish(REPLIED);
   }
 
   #fail(reason: 'silent' | 'network' | 'refused'): void {
@@ -301,7 +323,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
       this.#open = NONE;
       for (const attempt of open) attempt.cancel(now);
     }
-    this.#listener.done(outcome);
+    this.#listener.done(outcome, this.#ticket);
   }
 }
 

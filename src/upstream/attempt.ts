@@ -1,6 +1,15 @@
 import type { Acceptance, UpstreamCause } from '../resolve/ports.ts';
-import { countLetters, endOfQuestion, isTruncated, type Match, type Query, withoutOpt } from './query.ts';
-import { deniesOpt, isAnswer, readSaid, restoreCase, type Said, saidText } from './said.ts';
+import type { Exchange } from './exchange.ts';
+import {
+  countLetters,
+  endOfQuestion,
+  isTruncated,
+  lowerQuestion,
+  type Match,
+  type Query,
+  withoutOpt,
+} from './query.ts';
+import { deniesOpt, isAnswer, readSaid, type Said, saidText } from './said.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import type { StreamUser, Ticket } from './stream.ts';
@@ -96,6 +105,15 @@ export class Attempt implements UdpListener, StreamUser {
       return;
     }
     this.#askUdp(target, MAX_WRONG, now);
+  }
+
+  /** Goes on with what was sent as a slot; null where it stands at no port any more. */
+  follow(sentAt: number, exchange: Exchange | null): void {
+    this.#sentAt = sentAt;
+    this.#udp = exchange;
+    if (exchange === null) return;
+    this.#sent = exchange;
+    exchange.listener = this;
   }
 
   #askUdp(target: UdpRoute, maxWrong: number, now: number): void {
@@ -246,7 +264,7 @@ export class Attempt implements UdpListener, StreamUser {
       this.#declined(said);
       return;
     }
-    restoreCase(message, this.#query.octets, this.#query.questionEnd);
+    lowerQuestion(message, this.#query.questionEnd);
     const { server } = this;
     const acceptance = said.code < 0 ? 'bad' : this.#owner.accept(message, server.verified);
     if (acceptance === 'bad') {

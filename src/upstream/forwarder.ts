@@ -3,7 +3,9 @@ import type { UpstreamGroup } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
 import { Asking, type Running } from './asking.ts';
 import type { UpstreamCounters, UpstreamEvent } from './event.ts';
+import { FirstTries } from './first-tries.ts';
 import { Pool, type SystemSource } from './pool.ts';
+import { Probe } from './probe.ts';
 import { writeQuery } from './query.ts';
 import type { Server } from './server.ts';
 import { Sockets } from './sockets.ts';
@@ -41,6 +43,8 @@ export interface UpstreamOptions {
 export class Upstreams implements Forwarder {
   readonly #sockets: Sockets;
   readonly #udp: DatagramWay;
+  /** Null where UDP does not go in batches. */
+  readonly #firstTries: FirstTries | null = null;
   readonly #wheel: Wheel;
   readonly #source: SystemSource;
   readonly #running = new Set<Running>();
@@ -56,12 +60,13 @@ export class Upstreams implements Forwarder {
       options.onEvent ?? (() => {}),
     );
     const { native } = options;
-    this.#udp =
-      typeof native === 'object'
-        ? new BatchedUdp(native, this.#sockets, options.quiet)
-        : new PortableUdp(this.#sockets);
     // Replies that came while the process was busy are read before anybody is asked again.
     this.#wheel = new Wheel(this.#sockets.time, () => this.#udp.read());
+    if (typeof native === 'object') {
+      const udp = new BatchedUdp(native, this.#sockets, options.quiet);
+      this.#udp = udp;
+      this.#firstTries = new FirstTries(udp, this.#sockets, this.#wheel, this.#running);
+    } else this.#udp = new PortableUdp(this.#sockets);
     this.#source = { file: options.resolvConf ?? '/etc/resolv.conf', isOurs: options.isOurs };
     this.configure(options.groups);
   }
@@ -77,7 +82,7 @@ export class Upstreams implements Forwarder {
 
   /** Questions without an outcome, and probes. */
   get inFlight(): number {
-    return this.#running.size;
+    return this.#running.size + (this.#firstTries?.count ?? 0);
   }
 
   /**
@@ -95,11 +100,11 @@ export class Upstreams implements Forwarder {
     });
     for (const pool of this.#inForce) if (!next.includes(pool)) pool.retire();
     this.#inForce = next;
-    return { ask: (question, listener) => this.#ask(next, question, listener) };
+    return { ask: (question, listener, ticket) => this.#ask(next, question, listener, ticket) };
   }
 
-  ask(question: UpstreamQuestion, listener: ForwardListener): void {
-    this.#ask(this.#inForce, question, listener);
+  ask(question: UpstreamQuestion, listener: ForwardListener, ticket: number): void {
+    this.#ask(this.#inForce, question, listener, ticket);
   }
 
   /** Names of groups that have no server to ask: resolv.conf names none, or namegate alone. It is read anew where that is due. */
@@ -111,18 +116,23 @@ export class Upstreams implements Forwarder {
   /** Ends everything: questions in flight fail as `network` before this returns, and later ones too. */
   close(): void {
     this.#closed = true;
+    this.#firstTries?.stop();
     for (const running of [...this.#running]) running.stop();
     for (const pool of this.#inForce) pool.close();
     this.#udp.close();
   }
 
-  #ask(pools: readonly Pool[], question: UpstreamQuestion, listener: ForwardListener): void {
+  #ask(pools: readonly Pool[], question: UpstreamQuestion, listener: ForwardListener, ticket: number): void {
     this.#sockets.counters.questions++;
     const pool = this.#closed ? undefined : pools[question.group];
     const now = this.#sockets.time.now();
     const servers: readonly Server[] = pool?.order(now) ?? [];
-    const query = writeQuery(question);
-    new Asking(servers, query, listener, this.#sockets, this.#wheel, this.#running).start(now);
-    pool?.probe(servers, query, now, this.#running);
+    if (!this.#firstTries?.ask(servers, question, listener, ticket, now)) {
+      const query = writeQuery(question);
+      new Asking(servers, query, listener, ticket, this.#sockets, this.#wheel, this.#running).start(now);
+    }
+    const also = pool?.toProbe(servers, now) ?? null;
+    if (also !== null)
+      new Probe(also, writeQuery(question), also === servers[0], this.#sockets, this.#running, now);
   }
 }

@@ -1,7 +1,4 @@
 import type { UpstreamGroup, UpstreamServer } from '../settings/settings.ts';
-import type { Running } from './asking.ts';
-import { Probe } from './probe.ts';
-import type { Query } from './query.ts';
 import { Server, serverKey, serverLabel } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import { SystemServers } from './system.ts';
@@ -64,22 +61,22 @@ export class Pool {
     return servers.toSorted((a, b) => rank(a, limit) - rank(b, limit) || within(a, b, limit));
   }
 
-  /** Puts the question also to a server of which too little is known, one at most, or with OPT to one that had none. `order` is what `order` gave. */
-  probe(order: readonly Server[], query: Query, now: number, running: Set<Running>): void {
+  /**
+   * The server that the question is put to besides, or null: one of which too little is known; or the first, with OPT, where it
+   * had none. `order` is what `order` gave.
+   */
+  toProbe(order: readonly Server[], now: number): Server | null {
     const preferred = order[0];
-    if (preferred?.opt.isProbeDue(now) && !preferred.probing && !this.#sockets.tight) {
-      new Probe(preferred, query, true, this.#sockets, running, now);
-      return;
-    }
+    if (preferred?.opt.isProbeDue(now) && !preferred.probing && !this.#sockets.tight) return preferred;
     const first = preferred?.health;
-    if (order.length < 2 || first === undefined || !first.up || this.#sockets.tight) return;
+    if (order.length < 2 || first === undefined || !first.up || this.#sockets.tight) return null;
     const server = order.find(
       ({ health, probing }, index) =>
         index > 0 &&
         !probing &&
         (health.isProbeDue(now) || (health.up && first.rtt > BAND_MS && !health.isMeasured(now))),
     );
-    if (server !== undefined) new Probe(server, query, false, this.#sockets, running, now);
+    return server ?? null;
   }
 
   /** The group is no longer in the settings. */

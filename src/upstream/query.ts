@@ -30,19 +30,31 @@ export interface Query {
  * apart (no ECS, no cookie, no client option).
  */
 export function writeQuery(question: UpstreamQuestion): Query {
-  const { name } = question;
-  const questionEnd = HEADER_SIZE + name.length + 4;
   // From Buffer's pool: a backing store of its own costs more than all the rest.
-  const octets = Buffer.allocUnsafe(questionEnd + OPT_SIZE);
-  for (let at = 0; at < HEADER_SIZE; at++) octets[at] = 0;
-  writeUint16(octets, 2, FLAG.RD | (question.checkingDisabled ? FLAG.CD : 0));
-  octets[5] = 1;
-  octets[11] = 1;
-  for (let at = 0; at < name.length; at++) octets[HEADER_SIZE + at] = name[at]!;
-  writeUint16(octets, questionEnd - 4, question.type);
-  writeUint16(octets, questionEnd - 2, CLASS.IN);
-  for (let at = 0; at < OPT_SIZE; at++) octets[questionEnd + at] = OPT[at]!;
-  return { octets, questionEnd };
+  const octets = Buffer.allocUnsafe(HEADER_SIZE + question.name.length + 4 + OPT_SIZE);
+  return { octets, questionEnd: putQuery(question, octets, 0) };
+}
+
+/** Writes the same at `start`, where 282 octets are enough for it; returns the offset behind the question from there. */
+export function putQuery(question: UpstreamQuestion, octets: Uint8Array, start: number): number {
+  const { name } = question;
+  const { length } = name;
+  for (let at = 0; at < HEADER_SIZE; at++) octets[start + at] = 0;
+  writeUint16(octets, start + 2, FLAG.RD | (question.checkingDisabled ? FLAG.CD : 0));
+  octets[start + 5] = 1;
+  octets[start + 11] = 1;
+  const nameAt = start + HEADER_SIZE;
+  for (let at = 0; at < length; at++) octets[nameAt + at] = name[at]!;
+  const end = nameAt + length + 4;
+  writeUint16(octets, end - 4, question.type);
+  writeUint16(octets, end - 2, CLASS.IN);
+  for (let at = 0; at < OPT_SIZE; at++) octets[end + at] = OPT[at]!;
+  return end - start;
+}
+
+/** Octets of a question with OPT that is `questionEnd` octets long without. */
+export function lengthWithOpt(questionEnd: number): number {
+  return questionEnd + OPT_SIZE;
 }
 
 /** The question without its OPT, for a server that has none (RFC 6891 §7). */
@@ -53,30 +65,52 @@ export function withoutOpt({ octets, questionEnd }: Query): Query {
   return { octets: plain, questionEnd };
 }
 
-/**
- * A copy with a random ID and, where `mix`, each letter of the name in a random case (draft-vixie-dnsext-dns0x20):
- * a forger must guess both. Length octets are below 64 and are no letters.
- */
-export function mixedCopy(query: Query, mix: boolean): Buffer {
-  const { octets, questionEnd } = query;
+/** A copy as it goes out once: see `disguise`. */
+export function mixedCopy({ octets, questionEnd }: Query, mix: boolean): Buffer {
   const copy = Buffer.allocUnsafe(octets.length);
-  for (let at = 2; at < octets.length; at++) copy[at] = octets[at]!;
-  writeUint16(copy, 0, randomUint16());
-  if (!mix) return copy;
+  for (let at = 0; at < octets.length; at++) copy[at] = octets[at]!;
+  disguise(copy, 0, questionEnd, mix);
+  return copy;
+}
+
+/**
+ * Gives the question at `start` a random ID and, where `mix`, each letter of its name a random case
+ * (draft-vixie-dnsext-dns0x20): a forger must guess both. Length octets are below 64 and are no letters.
+ */
+export function disguise(octets: Uint8Array, start: number, questionEnd: number, mix: boolean): void {
+  writeUint16(octets, start, randomUint16());
+  if (!mix) return;
   let bits = 0;
   let left = 0;
-  for (let at = HEADER_SIZE; at < questionEnd - 4; at++) {
-    const octet = copy[at]!;
+  const end = start + questionEnd - 4;
+  for (let at = start + HEADER_SIZE; at < end; at++) {
+    const octet = octets[at]!;
     if (octet < 0x61 || octet > 0x7a) continue;
     if (left === 0) {
       bits = randomOctet();
       left = 8;
     }
-    copy[at] = octet ^ ((bits & 1) << 5);
+    octets[at] = octet ^ ((bits & 1) << 5);
     bits >>= 1;
     left--;
   }
-  return copy;
+}
+
+/** The question with OPT at `start` as `writeQuery` writes it, whatever `disguise` did to it. */
+export function plainCopy(octets: Uint8Array, start: number, questionEnd: number): Query {
+  const copy = Buffer.allocUnsafe(lengthWithOpt(questionEnd));
+  for (let at = 0; at < copy.length; at++) copy[at] = octets[start + at]!;
+  writeUint16(copy, 0, 0);
+  lowerQuestion(copy, questionEnd);
+  return { octets: copy, questionEnd };
+}
+
+/**
+ * Puts the name of a message's question in lower case. Names in a reply may point into it, and the case that was mixed into it
+ * is nobody else's business.
+ */
+export function lowerQuestion(message: Uint8Array, questionEnd: number): void {
+  for (let at = HEADER_SIZE; at < questionEnd - 4; at++) message[at] = lowerOctet(message[at]!);
 }
 
 /** Letters of the name: each doubles what a forger must guess. */
@@ -95,19 +129,22 @@ export function countLetters({ octets, questionEnd }: Query): number {
  */
 export type Match = 'same' | 'case' | 'bare' | 'none';
 
-/** Whether `reply` is the response to `sent` (RFC 5452 §9.1): its ID, QR=1, opcode 0 and one question, the one that was sent. */
-export function matchReply(reply: Uint8Array, sent: Uint8Array, questionEnd: number): Match {
-  if (reply.length < HEADER_SIZE || reply[0] !== sent[0] || reply[1] !== sent[1]) return 'none';
+/**
+ * Whether `reply` is the response to what was sent, which begins at `start` of `sent` (RFC 5452 §9.1): its ID, QR=1, opcode 0
+ * and one question, the one that was sent.
+ */
+export function matchReply(reply: Uint8Array, sent: Uint8Array, questionEnd: number, start = 0): Match {
+  if (reply.length < HEADER_SIZE || reply[0] !== sent[start] || reply[1] !== sent[start + 1]) return 'none';
   const flags = messageFlags(reply);
   if ((flags & (FLAG.QR | OPCODE_MASK)) !== FLAG.QR) return 'none';
   const questions = sectionCount(reply, 0);
   if (questions === 0) return saysNothing(reply, flags) ? 'bare' : 'none';
   if (questions !== 1 || reply.length < questionEnd) return 'none';
-  for (let at = questionEnd - 4; at < questionEnd; at++) if (reply[at] !== sent[at]) return 'none';
+  for (let at = questionEnd - 4; at < questionEnd; at++) if (reply[at] !== sent[start + at]) return 'none';
   let same = true;
   for (let at = HEADER_SIZE; at < questionEnd - 4; at++) {
-    if (reply[at] === sent[at]) continue;
-    if (lowerOctet(reply[at]!) !== lowerOctet(sent[at]!)) return 'none';
+    if (reply[at] === sent[start + at]) continue;
+    if (lowerOctet(reply[at]!) !== lowerOctet(sent[start + at]!)) return 'none';
     same = false;
   }
   return same ? 'same' : 'case';

@@ -1,4 +1,4 @@
-import { HEADER_SIZE, messageFlags, RCODE_MASK, readUint16, sectionCount } from '../wire/header.ts';
+import { messageFlags, RCODE_MASK, readUint16, sectionCount } from '../wire/header.ts';
 import { OPTION, RCODE, TYPE } from '../wire/iana.ts';
 import { skipName } from '../wire/name.ts';
 
@@ -80,9 +80,4 @@ export function saidText({ code, ede, text }: Said): string {
   const name = known === undefined ? `RCODE ${code}` : known[0];
   if (ede < 0) return name;
   return text === '' ? `${name}, EDE ${ede}` : `${name}, EDE ${ede} (${text})`;
-}
-
-/** Names in a reply may point into its question: the case that was mixed into it is nobody else's business. */
-export function restoreCase(reply: Uint8Array, asked: Uint8Array, questionEnd: number): void {
-  for (let at = HEADER_SIZE; at < questionEnd; at++) reply[at] = asked[at]!;
 }

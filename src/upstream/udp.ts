@@ -1,14 +1,28 @@
-import { BATCH, Questions, Replies, wordsOf } from '../socket/connected-batches.ts';
+import { BATCH, Questions, Replies } from '../socket/connected-batches.ts';
 import type { Native, Watch } from '../socket/native.ts';
-import { Exchange, type Peer, Port, type PortOwner } from './port.ts';
+import { Exchange } from './exchange.ts';
+import { MessageRoom } from './message-room.ts';
+import { Port, type PortOwner } from './port.ts';
 import { mixedCopy, type Query } from './query.ts';
+import { Route } from './route.ts';
+import { SLOT_SIZE, Slots } from './slots.ts';
 import { NO_SOCKET, type Sockets } from './sockets.ts';
-import type { DatagramWay, UdpAsk, UdpExchange, UdpListener, UdpRoute } from './way.ts';
+import {
+  type DatagramWay,
+  MAX_WRONG,
+  type SlotListener,
+  type UdpAsk,
+  type UdpExchange,
+  type UdpListener,
+  type UdpRoute,
+} from './way.ts';
 
-/** Below 2,560 questions a second to one server each has a port of its own, as it costs little then. */
+/** Below 2,560 questions a second to one server each has a port of its own, as it costs little then: so many in 100 ms. */
 const QUIET = 256;
-/** Milliseconds. */
-const WINDOW = 100;
+/** Questions that may be slots at once. */
+const MOST_SLOTS = 16_384;
+/** Ports without a socket that are kept for the next. */
+const MOST_FREE = 64;
 /** Batches that are read from one port at a time, so that others have their turn. */
 const ROUNDS = 4;
 
@@ -31,19 +45,25 @@ const UNGROUPED = new Set([5, 22, 90, 95]);
  * (§9.3, and `Attempt.udpForged`).
  */
 export class BatchedUdp implements DatagramWay, PortOwner {
+  /** The questions that are slots; `listener` hears of them. */
+  readonly slots = new Slots(MOST_SLOTS);
+  listener: SlotListener | null = null;
   readonly #native: Native;
   readonly #sockets: Sockets;
   readonly #ports = new Map<number, Port>();
+  readonly #free: Port[] = [];
   readonly #ready = new Int32Array(BATCH);
+  readonly #room = new MessageRoom();
   #replies: Replies | null = null;
   #questions: Questions | null = null;
   #watch: Watch | null = null;
-  /** Ports with something to send, or nothing to wait for. */
-  #due: Port[] = [];
+  /** Ports with something to send, or nothing to wait for; the first `dueCount`. */
+  readonly #due: Port[] = [];
+  #dueCount = 0;
   #closed = false;
   readonly #quiet: number;
 
-  /** `quiet`: questions to one server in `WINDOW` up to which each has a port of its own. */
+  /** `quiet`: questions to one server in 100 ms up to which each has a port of its own. */
   constructor(native: Native, sockets: Sockets, quiet = QUIET) {
     this.#native = native;
     this.#sockets = sockets;
@@ -55,8 +75,25 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     return new Route(this, valid ? this.#native.socketAddress(host, port) : null);
   }
 
+  ask(route: Route, query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange {
+    const port = this.#portFor(route, how.alone, how.maxWrong, now);
+    const octets = mixedCopy(query, how.mix);
+    if (typeof port !== 'string') return new Exchange(octets, query.questionEnd, listener, port, null);
+    const exchange = new Exchange(octets, query.questionEnd, listener, null, null);
+    setImmediate(() => exchange.end()?.udpFailed(port));
+    return exchange;
+  }
+
+  /** Asks what stands in a slot; returns null, or the code of why there is no port for it. */
+  askSlot(route: Route, slot: number, now: number): string | null {
+    const port = this.#portFor(route, false, MAX_WRONG, now);
+    if (typeof port === 'string') return port;
+    port.askSlot(slot);
+    return null;
+  }
+
   /** The port that takes one more question to the server, or the code of why there is none. */
-  portFor(route: Route, { alone, maxWrong }: UdpAsk, now: number): Port | string {
+  #portFor(route: Route, alone: boolean, maxWrong: number, now: number): Port | string {
     const own = alone || (route.count(now) <= this.#quiet && !this.#sockets.tight);
     const port = route.port;
     if (!own && port?.takes(now)) return port;
@@ -80,7 +117,8 @@ export class BatchedUdp implements DatagramWay, PortOwner {
       this.#sockets.release();
       return fault ?? 'EINVAL';
     }
-    const port = new Port(this, route, fd, maxWrong, now);
+    const port = this.#free.pop() ?? new Port(this, this.slots);
+    port.begin(route, fd, maxWrong, now);
     this.#ports.set(fd, port);
     return port;
   }
@@ -102,21 +140,32 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   settle(port: Port): void {
     if (port.settling) return;
     port.settling = true;
-    if (this.#due.push(port) === 1) setImmediate(this.#settleAll);
+    this.#due[this.#dueCount++] = port;
+    if (this.#dueCount === 1) setImmediate(this.#settleAll);
   }
 
+  /** A port that becomes due meanwhile is another turn's. */
   readonly #settleAll = (): void => {
-    const due = this.#due;
-    this.#due = [];
-    for (const port of due) {
+    const count = this.#dueCount;
+    for (let i = 0; i < count; i++) {
+      const port = this.#due[i]!;
       port.settling = false;
-      if (port.outgoingCount > 0 && port.open) this.#send(port);
-      if (port.waiting === 0) this.shut(port);
+      if (port.sent < port.count && port.open) this.#send(port);
+      if (port.waiting === 0) this.retire(port);
     }
+    const more = this.#dueCount - count;
+    for (let i = 0; i < more; i++) this.#due[i] = this.#due[count + i]!;
+    this.#dueCount = more;
+    if (more > 0) setImmediate(this.#settleAll);
   };
 
-  shut(port: Port): void {
+  retire(port: Port): void {
     if (!port.open) return;
+    this.#shut(port);
+    this.#recycle(port);
+  }
+
+  #shut(port: Port): void {
     port.open = false;
     if (port.peer.port === port) port.peer.port = null;
     this.#ports.delete(port.fd);
@@ -124,29 +173,53 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     this.#sockets.release();
   }
 
+  #recycle(port: Port): void {
+    if (this.#free.length < MOST_FREE) this.#free.push(port);
+  }
+
+  /** A socket error is of all that wait here. */
+  #fail(port: Port, code: string): void {
+    this.#shut(port);
+    port.giveUp(
+      (slot) => this.listener?.slotFailed(slot, code),
+      (listener) => listener.udpFailed(code),
+    );
+    this.#recycle(port);
+  }
+
   #send(port: Port): void {
     this.#questions ??= new Questions(this.#native);
     const questions = this.#questions;
-    let count = 0;
-    // By index: an iterator is an object a question.
-    const { outgoing, outgoingCount } = port;
-    for (let i = 0; i < outgoingCount; i++)
-      if (outgoing[i]!.live) questions.put(count++, outgoing[i]!.octets);
-    port.outgoingCount = 0;
+    const { octets, length } = this.slots;
+    while (port.sent < port.count) {
+      let count = 0;
+      for (; port.sent < port.count && count < BATCH; port.sent++) {
+        const slot = port.slotAt(port.sent);
+        const exchange = port.exchangeAt(port.sent);
+        if (slot >= 0) questions.put(count++, octets, slot * SLOT_SIZE, length[slot]!);
+        else if (exchange !== undefined) questions.put(count++, exchange.octets, 0, exchange.octets.length);
+      }
+      if (count > 0 && !this.#sendFirst(port, questions, count)) return;
+    }
+  }
+
+  /** Sends what was put in; false where the port is closed since. */
+  #sendFirst(port: Port, questions: Questions, count: number): boolean {
     let messages = questions.lay(count, port.peer.grouped);
     for (let at = 0; at < messages; ) {
       const sent = this.#native.send(port.fd, questions.from(at), messages - at);
       if (sent > 0) at += sent;
       // A queue that is full loses what would be lost on the way too: it is sent again in its time.
-      else if (sent === -EAGAIN || sent === -ENOBUFS) return;
+      else if (sent === -EAGAIN || sent === -ENOBUFS) return true;
       else if (at === 0 && messages < count && UNGROUPED.has(-sent)) {
         port.peer.grouped = false;
         messages = questions.lay(count, false);
       } else if (sent !== -EINTR) {
-        port.fail(this.#native.errorName(-sent));
-        return;
+        this.#fail(port, this.#native.errorName(-sent));
+        return false;
       }
     }
+    return true;
   }
 
   /** Called by libuv outside Node's callback scope, which loses what is thrown there. */
@@ -166,42 +239,59 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     const watch = this.#watch;
     if (watch === null || this.#ports.size === 0) return;
     const count = watch.ready(this.#ready);
+    if (count <= 0) return;
+    const now = this.#sockets.time.now();
     for (let i = 0; i < count; i++) {
       const port = this.#ports.get(this.#ready[i]!);
-      if (port !== undefined) this.#receive(port);
+      if (port !== undefined) this.#receive(port, now);
     }
   }
 
-  #receive(port: Port): void {
+  #receive(port: Port, now: number): void {
     this.#replies ??= new Replies(this.#native);
     const replies = this.#replies;
-    for (let round = 0; round < ROUNDS && port.open; round++) {
+    const { life } = port;
+    for (let round = 0; round < ROUNDS; round++) {
       replies.ready();
       const count = this.#native.receive(port.fd, replies.headers, BATCH);
-      if (count < 0 && count !== -EAGAIN && count !== -EINTR) port.fail(this.#native.errorName(-count));
-      for (let i = 0; i < count && port.open; i++) {
-        const message = copyOf(replies.slots[i]!, replies.lengthOf(i));
+      if (count < 0 && count !== -EAGAIN && count !== -EINTR)
+        this.#fail(port, this.#native.errorName(-count));
+      for (let i = 0; i < count; i++) {
+        const message = this.#room.take(replies.slots[i]!, replies.lengthOf(i));
         // It does not keep to our size. What is missing comes over TCP.
         if (replies.isCut(i) && message.length > 2) message[2]! |= 0x02;
-        if (!replies.isFrom(i, port.peer.words) || !port.receive(message)) this.#wrong(port);
+        if (!this.#isReply(port, replies, i, message, now)) this.#wrong(port, life);
+        // What was told may have ended this socket, and the object may be another's by now.
+        if (!port.open || port.life !== life) return;
       }
       if (count < BATCH) return;
     }
   }
 
-  #wrong(port: Port): void {
+  #isReply(port: Port, replies: Replies, i: number, message: Buffer, now: number): boolean {
+    return replies.isFrom(i, port.peer.words) && port.receive(message, this.listener!, now);
+  }
+
+  #wrong(port: Port, life: number): void {
     this.#sockets.counters.mismatched++;
-    port.tellWrong();
-    if (!port.open || --port.wrongLeft > 0) return;
-    this.shut(port);
-    port.giveUp((listener) => listener.udpForged());
+    port.tellWrong(this.listener!);
+    if (!port.open || port.life !== life || --port.wrongLeft > 0) return;
+    this.#shut(port);
+    port.giveUp(
+      (slot) => this.listener?.slotForged(slot),
+      (listener) => listener.udpForged(),
+    );
+    this.#recycle(port);
   }
 
   close(): void {
     this.#closed = true;
     for (const port of [...this.#ports.values()]) {
-      port.giveUp(() => {});
-      this.shut(port);
+      this.#shut(port);
+      port.giveUp(
+        () => {},
+        () => {},
+      );
     }
     void this.#watch?.close();
     this.#watch = null;
@@ -209,48 +299,3 @@ export class BatchedUdp implements DatagramWay, PortOwner {
 }
 
 const NOTHING = (): void => {};
-
-class Route implements UdpRoute, Peer {
-  readonly #way: BatchedUdp;
-  readonly address: Buffer | null;
-  readonly words: Uint32Array;
-  port: Port | null = null;
-  grouped = true;
-  #window = 0;
-  #now = 0;
-  #before = 0;
-
-  constructor(way: BatchedUdp, address: Buffer | null) {
-    this.#way = way;
-    this.address = address;
-    this.words = wordsOf(Buffer.from(address ?? []));
-  }
-
-  /** Counts a question; returns how many there were in this window or the one before, whichever had more. */
-  count(now: number): number {
-    const window = Math.floor(now / WINDOW);
-    if (window !== this.#window) {
-      this.#before = window === this.#window + 1 ? this.#now : 0;
-      this.#window = window;
-      this.#now = 0;
-    }
-    this.#now++;
-    return Math.max(this.#now, this.#before);
-  }
-
-  ask(query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange {
-    const port = this.#way.portFor(this, how, now);
-    const exchange = new Exchange(mixedCopy(query, how.mix), query.questionEnd, listener, port);
-    if (typeof port !== 'string') port.ask(exchange);
-    else setImmediate(() => exchange.end()?.udpFailed(port));
-    return exchange;
-  }
-}
-
-/** The listener's own. A loop beats Buffer.copy below some hundred octets. */
-function copyOf(slot: Buffer, length: number): Buffer {
-  const out = Buffer.allocUnsafe(length);
-  if (length > 200) slot.copy(out, 0, 0, length);
-  else for (let i = 0; i < length; i++) out[i] = slot[i]!;
-  return out;
-}

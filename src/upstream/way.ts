@@ -47,3 +47,14 @@ export interface UdpListener {
   /** The exchange is over: its port got too many replies that match nothing, and is closed. */
   udpForged(): void;
 }
+
+/** Who is told of questions that are slots. Of the four, one that is not `slotReply` comes at most once for a question. */
+export interface SlotListener {
+  /** A reply to what was sent. The message is good during the call. `now`: monotonic milliseconds. */
+  slotReply(slot: number, message: Buffer, match: Exclude<Match, 'none'>, now: number): void;
+  /** A reply came that matches nothing, to a port that this question has alone. */
+  slotWrong(slot: number): void;
+  /** As `udpFailed` and `udpForged`: it stands at no port any more. */
+  slotFailed(slot: number, code: string): void;
+  slotForged(slot: number): void;
+}

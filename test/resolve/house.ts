@@ -10,6 +10,7 @@ import { Renewals } from '../../src/resolve/flights/renewals.ts';
 import { buildInForce, type InForce, type InForceParts } from '../../src/resolve/in-force.ts';
 import type { Charges } from '../../src/resolve/ledger/charges.ts';
 import {
+  type Acceptance,
   ANSWER_IT,
   type Client,
   type ForwardListener,
@@ -19,7 +20,6 @@ import {
   type UpstreamQuestion,
 } from '../../src/resolve/ports.ts';
 import { Resolver } from '../../src/resolve/story/story.ts';
-import type { Observer } from '../../src/resolve/story/story-ports.ts';
 import type { Turn } from '../../src/resolve/story/turn.ts';
 import { DEFAULT_BUDGETS, type UpstreamGroup } from '../../src/settings/settings.ts';
 import { FLAG, writeUint16 } from '../../src/wire/header.ts';
@@ -29,10 +29,17 @@ import { PlainAnswers } from './answers.ts';
 import { replyOctets, type Script, wireName } from './records.ts';
 import { NO_REPLY, type Reply, readReply } from './reply.ts';
 
+/** The one who asked, for this question. */
+export interface AskedListener {
+  accept(message: Buffer, verified: boolean): Acceptance;
+  slow(): void;
+  done(outcome: Outcome): void;
+}
+
 export interface Asked extends UpstreamQuestion {
   /** `name TYPE`, with ` CD` behind it where checking is disabled. */
   readonly text: string;
-  readonly listener: ForwardListener;
+  readonly listener: AskedListener;
 }
 
 export interface QueryOptions {
@@ -77,11 +84,9 @@ export class House {
   readonly bugs: unknown[] = [];
   readonly exits: string[] = [];
   /** Questions that were decided. */
-  decided = 0;
   /** Questions that were told as charged beyond an audited budget. */
   overspent = 0;
-  /** Hears of queries too. */
-  also: Pick<Observer, 'decided' | 'overspent' | 'ended'> | null = null;
+  decided = 0;
   readonly store = new PlainAnswers();
   readonly leases = new LeaseTable();
   readonly cookies = new Cookies(Buffer.alloc(16, 7));
@@ -112,21 +117,18 @@ export class House {
         leases: this.leases,
         cookies: this.cookies,
         charges: settings.charges ?? null,
-        forwarder: { ask: (question, listener) => this.#ask(question, listener) },
+        forwarder: { ask: (question, listener, ticket) => this.#ask(question, listener, ticket) },
         clock: { monotonic: () => this.now, epoch: () => this.epoch },
         limits: { identity: () => this.identityAllowed, unknown: () => this.unknownVerdict },
         observer: {
           decided: (turn) => {
             this.decided++;
-            this.also?.decided(turn);
             this.#told(findingsOf(turn, 'decided'));
           },
-          overspent: (turn) => {
-            this.also?.overspent(turn);
+          overspent: () => {
             this.overspent++;
           },
-          ended: (turn, length) => {
-            this.also?.ended(turn, length);
+          ended: (turn) => {
             this.#told(findingsOf(turn, 'ended'));
             this.exits.push(EXITS[turn.end.exit]!);
             this.onEnd(turn);
@@ -224,18 +226,24 @@ export class House {
     if (script.failure === undefined) {
       const message = replyOctets(asked, script);
       usable = listener.accept(message, verified) !== 'bad';
-      if (usable) outcome = { kind: 'reply', message, verified };
+      if (usable) outcome = { kind: 'reply' };
     }
     listener.done(outcome);
     return usable;
   }
 
-  #ask(question: UpstreamQuestion, listener: ForwardListener): void {
+  #ask(question: UpstreamQuestion, listener: ForwardListener, ticket: number): void {
     const cd = question.checkingDisabled ? ' CD' : '';
     const asked = {
       ...question,
+      // What the question holds is the asker's again when this returns.
+      name: Uint8Array.from(question.name),
       text: `${nameToText(question.name)} ${typeToText(question.type)}${cd}`,
-      listener,
+      listener: {
+        accept: (message: Buffer, verified: boolean) => listener.accept(message, verified, ticket),
+        slow: () => listener.slow(ticket),
+        done: (outcome: Outcome) => listener.done(outcome, ticket),
+      },
     };
     this.onAsk(asked);
     this.asked.push(asked);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import t from 'tap';
+import type { ForwardListener } from '../../src/resolve/ports.ts';
 import type { UpstreamEvent } from '../../src/upstream/event.ts';
 import { Upstreams } from '../../src/upstream/forwarder.ts';
 import { authority } from './certificates.ts';
@@ -187,7 +188,7 @@ everyWay(t, (t, upstreams, way) => {
     const nested = await new Promise<string[]>((resolve) => {
       const outcomes: string[] = [];
       const next = (left: number): void => {
-        forwarder.ask(question('example.com'), {
+        const listener: ForwardListener = {
           accept: () => 'good',
           slow: () => {},
           done: ({ kind }) => {
@@ -195,22 +196,20 @@ everyWay(t, (t, upstreams, way) => {
             if (left === 0) resolve(outcomes);
             else next(left - 1);
           },
-        });
+        };
+        forwarder.ask(question('example.com'), listener, 0);
       };
       next(3);
     });
     t.same(nested, ['reply', 'reply', 'reply', 'reply']);
     const last = new Promise<string>((resolve) => {
-      forwarder.ask(question('example.com'), {
+      const again: ForwardListener = {
         accept: () => 'good',
         slow: () => {},
-        done: () =>
-          forwarder.ask(question('example.com'), {
-            accept: () => 'good',
-            slow: () => {},
-            done: (o) => resolve(o.kind),
-          }),
-      });
+        done: ({ kind }) => resolve(kind),
+      };
+      const listener = { ...again, done: () => forwarder.ask(question('example.com'), again, 0) };
+      forwarder.ask(question('example.com'), listener, 0);
     });
     forwarder.close();
     t.equal(await last, 'failure');

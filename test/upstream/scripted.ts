@@ -2,7 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import type { ForwardListener, Outcome, UpstreamQuestion } from '../../src/resolve/ports.ts';
+import type { Forwarder, ForwardListener, Outcome, UpstreamQuestion } from '../../src/resolve/ports.ts';
 import type { UpstreamGroup, UpstreamServer } from '../../src/settings/settings.ts';
 import { loadNative } from '../../src/socket/native.ts';
 import type { UpstreamEvent } from '../../src/upstream/event.ts';
@@ -76,8 +76,13 @@ export function reply(to: Seen, shape: ReplyShape = {}): Buffer {
   return Buffer.concat([header, question, record]);
 }
 
+/** An outcome, with the reply that was accepted last. */
+export type Ended =
+  | (Outcome & { readonly kind: 'failure' })
+  | { readonly kind: 'reply'; readonly message: Buffer; readonly verified: boolean };
+
 /** The last octet of a reply: which address, and so which server or reply, won. */
-export function won(outcome: Outcome): number | string {
+export function won(outcome: Ended): number | string {
   return outcome.kind === 'reply' ? outcome.message.at(-1)! : outcome.reason;
 }
 
@@ -291,7 +296,7 @@ export function upstreams(
 export const PATIENT = { firstRetry: 2500, minRetry: 2500, retries: [3000] };
 
 export interface Asked {
-  readonly outcome: Outcome;
+  readonly outcome: Ended;
   /** Milliseconds of `running`: for what must not be late. */
   readonly elapsed: number;
   /** Milliseconds as they went by: for what must not be early. */
@@ -307,7 +312,7 @@ export function question(name: string, type = 1, group = 0): UpstreamQuestion {
 
 /** Asks, and holds the port's promises: `done` once, later than `ask`, `slow` at most once and before it. */
 export function ask(
-  forwarder: { ask(question: UpstreamQuestion, listener: ForwardListener): void },
+  forwarder: Forwarder,
   asked: UpstreamQuestion | string,
   accept: (message: Buffer) => boolean = () => true,
 ): Promise<Asked> {
@@ -318,18 +323,29 @@ export function ask(
     let finished = 0;
     let slow: number | null = null;
     let accepted = 0;
-    forwarder.ask(typeof asked === 'string' ? question(asked) : asked, {
-      accept: (message) => {
+    let message = Buffer.alloc(0);
+    let verified = false;
+    const ticket = ++tickets;
+    const check = (told: number): void => {
+      if (told !== ticket) reject(new Error(`ticket ${told} instead of ${ticket}`));
+    };
+    const listener: ForwardListener = {
+      accept: (octets, proven, told) => {
+        check(told);
         if (!returned || finished > 0) reject(new Error('accept before ask returned, or after done'));
+        message = Buffer.from(octets);
+        verified = proven;
         const usable = accept(message);
         if (usable) accepted++;
         return usable ? 'good' : 'bad';
       },
-      slow: () => {
+      slow: (told) => {
+        check(told);
         if (!returned || finished > 0 || slow !== null) reject(new Error('slow early, late or twice'));
         slow = performance.now() - start;
       },
-      done: (outcome) => {
+      done: (ending, told) => {
+        check(told);
         if (!returned) reject(new Error('done before ask returned'));
         if (++finished > 1) {
           // Too late to reject the promise.
@@ -338,12 +354,16 @@ export function ask(
           });
         }
         const elapsed = running() - begun;
+        const outcome = ending.kind === 'reply' ? { ...ending, message, verified } : ending;
         resolve({ outcome, elapsed, waited: performance.now() - start, slow, accepted });
       },
-    });
+    };
+    forwarder.ask(typeof asked === 'string' ? question(asked) : asked, listener, ticket);
     returned = true;
   });
 }
+
+let tickets = 0;
 
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -167,7 +167,7 @@ export class Flights implements Tower {
     this.#flights.set(text, flight);
     departures.leave(order, () => {
       try {
-        this.#forwarder.ask(question, flight);
+        this.#forwarder.ask(question, flight, 0);
       } catch (error) {
         this.#observer.bug(error);
         flight.done({ kind: 'failure', reason: 'network' });
@@ -204,7 +204,7 @@ export class Flights implements Tower {
 
   #start(key: string, question: UpstreamQuestion, renewal: Renewal): Flight {
     const flight = new Flight(this, key, question, renewal, this.#clock.monotonic());
-    this.#forwarder.ask(question, flight);
+    this.#forwarder.ask(question, flight, 0);
     // Only now: where asking throws, nobody may join.
     this.#flights.set(key, flight);
     return flight;
@@ -224,7 +224,7 @@ export class Flights implements Tower {
     if (this.#clock.monotonic() - flight.startedAt >= MAX_FOLLOWING) return false;
     try {
       const group = this.#groupOf(name, name.length);
-      this.#forwarder.ask({ ...flight.question, name, group }, flight);
+      this.#forwarder.ask({ ...flight.question, name, group }, flight, 0);
       return true;
     } catch (error) {
       this.#observer.bug(error);

@@ -1,0 +1,46 @@
+import { wordsOf } from '../socket/connected-batches.ts';
+import type { Peer, Port } from './port.ts';
+import type { Query } from './query.ts';
+import type { UdpAsk, UdpExchange, UdpListener, UdpRoute } from './way.ts';
+
+/** Milliseconds in which questions to one server are counted. */
+const WINDOW = 100;
+
+/** Who has the sockets of all routes. */
+interface RouteWay {
+  ask(route: Route, query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange;
+}
+
+/** The way to one server in batches. */
+export class Route implements UdpRoute, Peer {
+  readonly address: Buffer | null;
+  readonly words: Uint32Array;
+  port: Port | null = null;
+  grouped = true;
+  readonly #way: RouteWay;
+  #window = 0;
+  #now = 0;
+  #before = 0;
+
+  constructor(way: RouteWay, address: Buffer | null) {
+    this.#way = way;
+    this.address = address;
+    this.words = wordsOf(Buffer.from(address ?? []));
+  }
+
+  /** Counts a question; returns how many there were in this window or the one before, whichever had more. */
+  count(now: number): number {
+    const window = Math.floor(now / WINDOW);
+    if (window !== this.#window) {
+      this.#before = window === this.#window + 1 ? this.#now : 0;
+      this.#window = window;
+      this.#now = 0;
+    }
+    this.#now++;
+    return Math.max(this.#now, this.#before);
+  }
+
+  ask(query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange {
+    return this.#way.ask(this, query, listener, how, now);
+  }
+}

@@ -1,0 +1,88 @@
+import { NONE } from './slots.ts';
+import type { Time, Timer } from './time.ts';
+
+/** Milliseconds between two turns; a slot comes due that much late at most, and never early. */
+const TICK = 10;
+/** What is set for later than so many ticks comes due by then, and is set again. */
+const TICKS = 64;
+
+/**
+ * The deadlines of slots on one timer: lists of numbers in typed arrays. The timer runs, and keeps the process alive, while a
+ * slot hangs in the wheel.
+ */
+export class SlotWheel {
+  readonly #time: Time;
+  readonly #before: () => void;
+  readonly #due: (slot: number, now: number) => void;
+  /** The first slot of each tick, and of each slot its neighbours and the tick that it hangs in; NONE for none. */
+  readonly #heads = new Int32Array(TICKS).fill(NONE);
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  readonly #hangsIn: Int16Array;
+  #count = 0;
+  /** The tick that has been. */
+  #tick = 0;
+  #timer: Timer | null = null;
+
+  /** For slots below `size`. `before` is called ahead of each turn; `due` with a slot that hangs in the wheel no more. */
+  constructor(size: number, time: Time, before: () => void, due: (slot: number, now: number) => void) {
+    this.#time = time;
+    this.#before = before;
+    this.#due = due;
+    this.#next = new Int32Array(size);
+    this.#previous = new Int32Array(size);
+    this.#hangsIn = new Int16Array(size).fill(NONE);
+  }
+
+  /** Puts a slot in for `at`; `now` is the present. */
+  set(slot: number, at: number, now: number): void {
+    if (this.#timer === null) {
+      this.#tick = Math.floor(now / TICK);
+      this.#timer = this.#time.every(TICK, () => this.#turn());
+    }
+    const tick = Math.min(Math.max(Math.ceil(at / TICK), this.#tick + 1), this.#tick + TICKS - 1);
+    const place = tick % TICKS;
+    const first = this.#heads[place]!;
+    this.#next[slot] = first;
+    this.#previous[slot] = NONE;
+    if (first !== NONE) this.#previous[first] = slot;
+    this.#heads[place] = slot;
+    this.#hangsIn[slot] = place;
+    this.#count++;
+  }
+
+  /** Takes it out again; nothing where it does not hang there. */
+  clear(slot: number): void {
+    const place = this.#hangsIn[slot]!;
+    if (place === NONE) return;
+    const next = this.#next[slot]!;
+    const previous = this.#previous[slot]!;
+    if (previous === NONE) this.#heads[place] = next;
+    else this.#next[previous] = next;
+    if (next !== NONE) this.#previous[next] = previous;
+    this.#hangsIn[slot] = NONE;
+    this.#count--;
+  }
+
+  #turn(): void {
+    if (this.#count === 0) {
+      this.#timer?.stop();
+      this.#timer = null;
+      return;
+    }
+    this.#before();
+    const now = this.#time.now();
+    const end = Math.floor(now / TICK);
+    // After a pause of more than a round every list is looked at once.
+    const from = Math.max(this.#tick, end - TICKS);
+    for (let tick = from + 1; tick <= end; tick++) {
+      this.#tick = tick;
+      const place = tick % TICKS;
+      // What is put in from here goes into later lists.
+      for (let slot = this.#heads[place]!; slot !== NONE; slot = this.#heads[place]!) {
+        this.clear(slot);
+        this.#due(slot, now);
+      }
+    }
+  }
+}
