@@ -43,26 +43,29 @@ function isOwn(w0: number, w1: number, w2: number, w3: number): boolean {
 }
 
 function reachOf4(w: number): number {
-  if (METADATA.includes(w)) return REACH.SPECIAL;
-  for (const [base, bits, reach] of RANGES_4) if (w >>> (32 - bits) === base) return reach;
+  if (w === 0xa9fe_a9fe || w === 0x6464_64c8 || w === 0xa83f_8110 || w === 0xc000_00c0) return REACH.SPECIAL;
+  for (let i = 0; i < RANGES_4.length; i += 3)
+    if (w >>> (32 - RANGES_4[i + 1]!) === RANGES_4[i]!) return RANGES_4[i + 2]!;
   return REACH.PUBLIC;
 }
 
-/** 169.254.169.254 is link-local besides; 100.100.100.200, 168.63.129.16 and 192.0.0.192 are not. */
-const METADATA = [0xa9fe_a9fe, 0x6464_64c8, 0xa83f_8110, 0xc000_00c0];
-
-/** Leading bits, how many, reach: the IANA IPv4 special-purpose registry. */
-const RANGES_4: readonly (readonly [number, number, number])[] = [
-  [10, 8, REACH.PRIVATE],
-  [0xac1, 12, REACH.PRIVATE],
-  [0xc0a8, 16, REACH.PRIVATE],
-  [0x191, 10, REACH.PRIVATE],
-  [0, 8, REACH.SPECIAL],
-  [127, 8, REACH.SPECIAL],
-  [0xa9fe, 16, REACH.SPECIAL],
-  // Multicast, and above it the reserved block with limited broadcast.
-  [7, 3, REACH.SPECIAL],
-];
+/**
+ * Leading bits, how many, reach: the IANA IPv4 special-purpose registry. Cloud metadata stand in `reachOf4`: 169.254.169.254 is
+ * link-local besides; 100.100.100.200, 168.63.129.16 and 192.0.0.192 are not.
+ */
+const RANGES_4 = Uint16Array.from(
+  [
+    [10, 8, REACH.PRIVATE],
+    [0xac1, 12, REACH.PRIVATE],
+    [0xc0a8, 16, REACH.PRIVATE],
+    [0x191, 10, REACH.PRIVATE],
+    [0, 8, REACH.SPECIAL],
+    [127, 8, REACH.SPECIAL],
+    [0xa9fe, 16, REACH.SPECIAL],
+    // Multicast, and above it the reserved block with limited broadcast.
+    [7, 3, REACH.SPECIAL],
+  ].flat(),
+);
 
 /** Whether a rule's grant covers the address of `size` octets at `at`. */
 export function grants(grant: PrivateGrant, octets: Uint8Array, at: number, size: 4 | 16): boolean {
