@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Admin } from './admin/admin.ts';
 import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
+import { FeedRoom } from './assembly/feed/feed-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { type LoadOutcome, Reloads } from './assembly/reloads.ts';
@@ -51,6 +52,8 @@ export interface ServerOptions {
   readonly trust: TrustBuilder;
   /** 32 random bits for hash tables, the same for every load. */
   readonly salt: number;
+  /** Of namegate. */
+  readonly version: string;
 }
 
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
@@ -64,6 +67,7 @@ export class Server {
   readonly #renewals: Renewals;
   readonly #leases = new LeaseTable();
   readonly #cookies = new Cookies(randomBytes(16));
+  readonly #feed: FeedRoom;
   readonly #ledger: LedgerRoom;
   readonly #charges: Charges;
   readonly #state: string;
@@ -82,6 +86,12 @@ export class Server {
     const { settings, trusts } = first;
     this.#log = options.log;
     this.#observer = new StoryObserver(options.log, CLOCK.monotonic);
+    this.#feed = new FeedRoom(first, {
+      log: options.log,
+      readiness: this.readiness,
+      version: options.version,
+      observer: this.#observer,
+    });
     this.#chores = new Chores(SYSTEM_TIMERS, (error) => this.#observer.bug(error));
     const shares = shareSockets(settings, options.log);
     this.#upstreams = new Upstreams({
@@ -99,6 +109,7 @@ export class Server {
       readiness: this.readiness,
       bug: (error) => this.#observer.bug(error),
       isAudited: (identity) => story.isAudited(identity, CLOCK.epoch()),
+      crossed: (facts) => this.#feed.crossed(facts),
     });
     const { keeper } = this.#ledger;
     this.#charges = new Charges(keeper.ledger, keeper, keeper.key);
@@ -108,7 +119,7 @@ export class Server {
         forwarder: this.#upstreams,
         clock: CLOCK,
         limits: this.#limits,
-        observer: this.#observer,
+        observer: this.#feed,
         leases: this.#leases,
         cookies: this.#cookies,
         charges: this.#charges,
@@ -159,6 +170,7 @@ export class Server {
       limits: this.#limits,
       renewals: this.#renewals,
       upstreams: this.#upstreams,
+      feed: this.#feed,
       trust,
       admin: this.#admin,
       readiness,
@@ -218,6 +230,7 @@ export class Server {
     await this.#status?.start();
     await this.#ledger.open(this.#state, this.#admin !== null);
     this.#charges.useKey(this.#ledger.keeper.key);
+    this.#feed.open(this.#ledger.isLocked ? this.#state : null);
     // What was leased before a restart is in force before anybody is answered.
     await this.#admin?.open();
     await this.#listeners.start();
@@ -238,6 +251,7 @@ export class Server {
       }),
     );
     this.#chores.start(this.#ledger.chores());
+    this.#chores.start(this.#feed.chores());
     this.#giveBackMemory();
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
@@ -272,6 +286,8 @@ export class Server {
       closing('the API', this.#admin?.close()),
       closing('listeners', this.#listeners.close(DRAIN_MS)).then(() => this.#upstreams.close()),
     ])
+      .then(() => this.#ledger.tell())
+      .then(() => closing('the alert feed', this.#feed.close()))
       .then(() => closing('the ledger', this.#ledger.close()))
       .then(() => closing('the status listener', this.#status?.close()));
     if (!(await within(DRAIN_MS + CLOSE_MS, closed)))

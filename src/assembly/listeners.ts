@@ -1,9 +1,9 @@
 import type { SocketShares } from '../listen/descriptors.ts';
 import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from '../listen/listener.ts';
-import { tcp } from '../listen/tcp.ts';
-import { type TlsListener, tls } from '../listen/tls.ts';
-import { batchedUdp } from '../listen/udp.ts';
-import { portableUdp } from '../listen/udp-portable.ts';
+import { tcp } from '../listen/stream/tcp.ts';
+import { type TlsListener, tls } from '../listen/stream/tls.ts';
+import { batchedUdp } from '../listen/udp/udp.ts';
+import { portableUdp } from '../listen/udp/udp-portable.ts';
 import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { Answerer } from '../resolve/ports.ts';

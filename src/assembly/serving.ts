@@ -1,6 +1,6 @@
 import { isOurs, machineAddresses } from '../config/server/ourselves.ts';
 import type { RateLimits } from '../listen/limits.ts';
-import { TCP_IDLE_MS } from '../listen/tcp.ts';
+import { TCP_IDLE_MS } from '../listen/stream/tcp.ts';
 import { type Renewable, renewable } from '../policy/compile/renewable.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Readiness } from '../report/readiness.ts';
@@ -11,6 +11,7 @@ import type { Designation } from '../resolve/local/designation.ts';
 import type { Resolver } from '../resolve/story/story.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
+import type { FeedRoom } from './feed/feed-room.ts';
 import type { Listeners } from './listeners.ts';
 import type { Part, Whole } from './swap.ts';
 import type { TrustInForce } from './trust/trust-in-force.ts';
@@ -76,6 +77,7 @@ export interface Rooms {
   readonly limits: RateLimits;
   readonly renewals: Renewals;
   readonly upstreams: Upstreams;
+  readonly feed: Pick<FeedRoom, 'take'>;
   readonly trust: TrustInForce;
   readonly admin: {
     configure(snapshot: Snapshot, setting: AdminSetting | null, exceptions: ExceptionSetting): void;
@@ -87,7 +89,7 @@ export interface Rooms {
 
 /** What each room takes of a load. The story comes last: until its one reference changes, queries are as before. */
 export function partsOf(rooms: Rooms): Part[] {
-  const { resolver, limits, upstreams, trust, admin, readiness } = rooms;
+  const { resolver, limits, upstreams, feed, trust, admin, readiness } = rooms;
   return [
     {
       name: 'upstreams',
@@ -96,6 +98,7 @@ export function partsOf(rooms: Rooms): Part[] {
         () =>
           void upstreams.configure(settings.upstreams),
     },
+    { name: 'feed', build: (load) => () => feed.take(load) },
     {
       name: 'trust',
       build:

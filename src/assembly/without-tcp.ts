@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { StrandedClients } from '../listen/stranded.ts';
+import { StrandedClients } from '../listen/udp/stranded.ts';
 import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { UdpSetting } from '../settings/settings.ts';

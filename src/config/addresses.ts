@@ -87,13 +87,17 @@ export function isLoopback(address: Address): boolean {
 
 /** RFC 5952 text. */
 export function wordsToText(address: Address): string {
+  if (address.family === 4) {
+    const word = address.words[0]!;
+    return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
+  }
   const octets = address.words.flatMap((word) => [
     word >>> 24,
     (word >>> 16) & 255,
     (word >>> 8) & 255,
     word & 255,
   ]);
-  return address.family === 4 ? octets.join('.') : new ipaddr.IPv6(octets).toRFC5952String();
+  return new ipaddr.IPv6(octets).toRFC5952String();
 }
 
 /** Octets in network order. */

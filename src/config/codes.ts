@@ -48,7 +48,7 @@ export const CODES = {
   'type-unknown': 'a text that is no RR type',
   'type-meta': 'a type that asks about more than one name or type',
   'identifier-form':
-    'a name of a destination, identity, stage or group with other characters than letters, digits, - and _',
+    'a name of a destination, identity, stage, group or sink with other characters than letters, digits, - and _',
   'identifier-taken': 'an identity is called unknown',
 
   'listen-duplicate': 'a listener is listed twice',
@@ -76,6 +76,10 @@ export const CODES = {
   'record-type': 'a type that is not written as a record',
   'stage-form': 'a stage has both allow and only, or neither',
   'jwks-form': 'a file or URL that gives no JWKS',
+  'sink-duplicate': 'two sinks have one name, or write one file',
+  'sink-form': 'a sink without where to send, or with keys that its type has no use for',
+  'sink-name': "a sink's receiver is a name, which the system resolves, perhaps by this very server",
+  'sink-plain': 'a token goes to a receiver without TLS',
   'token-duplicate': 'two tokens have one name or one hash',
   'token-identity': 'a token names an identity that the policy does not have',
   'token-form': 'a token that could do nothing, or a hash that is none',

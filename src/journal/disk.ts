@@ -1,23 +1,23 @@
-import {
-  constants,
-  copyFile,
-  type FileHandle,
-  link,
-  open,
-  readFile,
-  rename,
-  stat,
-  unlink,
-} from 'node:fs/promises';
+import fs, { constants } from 'node:fs';
+import { copyFile, link, readFile, rename, unlink } from 'node:fs/promises';
 
-/** A file that a journal writes. */
-export type DiskFile = Pick<FileHandle, 'write' | 'datasync' | 'sync' | 'truncate' | 'stat' | 'close'>;
+/** A file that a journal writes. All reject with the system's error. */
+export interface DiskFile {
+  /** Appends what stands from `at` on, and gives how many octets of it are durable now: at least one. */
+  write(octets: Buffer, at: number): Promise<number>;
+  /** Makes durable whatever else was done to the file. */
+  sync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  inode(): Promise<number>;
+  close(): Promise<void>;
+}
 
 /** What a journal asks of the file system: a test hands in one that tells, or fails. All reject with the system's error. */
 export interface Disk {
   /** The octets of a file, or null where there is none. */
   read(path: string): Promise<Buffer | null>;
-  open(path: string, flags: string, mode: number): Promise<DiskFile>;
+  /** Opens a file to append to it, mode 0600, and makes it where there is none. `fresh`: there must be none. */
+  open(path: string, fresh: boolean): Promise<DiskFile>;
   /** The number of the file at a path, or null where there is none. */
   inode(path: string): Promise<number | null>;
   rename(from: string, to: string): Promise<void>;
@@ -31,7 +31,13 @@ export interface Disk {
 /** Copies of damaged files that are kept at once. */
 const MAX_ASIDE = 100;
 
-/** The real one. */
+/**
+ * Linux: a write returns when it is durable (open(2), O_DSYNC), which spares the second trip to a thread that fdatasync takes.
+ * Elsewhere the flag may stop at the drive's cache, which Node's fdatasync does not.
+ */
+const DSYNC = process.platform === 'linux' ? constants.O_DSYNC : 0;
+
+/** The real one. Callbacks, since a FileHandle's promises cost the query thread twice as much. */
 export const DISK: Disk = {
   async read(path) {
     try {
@@ -41,19 +47,25 @@ export const DISK: Disk = {
       throw error;
     }
   },
-  open,
-  async inode(path) {
-    const there = await stat(path).catch(() => null);
-    return there === null ? null : there.ino;
+  async open(path, fresh) {
+    const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | DSYNC;
+    return fileOf(
+      await promised<number>((done) => fs.open(path, fresh ? flags | constants.O_EXCL : flags, 0o600, done)),
+    );
+  },
+  inode(path) {
+    return new Promise((resolve) =>
+      fs.stat(path, (error, stats) => resolve(error === null ? stats.ino : null)),
+    );
   },
   rename,
   unlink,
   async syncFolder(path) {
-    const folder = await open(path, 'r');
+    const folder = await promised<number>((done) => fs.open(path, 'r', done));
     try {
-      await folder.sync();
+      await promised<void>((done) => fs.fsync(folder, done));
     } finally {
-      await folder.close();
+      await promised<void>((done) => fs.close(folder, done));
     }
   },
   async keepAside(path) {
@@ -73,3 +85,23 @@ export const DISK: Disk = {
     return null;
   },
 };
+
+function fileOf(descriptor: number): DiskFile {
+  const write = (octets: Buffer, at: number): Promise<number> =>
+    promised((done) => fs.write(descriptor, octets, at, octets.length - at, null, done));
+  const datasync = (): Promise<void> => promised((done) => fs.fdatasync(descriptor, done));
+  return {
+    write:
+      DSYNC === 0 ? (octets, at) => write(octets, at).then((length) => datasync().then(() => length)) : write,
+    sync: () => promised((done) => fs.fsync(descriptor, done)),
+    truncate: (length) => promised((done) => fs.ftruncate(descriptor, length, done)),
+    inode: async () => (await promised<fs.Stats>((done) => fs.fstat(descriptor, done))).ino,
+    close: () => promised((done) => fs.close(descriptor, done)),
+  };
+}
+
+function promised<T>(call: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) =>
+    call((error, value) => (error === null ? resolve(value as T) : reject(error))),
+  );
+}

@@ -100,9 +100,8 @@ export class Journal {
     const version = (records[0] as { readonly journal?: number } | undefined)?.journal ?? VERSION;
     if (version > VERSION) throw new Error(`${path} was written by a later version of namegate`);
     const copy = damaged.length === 0 ? null : await disk.keepAside(path);
-    const file = await disk.open(path, 'a+', 0o600);
-    const { ino } = await file.stat();
-    const journal = new Journal(path, options, file, ino, { length: goodLength, chain });
+    const file = await disk.open(path, false);
+    const journal = new Journal(path, options, file, await file.inode(), { length: goodLength, chain });
     // Nothing is written behind what is damaged or lacks its line end, nor into the file that is kept aside.
     const ends = goodLength === 0 || octets[goodLength - 1] === 0x0a;
     if (damaged.length > 0 || !ends) journal.#suspect = true;
@@ -164,14 +163,14 @@ export class Journal {
     while (this.#queue.length > 0 || this.#rewrite.length > 0) {
       const wanted = this.#rewrite;
       this.#rewrite = [];
-      const fault = wanted.length > 0 || (await this.#needsRewrite()) ? await this.#compact() : null;
+      const fault = wanted.length > 0 || this.#needsRewrite() ? await this.#compact() : null;
       if (fault !== null) this.#tell(fault);
       else if (wanted.length > 0) this.#tell(null);
       for (const settle of wanted) settle(fault);
       const batch = this.#queue;
       this.#queue = [];
       if (batch.length === 0) continue;
-      const failed = this.#suspect ? (fault ?? SUSPECT) : await this.#write(batch);
+      const failed = this.#suspect ? (fault ?? SUSPECT) : await this.#writeHere(batch);
       this.#tell(failed);
       if (failed === null) for (const { apply } of batch) apply();
       else if (batch.some(({ stands }) => stands)) this.#suspect = true;
@@ -185,13 +184,21 @@ export class Journal {
     this.#told(fault);
   }
 
-  async #needsRewrite(): Promise<boolean> {
-    if (this.#suspect) return true;
-    if (this.#length > COMPACT_FROM && this.#length > 4 * this.#compacted) return true;
-    // Somebody may have moved the file away: what is written into it would be gone.
-    if ((await this.#disk.inode(this.#path)) === this.#inode) return false;
+  #needsRewrite(): boolean {
+    return this.#suspect || (this.#length > COMPACT_FROM && this.#length > 4 * this.#compacted);
+  }
+
+  /** Null when the batch is durable in the file that the journal's path names. */
+  async #writeHere(batch: readonly Waiting[]): Promise<JournalFault | null> {
+    const before = { length: this.#length, chain: this.#chain };
+    // Somebody may have moved the file away: what is written into it would be gone. Looked at meanwhile, since that costs less.
+    const [fault, inode] = await Promise.all([this.#write(batch), this.#disk.inode(this.#path)]);
+    if (inode === this.#inode) return fault;
     this.#suspect = true;
-    return true;
+    this.#length = before.length;
+    this.#chain = before.chain;
+    await this.#cut();
+    return (await this.#compact()) ?? (await this.#write(batch));
   }
 
   /** Null when the batch is durable. */
@@ -201,21 +208,14 @@ export class Journal {
       this.#chain,
     );
     try {
-      for (let at = 0; at < octets.length; ) {
-        const { bytesWritten } = await this.#file.write(octets, at);
-        at += bytesWritten;
-      }
+      await writeAll(this.#file, octets);
     } catch (error) {
       await this.#cut();
-      return faultOf(error);
-    }
-    try {
-      await this.#file.datasync();
-    } catch (error) {
-      // What the kernel could not write it may have dropped: this file is not to be trusted any more.
-      await this.#cut();
-      this.#suspect = true;
-      return faultOf(error);
+      const fault = faultOf(error);
+      // What the kernel could not write it may have dropped: this file is not to be trusted any more. For what it had no
+      // room for it wrote nothing, and the cut is durable.
+      if (!NO_ROOM.has(fault.code)) this.#suspect = true;
+      return fault;
     }
     this.#length += octets.length;
     this.#chain = chain;
@@ -226,7 +226,7 @@ export class Journal {
   async #cut(): Promise<void> {
     try {
       await this.#file.truncate(this.#length);
-      await this.#file.datasync();
+      await this.#file.sync();
     } catch {
       this.#suspect = true;
     }
@@ -237,17 +237,17 @@ export class Journal {
     let file: DiskFile | null = null;
     try {
       await this.#disk.unlink(temporary).catch(() => {});
-      // `a+`: this handle goes on as the journal's own.
-      file = await this.#disk.open(temporary, 'ax+', 0o600);
+      // It goes on as the journal's own.
+      file = await this.#disk.open(temporary, true);
       const { octets, chain } = encodeAll([{ journal: VERSION }, ...this.#state()], NO_CHAIN);
-      for (let at = 0; at < octets.length; ) at += (await file.write(octets, at)).bytesWritten;
+      await writeAll(file, octets);
       await file.sync();
-      const { ino } = await file.stat();
+      const inode = await file.inode();
       await this.#disk.rename(temporary, this.#path);
       await this.#disk.syncFolder(dirname(this.#path));
       await this.#file.close().catch(() => {});
       this.#file = file;
-      this.#inode = ino;
+      this.#inode = inode;
       this.#length = octets.length;
       this.#chain = chain;
       this.#compacted = octets.length;
@@ -261,7 +261,14 @@ export class Journal {
   }
 }
 
+/** The disk, the quota or the limit on a file's size is reached (write(2)). */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
 const SUSPECT: JournalFault = { code: 'EIO', message: 'the journal could not be written anew after a fault' };
+
+async function writeAll(file: DiskFile, octets: Buffer): Promise<void> {
+  for (let at = 0; at < octets.length; ) at += await file.write(octets, at);
+}
 
 /** Lines of records, each behind the one before. */
 function encodeAll(
@@ -274,7 +281,7 @@ function encodeAll(
     chain = line.chain;
     return line.octets;
   });
-  return { octets: Buffer.concat(lines), chain };
+  return { octets: lines.length === 1 ? lines[0]! : Buffer.concat(lines), chain };
 }
 
 function faultOf(error: unknown): JournalFault {

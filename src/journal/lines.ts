@@ -35,7 +35,8 @@ export interface Damage {
 export const NO_CHAIN = '';
 
 const MAX_SHOWN = 4_096;
-const NEWLINE = Buffer.from('\n');
+/** Octets in front of a line's JSON, at most: nine digits, two checksums, three blanks. */
+const MAX_HEAD = 9 + 8 + 8 + 3;
 
 /**
  * One record a line: its length in octets, its CRC-32, the CRC-32 of the record in front of it, and JSON, with a blank between.
@@ -45,13 +46,15 @@ export function encodeLine(
   record: object,
   chain: string = NO_CHAIN,
 ): { readonly octets: Buffer; readonly chain: string } {
-  const json = Buffer.from(JSON.stringify(record));
-  const own = checksum(json, chain);
-  const before = chain === NO_CHAIN ? '' : `${chain} `;
-  return {
-    octets: Buffer.concat([Buffer.from(`${json.length} ${own} ${before}`), json, NEWLINE]),
-    chain: own,
-  };
+  const text = JSON.stringify(record);
+  const octets = Buffer.allocUnsafe(MAX_HEAD + Buffer.byteLength(text) + 1);
+  const end = MAX_HEAD + octets.write(text, MAX_HEAD, 'utf8');
+  const own = checksum(octets.subarray(MAX_HEAD, end), chain);
+  const head = `${end - MAX_HEAD} ${own} ${chain === NO_CHAIN ? '' : `${chain} `}`;
+  const start = MAX_HEAD - head.length;
+  octets.write(head, start, 'latin1');
+  octets[end] = 0x0a;
+  return { octets: octets.subarray(start, end + 1), chain: own };
 }
 
 /** Reads every line that is sound, whatever stands between. JSON holds no line end, so that each line starts anew. */

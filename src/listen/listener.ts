@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { ShownCertificate } from '../resolve/client/credential.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { Spoofable } from '../settings/settings.ts';
-import type { StrandedClients } from './stranded.ts';
+import type { StrandedClients } from './udp/stranded.ts';
 
 /**
  * One socket that takes queries. What `server.ts` knows of a transport, whichever file serves it: the portable

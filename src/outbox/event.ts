@@ -108,6 +108,13 @@ export interface FeedEvent {
   readonly activity?: 'create' | 'update' | 'close';
   /** What the finding is about, beside the identity: a wildcard, a target, an address. */
   readonly key?: string;
+  /** The name that an answer led to. */
+  readonly target?: string;
+  /** The identity that has the client's address, where its certificate is another's. */
+  readonly other?: string;
+  /** Of a budget: the wildcard's base, and the octets that are charged. */
+  readonly wildcard?: string;
+  readonly octets?: number;
   /** A sentence for people. */
   readonly text?: string;
   /** Some of the names that led to the finding. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** The version that this namegate writes, as `PRAGMA user_version`. */
@@ -48,6 +49,8 @@ const SQLITE_NOTADB = 26;
 export function openDatabase(path: string, isDurable: boolean): DatabaseSync {
   let database: DatabaseSync | null = null;
   try {
+    // SQLite gives the files beside it the mode that it has.
+    closeSync(openSync(path, 'a', 0o600));
     database = new DatabaseSync(path, { timeout: 1_000 });
     // A page of its cache is memory of ours: 1 MiB is enough for batches of 256 rows.
     database.exec(`

@@ -1,3 +1,4 @@
+import { SharedTable } from '../detect/shared-table.ts';
 import type { Milliseconds } from '../wire/quantity.ts';
 
 /** After this a finding is told again. */
@@ -11,53 +12,26 @@ const MAX_OF_ALL = 2048;
  * another are told.
  */
 export class FindingTable {
-  /** By identity, then by finding, when it was told. The oldest stands first: insertion order is time order. */
-  readonly #told = new Map<string, Map<string, Milliseconds>>();
-  #size = 0;
+  /** By identity, then by finding, when it was told: insertion order is time order. */
+  readonly #told = new SharedTable<Milliseconds>(MAX_OF_ONE, MAX_OF_ALL);
 
   /**
    * `tell`: it is new, or an hour old, and is remembered from now on. `known`: it was told within the hour. `fold`: there is no
    * room for it.
    */
   judge(identity: string, key: string, now: Milliseconds): 'tell' | 'known' | 'fold' {
-    const own = this.#told.get(identity) ?? new Map<string, Milliseconds>();
-    const before = own.get(key);
+    const told = this.#told;
+    const before = told.get(identity, key);
     if (before !== undefined && now - before < TELL_AGAIN) return 'known';
-    if (before !== undefined) this.#drop(identity, own, key);
-    else if (!this.#makeRoom(identity, own, now)) return 'fold';
-    own.set(key, now);
-    this.#told.set(identity, own);
-    this.#size++;
-    return 'tell';
-  }
-
-  #makeRoom(identity: string, own: Map<string, Milliseconds>, now: Milliseconds): boolean {
-    for (const [key, at] of own) {
+    told.delete(identity, key);
+    for (const [old, at] of told.entriesOf(identity)) {
       if (now - at < TELL_AGAIN) break;
-      this.#drop(identity, own, key);
+      told.delete(identity, old);
     }
-    if (own.size >= MAX_OF_ONE) return false;
-    if (this.#size < MAX_OF_ALL) return true;
-    // Whoever has less than its share takes the oldest place of whoever has most.
-    const share = Math.max(1, Math.floor(MAX_OF_ALL / (this.#told.size + (own.size === 0 ? 1 : 0))));
-    if (own.size >= share) return false;
-    let most = own;
-    let whose = identity;
-    for (const [name, theirs] of this.#told) {
-      if (theirs.size <= most.size) continue;
-      most = theirs;
-      whose = name;
-    }
-    const [oldest] = most.keys();
-    if (oldest === undefined) return false;
-    this.#drop(whose, most, oldest);
-    return true;
-  }
-
-  #drop(identity: string, from: Map<string, Milliseconds>, key: string): void {
-    from.delete(key);
-    this.#size--;
-    if (from.size === 0) this.#told.delete(identity);
+    // One that was told before has had its place.
+    if (before === undefined && told.isFull(identity)) return 'fold';
+    told.add(identity, key, now);
+    return 'tell';
   }
 }
 

@@ -15,6 +15,24 @@ const KEYS = {
   [HOLDER.IDENTITY]: 'identity',
 } as const;
 
+/** What is told of a key that crosses a budget. */
+interface BudgetFacts {
+  readonly key: (typeof KEYS)[keyof typeof KEYS];
+  readonly subject: string;
+  readonly identity?: string;
+  readonly wildcard?: string;
+  /** Octets: charged now, and the thresholds. */
+  readonly octets: number;
+  readonly alert: number;
+  readonly contain: number;
+  readonly names: readonly string[];
+}
+
+export interface CrossingFacts extends BudgetFacts {
+  readonly what: 'alert' | 'contain' | 'end';
+  readonly audited: boolean;
+}
+
 /**
  * Tells each crossing of a budget as a finding: when a key alerts, when it contains, and when that ends. Each is told, however
  * many there are: a key crosses once a window. What an audited identity crosses is told as `would_contain`.
@@ -22,10 +40,13 @@ const KEYS = {
 export class LedgerFindings {
   readonly #log: Log;
   readonly #isAudited: (identity: string) => boolean;
+  readonly #heard: (facts: CrossingFacts) => void;
 
-  constructor(log: Log, isAudited: (identity: string) => boolean) {
+  /** `heard` is told the same. */
+  constructor(log: Log, isAudited: (identity: string) => boolean, heard: (facts: CrossingFacts) => void) {
     this.#log = log;
     this.#isAudited = isAudited;
+    this.#heard = heard;
   }
 
   /** Tells what there is, and empties it. To be called every second or so. */
@@ -39,6 +60,7 @@ export class LedgerFindings {
   #tell({ what, holder }: Crossing, tick: number): void {
     const audited = this.#isAudited(holder.identity);
     const contains = audited ? 'would_contain' : 'budget-contain';
+    this.#heard({ what: WHAT[what], audited, ...factsOf(holder, tick) });
     switch (what) {
       case CROSSING.ALERT:
         this.#log.warn('finding', 'much has gone upstream through a wildcard', {
@@ -66,7 +88,9 @@ export class LedgerFindings {
 const CONTAINED = 'a budget is used up: new names under the wildcard are not sent';
 const WOULD = 'in audit mode: new names under the wildcard would not be sent';
 
-function factsOf(holder: Holder, tick: number): Readonly<Record<string, unknown>> {
+const WHAT = { [CROSSING.ALERT]: 'alert', [CROSSING.CONTAIN]: 'contain', [CROSSING.END]: 'end' } as const;
+
+function factsOf(holder: Holder, tick: number): BudgetFacts {
   const { kind, subject, identity, base, alert, contain, samples } = holder;
   return {
     key: KEYS[kind],

@@ -43,6 +43,7 @@ export type LogEvent =
   | 'lease-unknown'
   | 'ledger-reset'
   | 'ledger-trouble'
+  | 'feed-trouble'
   | 'exception-added'
   | 'exception-revoked'
   | 'exception-ended'

@@ -24,6 +24,7 @@ export class RestartNeeds {
 
 function fixedUntilRestart({
   listen,
+  name,
   metrics,
   admin,
   state,
@@ -33,6 +34,7 @@ function fixedUntilRestart({
 }: Settings): ReadonlyMap<string, string> {
   const fixed = {
     listen: listen.map(fixedOf),
+    'server.name': name,
     metrics,
     admin: whereOf(admin),
     state,

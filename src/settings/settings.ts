@@ -1,4 +1,5 @@
 import type { Prefix } from '../wire/prefix.ts';
+import type { AlertSettings } from './alerts.ts';
 
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as
@@ -6,6 +7,8 @@ import type { Prefix } from '../wire/prefix.ts';
  */
 export interface Settings {
   readonly listen: readonly ListenSetting[];
+  /** What this server is called in every event: printable ASCII without spaces. */
+  readonly name: string;
   /** The group `default` first; `zones` of the others route questions to them, the longest zone wins. */
   readonly upstreams: readonly UpstreamGroup[];
   /** Absolute path of the policy file or folder. */
@@ -23,6 +26,7 @@ export interface Settings {
   readonly exceptions: ExceptionSetting;
   /** Where /health and /ready are answered, or null. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly alerts: AlertSettings;
   readonly log: { readonly level: LogLevel };
 }
 

@@ -1,4 +1,4 @@
-import { TCP_IDLE_MS } from '../listen/stream-limits.ts';
+import { TCP_IDLE_MS } from '../listen/stream/stream-limits.ts';
 import { type Answerer, type Client, DROPPED, LATER } from '../resolve/ports.ts';
 import { FLAG, HEADER_SIZE, messageFlags, opcodeOf } from '../wire/header.ts';
 import { EDE, OPCODE, RCODE } from '../wire/iana.ts';

@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -130,6 +140,23 @@ t.test('a file that somebody moved away is made again, with everything in it', a
   await again.journal.close();
 });
 
+t.test('a file that is moved away while the disk is full: what is refused is in neither', async (t) => {
+  const { path, disk, journal, append } = await traced(t);
+  await append({ n: 1 });
+  renameSync(path, `${path}.away`);
+  disk.failing.set('rename', 1);
+  t.match(await append({ n: 2 }), { code: 'ENOSPC' });
+  renameSync(`${path}.away`, path);
+  const between = await open(path);
+  t.same(between.found.records, [{ n: 1 }]);
+  await between.journal.close();
+  t.equal(await append({ n: 3 }), null);
+  await journal.close();
+  const again = await open(path);
+  t.same(again.found.records, [{ n: 1 }, { n: 3 }]);
+  await again.journal.close();
+});
+
 t.test('a later version is refused', async (t) => {
   const path = fresh(t);
   writeFileSync(path, encodeLine({ journal: 3 }).octets);
@@ -214,13 +241,15 @@ class TestDisk implements Disk {
   readonly calls: string[] = [];
   /** By call: how often it fails from now on. */
   readonly failing = new Map<string, number>();
+  /** How it fails. */
+  code = 'ENOSPC';
 
   async #do<T>(what: string, work: () => Promise<T>): Promise<T> {
     this.calls.push(what);
     const left = this.failing.get(what) ?? 0;
     if (left > 0) {
       this.failing.set(what, left - 1);
-      throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+      throw Object.assign(new Error('it failed'), { code: this.code });
     }
     // Another turn of the loop: what is not waited for shows.
     await new Promise((done) => setImmediate(done));
@@ -236,19 +265,18 @@ class TestDisk implements Disk {
   unlink = DISK.unlink;
   syncFolder = (path: string): Promise<void> => this.#do('folder', () => DISK.syncFolder(path));
 
-  async open(path: string, flags: string, mode: number): Promise<DiskFile> {
-    const file = await DISK.open(path, flags, mode);
+  async open(path: string, fresh: boolean): Promise<DiskFile> {
+    const file = await DISK.open(path, fresh);
     return {
-      // Half of it, as a disk that fills up does.
-      write: ((octets: Buffer, at: number) =>
-        this.failing.get('write')
-          ? file.write(octets, at, 5).then(() => this.#do('write', async () => ({ bytesWritten: 0 })))
-          : this.#do('write', () => file.write(octets, at))) as DiskFile['write'],
-      datasync: () => this.#do('datasync', () => file.datasync()),
+      write: async (octets, at) => {
+        // Five octets of it, as a disk that fills up does.
+        if (this.failing.get('write')) await file.write(octets.subarray(0, at + 5), at);
+        return await this.#do('write', () => file.write(octets, at));
+      },
       sync: () => this.#do('sync', () => file.sync()),
       truncate: (length) => this.#do('truncate', () => file.truncate(length)),
-      stat: file.stat.bind(file),
-      close: () => file.close(),
+      inode: file.inode,
+      close: file.close,
     };
   }
 }
@@ -280,9 +308,31 @@ t.test('a record is in force when it is on disk, and not before', async (t) => {
     'a new file is on disk before it has its name, and its name before anything else',
   );
   t.equal(await append({ n: 1 }), null);
-  t.same(disk.calls, ['write', 'write done', 'datasync', 'datasync done', 'applied']);
+  t.same(disk.calls, ['write', 'write done', 'applied']);
   await journal.close();
 });
+
+t.test(
+  'a write is durable when it returns: the file is open with O_DSYNC',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const path = fresh(t);
+    const opened = await open(path);
+    await write(opened, { n: 1 });
+    const mine = readdirSync('/proc/self/fd').filter((name) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${name}`) === realpathSync(path);
+      } catch {
+        return false;
+      }
+    });
+    t.equal(mine.length, 1);
+    const [, flags] = /^flags:\s+0(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${mine[0]}`, 'utf8'))!;
+    t.equal(Number.parseInt(flags!, 8) & constants.O_DSYNC, constants.O_DSYNC);
+    t.equal(Number.parseInt(flags!, 8) & constants.O_APPEND, constants.O_APPEND);
+    await opened.journal.close();
+  },
+);
 
 t.test('a batch that was half written is cut off before anything else is written', async (t) => {
   const { path, disk, told, journal, append } = await traced(t);
@@ -308,8 +358,9 @@ t.test('a batch that was half written is cut off before anything else is written
 t.test('what the kernel may have dropped is written anew', async (t) => {
   const { path, disk, journal, append } = await traced(t);
   await append({ n: 1 });
-  disk.failing.set('datasync', 1);
-  t.match(await append({ n: 2 }), { code: 'ENOSPC' });
+  disk.failing.set('write', 1);
+  disk.code = 'EIO';
+  t.match(await append({ n: 2 }), { code: 'EIO' });
   t.equal(journal.behind, true);
   disk.calls.length = 0;
   t.equal(await append({ n: 3 }), null);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { HOLDER, type HolderKind, LONGEST_WAIT, TICKS_A_SLICE } from '../../src/detect/holder.ts';
 import { Ledger } from '../../src/detect/ledger.ts';
-import { LedgerFindings } from '../../src/report/ledger-findings.ts';
+import { type CrossingFacts, LedgerFindings } from '../../src/report/ledger-findings.ts';
 import { TestLog } from '../admin/house.ts';
 import { billOf } from '../detect/build.ts';
 
@@ -9,7 +9,12 @@ import { billOf } from '../detect/build.ts';
 function rig(audited: readonly string[] = []) {
   const ledger = new Ledger();
   const log = new TestLog();
-  const findings = new LedgerFindings(log, (identity) => audited.includes(identity));
+  const heard: CrossingFacts[] = [];
+  const findings = new LedgerFindings(
+    log,
+    (identity) => audited.includes(identity),
+    (facts) => heard.push(facts),
+  );
   let tick = LONGEST_WAIT;
   const ask = (
     name: string,
@@ -26,7 +31,7 @@ function rig(audited: readonly string[] = []) {
     ledger.sweep(tick);
     findings.tell(ledger, tick);
   };
-  return { ledger, log, ask, pass };
+  return { ledger, log, heard, ask, pass };
 }
 
 const LEASE = [[HOLDER.LEASE, 'le-1', 512, 1024]] as const;

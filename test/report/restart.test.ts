@@ -2,9 +2,11 @@ import t from 'tap';
 import type { LogEvent, LogFields } from '../../src/report/log.ts';
 import { tellProblems } from '../../src/report/problems.ts';
 import { RestartNeeds } from '../../src/report/restart.ts';
+import { DEFAULT_ALERTS } from '../../src/settings/alerts.ts';
 import { DEFAULT_BUDGETS, type Settings } from '../../src/settings/settings.ts';
 
 const settings: Settings = {
+  name: 'ns1',
   listen: [{ protocol: 'udp', host: '127.0.0.1', port: 53, spoofable: false }],
   upstreams: [],
   policy: '/policy',
@@ -17,6 +19,7 @@ const settings: Settings = {
   admin: null,
   exceptions: { maxTtl: 1 },
   metrics: null,
+  alerts: DEFAULT_ALERTS,
   log: { level: 'info' },
 };
 
@@ -26,6 +29,7 @@ t.test('what needs a restart is told once for each change, and not when it is ta
   t.same(needs.changed({ ...settings, policy: '/other', replies: { ...settings.replies, maxTtl: 2 } }), []);
   const next: Settings = {
     ...settings,
+    name: 'ns2',
     listen: [],
     metrics: { host: '127.0.0.1', port: 1 },
     state: '/other',
@@ -39,6 +43,7 @@ t.test('what needs a restart is told once for each change, and not when it is ta
     'listen',
     'log',
     'metrics',
+    'server.name',
     'state',
   ]);
   t.same(needs.changed(next), [], 'once');

@@ -20,6 +20,7 @@ import {
   type UpstreamQuestion,
 } from '../../src/resolve/ports.ts';
 import { Resolver } from '../../src/resolve/story/story.ts';
+import type { Observer } from '../../src/resolve/story/story-ports.ts';
 import type { Turn } from '../../src/resolve/story/turn.ts';
 import { DEFAULT_BUDGETS, type UpstreamGroup } from '../../src/settings/settings.ts';
 import { FLAG, writeUint16 } from '../../src/wire/header.ts';
@@ -84,9 +85,11 @@ export class House {
   readonly bugs: unknown[] = [];
   readonly exits: string[] = [];
   /** Questions that were decided. */
+  decided = 0;
   /** Questions that were told as charged beyond an audited budget. */
   overspent = 0;
-  decided = 0;
+  /** Hears of queries too. */
+  also: Pick<Observer, 'decided' | 'overspent' | 'ended'> | null = null;
   readonly store = new PlainAnswers();
   readonly leases = new LeaseTable();
   readonly cookies = new Cookies(Buffer.alloc(16, 7));
@@ -123,12 +126,15 @@ export class House {
         observer: {
           decided: (turn) => {
             this.decided++;
+            this.also?.decided(turn);
             this.#told(findingsOf(turn, 'decided'));
           },
-          overspent: () => {
+          overspent: (turn) => {
+            this.also?.overspent(turn);
             this.overspent++;
           },
-          ended: (turn) => {
+          ended: (turn, length) => {
+            this.also?.ended(turn, length);
             this.#told(findingsOf(turn, 'ended'));
             this.exits.push(EXITS[turn.end.exit]!);
             this.onEnd(turn);

@@ -8,7 +8,7 @@ import { option } from '../wire/build.ts';
 
 /**
  * RFC 7766, DNS over TCP, of a server with sockets: each row is what a client writes, and what must come back. The limits of
- * §6.2.2 and §6.2.3 are `test/listen/tcp.test.ts`, with a clock that the test turns, and `test/hostile/`.
+ * §6.2.2 and §6.2.3 are `test/listen/stream/tcp.test.ts`, with a clock that the test turns, and `test/hostile/`.
  */
 interface Row {
   readonly says: string;

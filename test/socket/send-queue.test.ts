@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import t, { type Test } from 'tap';
-import { batchedUdp } from '../../src/listen/udp.ts';
+import { batchedUdp } from '../../src/listen/udp/udp.ts';
 import { loadNative, type Native } from '../../src/socket/native.ts';
 import { Echo, until } from '../listen/echo.ts';
 

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { describeShown } from '../../src/identity/shown.ts';
-import type { TlsMaterial } from '../../src/listen/handshakes.ts';
-import { tls } from '../../src/listen/tls.ts';
+import type { TlsMaterial } from '../../src/listen/stream/handshakes.ts';
+import { tls } from '../../src/listen/stream/tls.ts';
 import { Credential, type CredentialJudge } from '../../src/resolve/client/credential.ts';
 import type { Answerer, Client } from '../../src/resolve/ports.ts';
 import { RCODE } from '../../src/wire/iana.ts';

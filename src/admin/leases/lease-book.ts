@@ -1,6 +1,6 @@
 import type { Journal, JournalFault } from '../../journal/journal.ts';
 import type { Lease, LeaseClaim, LeaseTable } from '../../policy/lease/lease.ts';
-import { collision } from '../../policy/lease/lease-claim.ts';
+import { PendingClaims } from '../../policy/lease/pending-claims.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
@@ -40,7 +40,8 @@ export interface LeaseBookOptions {
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
   readonly #details = new Map<string, Details>();
-  readonly #opening = new Set<LeaseClaim>();
+  /** Being written. */
+  readonly #opening = new PendingClaims();
   /** By lease. */
   readonly #turns = new Turns();
   /** Ended, but not on disk yet: who asks again tries again. */
@@ -316,11 +317,8 @@ export class LeaseBook {
       return new Refusal('lease-conflict', `the ${live.on} has the live lease ${live.lease}`, [
         { pointer: live.on === 'certificate' ? '/certificate' : '/addresses', detail: 'has a live lease' },
       ]);
-    for (const other of this.#opening) {
-      const on = collision(claim, other);
-      if (on !== null) return new Refusal('lease-conflict', `a lease on the ${on} is being opened`);
-    }
-    return null;
+    const on = this.#opening.collision(claim);
+    return on === null ? null : new Refusal('lease-conflict', `a lease on the ${on} is being opened`);
   }
 
   /** Milliseconds from the monotonic clock to the machine's. */

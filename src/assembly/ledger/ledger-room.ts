@@ -1,6 +1,6 @@
 import type { JournalFault, Replay } from '../../journal/journal.ts';
 import { FolderLock } from '../../journal/lock.ts';
-import { LedgerFindings } from '../../report/ledger-findings.ts';
+import { type CrossingFacts, LedgerFindings } from '../../report/ledger-findings.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import { type Chore, SYSTEM_TIMERS } from '../chores.ts';
@@ -21,6 +21,7 @@ export interface LedgerRoomOptions {
   readonly readiness: Pick<Readiness, 'raise' | 'clear' | 'setLedger'>;
   readonly bug: (error: unknown) => void;
   readonly isAudited: (identity: string) => boolean;
+  readonly crossed: (facts: CrossingFacts) => void;
 }
 
 /** The ledger's balances while the server runs: the state folder with its lock, what is told of them, and their chores. */
@@ -31,9 +32,9 @@ export class LedgerRoom {
   #lock: FolderLock | null = null;
 
   constructor(options: LedgerRoomOptions) {
-    const { monotonic, log, bug, isAudited } = options;
+    const { monotonic, log, bug, isAudited, crossed } = options;
     this.#options = options;
-    this.#findings = new LedgerFindings(log, isAudited);
+    this.#findings = new LedgerFindings(log, isAudited, crossed);
     this.keeper = new LedgerKeeper({
       monotonic,
       boot: systemBoot(),
@@ -65,6 +66,11 @@ export class LedgerRoom {
       if (isNeeded) throw error;
       this.#inMemory((error as Error).message);
     }
+  }
+
+  /** The state folder is ours. */
+  get isLocked(): boolean {
+    return this.#lock !== null;
   }
 
   chores(): Chore[] {

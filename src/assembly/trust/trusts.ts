@@ -6,7 +6,7 @@ import { readFirst } from '../../identity/facts.ts';
 import { CertificateMemo } from '../../identity/memo.ts';
 import { type ShownDates, shownDates } from '../../identity/server-certificate.ts';
 import { buildTrust, type ClientTrust } from '../../identity/trust.ts';
-import type { TlsMaterial } from '../../listen/handshakes.ts';
+import type { TlsMaterial } from '../../listen/stream/handshakes.ts';
 import { isError, type Problem } from '../../policy/problem.ts';
 import type { Designation } from '../../resolve/local/designation.ts';
 import type { AskedAddress } from '../../resolve/ports.ts';

@@ -58,7 +58,10 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   terminal.courtesy = true;
   const took = Math.round(performance.now() - started);
   const log = createLog(vetted.settings.log.level);
-  const server = new Server({ serverFile: file, env: process.env, log, salt, trust }, vetted);
+  const server = new Server(
+    { serverFile: file, env: process.env, log, salt, trust, version: version() },
+    vetted,
+  );
   const manager = ServiceManager.find(process.env);
   shrinkHeap();
   const starting = server.start().then(

@@ -3,8 +3,12 @@ import { adminKeys } from '../server/admin.ts';
 import { URL_FORM } from '../server/endpoint.ts';
 import { listenEntry } from '../server/listeners.ts';
 import { FORM } from '../units.ts';
+import { alerts } from './alert-schema.ts';
 import { budget } from './budget-schema.ts';
 import { count, duration, list, MOST, NAMES, prose, text } from './schema-parts.ts';
+
+/** Printable ASCII without spaces: a syslog header must hold it (RFC 5424 §6). */
+const SERVER_NAME = '^[!-~]{1,255}$';
 
 const serverEntry = z
   .union([
@@ -216,11 +220,25 @@ export const serverSchema = z
       null,
       'state/',
     ).optional(),
+    server: z
+      .strictObject({
+        name: text(
+          'a name',
+          "What this server is called in every event of the alert feed (default the host's name).",
+          SERVER_NAME,
+          'ns1.example',
+        )
+          .max(255)
+          .optional(),
+      })
+      .meta({ title: 'a map with name', description: 'This server among others.' })
+      .optional(),
     contact: prose(
       'Whom a client is told to ask that no identity claims, or whose name nobody approves.',
       'platform-team',
     ).optional(),
     ...adminKeys,
+    alerts,
     metrics: text(
       'a URL',
       'Where /health and /ready are answered; off unless written.',

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import {
   type BudgetSettings,
@@ -13,6 +14,7 @@ import type { ServerFile } from '../schema/server-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
 import { parseSize } from '../units.ts';
 import { readAdmin } from './admin.ts';
+import { readAlerts } from './alerts.ts';
 import { parseMetrics } from './endpoint.ts';
 import { readListeners } from './listeners.ts';
 import { readSeconds } from './seconds.ts';
@@ -27,9 +29,11 @@ type Written = Repaired<ServerFile>;
  */
 export function readServerFile(written: Written, policy: string, context: ServerContext): Settings {
   const { marks } = context;
+  const state = resolve(relativeTo(marks.file, readPath(written, 'state', context) ?? 'state'));
   const listeners = readListeners(written.listen ?? [], context);
   return {
     listen: listeners.map(({ setting }) => setting),
+    name: written.server?.name ?? hostName(),
     upstreams: readUpstreams(
       written.upstreams,
       listeners.map(({ endpoint }) => endpoint),
@@ -55,12 +59,22 @@ export function readServerFile(written: Written, policy: string, context: Server
       unknownQps: written.limits?.unknown_qps ?? 20,
     },
     renew: readRenew(written.renew),
-    state: resolve(relativeTo(marks.file, readPath(written, 'state', context) ?? 'state')),
+    state,
     admin: readAdmin(written, context),
     exceptions: { maxTtl: readSeconds(written.exceptions, 'max_ttl', 1, context) ?? 604_800 },
     metrics: readMetrics(written, context),
+    alerts: readAlerts(written.alerts, state, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
   };
+}
+
+/** The system takes other octets in it than an event may have. */
+function hostName(): string {
+  return (
+    hostname()
+      .replace(/[^!-~]/g, '_')
+      .slice(0, 255) || 'namegate'
+  );
 }
 
 function readBudgets(

@@ -1,3 +1,5 @@
+import type { Snapshot } from '../snapshot.ts';
+
 /** Two independent 32-bit hashes of a sequence. Operators' text alone goes in, so nobody gains from a collision. */
 export class ContentHash {
   a = 0x811c9dc5;
@@ -35,4 +37,14 @@ export function viewId(hashes: readonly [number, number][], sets: Uint32Array, d
     b = (b + Math.imul(hashes[set]![1], factor)) >>> 0;
   });
   return a.toString(16).padStart(8, '0') + b.toString(16).padStart(8, '0');
+}
+
+/** 16 hexadecimal digits for a whole policy: who is governed, and by which rules at which stage. */
+export function policyId({ identities }: Pick<Snapshot, 'identities'>): string {
+  const hash = new ContentHash();
+  for (const { name, owner, view, stages } of identities) {
+    for (const text of [name, owner, view.id]) hash.text(text);
+    for (const stage of stages) for (const text of [stage.name, stage.view.id]) hash.text(text);
+  }
+  return [hash.a, hash.b].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
 }

@@ -8,14 +8,6 @@ export interface LeaseClaim {
   readonly certificate: string | null;
 }
 
-/** Why two claims cannot be leased at once, or null. Leases may share a certificate only with disjoint addresses. */
-export function collision(one: LeaseClaim, other: LeaseClaim): 'address' | 'certificate' | null {
-  if (one.addresses.some((prefix) => other.addresses.some((next) => overlaps(prefix, next))))
-    return 'address';
-  const shared = one.certificate !== null && one.certificate === other.certificate;
-  return shared && (one.addresses.length === 0 || other.addresses.length === 0) ? 'certificate' : null;
-}
-
 /** The prefixes that lie in no other of these, each once. */
 export function outermost(prefixes: readonly Prefix[]): readonly Prefix[] {
   if (prefixes.length < 2) return prefixes;

@@ -44,3 +44,30 @@ export function zoneKind(base: Uint8Array, table: SuffixTable): 'public' | 'shar
   }
   return shared ? 'shared' : 'own';
 }
+
+/** The longest rules of the list have five labels. */
+const MOST_LABELS = 8;
+
+/**
+ * Where in a wire name its registered domain starts, by offset: one label in front of its longest public suffix, private ones
+ * included. A name that is itself a suffix is its own; the root's offset is that of the root.
+ */
+export function registeredDomain(name: Uint8Array, table: SuffixTable): number {
+  const all: number[] = [];
+  for (let at = 0; name[at] !== 0; at += 1 + name[at]!) all.push(at);
+  // No suffix has so many labels; whoever asks for names of 127 does not make us read them all.
+  const starts = all.slice(-MOST_LABELS);
+  const texts = starts.map((at) => nameToText(name.subarray(at)));
+  const last = texts.length - 1;
+  for (let i = 0; i < texts.length; i++) {
+    const flags = table.get(texts[i]!) ?? 0;
+    const parent = table.get(texts[i + 1] ?? '') ?? 0;
+    if ((flags & SUFFIX.EXCEPTION) !== 0) return starts[i]!;
+    const isListed =
+      (flags & (SUFFIX.ICANN | SUFFIX.PRIVATE)) !== 0 ||
+      (parent & (SUFFIX.ICANN_BELOW | SUFFIX.PRIVATE_BELOW)) !== 0;
+    // What the list does not know ends in a suffix of one label by its default rule `*`.
+    if (isListed || i === last) return starts[Math.max(0, i - 1)]!;
+  }
+  return 0;
+}

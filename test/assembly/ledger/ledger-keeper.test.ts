@@ -75,19 +75,23 @@ class Machine {
     for (let i = 0; i < 5; i++) await turn();
   }
 
-  /** The real disk, which counts what it has made durable. */
+  /** The real disk, which counts what it has made durable of what came later. */
   get disk(): Disk {
     return {
       ...DISK,
-      open: async (path, flags, mode) => {
-        const file = await DISK.open(path, flags, mode);
-        const datasync = file.datasync.bind(file);
-        return Object.assign(file, {
-          datasync: async () => {
-            await datasync();
-            this.synced++;
+      open: async (path, fresh) => {
+        const file = await DISK.open(path, fresh);
+        // Each file begins with all that is in force.
+        let isAll = fresh;
+        return {
+          ...file,
+          write: async (octets, at) => {
+            const written = await file.write(octets, at);
+            if (!isAll) this.synced++;
+            isAll = false;
+            return written;
           },
-        });
+        };
       },
     };
   }
@@ -210,21 +214,21 @@ t.test('time goes on over restarts by the monotonic clock of one boot alone', as
 t.test('a disk that is full or does not answer holds nothing back, and is told', async (t) => {
   const machine = new Machine();
   let fails: 'no' | 'full' | 'hangs' = 'no';
-  // The handle of the write that never ends must be closed by somebody: else the collector complains.
+  // Whose write never ends must be closed by somebody.
   const files: { close(): Promise<void> }[] = [];
   t.teardown(() => Promise.allSettled(files.map((file) => file.close())));
   const disk: Disk = {
     ...DISK,
-    async open(path, flags, mode) {
-      const file = await DISK.open(path, flags, mode);
+    async open(path, fresh) {
+      const file = await DISK.open(path, fresh);
       files.push(file);
-      const write = file.write.bind(file);
-      return Object.assign(file, {
-        write: (octets: Buffer, at: number) => {
+      return {
+        ...file,
+        write: async (octets, at) => {
           if (fails === 'full') throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
-          return fails === 'hangs' ? new Promise(() => {}) : write(octets, at);
+          return fails === 'hangs' ? new Promise(() => {}) : file.write(octets, at);
         },
-      });
+      };
     },
   };
   const folder = t.testdir({});

@@ -68,9 +68,11 @@ t.test('the keys are these, and no other', async (t) => {
   };
   t.same(
     keys('server'),
-    `admin alert audience budgets ca cache certificate claim_wildcard client_ca clients contact contain crl crl_ended detect
-     dynamic_max_ttl ede_text except exceptions identity identity_wildcard in_flight issuer jwks key lease_wildcard level limits listen log max max_ttl may_read metrics mix_case name names oidc on path policy proxy_from renew replies
-     serve_stale servers share size spoofable state tcp_clients tokens trust_domains unknown_qps upstreams zones`
+    `admin age alert alerts audience budgets ca cache certificate claim_wildcard client_ca clients contact contain crl
+     crl_ended decisions detect dynamic_max_ttl ede_text except exceptions findings format full identity identity_wildcard
+     in_flight issuer jwks keep key kinds lease_wildcard level limits listen log max max_ttl may_read metrics min_severity
+     mix_case name names oidc on path policy proxy_from quota renew replies serve_stale server servers share sinks size spoofable
+     state sync tcp_clients to token_file tokens trust_domains type unknown_qps upstreams zones`
       .trim()
       .split(/\s+/),
   );

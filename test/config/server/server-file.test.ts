@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { LoadResult } from '../../../src/config/loaded.ts';
+import { DEFAULT_ALERTS } from '../../../src/settings/alerts.ts';
 import { DEFAULT_BUDGETS, type Settings, type UpstreamServer } from '../../../src/settings/settings.ts';
 import { nameToText } from '../../../src/wire/name.ts';
 import { brief, loadFrom, POLICY, problemsOf, put, SERVER, write } from '../harness.ts';
@@ -20,7 +21,8 @@ function settingsOf(
 
 t.test('defaults', async (t) => {
   const settings = settingsOf(t, 'listen: [udp://127.0.0.1]\npolicy: policy.yaml\n');
-  const { policy, state, ...rest } = settings;
+  const { policy, state, name, ...rest } = settings;
+  t.match(name, /^[!-~]+$/, "the host's name");
   t.match(policy, /^\/.*\/policy\.yaml$/);
   t.match(state, /^\/.*\/state$/);
   t.same(rest, {
@@ -34,6 +36,7 @@ t.test('defaults', async (t) => {
     admin: null,
     exceptions: { maxTtl: 604_800 },
     metrics: null,
+    alerts: DEFAULT_ALERTS,
     log: { level: 'info' },
   });
 });
@@ -58,6 +61,7 @@ replies: { max_ttl: 60s, dynamic_max_ttl: 0s, ede_text: false }
 renew: { names: all }
 limits: { in_flight: 1, tcp_clients: 2, unknown_qps: 3 }
 state: ../elsewhere
+server: { name: ns1.example }
 metrics: "http://[::1]:9999"
 log: { level: silent }
 `,
@@ -87,6 +91,7 @@ log: { level: silent }
     identity_wildcard: { alert: 4096, contain: 0 },
     identity: { alert: 10_240, contain: 20_480 },
   });
+  t.equal(settings.name, 'ns1.example');
   t.same(settings.replies, { maxTtl: 60, dynamicMaxTtl: 0, edeText: false, contact: '' });
   t.same(settings.renew, { names: 'all', max: 1_000 });
   t.same(settings.limits, { inFlight: 1, tcpClients: 2, unknownQps: 3 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Bound, type Lease, LeaseTable } from '../../../src/policy/lease/lease.ts';
-import { collision, covers, overlaps } from '../../../src/policy/lease/lease-claim.ts';
+import { covers, overlaps } from '../../../src/policy/lease/lease-claim.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
+import { collision } from './collision.ts';
 
 /** 10.0.0.0/8 and the like, IPv6 as four words. */
 function prefix(family: 4 | 6, words: readonly number[], length: number): Prefix {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { SUFFIX, type SuffixTable, zoneKind } from '../../../src/policy/pattern/suffix.ts';
+import { registeredDomain, SUFFIX, type SuffixTable, zoneKind } from '../../../src/policy/pattern/suffix.ts';
 import { wire } from '../build.ts';
 
 /**
@@ -82,4 +82,31 @@ t.test('the base is compared label by label, in lower case', async (t) => {
 t.test("without a list, one label is public and the rest is one's own", async (t) => {
   t.equal(zoneKind(wire('com'), new Map()), 'public');
   t.equal(zoneKind(wire('a.com'), new Map()), 'own');
+});
+
+t.test('the registered domain of a name', async (t) => {
+  const cases: [name: string, domain: string][] = [
+    ['example.com', 'example.com'],
+    ['a.b.example.com', 'example.com'],
+    ['com', 'com'],
+    ['a.example.co.uk', 'example.co.uk'],
+    ['co.uk', 'co.uk'],
+    ['a.notco.uk', 'notco.uk'],
+    ['a.b.c.ck', 'b.c.ck'],
+    ['a.www.ck', 'www.ck'],
+    ['a.city.kobe.jp', 'city.kobe.jp'],
+    ['a.b.other.kobe.jp', 'b.other.kobe.jp'],
+    ['x.user.github.io', 'user.github.io'],
+    ['bucket.s3.store.example', 'bucket.s3.store.example'],
+    ['a.unlisted.tld', 'unlisted.tld'],
+    ['tld', 'tld'],
+    [`${'a.'.repeat(120)}example.co.uk`, 'example.co.uk'],
+  ];
+  for (const [name, domain] of cases) {
+    const octets = wire(name);
+    t.strictSame(octets.subarray(registeredDomain(octets, TABLE)), wire(domain), name);
+  }
+  t.equal(registeredDomain(new Uint8Array(1), TABLE), 0, 'the root');
+  const dotted = Uint8Array.from([7, ...Buffer.from('x.co.uk'), 3, ...Buffer.from('com'), 0]);
+  t.equal(registeredDomain(dotted, TABLE), 0, 'labels, not strings');
 });

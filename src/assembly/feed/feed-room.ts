@@ -1,0 +1,166 @@
+import type { Kind } from '../../outbox/event.ts';
+import { Feed } from '../../outbox/feed.ts';
+import type { Note } from '../../outbox/notes.ts';
+import type { FeedSetting } from '../../outbox/worker.ts';
+import { policyId } from '../../policy/compile/content-hash.ts';
+import type { Snapshot } from '../../policy/snapshot.ts';
+import type { CrossingFacts } from '../../report/ledger-findings.ts';
+import type { Log } from '../../report/log.ts';
+import type { Readiness } from '../../report/readiness.ts';
+import type { Observer } from '../../resolve/story/story-ports.ts';
+import type { Turn } from '../../resolve/story/turn.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { mapFile } from '../../socket/mapped-file.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Chore } from '../chores.ts';
+import type { Whole } from '../swap.ts';
+import { FEED_THREAD } from './feed-thread.ts';
+
+const BEAT_MS = 300_000;
+const CLOCK_MS = 1_000;
+
+export interface FeedRoomOptions {
+  readonly log: Log;
+  readonly readiness: Pick<Readiness, 'raise' | 'clear'>;
+  readonly version: string;
+  /** Who hears of queries beside the feed, and counts them. */
+  readonly observer: Observer & { report(): Record<string, number> };
+}
+
+/** The alert feed while the server runs: what it hears of the story, its heartbeat, and what is told of itself. */
+export class FeedRoom implements Observer {
+  readonly #options: FeedRoomOptions;
+  readonly #observer: FeedRoomOptions['observer'];
+  #feed: Feed | null = null;
+  #snapshot: Snapshot;
+  #settings: Settings;
+  #counted: Readonly<Record<string, number>> = {};
+  #isTroubled = false;
+
+  /** `first`: what is in force at the start. */
+  constructor(first: Pick<Whole, 'settings' | 'snapshot'>, options: FeedRoomOptions) {
+    this.#snapshot = first.snapshot;
+    this.#settings = first.settings;
+    this.#options = options;
+    this.#observer = options.observer;
+  }
+
+  /** Begins in a state folder whose lock the caller holds; `folder` null: there is none, and nothing is kept. */
+  open(folder: string | null): void {
+    const { log, version } = this.#options;
+    const settings = this.#settings;
+    if (folder === null) {
+      log.warn('feed-trouble', 'events of the alert feed are not kept: there is no state folder', {});
+      return;
+    }
+    this.#feed = new Feed(folder, {
+      thread: FEED_THREAD,
+      map: mapFile,
+      server: settings.name,
+      version,
+      setting: settingOf(settings),
+      kinds: kindsOf(settings),
+      notices: {
+        trouble: (text) => this.#tellTrouble(text),
+        told: (text) => log.warn('feed-trouble', `alert feed: ${text}`, {}),
+      },
+    });
+    this.#feed.start();
+    this.beat();
+  }
+
+  /** Takes what a load says of it. */
+  take({ settings, snapshot }: Pick<Whole, 'settings' | 'snapshot'>): void {
+    this.#snapshot = snapshot;
+    this.#settings = settings;
+    this.#feed?.configure(settingOf(settings), kindsOf(settings));
+  }
+
+  decided(turn: Turn): void {
+    this.#observer.decided(turn);
+    this.#feed?.writer.decided(turn);
+  }
+
+  overspent(turn: Turn): void {
+    this.#observer.overspent(turn);
+    this.#feed?.writer.overspent(turn);
+  }
+
+  ended(turn: Turn, length: number): void {
+    this.#observer.ended(turn, length);
+    this.#feed?.writer.ended(turn, length);
+  }
+
+  left(began: Milliseconds): void {
+    this.#observer.left(began);
+  }
+
+  bug(error: unknown): void {
+    this.#observer.bug(error);
+  }
+
+  /** A key of the ledger passed a threshold. */
+  crossed({ identity = '', wildcard = '', ...facts }: CrossingFacts): void {
+    const owner = this.#snapshot.identities.find(({ name }) => name === identity)?.owner ?? '';
+    this.#note({ note: 'budget', at: Date.now(), identity, owner, wildcard, ...facts }, identity);
+  }
+
+  chores(): Chore[] {
+    return [
+      {
+        name: "follow the machine's clock in the feed",
+        every: CLOCK_MS,
+        work: () => this.#feed?.writer.setOrigin(Date.now() - performance.now()),
+      },
+      { name: 'send a heartbeat', every: BEAT_MS, work: () => this.beat() },
+    ];
+  }
+
+  /** Says that the server lives, and what it counted since it said so last. */
+  beat(): void {
+    const counted = { ...this.#observer.report(), lost: this.#feed?.writer.counts.lost ?? 0 };
+    const before = this.#counted;
+    this.#counted = counted;
+    const counts: Record<string, number> = {};
+    for (const [name, count] of Object.entries(counted)) {
+      const more = count - (before[name] ?? 0);
+      if (more > 0) counts[name] = more;
+    }
+    this.#note({ note: 'heartbeat', at: Date.now(), policy: policyId(this.#snapshot), counts }, '');
+  }
+
+  /** Lets the worker take what waits. Nothing is told to it any more. */
+  async close(): Promise<void> {
+    const feed = this.#feed;
+    this.#feed = null;
+    await feed?.stop();
+  }
+
+  #note(note: Note, identity: string): void {
+    this.#feed?.writer.note(note, identity, performance.now());
+  }
+
+  #tellTrouble(text: string | null): void {
+    const { log, readiness } = this.#options;
+    if (text === null) {
+      if (this.#isTroubled) log.info('feed-trouble', 'events of the alert feed are written again', {});
+      this.#isTroubled = false;
+      readiness.clear('feed');
+      return;
+    }
+    this.#isTroubled = true;
+    const told = `events of the alert feed cannot be written: ${text}`;
+    readiness.raise('feed', told);
+    log.error('feed-trouble', told, {});
+  }
+}
+
+function settingOf({ alerts }: Settings): FeedSetting {
+  const { isDurable, decisions, findings, full, sinks } = alerts;
+  return { store: { isDurable, decisions, findings, full }, sinks };
+}
+
+/** Kinds beside findings that somebody takes. */
+function kindsOf({ alerts }: Settings): ReadonlySet<Kind> {
+  return new Set(alerts.sinks.flatMap(({ kinds }) => kinds));
+}

@@ -1,0 +1,211 @@
+import { hash } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import type {
+  Credential,
+  CredentialJudge,
+  Judgement,
+  ShownCertificate,
+} from '../../resolve/client/credential.ts';
+import { type ChainFault, X509_ERROR } from '../../socket/chain-check.ts';
+
+/** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
+const MAX_CHAIN = 8;
+/** Chains that are remembered for resumed sessions, and their octets. */
+const MAX_REMEMBERED = 10_000;
+const MAX_REMEMBERED_OCTETS = 32 * 2 ** 20;
+
+/** What the client at the other end of one connection has shown, and what it is worth now. */
+export interface Proof {
+  /** DER, the leaf first; null where no certificate was shown. */
+  readonly chain: readonly Buffer[] | null;
+  credential: Credential | null;
+  /** Seconds since 1970 at which it has to be judged again. */
+  until: number;
+}
+
+/** Whom a listener trusts, and whether it has to know its clients. */
+export interface ClientTrust {
+  readonly clients: 'required' | 'optional' | 'none';
+  /** Null where no certificate is asked for. */
+  readonly judge: CredentialJudge | null;
+}
+
+/**
+ * Judges what clients show: at the handshake, full or resumed, and again when trust changes or a judgement has ended.
+ *
+ * OpenSSL takes a resumed session's word for what was verified before, and the session holds the leaf alone (measured,
+ * TLS 1.2 and 1.3). So each is judged anew, with the intermediates that were shown when the session began: these are
+ * remembered by the leaf, where a certificate was accepted and in bounds; a leaf that is not remembered is judged alone.
+ */
+export class Proofs {
+  #trust: ClientTrust;
+  readonly #epoch: () => number;
+  /** The longest unused first. */
+  readonly #remembered = new Map<string, readonly Buffer[]>();
+  #octets = 0;
+
+  /** `epoch`: seconds since 1970. */
+  constructor(trust: ClientTrust, epoch: () => number) {
+    this.#trust = trust;
+    this.#epoch = epoch;
+  }
+
+  /** From now on; every proof is to be judged again. */
+  update(trust: ClientTrust): void {
+    this.#trust = trust;
+  }
+
+  /** What a new connection proves, or why it is refused. The handshake is done. */
+  take(socket: TLSSocket): Proof | Refusal {
+    const { clients, judge } = this.#trust;
+    if (clients === 'none' || judge === null) return { ...NOBODY };
+    const leaf = socket.getPeerX509Certificate();
+    if (leaf === undefined) return clients === 'optional' ? { ...NOBODY } : NO_CERTIFICATE;
+    const chain: Buffer[] = [leaf.raw];
+    if (socket.isSessionReused()) {
+      chain.push(...this.#recall(leaf.raw).slice(1));
+    } else {
+      for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
+        if (chain.length === MAX_CHAIN) return { ...TOO_LONG, chain };
+        chain.push(next.raw);
+      }
+    }
+    if (!socket.authorized) {
+      const code = String(socket.authorizationError ?? 'not authorized');
+      return { kind: 'refused', rule: RULES.get(code) ?? 'chain', message: `OpenSSL: ${code}`, chain };
+    }
+    const proof = { chain, credential: null, until: 0 };
+    return this.#judge(proof, judge) ?? proof;
+  }
+
+  /**
+   * A chain within its handshake, of which OpenSSL says `fault`: why it is refused, or null. The client has not proved that it
+   * holds the key, so this only refuses: `take` judges again, of what the finished handshake holds.
+   */
+  examine(chain: readonly Buffer[], fault: ChainFault | null): Refusal | null {
+    const { judge } = this.#trust;
+    if (fault !== null) {
+      const rule = RULES.get(fault.code) ?? 'chain';
+      return { kind: 'refused', rule, message: `OpenSSL: ${fault.text}`, chain };
+    }
+    const judgement = judge?.judge(chain, this.#epoch());
+    return judgement?.kind === 'refused' ? { ...judgement, chain } : null;
+  }
+
+  /** What the log says of a refusal: the first certificate, and what is weak about one of them. */
+  tell({ message, chain }: Refusal): { message: string; certificate: ShownCertificate | null } {
+    const { judge } = this.#trust;
+    const [certificate = null, ...above] = judge === null ? [] : chain.map((der) => judge.describe(der));
+    if (certificate === null) return { message, certificate };
+    const weak = [certificate, ...above].find(({ weakness }) => weakness !== null);
+    if (weak === undefined || message.includes(weak.weakness!)) return { message, certificate };
+    const whose = weak === certificate ? '' : `${weak.subject}: `;
+    return { message: `${message}; ${whose}${weak.weakness}`, certificate };
+  }
+
+  /** Judges again by the trust of now; null where it is accepted. Never throws. */
+  renew(proof: Proof): Refusal | null {
+    const { clients, judge } = this.#trust;
+    if (clients === 'none' || judge === null) {
+      proof.credential = null;
+      proof.until = Number.POSITIVE_INFINITY;
+      return null;
+    }
+    if (proof.chain !== null) return this.#judge(proof, judge);
+    if (clients === 'required') return NO_CERTIFICATE;
+    proof.until = Number.POSITIVE_INFINITY;
+    return null;
+  }
+
+  /** Whether a proof has to be judged again before it counts. */
+  isOver(proof: Proof): boolean {
+    return proof.until <= this.#epoch();
+  }
+
+  #judge(proof: Proof, judge: CredentialJudge): Refusal | null {
+    const judgement = judge.judge(proof.chain!, this.#epoch());
+    if (judgement.kind === 'refused') return { ...judgement, chain: proof.chain! };
+    proof.credential = judgement.credential;
+    proof.until = judgement.until;
+    this.#remember(proof.chain!);
+    return null;
+  }
+
+  /** A chain of the leaf alone needs no memory. */
+  #remember(chain: readonly Buffer[]): void {
+    if (chain.length < 2) return;
+    const key = keyOf(chain[0]!);
+    this.#drop(key);
+    this.#remembered.set(key, chain);
+    this.#octets += octetsOf(chain);
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#remembered.size <= MAX_REMEMBERED && this.#octets <= MAX_REMEMBERED_OCTETS) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #recall(leaf: Buffer): readonly Buffer[] {
+    return this.#remembered.get(keyOf(leaf)) ?? [];
+  }
+
+  #drop(key: string): void {
+    const chain = this.#remembered.get(key);
+    if (chain === undefined) return;
+    this.#remembered.delete(key);
+    this.#octets -= octetsOf(chain);
+  }
+}
+
+export type Refusal = Extract<Judgement, { kind: 'refused' }> & {
+  /** DER, the leaf first; empty where no certificate was shown. */
+  readonly chain: readonly Buffer[];
+};
+
+/** The X509_V_ERR number that stands for a refusal: OpenSSL makes the alert of it. */
+export function x509ErrorOf({ rule }: Refusal): number {
+  return ERRORS[rule] ?? X509_ERROR.REJECTED;
+}
+
+const ERRORS: Readonly<Record<string, number>> = {
+  chain: X509_ERROR.NO_ISSUER,
+  dates: X509_ERROR.EXPIRED,
+  revoked: X509_ERROR.REVOKED,
+  crl: X509_ERROR.NO_CRL,
+  purpose: X509_ERROR.PURPOSE,
+};
+
+/** Rules by OpenSSL's numbers, and by Node's names of them where it alone has seen the fault. What is not here is `chain`. */
+const RULES: ReadonlyMap<number | string, string> = new Map<number | string, string>([
+  [7, 'signature'],
+  ['CERT_SIGNATURE_FAILURE', 'signature'],
+  [9, 'dates'],
+  ['CERT_NOT_YET_VALID', 'dates'],
+  [10, 'dates'],
+  ['CERT_HAS_EXPIRED', 'dates'],
+  [26, 'purpose'],
+  ['INVALID_PURPOSE', 'purpose'],
+  // CA_MD_TOO_WEAK
+  [68, 'signature'],
+]);
+
+/** A client without a certificate: nothing of it ends. */
+const NOBODY: Proof = { chain: null, credential: null, until: Number.POSITIVE_INFINITY };
+const NO_CERTIFICATE: Refusal = {
+  kind: 'refused',
+  rule: 'missing',
+  message: 'the client has shown no certificate',
+  chain: [],
+};
+const TOO_LONG = {
+  kind: 'refused',
+  rule: 'chain',
+  message: `it has shown more than ${MAX_CHAIN} certificates, which are the most that are taken`,
+} as const;
+
+function keyOf(leaf: Buffer): string {
+  return hash('sha256', leaf, 'base64');
+}
+
+function octetsOf(chain: readonly Buffer[]): number {
+  return chain.reduce((sum, { length }) => sum + length, 0);
+}

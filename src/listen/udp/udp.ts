@@ -1,0 +1,315 @@
+import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
+import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import { BATCH, DatagramBatch, SLOT } from '../../socket/datagrams.ts';
+import type { Native, Poll, UdpSocket } from '../../socket/native.ts';
+import { EAGAIN, EINTR, SendQueue } from '../../socket/send-queue.ts';
+import { ADDRESS_SIZE, AF_INET6 } from '../../socket/socket-address.ts';
+import {
+  type Endpoint,
+  type ListenCounters,
+  type Listener,
+  monotonic,
+  Pace,
+  type UdpOptions,
+} from '../listener.ts';
+import { ReplyOnce } from '../reply-once.ts';
+import { Forgery, isTruncated } from './forgery.ts';
+
+/** Octets asked of the kernel for what waits to be read. */
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+/** Batches that one wake reads at most, so that timers and other sockets have their turn under load. */
+const ROUNDS = 4;
+/**
+ * A read that took so many datagrams, and all that there were, says that they come faster than they are worth a turn each.
+ * The next read waits these microseconds (in fact some 100) for more to come, as network cards do: a queue that is
+ * never empty is not waited for, nor is a client that asks one question at a time.
+ */
+const BUSY = 8;
+const PAUSE = 50;
+/** Milliseconds between looks at whether the socket has fallen silent with data waiting. */
+const WATCH_MS = 1000;
+
+/**
+ * UDP on Linux, 64 datagrams a system call: libuv says when the socket can be read, recvmmsg fills the slots, each query
+ * is answered in place, sendmmsg sends the replies. On a wildcard address the control messages go back as they came, so a
+ * reply comes from the address that was asked.
+ */
+export function batchedUdp(native: Native, options: UdpOptions): Listener {
+  return new BatchedUdp(native, options);
+}
+
+class BatchedUdp implements Listener {
+  readonly protocol = 'udp';
+  address: Endpoint;
+  details: Readonly<Record<string, string | number>> = {};
+  readonly counters: ListenCounters = { received: 0, answered: 0, dropped: 0, sendErrors: 0, faults: 0 };
+  readonly #native: Native;
+  readonly #options: UdpOptions;
+  readonly #now: () => number;
+  readonly #faultPace = new Pace();
+  readonly #socketPace = new Pace();
+  readonly #inbox: DatagramBatch;
+  readonly #client: SlotClient;
+  #replies!: SendQueue;
+  #socket: UdpSocket | null = null;
+  #poll: Poll | null = null;
+  #watch: NodeJS.Timeout | null = null;
+  /** Wakes since the last look. */
+  #wakes = 0;
+  /** The last read found much, and left nothing. */
+  #busy = false;
+  #started = false;
+  #draining = false;
+  #waiting = 0;
+  #flushing = false;
+  #drained: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(native: Native, options: UdpOptions) {
+    this.#native = native;
+    this.#options = options;
+    this.#now = options.now ?? monotonic;
+    this.address = { host: options.host, port: options.port };
+    this.#inbox = new DatagramBatch(native);
+    this.#client = new SlotClient(this, this.#inbox, new Forgery(options.spoofable ?? false));
+  }
+
+  async start(): Promise<void> {
+    if (this.#started || this.#closing !== null) throw new Error('a listener starts once');
+    this.#started = true;
+    const { host, port, receiveBuffer } = this.#options;
+    const socket = this.#native.openUdp(host, port, receiveBuffer ?? RECEIVE_BUFFER);
+    if (socket instanceof Error) throw socket;
+    this.#socket = socket;
+    this.address = { host, port: socket.port };
+    this.details = { served_by: 'recvmmsg', receive_buffer: socket.receiveBuffer };
+    this.#replies = new SendQueue(this.#native, socket.fd, (replies) => {
+      this.counters.sendErrors += replies;
+    });
+    this.#poll = this.#native.poll(socket.fd, () => this.#wake());
+    this.#watch = setInterval(() => this.#look(), WATCH_MS);
+    this.#watch.unref();
+  }
+
+  close(drainMs: number): Promise<void> {
+    this.#closing ??= this.#drain(drainMs);
+    return this.#closing;
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#watch !== null) clearInterval(this.#watch);
+    if (this.#socket !== null && this.#waiting > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, drainMs);
+        this.#drained = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    await this.#poll?.close();
+    if (this.#socket !== null && !this.#replies.empty) this.#replies.flush();
+    this.#socket?.close();
+    this.#socket = null;
+  }
+
+  /** Called by libuv, outside Node's callback scope: nothing may be thrown from here. */
+  #wake(): void {
+    this.#wakes++;
+    try {
+      this.#receive();
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  /**
+   * A poll callback that was lost would leave the socket unread for good. What waits at this moment may have come since
+   * the loop looked last, and be found when it looks next: only what waits after that was overlooked.
+   */
+  #look(): void {
+    const wakes = this.#wakes;
+    this.#wakes = 0;
+    if (wakes === 0 && this.#isReadable()) setImmediate(this.#lookAgain);
+  }
+
+  readonly #lookAgain = (): void => {
+    if (this.#wakes > 0 || !this.#isReadable()) return;
+    try {
+      this.#receive();
+    } catch (error) {
+      this.#fault(error);
+    }
+    this.#trouble(new Error('the socket was readable and nothing woke us'));
+  };
+
+  #isReadable(): boolean {
+    return this.#socket !== null && this.#native.isReadable(this.#socket.fd);
+  }
+
+  #receive(): void {
+    const socket = this.#socket;
+    if (socket === null) return;
+    const inbox = this.#inbox;
+    const waiting = this.#waiting;
+    for (let round = 0; round < ROUNDS; round++) {
+      if (this.#busy) this.#native.pause(PAUSE);
+      inbox.ready(BATCH, socket.wildcard);
+      const count = this.#native.receive(socket.fd, inbox.headers, BATCH);
+      this.#busy = count >= BUSY && count < BATCH;
+      if (count < 0) {
+        if (count !== -EAGAIN && count !== -EINTR) this.#trouble(new Error(`recvmmsg: errno ${-count}`));
+        break;
+      }
+      const { answerer } = this.#options;
+      answerer.beginBatch?.();
+      for (let i = 0; i < count; i++) this.#answer(i);
+      answerer.endBatch?.();
+      if (!this.#replies.empty) this.#replies.flush();
+      if (count < BATCH) break;
+    }
+    // What questions for upstreams queued as ticks runs in this turn's immediate, not in the next one's.
+    if (this.#waiting > waiting) setImmediate(NOTHING);
+  }
+
+  #answer(i: number): void {
+    const { counters } = this;
+    const client = this.#client;
+    counters.received++;
+    // Nothing can be sent to port 0, and a server that is draining takes nothing new.
+    if (!client.refill(i) || this.#draining) {
+      counters.dropped++;
+      return;
+    }
+    let length = DROPPED;
+    try {
+      length = this.#options.answerer.answer(
+        this.#inbox.slots[i]!,
+        this.#inbox.lengthOf(i),
+        client,
+        this.#replies.slot,
+      );
+    } catch (error) {
+      this.#fault(error);
+    }
+    if (length === LATER) return;
+    if (length > 0) {
+      counters.answered++;
+      if (client.spoofable && isTruncated(this.#replies.slot))
+        this.#options.stranded?.sent(client, this.#now());
+      this.#replies.answer(Math.min(length, SLOT), this.#inbox, i);
+    } else if (client.later !== null) {
+      client.later.drop();
+    } else {
+      counters.dropped++;
+    }
+  }
+
+  /** For ReplyOnce: a query is out. */
+  wait(): void {
+    this.#waiting++;
+  }
+
+  /** For ReplyOnce: the answer that a query waited for, or null for none. */
+  complete(reply: Buffer | null, length: number, wayBack: Buffer): void {
+    this.#waiting--;
+    if (reply === null || length <= 0 || this.#socket === null) {
+      this.counters.dropped++;
+    } else if (length > SLOT) {
+      this.counters.answered++;
+      this.counters.sendErrors++;
+    } else {
+      this.counters.answered++;
+      this.#replies.answerTo(reply, length, wayBack);
+      if (!this.#flushing && !this.#replies.empty) {
+        this.#flushing = true;
+        setImmediate(this.#flush);
+      }
+    }
+    if (this.#waiting === 0) this.#drained?.();
+  }
+
+  /** Answers of one turn of the event loop leave together. */
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    if (this.#socket !== null) this.#replies.flush();
+  };
+
+  #fault(error: unknown): void {
+    this.counters.faults++;
+    const count = this.#faultPace.due(this.#now());
+    if (count > 0) this.#options.notice({ kind: 'fault', error, count });
+  }
+
+  #trouble(error: Error): void {
+    const count = this.#socketPace.due(this.#now());
+    if (count > 0) this.#options.notice({ kind: 'socket', error, count });
+  }
+}
+
+const NOTHING = (): void => {};
+
+/** Who sent the datagram at hand. One object a socket, filled again for each. */
+class SlotClient implements Client {
+  readonly transport = 'udp';
+  readonly credential = null;
+  spoofable = false;
+  lease = '';
+  family: 4 | 6 = 4;
+  w0 = 0;
+  w1 = 0;
+  w2 = 0;
+  w3 = 0;
+  port = 0;
+  later: ReplyLater | null = null;
+  readonly #listener: BatchedUdp;
+  readonly #inbox: DatagramBatch;
+  readonly #forgery: Forgery;
+  #slot = 0;
+
+  constructor(listener: BatchedUdp, inbox: DatagramBatch, forgery: Forgery) {
+    this.#listener = listener;
+    this.#forgery = forgery;
+    this.#inbox = inbox;
+  }
+
+  /** Reads the address of slot `i`; false where no reply can be sent. */
+  refill(i: number): boolean {
+    const { addresses } = this.#inbox;
+    const at = i * ADDRESS_SIZE;
+    this.#slot = i;
+    this.later = null;
+    if (addresses[at] === AF_INET6) {
+      this.family = 6;
+      this.w0 = wordAt(addresses, at + 8);
+      this.w1 = wordAt(addresses, at + 12);
+      this.w2 = wordAt(addresses, at + 16);
+      this.w3 = wordAt(addresses, at + 20);
+    } else {
+      this.family = 4;
+      this.w0 = wordAt(addresses, at + 4);
+      this.w1 = 0;
+      this.w2 = 0;
+      this.w3 = 0;
+    }
+    this.spoofable = this.#forgery.isPossible(this);
+    this.port = (addresses[at + 2]! << 8) | addresses[at + 3]!;
+    return this.port !== 0;
+  }
+
+  asked(out: AddressWords): boolean {
+    readAddress(this.#listener.address.host, out);
+    return (out.w0 | out.w1 | out.w2 | out.w3) !== 0 || this.#inbox.askedAt(this.#slot, out);
+  }
+
+  defer(): ReplyLater {
+    this.#listener.wait();
+    this.later = new ReplyOnce(this.#listener, this.#inbox.wayBack(this.#slot));
+    return this.later;
+  }
+}
+
+function wordAt(octets: Buffer, at: number): number {
+  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0;
+}

@@ -1,0 +1,172 @@
+import type { Draft, Loss } from './draft.ts';
+import { FindingLife, OPEN_KEY } from './finding-life.ts';
+import { FOLD_KEY, Folding } from './folding.ts';
+import { readNote } from './notes.ts';
+import type { RingReader } from './ring-reader.ts';
+import { RingWords, WORD_KEY } from './ring-words.ts';
+import { budgetKey, budgetSighting, operationsSighting, sightingOf } from './sightings.ts';
+import { readSlot, type SlotRecord } from './slot-record.ts';
+import type { Store } from './store.ts';
+
+/** Where reading goes on, as the store keeps it: the ring's id and a position. */
+export const READ_KEY = 'read';
+
+/** Events of one commit, and slots that are read for it. */
+const MOST_ROWS = 256;
+const MOST_SLOTS = 4_096;
+/** Slots that one text has at most. */
+const MOST_PARTS = 64;
+
+/** What a turn of the loop did. */
+export interface Taking {
+  readonly slots: number;
+  /** It took as much as one commit does: more may wait. */
+  readonly isFull: boolean;
+  /** Why nothing could be committed, or null. */
+  readonly fault: Error | null;
+}
+
+/**
+ * Takes what waits in the ring to the store: reads, folds, leads the life of findings, commits. What is committed is given back
+ * to the writer only then, with all that is not an event yet, so that a kill between any two steps loses nothing and tells
+ * nothing twice. While the store cannot be written, nothing more is read than fits one commit.
+ */
+export class FeedLoop {
+  /** Slots that could not be read: a bug, or what a loss of power left. */
+  faults = 0;
+  readonly #store: Store;
+  readonly #reader: RingReader;
+  readonly #words: RingWords;
+  readonly #folding: Folding;
+  readonly #life = new FindingLife();
+  readonly #registered: (name: Uint8Array) => number;
+  readonly #now: () => number;
+  #drafts: Draft[] = [];
+  #losses: Loss[] = [];
+  #state = new Map<string, string | null>();
+  /** Behind the last slot with which a text is whole: reading goes on there. */
+  #position: number;
+  #committed: number;
+  /** The disk had trouble since the last loss was told. */
+  #hadTrouble = false;
+
+  /** `registered`: where the registered domain of a wire name starts. `now`: milliseconds since 1970. */
+  constructor(store: Store, reader: RingReader, registered: (name: Uint8Array) => number, now: () => number) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#registered = registered;
+    this.#now = now;
+    this.#words = new RingWords(store.state(WORD_KEY));
+    this.#folding = new Folding(registered);
+    this.#folding.restore(store.state(FOLD_KEY), this.#drafts);
+    this.#life.restore(store.state(OPEN_KEY));
+    this.#position = reader.position;
+    this.#committed = -1;
+  }
+
+  /** Reads what is there, as much as one commit takes, and commits it. `all`: running counts too, since it stops. */
+  round(all = false): Taking {
+    let slots = 0;
+    while (slots < MOST_SLOTS && this.#drafts.length < MOST_ROWS) {
+      const wanted = Math.min(MOST_ROWS, MOST_SLOTS - slots);
+      const taken = this.#reader.read(wanted, (slot) => this.#take(slot));
+      slots += taken;
+      if (taken < wanted) break;
+    }
+    // A text that is begun is read to its end.
+    for (let i = 0; this.#words.isPartial && i < MOST_PARTS; i++) {
+      if (this.#reader.read(1, (slot) => this.#take(slot)) === 0) break;
+    }
+    const isFull = slots >= MOST_SLOTS || this.#drafts.length >= MOST_ROWS;
+    const now = this.#now();
+    // A batch that waits for the disk does not grow.
+    if (this.#drafts.length < MOST_ROWS) {
+      this.#folding.flush(now, all, this.#drafts);
+      this.#life.flush(now, this.#drafts);
+    }
+    return { slots, isFull, fault: this.#commit() };
+  }
+
+  #take(slot: Buffer): void {
+    try {
+      const record = readSlot(slot, this.#words);
+      if (record !== null) this.#sort(record);
+    } catch {
+      this.faults++;
+    }
+    if (!this.#words.isPartial) this.#position = this.#positionBehind();
+  }
+
+  /** The reader counts a slot when `take` is over. */
+  #positionBehind(): number {
+    return (this.#reader.position + 1) >>> 0;
+  }
+
+  #sort(record: SlotRecord): void {
+    switch (record.record) {
+      case 'decision':
+        this.#folding.take(record.question, this.#now(), this.#drafts);
+        break;
+      case 'finding':
+        this.#life.take(sightingOf(record, this.#registered), this.#drafts);
+        break;
+      case 'losses':
+        for (const loss of record.losses)
+          this.#losses.push(this.#hadTrouble ? { ...loss, why: 'disk' } : loss);
+        this.#hadTrouble = false;
+        break;
+      case 'note':
+        this.#takeNote(record.text);
+        break;
+    }
+  }
+
+  #takeNote(text: string): void {
+    const note = readNote(text);
+    switch (note?.note) {
+      case 'budget':
+        if (note.what === 'end') this.#life.end(note.identity, budgetKey(note), note.at, this.#drafts);
+        else this.#life.advance(budgetSighting(note), this.#drafts);
+        break;
+      case 'heartbeat': {
+        const { at, policy, counts } = note;
+        this.#drafts.push({ kind: 'heartbeat', at, policy, counts });
+        break;
+      }
+      case 'operations':
+        this.#life.take(operationsSighting(note), this.#drafts);
+        break;
+      default:
+        this.faults++;
+    }
+  }
+
+  #commit(): Error | null {
+    for (const changes of [this.#words.changes(), this.#folding.changes(), this.#life.changes()]) {
+      for (const [key, value] of changes) this.#state.set(key, value);
+    }
+    const hasMoved = this.#position !== this.#committed;
+    if (!hasMoved && this.#drafts.length === 0 && this.#losses.length === 0 && this.#state.size === 0)
+      return null;
+    this.#state.set(READ_KEY, `${this.#reader.id} ${this.#position}`);
+    try {
+      this.#store.commit({ drafts: this.#drafts, losses: this.#losses, state: this.#state });
+    } catch (error) {
+      this.#hadTrouble = true;
+      return error as Error;
+    }
+    this.#drafts = [];
+    this.#losses = [];
+    this.#state = new Map();
+    this.#committed = this.#position;
+    this.#reader.release(this.#position);
+    return null;
+  }
+}
+
+/** What the store has kept of the ring, for its reader. */
+export function keptPosition(store: Store): { readonly id: string; readonly position: number } | null {
+  const [kept] = store.state(READ_KEY);
+  const [id, position] = kept?.[1].split(' ') ?? [];
+  return id === undefined || position === undefined ? null : { id, position: Number(position) };
+}

@@ -1,0 +1,171 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Kind } from './event.ts';
+import { FeedWriter } from './feed-writer.ts';
+import { type MapFile, openRing } from './ring.ts';
+import { RingWriter } from './ring-writer.ts';
+import type { FeedJob, FeedOrder, FeedReport, FeedSetting, WorkerStatus } from './worker.ts';
+
+/** Before a worker that has ended is started again, doubled each time that it ends soon. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
+/** A worker that ran so long is not one that ends soon. */
+const SOUND_MS = 60_000;
+const STOP_MS = 3_000;
+const STATUS_MS = 2_000;
+
+/** Who is told how the feed is. */
+export interface FeedNotices {
+  /** Events cannot be written, or null when they can again. The ring takes what it can, and what it cannot is counted. */
+  trouble(text: string | null): void;
+  /** Something that happened once, such as a worker that ended; the feed goes on. */
+  told(text: string): void;
+}
+
+export interface FeedOptions {
+  /** The worker's entry. */
+  readonly thread: URL;
+  readonly map: MapFile;
+  readonly server: string;
+  readonly version: string;
+  readonly setting: FeedSetting;
+  readonly kinds: Iterable<Kind>;
+  readonly notices: FeedNotices;
+}
+
+/** The query thread's handle on the feed: the ring that it writes, and the worker that takes what is in it. */
+export class Feed {
+  readonly writer: FeedWriter;
+  /** Times that the worker was started again. */
+  restarts = 0;
+  readonly #options: FeedOptions;
+  readonly #job: Omit<FeedJob, 'setting'>;
+  #setting: FeedSetting;
+  #worker: Worker | null = null;
+  #startedAt = 0;
+  #wait = FIRST_WAIT_MS;
+  #timer: NodeJS.Timeout | null = null;
+  #isStopping = false;
+  #isRefused = false;
+  #nextId = 1;
+  readonly #asked = new Map<number, (status: WorkerStatus | null) => void>();
+
+  /** The state folder's lock is the caller's. Nothing is lost that another run has left in the ring. */
+  constructor(folder: string, options: FeedOptions) {
+    this.#options = options;
+    this.#setting = options.setting;
+    const ring = openRing(join(folder, 'feed.ring'), options.map);
+    if (ring.why !== null) {
+      options.notices.told(
+        `the ring is memory of the process, and a kill loses what waits in it: ${ring.why}`,
+      );
+    }
+    this.writer = new FeedWriter(new RingWriter(ring.memory), Date.now() - performance.now());
+    this.writer.want(options.kinds);
+    const { server, version } = options;
+    this.#job = {
+      store: join(folder, 'feed.db'),
+      ring: ring.path ?? (ring.memory as SharedArrayBuffer),
+      server,
+      version,
+    };
+  }
+
+  start(): void {
+    const { thread, notices } = this.#options;
+    const job: FeedJob = { ...this.#job, setting: this.#setting };
+    this.#startedAt = performance.now();
+    const worker = new Worker(thread, {
+      workerData: { namegateFeed: job },
+      // A batch of 256 events and what sinks have in hand are small; the query thread's heap is another.
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 },
+      stdout: false,
+      stderr: false,
+    });
+    this.#worker = worker;
+    worker.unref();
+    worker.on('message', (report: FeedReport) => this.#take(report));
+    worker.on('error', (error: Error) => notices.told(`the worker met a fault: ${error.message}`));
+    worker.on('exit', () => this.#ended(worker));
+  }
+
+  configure(setting: FeedSetting, kinds: Iterable<Kind>): void {
+    this.#setting = setting;
+    this.writer.want(kinds);
+    this.#order({ say: 'configure', setting });
+  }
+
+  /** What the worker says of itself; null where it does not answer within two seconds. */
+  status(): Promise<WorkerStatus | null> {
+    const id = this.#nextId++;
+    if (this.#worker === null) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#answer(id, null), STATUS_MS);
+      timer.unref();
+      this.#asked.set(id, (status) => {
+        clearTimeout(timer);
+        resolve(status);
+      });
+      this.#order({ say: 'status', id });
+    });
+  }
+
+  /** Lets the worker take what is in the ring, and ends it. What it cannot take in three seconds the next start does. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const worker = this.#worker;
+    if (worker === null) return;
+    worker.ref();
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    this.#order({ say: 'stop' });
+    const late = setTimeout(() => void worker.terminate(), STOP_MS);
+    await ended;
+    clearTimeout(late);
+  }
+
+  #order(order: FeedOrder): void {
+    this.#worker?.postMessage(order);
+  }
+
+  #answer(id: number, status: WorkerStatus | null): void {
+    this.#asked.get(id)?.(status);
+    this.#asked.delete(id);
+  }
+
+  #take(report: FeedReport): void {
+    const { notices } = this.#options;
+    switch (report.said) {
+      case 'open':
+        break;
+      case 'trouble':
+        notices.trouble(report.text);
+        break;
+      case 'refused':
+        this.#isRefused = true;
+        notices.trouble(report.text);
+        break;
+      case 'damaged':
+        notices.told(
+          `the database was damaged, and a new one is begun: ${report.text}; it is kept as ${report.copy}`,
+        );
+        break;
+      case 'status':
+        this.#answer(report.id, report.status);
+        break;
+    }
+  }
+
+  #ended(worker: Worker): void {
+    if (this.#worker !== worker) return;
+    this.#worker = null;
+    for (const id of [...this.#asked.keys()]) this.#answer(id, null);
+    if (this.#isStopping || this.#isRefused) return;
+    if (performance.now() - this.#startedAt > SOUND_MS) this.#wait = FIRST_WAIT_MS;
+    this.restarts++;
+    this.#options.notices.told(`the worker ended and is started again in ${this.#wait / 1000} s`);
+    this.#timer = setTimeout(() => this.start(), this.#wait);
+    this.#timer.unref();
+    this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2);
+  }
+}

@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { SharedTable } from '../detect/shared-table.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
+import type { Draft } from './draft.ts';
+
+/** Findings that are open at once: of one identity, and of all. */
+const MOST_OF_ONE = 128;
+const MOST_OF_ALL = 2_048;
+/** Of one identity, findings that are about one thing; then each is about a registered domain, and the last about all. */
+const SINGLE = 64;
+const SAMPLES = 5;
+
+/** Keys of what the store keeps of open findings. */
+export const OPEN_KEY = 'open ';
+
+/** One sight of something that a person should know. What costs something to make is made when it is asked for. */
+export interface Sighting {
+  readonly identity: string;
+  readonly proven: boolean;
+  readonly finding: string;
+  /** Tells it from others of the same finding. */
+  readonly place: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** How long the finding stays open after its first sight. */
+  readonly window: Milliseconds;
+  /** What it is about, beside the identity, for people. */
+  key(): string;
+  /** The registered domain that it belongs to, where there may be ever other keys; else null. */
+  domain(): string | null;
+  /** What its events say beside its life. */
+  draft(): Draft;
+  /** Names to show. */
+  names(): readonly string[];
+}
+
+interface OpenFinding {
+  readonly number: number;
+  readonly uid: string;
+  readonly until: number;
+  draft: Draft;
+  names: string[];
+  pending: number;
+  total: number;
+  /** The total at which it is told again. */
+  next: number;
+  from: number;
+  to: number;
+  readonly owner: string;
+  readonly place: string;
+}
+
+/**
+ * The life of findings: one event when something is seen first, one each time that its count has doubled, and one at the end of
+ * its window. Whoever makes ever other findings fills his own places, and then they are told together: by domain, then in one.
+ */
+export class FindingLife {
+  readonly #open = new SharedTable<OpenFinding>(MOST_OF_ONE, MOST_OF_ALL);
+  readonly #changed = new Map<number, OpenFinding | null>();
+  #next = 1;
+
+  /** Takes up what `changes` gave to another run. */
+  restore(kept: Iterable<readonly [key: string, text: string]>): void {
+    for (const [, text] of kept) {
+      const finding = JSON.parse(text) as OpenFinding;
+      this.#next = Math.max(this.#next, finding.number + 1);
+      this.#open.add(finding.owner, finding.place, finding);
+    }
+  }
+
+  take(sighting: Sighting, out: Draft[]): void {
+    const owner = `${sighting.proven ? '+' : '-'}${sighting.identity}`;
+    const single = `${sighting.finding} ${sighting.place}`;
+    const same = this.#open.get(owner, single);
+    if (same !== undefined) {
+      this.#sightAgain(same, sighting, out);
+      return;
+    }
+    const under = this.#domainOf(owner, sighting);
+    if (under === null) {
+      this.#create(owner, single, sighting.key(), sighting, out);
+      return;
+    }
+    const place = `${sighting.finding} under ${under}`;
+    const open = this.#open.get(owner, place);
+    if (open === undefined) this.#create(owner, place, under, sighting, out);
+    else {
+      if (open.names.length < SAMPLES) addNames(open, sighting.names());
+      this.#sightAgain(open, sighting, out);
+    }
+  }
+
+  /** Tells that what is open has gone further: it has another name, such as `budget-contain`. What is not open begins. */
+  advance(sighting: Sighting, out: Draft[]): void {
+    const owner = `+${sighting.identity}`;
+    const place = `budget ${sighting.place}`;
+    const open = this.#open.get(owner, place);
+    if (open === undefined) {
+      this.#create(owner, place, sighting.key(), sighting, out);
+      return;
+    }
+    const { finding } = open.draft;
+    open.draft = sighting.draft();
+    addNames(open, sighting.names());
+    this.#see(open, sighting.at);
+    if (finding !== sighting.finding) this.#tell(open, 'update', out);
+  }
+
+  /** Ends what `advance` began, before its window does. Nothing where it is not open. */
+  end(identity: string, place: string, at: number, out: Draft[]): void {
+    const open = this.#open.get(`+${identity}`, `budget ${place}`);
+    if (open === undefined) return;
+    open.to = at;
+    this.#close(open, out);
+  }
+
+  /** Closes what is over by `now` (milliseconds since 1970). */
+  flush(now: number, out: Draft[]): void {
+    for (const { value } of [...this.#open.all()]) if (now >= value.until) this.#close(value, out);
+  }
+
+  /** What the store has to keep; null for what it need not any more. */
+  changes(): Map<string, string | null> {
+    const changes = new Map<string, string | null>();
+    for (const [number, open] of this.#changed) {
+      changes.set(`${OPEN_KEY}${number}`, open === null ? null : JSON.stringify(open));
+    }
+    this.#changed.clear();
+    return changes;
+  }
+
+  /** The domain under which a new finding of an owner is told, `.` for all; null for itself alone. */
+  #domainOf(owner: string, { finding, domain }: Sighting): string | null {
+    const size = this.#open.sizeOf(owner);
+    const isFull = this.#open.isFull(owner);
+    if (size < SINGLE && !isFull) return null;
+    const name = domain();
+    if (name === null) return isFull ? '.' : null;
+    const isOpen = this.#open.get(owner, `${finding} under ${name}`) !== undefined;
+    return isOpen || (size < MOST_OF_ONE - 1 && !isFull) ? name : '.';
+  }
+
+  #create(owner: string, place: string, key: string, sighting: Sighting, out: Draft[]): void {
+    const { at, identity, finding, window } = sighting;
+    const open: OpenFinding = {
+      number: this.#next++,
+      uid: uidOf(finding, identity, key, at),
+      until: at + window,
+      draft: { ...sighting.draft(), finding, key },
+      names: sighting.names().slice(-SAMPLES),
+      pending: 1,
+      total: 1,
+      next: 2,
+      from: at,
+      to: at,
+      owner,
+      place,
+    };
+    const evicted = this.#open.add(owner, place, open);
+    if (evicted !== null) this.#tellClosed(evicted.value, out);
+    this.#tell(open, 'create', out);
+  }
+
+  #sightAgain(open: OpenFinding, { at }: Sighting, out: Draft[]): void {
+    this.#see(open, at);
+    if (open.total < open.next) return;
+    this.#tell(open, 'update', out);
+    open.next = open.total * 2;
+  }
+
+  #see(open: OpenFinding, at: number): void {
+    if (open.pending === 0) open.from = at;
+    open.pending++;
+    open.total++;
+    open.to = at;
+    this.#changed.set(open.number, open);
+  }
+
+  #tell(open: OpenFinding, activity: 'create' | 'update' | 'close', out: Draft[]): void {
+    const { draft, uid, names, pending, total, from, to } = open;
+    out.push({
+      ...draft,
+      at: to,
+      activity,
+      uid,
+      count: pending,
+      total,
+      first: new Date(pending === 0 ? to : from).toISOString(),
+      last: new Date(to).toISOString(),
+      ...(names.length === 0 ? {} : { names: [...names] }),
+    });
+    open.pending = 0;
+    this.#changed.set(open.number, open);
+  }
+
+  #close(open: OpenFinding, out: Draft[]): void {
+    this.#open.delete(open.owner, open.place);
+    this.#tellClosed(open, out);
+  }
+
+  #tellClosed(open: OpenFinding, out: Draft[]): void {
+    this.#tell(open, 'close', out);
+    this.#changed.set(open.number, null);
+  }
+}
+
+function addNames({ names }: OpenFinding, more: readonly string[]): void {
+  for (const name of more) if (names.length < SAMPLES && !names.includes(name)) names.push(name);
+}
+
+/** 32 hexadecimal digits. */
+function uidOf(finding: string, identity: string, key: string, at: number): string {
+  return createHash('sha256')
+    .update(JSON.stringify([finding, identity, key, at]))
+    .digest('hex')
+    .slice(0, 32);
+}

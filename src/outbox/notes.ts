@@ -1,0 +1,48 @@
+/** What the query thread tells the worker in JSON: few, and never one a query. Times are milliseconds since 1970. */
+export type Note = BudgetNote | HeartbeatNote | OperationsNote;
+
+/** A key of the leak ledger passed a threshold, or is free again. */
+export interface BudgetNote {
+  readonly note: 'budget';
+  readonly at: number;
+  readonly what: 'alert' | 'contain' | 'end';
+  /** The identity is audited: it would have been contained. */
+  readonly audited: boolean;
+  readonly identity: string;
+  readonly owner: string;
+  /** `lease`, `client`, `claim`, `wildcard`, `identity`; and of which. */
+  readonly key: string;
+  readonly subject: string;
+  /** The wildcard's base, or empty for all. */
+  readonly wildcard: string;
+  readonly octets: number;
+  readonly names: readonly string[];
+}
+
+export interface HeartbeatNote {
+  readonly note: 'heartbeat';
+  readonly at: number;
+  /** Hash of the whole policy. */
+  readonly policy: string;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** Trouble of the server itself that a person has to act on. */
+export interface OperationsNote {
+  readonly note: 'operations';
+  readonly at: number;
+  readonly finding: string;
+  readonly key: string;
+  readonly text: string;
+  readonly next: string;
+}
+
+/** Gives null for what is no note. */
+export function readNote(text: string): Note | null {
+  try {
+    const note = JSON.parse(text) as Partial<Note> | null;
+    return typeof note?.at === 'number' && typeof note.note === 'string' ? (note as Note) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,253 @@
+import { addressToText } from '../policy/address.ts';
+import { GROUND, VERDICT } from '../policy/decide/decision.ts';
+import { RCODE, typeToText } from '../wire/iana.ts';
+import { nameToText } from '../wire/name.ts';
+import type { Draft, Loss } from './draft.ts';
+import { KINDS, type Kind } from './event.ts';
+import type { RingWords } from './ring-words.ts';
+import {
+  ADDRESS_SIZE,
+  AT,
+  EXTRA_SIZE,
+  FLAG_BIT,
+  LOSS,
+  LOSS_AT,
+  LOSS_COUNTS,
+  LOSS_NAME_SIZE,
+  MAX_ADDRESSES,
+  NO_RCODE,
+  PART,
+  PART_SIZE,
+  RECORD,
+  SLOT_FINDINGS,
+  TRANSPORTS,
+} from './slot.ts';
+
+/** A question that was decided, as a slot says it. Its text forms are made when somebody asks for the draft. */
+export interface QuestionRecord {
+  readonly kind: Kind;
+  readonly identity: string;
+  /** The source address may be forged. */
+  readonly proven: boolean;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Wire name in lower case; a copy. */
+  readonly name: Uint8Array;
+  /** What makes it the same question as another: name, type, lease and what was decided. */
+  readonly key: string;
+  /** Of its client, for whoever asks whether there were several. */
+  readonly client: string;
+  /** The event of this question alone. */
+  readonly draft: Draft;
+}
+
+export type SlotRecord =
+  | { readonly record: 'decision'; readonly question: QuestionRecord }
+  | {
+      readonly record: 'finding';
+      readonly question: QuestionRecord;
+      readonly finding: string;
+      /** What it is about, as text; null for nothing. */
+      readonly culprit: string | null;
+      readonly other: string;
+    }
+  | { readonly record: 'losses'; readonly losses: readonly Loss[] }
+  | { readonly record: 'note'; readonly text: string };
+
+/** What a slot says; null where it says nothing yet, or nothing that can be read. */
+export function readSlot(slot: Buffer, words: RingWords): SlotRecord | null {
+  switch (slot[AT.RECORD]) {
+    case RECORD.WORD:
+    case RECORD.NOTE: {
+      const isWord = slot[AT.RECORD] === RECORD.WORD;
+      const text = words.part(isWord, {
+        number: slot.readUInt32LE(PART.NUMBER),
+        index: slot.readUInt16LE(PART.INDEX),
+        count: slot.readUInt16LE(PART.COUNT),
+        octets: slot.subarray(PART.TEXT, PART.TEXT + Math.min(PART_SIZE, slot.readUInt32LE(PART.LENGTH))),
+      });
+      return text === null || isWord ? null : { record: 'note', text };
+    }
+    case RECORD.FORGET:
+      words.forget();
+      return null;
+    case RECORD.LOSS:
+      return { record: 'losses', losses: readLosses(slot) };
+    case RECORD.DECISION: {
+      const kind = KINDS[slot[AT.KIND]!];
+      return kind === undefined ? null : { record: 'decision', question: readQuestion(slot, words, kind) };
+    }
+    case RECORD.FINDING: {
+      const finding = SLOT_FINDINGS[slot[AT.KIND]!];
+      if (finding === undefined) return null;
+      return {
+        record: 'finding',
+        question: readQuestion(slot, words, 'finding'),
+        finding,
+        culprit: readCulprit(slot),
+        other: words.text(slot.readUInt32LE(AT.OTHER)),
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+function readQuestion(slot: Buffer, words: RingWords, kind: Kind): QuestionRecord {
+  const word = (at: number): string => words.text(slot.readUInt32LE(at));
+  const flags = slot[AT.FLAGS]!;
+  const proven = (flags & FLAG_BIT.PROVEN) !== 0;
+  const identity = word(AT.IDENTITY) || 'unknown';
+  const name = Uint8Array.prototype.slice.call(slot, AT.NAME, AT.NAME + slot[AT.NAME_LENGTH]!);
+  // A loss of power may leave anything in a slot.
+  if (!isWireName(name)) throw new Error('a slot without a name');
+  const client = slot.toString('latin1', AT.CLIENT, AT.CLIENT + 16);
+  const lease = word(AT.LEASE);
+  const what = slot.toString('latin1', AT.KIND, AT.TRANSPORT);
+  const key = `${what}${slot.readUInt16LE(AT.TYPE)} ${lease} ${Buffer.from(name).toString('latin1')}`;
+  let made: Draft | null = null;
+  // The slot is read over when the next ones come.
+  const copy = (): Draft => draftOf(slot, words, kind, identity, name, proven);
+  return {
+    kind,
+    identity,
+    proven,
+    at: timeOf(slot),
+    name,
+    key,
+    client,
+    get draft() {
+      made ??= copy();
+      return made;
+    },
+  };
+}
+
+/** Whole milliseconds since 1970; the query thread's clock has fractions. */
+function timeOf(slot: Buffer): number {
+  return Math.floor(slot.readDoubleLE(AT.TIME));
+}
+
+const VERDICTS = Object.fromEntries(Object.entries(VERDICT).map(([text, n]) => [n, text.toLowerCase()]));
+const GROUNDS = Object.fromEntries(Object.entries(GROUND).map(([text, n]) => [n, text.toLowerCase()]));
+const RCODES = Object.fromEntries(Object.entries(RCODE).map(([text, n]) => [n, text]));
+
+function draftOf(
+  slot: Buffer,
+  words: RingWords,
+  kind: Kind,
+  identity: string,
+  name: Uint8Array,
+  proven: boolean,
+): Draft {
+  const word = (at: number): string => words.text(slot.readUInt32LE(at));
+  const rcode = slot[AT.RCODE]!;
+  const file = word(AT.FILE);
+  const isContained = kind === 'contain' || kind === 'would_contain';
+  return {
+    kind,
+    at: timeOf(slot),
+    identity,
+    ...present('owner', word(AT.OWNER)),
+    ...present('stage', word(AT.STAGE)),
+    ...present('lease', word(AT.LEASE)),
+    ...jobOf(word(AT.JOB)),
+    client: clientOf(slot),
+    client_port: slot.readUInt16LE(AT.PORT),
+    ...present('transport', TRANSPORTS[slot[AT.TRANSPORT]!] ?? ''),
+    proven,
+    ...certificateOf(word(AT.CERTIFICATE)),
+    ...nameFields(name),
+    type: typeToText(slot.readUInt16LE(AT.TYPE)),
+    verdict: isContained ? 'contain' : (VERDICTS[slot[AT.VERDICT]!] ?? 'deny'),
+    ...present('ground', GROUNDS[slot[AT.GROUND]!] ?? ''),
+    ...(rcode === NO_RCODE ? {} : { rcode: RCODES[rcode] ?? `RCODE${rcode}` }),
+    ...(file === '' ? {} : { rule: `${file}:${slot.readUInt32LE(AT.LINE)}` }),
+    ...present('policy', word(AT.POLICY)),
+    ...addressesOf(slot),
+  };
+}
+
+/** A wire name in the forms that an event has. */
+export function nameFields(name: Uint8Array): Pick<Draft, 'name' | 'wire_name'> {
+  const text = nameToText(name);
+  return text.includes('\\') ? { name: text, wire_name: Buffer.from(name).toString('hex') } : { name: text };
+}
+
+function isWireName(name: Uint8Array): boolean {
+  let at = 0;
+  while (at < name.length && name[at] !== 0) at += 1 + name[at]!;
+  return at === name.length - 1;
+}
+
+function present<K extends string>(key: K, text: string): { [P in K]?: string } {
+  return (text === '' ? {} : { [key]: text }) as { [P in K]?: string };
+}
+
+function jobOf(text: string): Pick<Draft, 'job'> {
+  if (text === '') return {};
+  try {
+    return { job: JSON.parse(text) as Record<string, string> };
+  } catch {
+    return {};
+  }
+}
+
+function certificateOf(text: string): Pick<Draft, 'certificate'> {
+  if (text === '') return {};
+  try {
+    const names = JSON.parse(text) as string[];
+    const fingerprint = names.find((name) => name.startsWith('sha256:'));
+    const san = names.find((name) => !name.startsWith('sha256:'));
+    return {
+      certificate: {
+        ...(san === undefined ? {} : { san }),
+        ...(fingerprint === undefined ? {} : { fingerprint }),
+      },
+    };
+  } catch {
+    return {};
+  }
+}
+
+function clientOf(slot: Buffer): string {
+  const octets = Buffer.alloc(16);
+  for (let i = 0; i < 4; i++) octets.writeUInt32BE(slot.readUInt32LE(AT.CLIENT + 4 * i), 4 * i);
+  const isMapped =
+    octets.readUInt32BE(0) === 0 && octets.readUInt32BE(4) === 0 && octets.readUInt32BE(8) === 0xffff;
+  if ((slot[AT.FLAGS]! & FLAG_BIT.SIX) === 0) return addressToText(octets.subarray(0, 4));
+  return addressToText(isMapped ? octets.subarray(12) : octets);
+}
+
+function addressesOf(slot: Buffer): Pick<Draft, 'addresses'> {
+  if ((slot[AT.FLAGS]! & FLAG_BIT.ADDRESSES) === 0) return {};
+  const addresses: string[] = [];
+  for (let i = 0; i < Math.min(MAX_ADDRESSES, slot[AT.EXTRA_COUNT]!); i++) {
+    const at = AT.EXTRA + i * ADDRESS_SIZE;
+    addresses.push(addressToText(slot.subarray(at + 1, at + 1 + (slot[at] === 4 ? 4 : 16))));
+  }
+  return { addresses };
+}
+
+function readCulprit(slot: Buffer): string | null {
+  const flags = slot[AT.FLAGS]!;
+  const octets = slot.subarray(AT.EXTRA, AT.EXTRA + Math.min(EXTRA_SIZE, slot[AT.EXTRA_COUNT]!));
+  if ((flags & FLAG_BIT.CULPRIT_ADDRESS) !== 0) return addressToText(octets);
+  if ((flags & FLAG_BIT.CULPRIT_NAME) === 0 || !isWireName(octets)) return null;
+  return `${(flags & FLAG_BIT.CUT) === 0 ? '' : '…'}${nameToText(octets)}`;
+}
+
+function readLosses(slot: Buffer): Loss[] {
+  const length = Math.min(LOSS_NAME_SIZE, slot.readUInt32LE(LOSS_AT + LOSS.NAME_LENGTH));
+  const name = slot.toString('utf8', LOSS_AT + LOSS.NAME, LOSS_AT + LOSS.NAME + length);
+  const from = Math.floor(slot.readDoubleLE(LOSS_AT + LOSS.FROM));
+  const to = Math.floor(slot.readDoubleLE(LOSS_AT + LOSS.TO));
+  const losses: Loss[] = [];
+  for (let kind = 0; kind < LOSS_COUNTS; kind++) {
+    const count = slot.readUInt32LE(LOSS_AT + LOSS.COUNTS + 4 * kind);
+    const of = KINDS[kind];
+    if (count === 0 || of === undefined) continue;
+    losses.push({ of, why: 'ring', lost: { [name === '' ? 'other' : name]: count }, from, to });
+  }
+  return losses;
+}

@@ -1,0 +1,254 @@
+import { closeSync, openSync, renameSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import type { MessagePort } from 'node:worker_threads';
+import type { SuffixTable } from '../policy/pattern/suffix.ts';
+import type { SinkSetting } from '../settings/alerts.ts';
+import { FeedLoop, keptPosition } from './feed-loop.ts';
+import { registeredDomains } from './registered-domains.ts';
+import { type RingPlace, RingReader } from './ring-reader.ts';
+import type { StoreRefusal } from './schema.ts';
+import { Store, type StoreSetting, type StoreStatus } from './store.ts';
+
+/** What the worker needs to begin. */
+export interface FeedJob {
+  /** The database. */
+  readonly store: string;
+  /** The ring's file, or memory that both threads share. */
+  readonly ring: string | SharedArrayBuffer;
+  readonly server: string;
+  readonly version: string;
+  readonly setting: FeedSetting;
+}
+
+/** What a reload may change. */
+export interface FeedSetting {
+  readonly store: StoreSetting;
+  /** To these events are owed, by their names. */
+  readonly sinks: readonly SinkSetting[];
+}
+
+/** What the query thread says to the worker. */
+export type FeedOrder =
+  | { readonly say: 'configure'; readonly setting: FeedSetting }
+  | { readonly say: 'status'; readonly id: number }
+  | { readonly say: 'stop' };
+
+/** What the worker says to the query thread. */
+export type FeedReport =
+  | { readonly said: 'open' }
+  /** It cannot be helped by trying again: the worker ends. */
+  | { readonly said: 'refused'; readonly text: string }
+  /** Events cannot be written, or null when they can again. */
+  | { readonly said: 'trouble'; readonly text: string | null }
+  /** A database that could not be read is kept under another name. */
+  | { readonly said: 'damaged'; readonly text: string; readonly copy: string }
+  | { readonly said: 'status'; readonly id: number; readonly status: WorkerStatus };
+
+export interface WorkerStatus {
+  readonly store: StoreStatus;
+  /** Slots that could not be read. */
+  readonly faults: number;
+  readonly trouble: string | null;
+}
+
+/** What else runs in the worker: it reads the store's events, and is told when there are more. */
+export interface Delivery {
+  configure(setting: FeedSetting): void;
+  committed(): void;
+  close(): Promise<void>;
+}
+
+export interface WorkerParts {
+  /** The public suffix list. */
+  readonly suffixes: () => SuffixTable;
+  readonly delivery: ((store: Store, setting: FeedSetting) => Delivery) | null;
+}
+
+/** Between two looks at the ring, and at a disk that could not be written. */
+const TICK_MS = 100;
+const RETRY_MS = 1_000;
+/** At an end that cannot be written, tries before what waits is left in the ring. */
+const LAST_TRIES = 3;
+/** Databases that are kept aside. */
+const MOST_ASIDE = 20;
+
+/** The worker's life: opens the store, takes what the ring has, and ends when it is told to. */
+export async function runFeedWorker(port: MessagePort, job: FeedJob, parts: WorkerParts): Promise<void> {
+  yieldToQueries();
+  const say = (report: FeedReport): void => port.postMessage(report);
+  const worker = new FeedWorker(job, parts, say);
+  port.on('message', (order: FeedOrder) => {
+    if (order.say === 'stop') void worker.stop().then(() => port.close());
+    else worker.take(order);
+  });
+  worker.start(() => port.close());
+}
+
+class FeedWorker {
+  readonly #job: FeedJob;
+  readonly #parts: WorkerParts;
+  readonly #say: (report: FeedReport) => void;
+  #setting: FeedSetting;
+  #store: Store | null = null;
+  #loop: FeedLoop | null = null;
+  #delivery: Delivery | null = null;
+  #file = -1;
+  #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
+  #trouble: string | null = null;
+  #isStopping = false;
+
+  constructor(job: FeedJob, parts: WorkerParts, say: (report: FeedReport) => void) {
+    this.#job = job;
+    this.#parts = parts;
+    this.#say = say;
+    this.#setting = job.setting;
+  }
+
+  /** `giveUp` is called where trying again is of no use. */
+  start(giveUp: () => void): void {
+    try {
+      this.#open();
+    } catch (error) {
+      const { why = 'system', message } = error as Partial<StoreRefusal> & Error;
+      if (why === 'newer') {
+        this.#say({ said: 'refused', text: message });
+        giveUp();
+        return;
+      }
+      if (why === 'damaged' && this.#keepAside(message)) {
+        this.start(giveUp);
+        return;
+      }
+      this.#tell(message);
+      if (!this.#isStopping) this.#timer = setTimeout(() => this.start(giveUp), RETRY_MS);
+      return;
+    }
+    this.#tell(null);
+    this.#say({ said: 'open' });
+    this.#turn();
+  }
+
+  take(order: Exclude<FeedOrder, { readonly say: 'stop' }>): void {
+    if (order.say === 'configure') {
+      this.#setting = order.setting;
+      this.#store?.configure(order.setting.store, namesOf(order.setting));
+      this.#delivery?.configure(order.setting);
+      return;
+    }
+    const store = this.#store;
+    if (store === null) return;
+    const { faults } = this.#loop!;
+    this.#say({
+      said: 'status',
+      id: order.id,
+      status: { store: store.status(), faults, trouble: this.#trouble },
+    });
+  }
+
+  /** Takes what is in the ring, writes what is in hand, and closes all. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer as NodeJS.Timeout);
+      clearImmediate(this.#timer as NodeJS.Immediate);
+    }
+    const loop = this.#loop;
+    for (let tries = 0; loop !== null && tries < LAST_TRIES; ) {
+      const { slots, fault } = loop.round(true);
+      if (fault !== null) tries++;
+      else if (slots === 0) break;
+    }
+    this.#delivery?.committed();
+    await this.#delivery?.close();
+    this.#store?.close();
+    if (this.#file >= 0) closeSync(this.#file);
+  }
+
+  #open(): void {
+    const { store: path, server, version, ring } = this.#job;
+    const now = Date.now;
+    const store = new Store({ path, setting: this.#setting.store, server, version, now });
+    try {
+      store.configure(this.#setting.store, namesOf(this.#setting));
+      const place: RingPlace = typeof ring === 'string' ? { file: openSync(ring, 'r+') } : { memory: ring };
+      if ('file' in place) this.#file = place.file;
+      const reader = new RingReader(place, keptPosition(store));
+      this.#loop = new FeedLoop(store, reader, registeredDomains(this.#parts.suffixes), now);
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+    this.#store = store;
+    this.#delivery = this.#parts.delivery?.(store, this.#setting) ?? null;
+  }
+
+  #turn(): void {
+    if (this.#isStopping) return;
+    const before = this.#store!.last;
+    const { isFull, fault } = this.#loop!.round();
+    if (fault !== null) {
+      this.#tell(fault.message);
+      this.#shrink();
+      this.#timer = setTimeout(() => this.#turn(), RETRY_MS);
+      return;
+    }
+    this.#tell(null);
+    if (this.#store!.last !== before) this.#delivery?.committed();
+    // Others of this thread have their turn in between.
+    this.#timer = isFull ? setImmediate(() => this.#turn()) : setTimeout(() => this.#turn(), TICK_MS);
+  }
+
+  #tell(trouble: string | null): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    this.#say({ said: 'trouble', text: trouble });
+  }
+
+  #shrink(): void {
+    try {
+      this.#store!.shrink();
+    } catch {
+      // The next try says so.
+    }
+  }
+
+  /** Gives a damaged database another name, so that somebody can look at it. */
+  #keepAside(text: string): boolean {
+    const { store } = this.#job;
+    for (let i = 1; i <= MOST_ASIDE; i++) {
+      const copy = `${store}.damaged-${i}`;
+      try {
+        closeSync(openSync(copy, 'wx', 0o600));
+        renameSync(store, copy);
+        for (const more of ['-wal', '-shm']) renameIfThere(`${store}${more}`, `${copy}${more}`);
+        this.#say({ said: 'damaged', text, copy });
+        return true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false;
+      }
+    }
+    return false;
+  }
+}
+
+function namesOf({ sinks }: FeedSetting): string[] {
+  return sinks.map(({ name }) => name);
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** On Linux a priority is a thread's own (setpriority(2)): this thread has the processor when the query path leaves it. */
+function yieldToQueries(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox may forbid it; the worker then competes.
+  }
+}
