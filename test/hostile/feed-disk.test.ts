@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { Client } from '../server/client.ts';
+import { feedHouse, keptEvents } from '../server/feed.ts';
+import { Namegate, until } from '../server/namegate.ts';
+
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
+const MIB = 2 ** 20;
+
+t.test(
+  'a full disk costs no answer, and what it costs is told',
+  { skip: isRoot ? false : 'needs root' },
+  async (t) => {
+    const folder = feedHouse(t);
+    const state = join(folder, 'state');
+    mkdirSync(state);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m,mode=700', 'tmpfs', state]);
+    // The test's folder goes before what a teardown does.
+    let isMounted = true;
+    const unmount = (): void => {
+      if (isMounted) execFileSync('umount', ['-l', state]);
+      isMounted = false;
+    };
+    process.once('exit', unmount);
+    const server = await new Namegate(t, folder, {
+      env: { NAMEGATE_UPSTREAM: 'udp://127.0.0.1:9' },
+    }).started();
+    const client = await Client.open(server, 'udp', '127.0.0.11');
+    let asked = 0;
+    const ask = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        await client.ask(`n${asked++}.evil.example`);
+      }
+    };
+    await ask(20);
+    await until(async () => (await server.ready()).ready);
+    const { bavail, bsize } = statfsSync(state);
+    const filler = join(state, 'filler');
+    try {
+      writeFileSync(filler, Buffer.alloc(bavail * bsize + MIB));
+    } catch {
+      // It is full.
+    }
+    await ask(20_000);
+    await until(async () => {
+      await ask(100);
+      return !(await server.ready()).ready;
+    });
+    const { reasons } = await server.ready();
+    t.match(reasons, [{ code: 'feed', text: /cannot be written: .*(full|I\/O)/ }], '/ready says why');
+    t.ok(server.events('feed-trouble').length >= 1, 'and so does the log');
+    rmSync(filler);
+    await until(
+      async () => (await server.ready()).ready,
+      () => server.stderr,
+      20_000,
+    );
+    await ask(50);
+    await server.stop(t);
+    client.close();
+    const events = keptEvents(folder);
+    unmount();
+    const of = (kind: string): number =>
+      events.reduce((sum, event) => sum + (event.kind === kind ? (event.count ?? 1) : 0), 0);
+    t.equal(
+      of('deny') + of('dropped'),
+      asked,
+      `${of('deny')} kept and ${of('dropped')} lost are all ${asked}`,
+    );
+    t.ok(
+      events.every(({ kind, lost }) => kind !== 'dropped' || Object.keys(lost ?? {}).join() === 'builder'),
+      'by identity',
+    );
+  },
+);

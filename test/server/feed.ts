@@ -1,0 +1,167 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { type FeedEvent, KINDS, type Kind } from '../../src/outbox/event.ts';
+import { Store } from '../../src/outbox/store.ts';
+import { queryOctets } from './client.ts';
+import { house, Namegate } from './namegate.ts';
+import type { Random } from './random.ts';
+
+const POLICY = `
+identities:
+  - { name: builder, owner: team-a, review_by: 2099-01-01, from: { addresses: [127.0.0.11] }, allow: [] }
+  - { name: tester, owner: team-b, review_by: 2099-01-01, from: { addresses: [127.0.0.12] }, allow: [] }
+`;
+const SOURCES = { '127.0.0.11': 'builder', '127.0.0.12': 'tester' } as const;
+const NAMES = Array.from({ length: 40 }, (_, i) => `n${i}.evil.example`);
+const FILE_SINK =
+  'alerts: { sinks: [{ name: siem, type: file, to: alerts.jsonl, kinds: [finding, deny, heartbeat] }] }';
+
+/** A house whose server is asked for denied names. */
+export function feedHouse(t: Test): string {
+  return house(t, {
+    policy: POLICY,
+    settings: FILE_SINK,
+    listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0'],
+  });
+}
+
+/** The events that a server has kept; it must not run. */
+export function keptEvents(folder: string): FeedEvent[] {
+  const quota = { octets: 2 ** 40, age: 1e12 };
+  const setting = { isDurable: false, decisions: quota, findings: quota, full: 'drop_oldest' } as const;
+  const store = new Store({
+    path: join(folder, 'state', 'feed.db'),
+    setting,
+    server: 's',
+    version: 'v',
+    now: Date.now,
+  });
+  const all: FeedEvent[] = [];
+  for (let at = 0; at < store.last; ) {
+    const page = store.page(at, { kinds: new Set(KINDS), minSeverity: 'low' }, 100_000, 2 ** 30);
+    all.push(...page.events.map(({ event }) => event));
+    at = page.reached;
+  }
+  store.close();
+  return all;
+}
+
+/** Questions by `identity name`. */
+export type Tally = Map<string, number>;
+
+function add(tally: Tally, key: string): void {
+  tally.set(key, (tally.get(key) ?? 0) + 1);
+}
+
+/** Asks from several addresses as fast as it is answered, and counts what was sent and what was answered. */
+export class Load {
+  readonly sent: Tally = new Map();
+  readonly answered: Tally = new Map();
+  readonly #random: Random;
+  readonly #sockets = new Map<string, Socket>();
+  readonly #asked = new Map<number, string>();
+  #id = 0;
+  #port = 0;
+  #on = false;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  async open(): Promise<void> {
+    for (const source of Object.keys(SOURCES)) {
+      const socket = createSocket('udp4');
+      await new Promise<void>((resolve) => socket.bind(0, source, resolve));
+      // A port where nobody listens any more.
+      socket.on('error', () => {});
+      socket.on('message', (reply) => {
+        const id = reply.readUInt16BE(0);
+        const key = this.#asked.get(id);
+        this.#asked.delete(id);
+        if (key === undefined) return;
+        add(this.answered, key);
+        if (this.#on) this.#ask(source);
+      });
+      this.#sockets.set(source, socket);
+    }
+  }
+
+  /** `window`: questions under way from each address. */
+  start(port: number, window: number): void {
+    this.#port = port;
+    this.#on = true;
+    this.#asked.clear();
+    for (const source of this.#sockets.keys()) for (let i = 0; i < window; i++) this.#ask(source);
+  }
+
+  stop(): void {
+    this.#on = false;
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.values()) socket.close();
+  }
+
+  #ask(source: string): void {
+    const name = this.#random.pick(NAMES);
+    const key = `${SOURCES[source as keyof typeof SOURCES]} ${name}`;
+    this.#id = (this.#id + 1) & 0xffff;
+    this.#asked.set(this.#id, key);
+    add(this.sent, key);
+    this.#sockets.get(source)!.send(queryOctets(name, { id: this.#id }), this.#port, '127.0.0.1');
+  }
+}
+
+/** Loads, kills and starts a server again and again, and then holds what it kept to what was asked. */
+export async function killLoop(t: Test, rounds: number, random: Random): Promise<void> {
+  const folder = feedHouse(t);
+  const load = new Load(random);
+  await load.open();
+  for (let round = 0; round < rounds; round++) {
+    const server = await new Namegate(t, folder, {
+      env: { NAMEGATE_UPSTREAM: 'udp://127.0.0.1:9' },
+    }).started();
+    load.start(server.udp, 1 + random.below(30));
+    await new Promise((resolve) => setTimeout(resolve, random.below(600)));
+    server.kill('SIGKILL');
+    load.stop();
+    await server.ended;
+    // What the kernel has for us is read before the next round.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  load.close();
+  const last = await new Namegate(t, folder, { env: { NAMEGATE_UPSTREAM: 'udp://127.0.0.1:9' } }).started();
+  await last.stop(t);
+  hold(t, keptEvents(folder), load);
+}
+
+/** Each answered question is in exactly one event; no number is missing or comes twice. */
+export function hold(t: Test, events: readonly FeedEvent[], { sent, answered }: Load): void {
+  const counted: Tally = new Map();
+  let lost = 0;
+  for (const { kind, identity, name, count = 1 } of events) {
+    if (kind === 'dropped') lost += count;
+    if (kind !== 'deny') continue;
+    const key = `${identity} ${name}`;
+    counted.set(key, (counted.get(key) ?? 0) + count);
+  }
+  t.equal(lost, 0, 'nothing was dropped');
+  const wrong = [...sent].filter(([key, most]) => {
+    const has = counted.get(key) ?? 0;
+    return has < (answered.get(key) ?? 0) || has > most;
+  });
+  t.strictSame(wrong, [], 'every answered question is counted, and none twice');
+  const total = [...answered.values()].reduce((sum, each) => sum + each, 0);
+  t.ok(total > 100, `${total} questions were answered`);
+  for (const kind of ['deny', 'heartbeat'] as const satisfies Kind[]) {
+    const numbers = events.filter((event) => event.kind === kind).map(({ seq }) => seq);
+    t.strictSame(
+      numbers,
+      numbers.map((_, i) => i + 1),
+      `${kind}: numbers without gaps`,
+    );
+  }
+  const ids = new Set(events.map(({ id }) => id));
+  t.equal(ids.size, events.length, 'every id is another');
+}
