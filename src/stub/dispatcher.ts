@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import type { ServerAddress } from './connector.ts';
+import type { TlsServerAddress } from '../socket/tls-connector.ts';
 import { LINK_LIMITS, type Link, type LinkLimits } from './link.ts';
 import type { Question } from './question.ts';
 import { DotServer, type ServerOwner } from './server.ts';
@@ -84,7 +84,7 @@ export class Dispatcher implements ServerOwner {
   #closed = false;
 
   constructor(
-    servers: readonly ServerAddress[],
+    servers: readonly TlsServerAddress[],
     context: SecureContext,
     events: DispatchEvents,
     limits: DispatchLimits,

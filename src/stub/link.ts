@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
-import { matchReply } from '../upstream/query.ts';
-import { randomUint16 } from '../upstream/random.ts';
+import { randomUint16 } from '../socket/random.ts';
+import { matchReply } from '../socket/reply-match.ts';
 import { FrameReader } from '../wire/framing.ts';
 import { HEADER_SIZE, messageId, writeUint16 } from '../wire/header.ts';
 import type { Question, Way } from './question.ts';

@@ -1,7 +1,8 @@
 import type { SecureContext } from 'node:tls';
-import { Connector, type ServerAddress, serverUrl } from './connector.ts';
+import { TlsConnector, type TlsServerAddress } from '../socket/tls-connector.ts';
 import { Link, type LinkLimits, type LinkOwner } from './link.ts';
 import type { Question } from './question.ts';
+import { serverUrl } from './server-url.ts';
 
 /** Who hears of the connections of a server; as LinkOwner. */
 export interface ServerOwner {
@@ -18,7 +19,7 @@ const MAX_LINKS = 8;
 
 /** One server: its connections, and when it may be dialled. */
 export class DotServer implements LinkOwner {
-  readonly address: ServerAddress;
+  readonly address: TlsServerAddress;
   /** As the command line writes it. */
   readonly label: string;
   readonly links = new Set<Link>();
@@ -36,14 +37,14 @@ export class DotServer implements LinkOwner {
   reportedAt = Number.NEGATIVE_INFINITY;
   readonly #limits: LinkLimits;
   readonly #owner: ServerOwner;
-  #connector: Connector;
+  #connector: TlsConnector;
 
-  constructor(address: ServerAddress, context: SecureContext, limits: LinkLimits, owner: ServerOwner) {
+  constructor(address: TlsServerAddress, context: SecureContext, limits: LinkLimits, owner: ServerOwner) {
     this.address = address;
     this.label = serverUrl(address);
     this.#limits = limits;
     this.#owner = owner;
-    this.#connector = new Connector(address, context);
+    this.#connector = new TlsConnector(address, () => context);
   }
 
   get connecting(): boolean {
@@ -96,7 +97,7 @@ export class DotServer implements LinkOwner {
 
   /** New connections show the new certificate; the old ones take no more questions, and end with those that they have. */
   renew(context: SecureContext): void {
-    this.#connector = new Connector(this.address, context);
+    this.#connector = new TlsConnector(this.address, () => context);
     this.retryAt = Number.NEGATIVE_INFINITY;
     this.failures = 0;
     this.retireAll();

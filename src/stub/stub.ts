@@ -1,8 +1,8 @@
 import { FileWatch } from '../config/files/watch.ts';
 import type { Log } from '../report/log.ts';
 import type { Answerer } from '../resolve/ports.ts';
+import type { TlsServerAddress } from '../socket/tls-connector.ts';
 import { StubAnswerer } from './answerer.ts';
-import type { ServerAddress } from './connector.ts';
 import {
   type CredentialFiles,
   type CredentialReading,
@@ -29,7 +29,7 @@ export interface ClientSide {
 
 export interface StubOptions {
   /** At least one, the preferred first. */
-  readonly servers: readonly ServerAddress[];
+  readonly servers: readonly TlsServerAddress[];
   readonly files: CredentialFiles;
   readonly listen: (answerer: Answerer) => ClientSide;
   readonly log: Log;

@@ -1,14 +1,7 @@
 import type { Acceptance, UpstreamCause } from '../resolve/ports.ts';
+import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts';
 import type { Exchange } from './exchange.ts';
-import {
-  countLetters,
-  endOfQuestion,
-  isTruncated,
-  lowerQuestion,
-  type Match,
-  type Query,
-  withoutOpt,
-} from './query.ts';
+import { countLetters, lowerQuestion, type Query, withoutOpt } from './query.ts';
 import { deniesOpt, isAnswer, readSaid, type Said, saidText } from './said.ts';
 import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';

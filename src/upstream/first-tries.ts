@@ -1,8 +1,9 @@
 import type { ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
+import { isTruncated } from '../socket/reply-match.ts';
 import { Asking, REPLIED, type Running } from './asking.ts';
 import type { Attempt } from './attempt.ts';
 import { Exchange } from './exchange.ts';
-import { disguise, isTruncated, lengthWithOpt, lowerQuestion, plainCopy, putQuery } from './query.ts';
+import { disguise, lengthWithOpt, lowerQuestion, plainCopy, putQuery } from './query.ts';
 import { Route } from './route.ts';
 import { isAnswer, readSaid } from './said.ts';
 import type { Server } from './server.ts';

@@ -1,7 +1,7 @@
 import { BATCH } from '../socket/connected-batches.ts';
+import { randomUint16 } from '../socket/random.ts';
+import { matchReply } from '../socket/reply-match.ts';
 import type { Berth, Exchange } from './exchange.ts';
-import { matchReply } from './query.ts';
-import { randomUint16 } from './random.ts';
 import { SLOT_SIZE, type Slots } from './slots.ts';
 import { MAX_WRONG, type SlotListener, type UdpListener } from './way.ts';
 

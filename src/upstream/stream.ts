@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { randomUint16 } from '../socket/random.ts';
+import { matchReply } from '../socket/reply-match.ts';
 import { FrameReader } from '../wire/framing.ts';
 import { HEADER_SIZE, messageId, writeUint16 } from '../wire/header.ts';
 import type { Holder } from './large-replies.ts';
-import { matchReply, type Query } from './query.ts';
-import { randomUint16 } from './random.ts';
+import type { Query } from './query.ts';
 import type { Sockets } from './sockets.ts';
 import type { Timer } from './time.ts';
 

@@ -1,9 +1,10 @@
 import { connect as connectTcp, isIP } from 'node:net';
 import type { UpstreamServer } from '../settings/settings.ts';
+import { TlsConnector } from '../socket/tls-connector.ts';
 import type { Query } from './query.ts';
+import { serverTrust } from './server-trust.ts';
 import { NO_ROOM, NO_SOCKET, type Sockets } from './sockets.ts';
 import { Stream, type StreamUser, type Ticket } from './stream.ts';
-import { TlsConnector } from './tls.ts';
 
 /** Connections to a server that closes each after a few answers, and questions that wait for one of them. */
 const BRIEF_CONNECTIONS = 16;
@@ -30,8 +31,7 @@ export class Streams {
   constructor(server: UpstreamServer, sockets: Sockets) {
     this.#server = server;
     this.#sockets = sockets;
-    this.#tls =
-      server.protocol === 'tls' ? new TlsConnector(server.host, server.port, server.name, server.ca) : null;
+    this.#tls = server.protocol === 'tls' ? new TlsConnector(server, () => serverTrust(server.ca)) : null;
   }
 
   get open(): number {

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { SocketAddress } from 'node:net';
-import { matchReply, mixedCopy, type Query } from './query.ts';
+import { matchReply } from '../socket/reply-match.ts';
+import { mixedCopy, type Query } from './query.ts';
 import { NO_SOCKET, type Sockets } from './sockets.ts';
 import type { DatagramWay, UdpExchange, UdpListener, UdpRoute } from './way.ts';
 

@@ -1,4 +1,5 @@
-import type { Match, Query } from './query.ts';
+import type { Match } from '../socket/reply-match.ts';
+import type { Query } from './query.ts';
 
 /** Replies that match nothing before the port that they came to is given up: somebody guesses. 32 of 65,536 IDs. */
 export const MAX_WRONG = 32;

@@ -7,7 +7,7 @@ import type { Answer, Form } from '../../src/resolve/answer/answer.ts';
 import { clean } from '../../src/resolve/answer/clean.ts';
 import { Landing } from '../../src/resolve/answer/landing.ts';
 import { redirectedForm } from '../../src/resolve/local/redirect.ts';
-import { matchReply } from '../../src/upstream/query.ts';
+import { matchReply } from '../../src/socket/reply-match.ts';
 import { readSaid } from '../../src/upstream/said.ts';
 import { WireError } from '../../src/wire/error.ts';
 import { FrameReader } from '../../src/wire/framing.ts';

@@ -9,7 +9,7 @@ import { tcp } from '../../src/listen/stream/tcp.ts';
 import { portableUdp } from '../../src/listen/udp/udp-portable.ts';
 import type { Log, LogEvent, LogFields } from '../../src/report/log.ts';
 import type { Answerer } from '../../src/resolve/ports.ts';
-import type { ServerAddress } from '../../src/stub/connector.ts';
+import type { TlsServerAddress } from '../../src/socket/tls-connector.ts';
 import { type CredentialFiles, isFault, readCredentials } from '../../src/stub/credentials.ts';
 import type { DispatchLimits } from '../../src/stub/dispatcher.ts';
 import { type ClientSide, Stub } from '../../src/stub/stub.ts';
@@ -59,7 +59,7 @@ export type Script = (seen: Seen, send: (message: Buffer) => void, socket: TLSSo
 
 export interface Dot {
   readonly port: number;
-  readonly address: ServerAddress;
+  readonly address: TlsServerAddress;
   readonly seen: Seen[];
   readonly sockets: Set<TLSSocket>;
   /** Serials of the client certificates, one for each connection. */
@@ -246,7 +246,7 @@ export interface StartOptions {
 
 export async function start(
   t: Test,
-  addresses: readonly ServerAddress[],
+  addresses: readonly TlsServerAddress[],
   options: StartOptions = {},
 ): Promise<Running> {
   const files = options.files ?? clientFiles(t);

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
-import type { ServerAddress } from '../../src/stub/connector.ts';
+import type { TlsServerAddress } from '../../src/socket/tls-connector.ts';
 import { running } from '../clock.ts';
 import {
   type Dot,
@@ -24,7 +24,7 @@ import {
 async function raw(
   t: Test,
   script: (socket: Socket) => void,
-): Promise<{ address: ServerAddress; sockets: Set<Socket> }> {
+): Promise<{ address: TlsServerAddress; sockets: Set<Socket> }> {
   const sockets = new Set<Socket>();
   const listener: Server = createTcp((socket) => {
     sockets.add(socket);
@@ -41,7 +41,7 @@ async function raw(
   return { address: { host: '127.0.0.1', port, name: NAME }, sockets };
 }
 
-async function closedPort(t: Test): Promise<ServerAddress> {
+async function closedPort(t: Test): Promise<TlsServerAddress> {
   const server = await dot(t);
   await server.close();
   return server.address;

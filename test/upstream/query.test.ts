@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { matchReply, mixedCopy, withoutOpt, writeQuery } from '../../src/upstream/query.ts';
+import { matchReply } from '../../src/socket/reply-match.ts';
+import { mixedCopy, withoutOpt, writeQuery } from '../../src/upstream/query.ts';
 import { readSaid, saidText } from '../../src/upstream/said.ts';
 import { lowerName } from '../../src/wire/name.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';

@@ -11,8 +11,9 @@ import { ServiceManager } from '../../report/service-manager.ts';
 import type { Answerer } from '../../resolve/ports.ts';
 import type { ListenSetting } from '../../settings/settings.ts';
 import { loadNative } from '../../socket/native.ts';
-import { type ServerAddress, serverUrl } from '../../stub/connector.ts';
+import type { TlsServerAddress } from '../../socket/tls-connector.ts';
 import { type CredentialFiles, isFault, readCredentials } from '../../stub/credentials.ts';
+import { serverUrl } from '../../stub/server-url.ts';
 import { Stub } from '../../stub/stub.ts';
 import { parseTarget, type Target } from '../query/target.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, shortPath, type Terminal, version } from '../terminal.ts';
@@ -30,7 +31,7 @@ interface Options {
 /** What a command line asks for. */
 export interface StubSettings {
   readonly listen: Target;
-  readonly servers: readonly ServerAddress[];
+  readonly servers: readonly TlsServerAddress[];
   readonly files: CredentialFiles;
 }
 
@@ -114,7 +115,7 @@ export function stubSettings({ listen, server, cert, key, ca }: Options): StubSe
   const address = parseAddress(at.host);
   if (address instanceof TextFault || !isLoopback(address))
     return `--listen ${listen}: whoever reaches it is namegate's client by this certificate; write a loopback address, such as 127.0.0.1:53`;
-  const servers: ServerAddress[] = [];
+  const servers: TlsServerAddress[] = [];
   for (const url of server) {
     const read = readServer(url);
     if (typeof read === 'string') return `--server ${url}: ${read}`;
@@ -130,7 +131,7 @@ export function stubSettings({ listen, server, cert, key, ca }: Options): StubSe
 const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
 const HOST_NAME = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
 
-function readServer(url: string): ServerAddress | string {
+function readServer(url: string): TlsServerAddress | string {
   const endpoint = parseServer(url);
   if (endpoint instanceof TextFault) {
     const name = /^tls:\/\/([a-z][a-z0-9.-]*)(:\d+)?/i.exec(url);

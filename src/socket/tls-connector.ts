@@ -1,54 +1,53 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import {
-  connect,
-  createSecureContext,
-  getCACertificates,
-  type PeerCertificate,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import { connect, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
 
 /** RFC 9325 §3.1.1. */
-const MIN_VERSION = 'TLSv1.2';
+export const MIN_VERSION = 'TLSv1.2';
 /** https://www.iana.org/assignments/tls-extensiontype-values/#alpn-protocol-ids */
 const ALPN = ['dot'];
 
-let systemContext: SecureContext | null = null;
+/** A server of DNS over TLS, as a person wrote it. */
+export interface TlsServerAddress {
+  /** A literal address, without brackets, perhaps with `%scope`. */
+  readonly host: string;
+  readonly port: number;
+  /** What the server's certificate must hold, a host name or an address; null: `host`. */
+  readonly name: string | null;
+}
 
 /**
- * Opens DNS-over-TLS connections to one server (RFC 7858), strict (RFC 8310 §5): its certificate chains to the CAs
- * given, or the system's, and its subjectAltName holds `name`, or the server's address where no name is set. The
- * last session of a connection that passed is offered again.
+ * Opens DNS-over-TLS connections to one server (RFC 7858), strict (RFC 8310 §5): its certificate chains to the CAs of the
+ * context, and its subjectAltName holds the name, or the server's address where no name is set. The last session of a
+ * connection that passed is offered again. One connector is for one context: a session is bound to who began it.
  */
 export class TlsConnector {
-  readonly #host: string;
-  readonly #port: number;
+  readonly #server: TlsServerAddress;
   readonly #identity: string;
-  readonly #ca: string | null;
+  readonly #makeContext: () => SecureContext;
   #context: SecureContext | null = null;
   #session: Buffer | null = null;
 
-  constructor(host: string, port: number, name: string | null, ca: string | null) {
-    this.#host = host;
-    this.#port = port;
-    this.#identity = (name ?? host.replace(/%.*$/, '')).replace(/\.$/, '');
-    this.#ca = ca;
+  /** `makeContext` is called now. Where it throws, each `connect` calls it again. */
+  constructor(server: TlsServerAddress, makeContext: () => SecureContext) {
+    this.#server = server;
+    this.#identity = (server.name ?? server.host.replace(/%.*$/, '')).replace(/\.$/, '');
+    this.#makeContext = makeContext;
     try {
       // Now, at a reload: reading the system's store takes a tenth of a second, which no question should wait.
-      this.#context = contextFor(ca);
+      this.#context = makeContext();
     } catch {
       // `connect` says it, each time.
     }
   }
 
-  /** Throws where the CA text holds no certificate. Nothing may be written before `secureConnect`. */
+  /** Throws what `makeContext` throws. Nothing may be written before `secureConnect`. */
   connect(): TLSSocket {
-    this.#context ??= contextFor(this.#ca);
+    this.#context ??= this.#makeContext();
     const session = this.#session;
     const socket = connect({
-      host: this.#host,
-      port: this.#port,
+      host: this.#server.host,
+      port: this.#server.port,
       secureContext: this.#context,
       minVersion: MIN_VERSION,
       ALPNProtocols: ALPN,
@@ -63,27 +62,14 @@ export class TlsConnector {
     return socket;
   }
 
-  /** After a failed handshake: the next one starts from nothing. */
+  /** After a connection that answered nothing: the next handshake starts from nothing. */
   forget(): void {
     this.#session = null;
   }
 }
 
-function contextFor(ca: string | null): SecureContext {
-  if (ca !== null) return createSecureContext({ ca, minVersion: MIN_VERSION });
-  if (systemContext === null) {
-    const system = getCACertificates('system');
-    // A machine without a store: the list that comes with Node.
-    systemContext = createSecureContext({
-      ca: system.length > 0 ? system : getCACertificates('bundled'),
-      minVersion: MIN_VERSION,
-    });
-  }
-  return systemContext;
-}
-
 /** The subject's CN counts for nothing (RFC 8310 §8.1, RFC 9525 §2); Node's own check falls back to it. */
-export function checkIdentity(identity: string, certificate: PeerCertificate): Error | undefined {
+function checkIdentity(identity: string, certificate: PeerCertificate): Error | undefined {
   try {
     const leaf = new X509Certificate(certificate.raw);
     const found =
