@@ -128,6 +128,11 @@ export function typeToText(type: number): string {
 }
 
 /** The type that a mnemonic or `TYPEn` (any case) stands for, or null. */
+/** What a validator asks for to check a zone's keys: DS or DNSKEY (RFC 4034). */
+export function isTrustType(type: number): boolean {
+  return type === TYPE.DS || type === TYPE.DNSKEY;
+}
+
 export function typeFromText(text: string): number | null {
   const upper = text.toUpperCase();
   const known = types.get(upper);

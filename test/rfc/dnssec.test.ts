@@ -117,10 +117,29 @@ await runRows(t, ROWS);
 
 t.test('RFC 4035 §3.2.2: CD goes upstream, and its answers are kept apart', async (t) => {
   const house = new House(t.testdir.bind(t), POLICY);
+  await house.ask('example.org', 'A', { cd: true }, { answer: ['example.org 60 A 192.0.2.1'] });
+  await house.ask('example.org', 'A', {}, { answer: ['example.org 60 A 192.0.2.1'] });
+  await house.ask('example.org', 'DNSKEY', { cd: true, do: true }, {});
+  t.same(house.questions, ['example.org A CD', 'example.org A', 'example.org DNSKEY']);
+});
+
+t.test('under a wildcard CD goes upstream only for what was refused without it', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
   await house.ask('www.example.org', 'A', { cd: true }, SIGNED);
-  await house.ask('www.example.org', 'A', {}, SIGNED);
-  t.same(
-    house.asked.map(({ checkingDisabled }) => checkingDisabled),
-    [true, false],
+  const again = await house.ask('www.example.org', 'A', { cd: true, do: true });
+  t.same(house.questions, ['www.example.org A'], 'one answer serves both');
+  t.equal(again.rcode, 0);
+  const bogus = house.query('bogus.example.org', 'A', { cd: true, do: true });
+  house.settleAll({ rcode: 2 });
+  t.equal(
+    house.questions.at(-1),
+    'bogus.example.org A CD',
+    'what may have failed a check is asked unchecked',
   );
+  house.settleAll({ answer: ['bogus.example.org 60 A 192.0.2.9'] });
+  t.match(await bogus, { rcode: 0 });
+  const silent = house.query('silent.example.org', 'A', { cd: true, do: true });
+  house.settleAll({ failure: 'silent' });
+  t.equal((await silent).rcode, 2);
+  t.equal(house.questions.at(-1), 'silent.example.org A', 'what nobody answered is not');
 });

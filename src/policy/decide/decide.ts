@@ -1,4 +1,4 @@
-import { TYPE } from '../../wire/iana.ts';
+import { isTrustType, TYPE } from '../../wire/iana.ts';
 import type { RrType, Seconds } from '../../wire/quantity.ts';
 import { FOREVER } from '../input.ts';
 import { KIND, NODE, type Snapshot, type Terms, type View } from '../snapshot.ts';
@@ -40,7 +40,7 @@ export function decide(
     const written = out.node !== NO_NODE && isWrittenBelow(snapshot, view, out.node, now);
     // Local data is local for every type: nothing about an approved name that has some is asked outside.
     const outside = out.refused >= 0 ? !isLocal(snapshot, out) : written;
-    if (dnssec && outside && (type === TYPE.DS || type === TYPE.DNSKEY)) {
+    if (dnssec && outside && isTrustType(type)) {
       out.ground = GROUND.CHAIN_OF_TRUST;
       out.verdict = VERDICT.ALLOW;
       if (out.refused >= 0) approveWhatever(snapshot, view, out);

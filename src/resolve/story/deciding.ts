@@ -2,7 +2,7 @@ import { decide } from '../../policy/decide/decide.ts';
 import { GROUND, VERDICT } from '../../policy/decide/decision.ts';
 import { findNear } from '../../policy/explain/near-miss.ts';
 import { FLAG } from '../../wire/header.ts';
-import { TYPE } from '../../wire/iana.ts';
+import { isTrustType, TYPE } from '../../wire/iana.ts';
 import { unreachable } from '../../wire/quantity.ts';
 import { followRedirects } from '../local/redirect.ts';
 import { isAudited } from './audit.ts';
@@ -67,7 +67,7 @@ function localCourse({ query, decision, course, inForce }: Turn): CourseKind {
 /** DS and DNSKEY of what a chain just given leads to. A special name stays one, and so does a name with local data. */
 function isTrustQuestion(turn: Turn, trust: TrustTargets): boolean {
   const { query, decision } = turn;
-  if (query.type !== TYPE.DS && query.type !== TYPE.DNSKEY) return false;
+  if (!isTrustType(query.type)) return false;
   const free = decision.ground === GROUND.NOTHING || decision.ground === GROUND.ABOVE;
   if (!free || !isValidating(turn)) return false;
   turn.course.trust = trust.find(turn);

@@ -1,5 +1,5 @@
 import { REASON } from '../../policy/explain/reason.ts';
-import { EDE } from '../../wire/iana.ts';
+import { EDE, isTrustType } from '../../wire/iana.ts';
 import { edeText } from '../client/ede-text.ts';
 import { EXIT } from '../exit.ts';
 import type { Flights } from '../flights/flights.ts';
@@ -8,7 +8,6 @@ import type { PaidNames } from '../ledger/paid-names.ts';
 import { failureText } from '../local/failure-text.ts';
 import { LATER } from '../ports.ts';
 import { contain, limited, servfail, truncate } from './end.ts';
-import { isCheckingDisabled } from './lookup.ts';
 import type { Resumption } from './resume.ts';
 import { LAST_ROUND, type Turn } from './turn.ts';
 
@@ -48,9 +47,9 @@ export function forward(
     group: wanted.group,
     name: copyOf(wanted.name, wanted.nameLength),
     type: turn.query.type,
-    checkingDisabled: isCheckingDisabled(turn),
+    checkingDisabled: wanted.checkingDisabled,
   };
-  const life = turn.course.trust !== null ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;
+  const life = isTrustType(question.type) ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;
   resumption.putBy(turn, (pending) => {
     if (!departs) {
       flights.join(key, question, life, pending);

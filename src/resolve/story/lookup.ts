@@ -1,4 +1,6 @@
+import { KIND } from '../../policy/snapshot.ts';
 import { FLAG } from '../../wire/header.ts';
+import { isTrustType } from '../../wire/iana.ts';
 import { MAX_NAME } from '../../wire/name.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
@@ -28,7 +30,7 @@ const target = Buffer.alloc(MAX_NAME);
  * `turn.wanted`.
  */
 export function lookUp(turn: Turn, flights: Flights): Held {
-  const { query, wanted, course, fetched, inForce, now } = turn;
+  const { query, wanted, course, fetched, inForce } = turn;
   if (course.redirect === null) {
     wanted.name = query.name;
     wanted.nameLength = query.nameLength;
@@ -39,12 +41,41 @@ export function lookUp(turn: Turn, flights: Flights): Held {
     wanted.nameLength = to.length;
   }
   wanted.group = inForce.groupOf(wanted.name, wanted.nameLength);
-  const key = storeKey(turn, flights);
+  if (!mayDisableChecking(turn)) return heldUnder(turn, flights, false);
+  if (!isUnderWildcard(turn) || fetched.isFor(keyFor(turn, flights, true, identityOf(turn))))
+    return heldUnder(turn, flights, true);
+  const held = heldUnder(turn, flights, false);
+  return held === HELD.FAILED && isForChecking(wanted.entry!) ? heldUnder(turn, flights, true) : held;
+}
+
+/** DS and DNSKEY never leave with CD: keys and signatures are the same with and without it. */
+function mayDisableChecking({ query, course }: Turn): boolean {
+  return (query.flags & FLAG.CD) !== 0 && course.trust === null && !isTrustType(query.type);
+}
+
+/**
+ * Under a wildcard CD leaves only for what the upstream has just refused, for that may be what it checked: any other answer
+ * is the same without. So it tells nobody anything but there, where it is charged.
+ */
+function isUnderWildcard({ decision, inForce }: Turn): boolean {
+  const { rule } = decision;
+  return rule >= 0 && inForce.snapshot.rules.kind[rule]! >= KIND.STAR;
+}
+
+/** What is renewed serves everyone, CD or not: nothing that a client sends may cause a question. */
+function isForChecking({ renewed, failure }: Entry): boolean {
+  return !renewed && failure?.reason === 'refused';
+}
+
+function heldUnder(turn: Turn, flights: Flights, checkingDisabled: boolean): Held {
+  const { wanted, fetched, now } = turn;
+  wanted.checkingDisabled = checkingDisabled;
+  const key = storeKey(turn, flights, checkingDisabled);
   wanted.key = key;
   const waited = fetched.under(key);
+  wanted.waited = waited !== null;
+  wanted.entry = waited;
   if (waited !== null) {
-    wanted.entry = waited;
-    wanted.waited = true;
     if (fetched.stale && flights.mayServeStale(waited, now)) return HELD.STALE;
     if (waited.isFailed) return HELD.FAILED;
     return waited.hasAnswer && !fetched.stale ? HELD.FRESH : HELD.NOTHING;
@@ -62,20 +93,21 @@ function heldIn(entry: Entry, key: Key, now: Milliseconds, flights: Flights): He
   return failing ? HELD.FAILED : HELD.NOTHING;
 }
 
-/** CD as it goes upstream. Keys and signatures are the same with and without, so that a validator's questions go without. */
-export function isCheckingDisabled({ query, course }: Turn): boolean {
-  return course.trust === null && (query.flags & FLAG.CD) !== 0;
+function storeKey(turn: Turn, flights: Flights, checkingDisabled: boolean): Key {
+  const identity = identityOf(turn);
+  if (flights.renewing && (checkingDisabled || identity !== 0)) {
+    const renewed = keyFor(turn, flights, false, 0);
+    if (flights.isRenewed(renewed)) {
+      turn.wanted.checkingDisabled = false;
+      return renewed;
+    }
+  }
+  return keyFor(turn, flights, checkingDisabled, identity);
 }
 
-function storeKey(turn: Turn, flights: Flights): Key {
-  // A renewed answer serves everyone, CD or not: nothing that a client sends may cause a question.
-  const identity = turn.inForce.cache.share === 'identity' ? turn.asker.standing.underway.id : 0;
-  const cd = isCheckingDisabled(turn);
-  if (flights.renewing && (cd || identity !== 0)) {
-    const renewed = keyFor(turn, flights, false, 0);
-    if (flights.isRenewed(renewed)) return renewed;
-  }
-  return keyFor(turn, flights, cd, identity);
+/** 0 where all share. */
+function identityOf({ inForce, asker }: Turn): number {
+  return inForce.cache.share === 'identity' ? asker.standing.underway.id : 0;
 }
 
 function keyFor({ wanted, query, inForce }: Turn, flights: Flights, cd: boolean, identity: number): Key {

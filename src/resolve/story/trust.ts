@@ -66,7 +66,8 @@ export class TrustTargets {
     if (this.#above.count === 0) return FREE;
     const labels = this.#above.labels[0]!;
     const start = query.labels[query.labelCount - labels]!;
-    return query.name.slice(start, query.nameLength);
+    // A Buffer's own `slice` would be a view of what the next query overwrites.
+    return Uint8Array.prototype.slice.call(query.name, start, query.nameLength);
   }
 
   #key(trust: number, name: Uint8Array, nameLength: number): string {

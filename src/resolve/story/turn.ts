@@ -184,6 +184,8 @@ export class Wanted {
   nameLength = 0;
   /** Index of the upstream group. */
   group = 0;
+  /** It is asked for with CD. */
+  checkingDisabled = false;
   /** Good until the next query's is made. */
   key: Key | null = null;
   /** What there is under `key`, good until the store is written to; null for nothing. */
@@ -196,6 +198,7 @@ export class Wanted {
     this.name = NO_NAME;
     this.nameLength = 0;
     this.group = 0;
+    this.checkingDisabled = false;
     this.key = null;
     this.entry = null;
   }
