@@ -52,6 +52,7 @@ function rig() {
     renewals: { configure: (_names: unknown, { cache }: InForce) => keep('renewals', cache) },
     upstreams: { configure: ([group]: { name: string }[]) => keep('upstreams', group?.name) },
     admin: { configure: (...all: unknown[]) => keep('admin', all.slice(1)) },
+    feed: { take: ({ settings }: Whole) => keep('feed', settings.alerts) },
     readiness: { setAudit: (audits: unknown) => keep('readiness', audits) },
     epoch: () => 0,
   } as unknown as Rooms;
