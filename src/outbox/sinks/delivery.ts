@@ -1,0 +1,224 @@
+import type { EventSource, Placed, Selection } from '../event.ts';
+import { Backoff } from './backoff.ts';
+import { type Clock, type Outcome, reasonOf, type Sink, type Trouble } from './sink.ts';
+
+/** Events and octets of one batch. */
+const MOST_EVENTS = 256;
+const MOST_OCTETS = 512 * 1024;
+/** Milliseconds without a call of `wake` after which it looks for events all the same. */
+const IDLE = 500;
+/** Milliseconds between two looks at the files of a sink that is refused. */
+const LOOK = 5_000;
+/** Dead letters in a row, none taken between them, at which the receiver is believed to take nothing at all. */
+const MOST_DEAD_IN_A_ROW = 64;
+
+export interface DeliveryOptions {
+  readonly name: string;
+  readonly selection: Selection;
+  readonly source: EventSource;
+  readonly sink: Sink;
+  readonly clock: Clock;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
+  /** Called when the sink is refused, and when it is in order again. */
+  readonly onChange?: (state: DeliveryState) => void;
+}
+
+export interface DeliveryState {
+  readonly name: string;
+  /** `ok`: idle or sending. `waiting`: it tries again by itself. `refused`: it has stopped until a file or the settings change. */
+  readonly status: 'ok' | 'waiting' | 'refused';
+  /** Empty while in order. */
+  readonly reason: string;
+  /** Since when, in milliseconds since 1970. */
+  readonly since: number;
+}
+
+/**
+ * Brings events to one sink: in order, at least once, whatever becomes of the sink. Each runs for itself, so that none waits
+ * for another. After trouble one event is sent alone, and the rest follows once it was taken.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #closing = new AbortController();
+  readonly #backoff: Backoff;
+  /** Position up to which all was sent; the source has the one up to which all was acknowledged. */
+  #sent: number;
+  /** Raised when all is sent again from the cursor: what was held before counts no more. */
+  #epoch = 0;
+  #held: Promise<void> = Promise.resolve();
+  #waitingHeld = 0;
+  /** Why what was held did not count after all. */
+  #lost: Trouble | null = null;
+  #isProbing = false;
+  #deadInARow = 0;
+  #state: DeliveryState;
+  #wakeUp: AbortController = new AbortController();
+  #running: Promise<void> | null = null;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.random);
+    this.#sent = options.source.cursor(options.name);
+    this.#state = { name: options.name, status: 'ok', reason: '', since: options.clock.now() };
+  }
+
+  get state(): DeliveryState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** There are new events. */
+  wake(): void {
+    if (this.#state.status === 'ok') this.#wakeUp.abort();
+  }
+
+  /** Something was changed that may be why it failed: files are read anew, and it tries at once. */
+  async reload(): Promise<void> {
+    await this.#renew();
+    this.#backoff.reset();
+    this.#set('ok', '');
+    this.#wakeUp.abort();
+  }
+
+  /** Sends again all that comes behind the cursor, which was moved back. */
+  rewind(): void {
+    this.#epoch++;
+    this.#sent = this.#options.source.cursor(this.#options.name);
+    this.wake();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#wakeUp.abort();
+    await this.#running;
+    this.#options.sink.close();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        if (this.#lost !== null) {
+          const trouble = this.#lost;
+          this.#lost = null;
+          await this.#pause(trouble);
+        } else if (this.#state.status === 'refused') await this.#look();
+        else await this.#step();
+      } catch (error) {
+        // The source's database, or a bug of a sink: neither may end the delivery.
+        await this.#pause({ kind: 'retry', reason: reasonOf(error) });
+      }
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { source, selection, sink } = this.#options;
+    const limit = this.#isProbing ? 1 : MOST_EVENTS;
+    const epoch = this.#epoch;
+    const { events, reached } = source.page(this.#sent, selection, limit, MOST_OCTETS);
+    if (events.length === 0) {
+      const hasMoved = reached > this.#sent;
+      this.#sent = reached;
+      // Also what could not be written down before, when the disk was full.
+      const isBehind = this.#waitingHeld === 0 && source.cursor(this.#options.name) < reached;
+      if (hasMoved || isBehind) this.#acknowledge(reached, epoch, Promise.resolve(null));
+      if (!hasMoved) await this.#sleep(IDLE);
+      return;
+    }
+    const outcome = await sink.send(events, this.#closing.signal);
+    if (epoch !== this.#epoch || this.#closing.signal.aborted) return;
+    this.#take(events, reached, outcome);
+    if (outcome.trouble !== null) await this.#pause(outcome.trouble);
+    else if (this.#deadInARow > MOST_DEAD_IN_A_ROW) {
+      const reason = `${this.#deadInARow} events in a row were not taken, the last since ${outcome.dead.at(-1)?.reason ?? ''}`;
+      this.#deadInARow = 0;
+      await this.#pause({ kind: 'refused', reason });
+    } else if (outcome.accepted > outcome.dead.length && outcome.held === undefined) this.#recovered();
+  }
+
+  #take(events: readonly Placed[], reached: number, { accepted, dead, held }: Outcome): void {
+    const { source, name } = this.#options;
+    for (const { index, reason } of dead) source.deadLetter(name, events[index]!, reason);
+    this.#deadInARow = dead.length < accepted ? 0 : this.#deadInARow + dead.length;
+    if (accepted === 0) return;
+    const position = accepted === events.length ? reached : events[accepted - 1]!.position;
+    this.#sent = position;
+    this.#acknowledge(position, this.#epoch, held ?? Promise.resolve(null));
+  }
+
+  /** Moves the cursor once the position counts, and never before those in front of it. */
+  #acknowledge(position: number, epoch: number, held: Promise<Trouble | null>): void {
+    const { source, name } = this.#options;
+    const isFree = this.#waitingHeld === 0;
+    this.#waitingHeld++;
+    const settle = async (): Promise<void> => {
+      const trouble = await held;
+      this.#waitingHeld--;
+      if (epoch !== this.#epoch) return;
+      if (trouble === null) {
+        source.advance(name, position);
+        this.#recovered();
+      } else if (!this.#closing.signal.aborted) {
+        this.#epoch++;
+        this.#sent = source.cursor(name);
+        this.#lost = trouble;
+        this.#wakeUp.abort();
+      }
+    };
+    const noted = (error: unknown): void => this.#fail({ kind: 'retry', reason: reasonOf(error) });
+    this.#held = isFree ? settle().catch(noted) : this.#held.then(settle).catch(noted);
+  }
+
+  #recovered(): void {
+    this.#isProbing = false;
+    this.#backoff.reset();
+    if (this.#state.status === 'waiting') this.#set('ok', '');
+  }
+
+  #fail(trouble: Trouble): void {
+    this.#isProbing = true;
+    this.#set(trouble.kind === 'refused' ? 'refused' : 'waiting', trouble.reason);
+  }
+
+  async #pause(trouble: Trouble): Promise<void> {
+    if (trouble.kind === 'refused' && (await this.#renew())) {
+      // What it shows is another than what was refused.
+      this.#isProbing = true;
+      await this.#sleep(this.#backoff.next(0));
+      return;
+    }
+    this.#fail(trouble);
+    if (trouble.kind === 'retry') await this.#sleep(this.#backoff.next(trouble.after ?? 0));
+  }
+
+  async #look(): Promise<void> {
+    await this.#sleep(LOOK);
+    if (this.#state.status === 'refused' && (await this.#renew())) this.#set('ok', '');
+  }
+
+  async #renew(): Promise<boolean> {
+    try {
+      return await this.#options.sink.renew();
+    } catch {
+      // A file that is gone for a moment: what is known of it stays.
+      return false;
+    }
+  }
+
+  async #sleep(milliseconds: number): Promise<void> {
+    if (this.#wakeUp.signal.aborted) this.#wakeUp = new AbortController();
+    if (this.#closing.signal.aborted) return;
+    await this.#options.clock.sleep(milliseconds, this.#wakeUp.signal);
+  }
+
+  #set(status: DeliveryState['status'], reason: string): void {
+    const { name, onChange, clock } = this.#options;
+    const before = this.#state;
+    if (before.status === status && before.reason === reason) return;
+    this.#state = { name, status, reason, since: before.status === status ? before.since : clock.now() };
+    if (before.status !== status) onChange?.(this.#state);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Placed } from '../event.ts';
+
+/** Where events go. One sink a file; `Delivery` does for each of them what they have in common. */
+export interface Sink {
+  /**
+   * Sends a batch, the oldest event first. Never rejects but for a bug. It ends by itself, in bounded time; at the signal's
+   * abort it ends at once.
+   */
+  send(batch: readonly Placed[], signal: AbortSignal): Promise<Outcome>;
+  /** Reads certificates, keys and tokens anew, and opens files anew. Whether one of them is another than before. */
+  renew(): Promise<boolean>;
+  /** Gives up what is open. No call follows. */
+  close(): void;
+}
+
+export interface Outcome {
+  /** Events of the batch, from its first, that are done with: they were taken, or they are dead. */
+  readonly accepted: number;
+  /** Of those, events that the receiver will never take, in order. */
+  readonly dead: readonly { readonly index: number; readonly reason: string }[];
+  /** Why the rest was not taken. Null though something is left: the rest is to be sent at once. */
+  readonly trouble: Trouble | null;
+  /** Where a receiver acknowledges nothing: resolves to null once what was accepted counts, or to why it was lost. */
+  readonly held?: Promise<Trouble | null>;
+}
+
+export interface Trouble {
+  /** `refused`: what the sink shows is not accepted, and sending again is no use before somebody changes it. */
+  readonly kind: 'retry' | 'refused';
+  /** A sentence without an end, for people. It holds nothing secret, and nothing that a receiver wrote but for printable text. */
+  readonly reason: string;
+  /** Milliseconds that the receiver wants to be left alone. */
+  readonly after?: number;
+}
+
+/** What sinks know of time: tests have their own. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after so many milliseconds, or at the signal's abort. Never rejects. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
+
+export const CLOCK: Clock = {
+  now: Date.now,
+  sleep: (milliseconds, signal) =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      signal.addEventListener('abort', done);
+      if (signal.aborted) done();
+    }),
+};
+
+export const NOTHING: Outcome = { accepted: 0, dead: [], trouble: null };
+
+export function retry(reason: string, accepted = 0): Outcome {
+  return { accepted, dead: [], trouble: { kind: 'retry', reason } };
+}
+
+/** What a receiver or the system said, as it may stand in a log: one line, printable, at most 200 characters. */
+export function printable(text: string): string {
+  const line = text.replace(/[^\x20-\x7e]+/g, ' ').trim();
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+}
+
+/** The code and message of an error of the system. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return printable(String(error));
+  const { code } = error as NodeJS.ErrnoException;
+  return printable(
+    code === undefined || error.message.includes(code) ? error.message : `${code}: ${error.message}`,
+  );
+}
