@@ -261,8 +261,11 @@ export class Server {
    * Reads everything anew, beside the query path. It comes into force whole, or the last good one stays and the problems
    * are told. Resolves with what became of it.
    */
-  reload(why: string): Promise<LoadOutcome> {
-    return this.#reloads.outcome(why);
+  async reload(why: string): Promise<LoadOutcome> {
+    const outcome = await this.#reloads.outcome(why);
+    // Whoever sends SIGHUP may have moved a file of the alert feed away, whether or not the configuration has changed.
+    this.#feed.renew();
+    return outcome;
   }
 
   /** Stops taking queries, lets those in flight end, closes everything. */

@@ -4,6 +4,7 @@ import type { Kind } from './event.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { type MapFile, openRing } from './ring.ts';
 import { RingWriter } from './ring-writer.ts';
+import type { DeliveryState } from './sinks/sink.ts';
 import type { FeedJob, FeedOrder, FeedReport, FeedSetting, WorkerStatus } from './worker.ts';
 
 /** Before a worker that has ended is started again, doubled each time that it ends soon. */
@@ -20,6 +21,8 @@ export interface FeedNotices {
   trouble(text: string | null): void;
   /** Something that happened once, such as a worker that ended; the feed goes on. */
   told(text: string): void;
+  /** A sink is in trouble, is refused, or is in order again. */
+  sink(state: DeliveryState): void;
 }
 
 export interface FeedOptions {
@@ -95,6 +98,11 @@ export class Feed {
     this.#order({ say: 'configure', setting });
   }
 
+  /** Sinks read their certificates, keys and tokens anew, and open files anew. */
+  renew(): void {
+    this.#order({ say: 'renew' });
+  }
+
   /** What the worker says of itself; null where it does not answer within two seconds. */
   status(): Promise<WorkerStatus | null> {
     const id = this.#nextId++;
@@ -149,6 +157,9 @@ export class Feed {
         notices.told(
           `the database was damaged, and a new one is begun: ${report.text}; it is kept as ${report.copy}`,
         );
+        break;
+      case 'sink':
+        notices.sink(report.state);
         break;
       case 'status':
         this.#answer(report.id, report.status);

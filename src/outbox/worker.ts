@@ -7,6 +7,7 @@ import { FeedLoop, keptPosition } from './feed-loop.ts';
 import { registeredDomains } from './registered-domains.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
 import type { StoreRefusal } from './schema.ts';
+import type { DeliveryState } from './sinks/sink.ts';
 import { Store, type StoreSetting, type StoreStatus } from './store.ts';
 
 /** What the worker needs to begin. */
@@ -31,6 +32,8 @@ export interface FeedSetting {
 export type FeedOrder =
   | { readonly say: 'configure'; readonly setting: FeedSetting }
   | { readonly say: 'status'; readonly id: number }
+  /** Sinks read their certificates, keys and tokens anew, and open files anew. */
+  | { readonly say: 'renew' }
   | { readonly say: 'stop' };
 
 /** What the worker says to the query thread. */
@@ -42,9 +45,12 @@ export type FeedReport =
   | { readonly said: 'trouble'; readonly text: string | null }
   /** A database that could not be read is kept under another name. */
   | { readonly said: 'damaged'; readonly text: string; readonly copy: string }
+  /** A sink is in trouble, is refused, or is in order again. */
+  | { readonly said: 'sink'; readonly state: DeliveryState }
   | { readonly said: 'status'; readonly id: number; readonly status: WorkerStatus };
 
 export interface WorkerStatus {
+  readonly sinks: readonly DeliveryState[];
   readonly store: StoreStatus;
   /** Slots that could not be read. */
   readonly faults: number;
@@ -55,13 +61,17 @@ export interface WorkerStatus {
 export interface Delivery {
   configure(setting: FeedSetting): void;
   committed(): void;
+  renew(): void;
+  states(): readonly DeliveryState[];
   close(): Promise<void>;
 }
 
 export interface WorkerParts {
   /** The public suffix list. */
   readonly suffixes: () => SuffixTable;
-  readonly delivery: ((store: Store, setting: FeedSetting) => Delivery) | null;
+  readonly delivery:
+    | ((store: Store, setting: FeedSetting, onChange: (state: DeliveryState) => void) => Delivery)
+    | null;
 }
 
 /** Between two looks at the ring, and at a disk that could not be written. */
@@ -135,13 +145,22 @@ class FeedWorker {
       this.#delivery?.configure(order.setting);
       return;
     }
+    if (order.say === 'renew') {
+      this.#delivery?.renew();
+      return;
+    }
     const store = this.#store;
     if (store === null) return;
     const { faults } = this.#loop!;
     this.#say({
       said: 'status',
       id: order.id,
-      status: { store: store.status(), faults, trouble: this.#trouble },
+      status: {
+        sinks: this.#delivery?.states() ?? [],
+        store: store.status(),
+        faults,
+        trouble: this.#trouble,
+      },
     });
   }
 
@@ -179,7 +198,8 @@ class FeedWorker {
       throw error;
     }
     this.#store = store;
-    this.#delivery = this.#parts.delivery?.(store, this.#setting) ?? null;
+    this.#delivery =
+      this.#parts.delivery?.(store, this.#setting, (state) => this.#say({ said: 'sink', state })) ?? null;
   }
 
   #turn(): void {

@@ -37,6 +37,7 @@ export type LogEvent =
   | 'descriptor-limit'
   | 'finding'
   | 'fault'
+  | 'sink'
   | 'lease-opened'
   | 'lease-changed'
   | 'lease-ended'

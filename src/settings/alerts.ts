@@ -69,7 +69,7 @@ export interface SinkTls {
   readonly serverName: string | null;
 }
 
-export interface FileSink extends AnySink {
+export interface FileSinkSetting extends AnySink {
   readonly type: 'file';
   /** Absolute. */
   readonly path: string;
@@ -79,11 +79,11 @@ export interface FileSink extends AnySink {
   readonly keep: number;
 }
 
-export interface StdoutSink extends AnySink {
+export interface StdoutSinkSetting extends AnySink {
   readonly type: 'stdout';
 }
 
-export interface SyslogSink extends AnySink {
+export interface SyslogSinkSetting extends AnySink {
   readonly type: 'syslog';
   readonly protocol: 'udp' | 'tcp' | 'tls';
   /** An address without brackets, or a name that the system resolves. */
@@ -93,7 +93,7 @@ export interface SyslogSink extends AnySink {
 }
 
 /** OTLP/HTTP with JSON. */
-export interface OtlpSink extends AnySink {
+export interface OtlpSinkSetting extends AnySink {
   readonly type: 'otlp';
   /** http: or https:, with the path of the logs, without user information and fragment. */
   readonly url: string;
@@ -105,4 +105,4 @@ export interface OtlpSink extends AnySink {
   readonly tls: SinkTls;
 }
 
-export type SinkSetting = FileSink | StdoutSink | SyslogSink | OtlpSink;
+export type SinkSetting = FileSinkSetting | StdoutSinkSetting | SyslogSinkSetting | OtlpSinkSetting;

@@ -15,6 +15,7 @@ import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Chore } from '../chores.ts';
 import type { Whole } from '../swap.ts';
 import { FEED_THREAD } from './feed-thread.ts';
+import { SinkNotices } from './sink-notices.ts';
 
 const BEAT_MS = 300_000;
 const CLOCK_MS = 1_000;
@@ -36,6 +37,7 @@ export class FeedRoom implements Observer {
   #settings: Settings;
   #counted: Readonly<Record<string, number>> = {};
   #isTroubled = false;
+  readonly #sinks: SinkNotices;
 
   /** `first`: what is in force at the start. */
   constructor(first: Pick<Whole, 'settings' | 'snapshot'>, options: FeedRoomOptions) {
@@ -43,6 +45,8 @@ export class FeedRoom implements Observer {
     this.#settings = first.settings;
     this.#options = options;
     this.#observer = options.observer;
+    const { log, readiness } = options;
+    this.#sinks = new SinkNotices(log, readiness, (note) => this.#note(note, ''));
   }
 
   /** Begins in a state folder whose lock the caller holds; `folder` null: there is none, and nothing is kept. */
@@ -63,16 +67,23 @@ export class FeedRoom implements Observer {
       notices: {
         trouble: (text) => this.#tellTrouble(text),
         told: (text) => log.warn('feed-trouble', `alert feed: ${text}`, {}),
+        sink: (state) => this.#sinks.take(state),
       },
     });
     this.#feed.start();
     this.beat();
   }
 
+  /** Sinks read their certificates, keys and tokens anew, and open files anew. */
+  renew(): void {
+    this.#feed?.renew();
+  }
+
   /** Takes what a load says of it. */
   take({ settings, snapshot }: Pick<Whole, 'settings' | 'snapshot'>): void {
     this.#snapshot = snapshot;
     this.#settings = settings;
+    this.#sinks.keep(settings.alerts.sinks.map(({ name }) => name));
     this.#feed?.configure(settingOf(settings), kindsOf(settings));
   }
 

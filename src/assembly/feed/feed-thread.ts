@@ -1,5 +1,6 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { suffixTable } from '../../config/policy/suffixes.ts';
+import { deliver } from '../../outbox/sinks/deliver.ts';
 import { type FeedJob, runFeedWorker } from '../../outbox/worker.ts';
 
 /** The feed's worker thread: what its room takes from others is handed in here. */
@@ -7,5 +8,5 @@ export const FEED_THREAD = new URL(import.meta.url);
 
 const job = (workerData as { namegateFeed?: FeedJob } | null)?.namegateFeed;
 if (!isMainThread && parentPort !== null && job !== undefined) {
-  await runFeedWorker(parentPort, job, { suffixes: suffixTable, delivery: null });
+  await runFeedWorker(parentPort, job, { suffixes: suffixTable, delivery: deliver });
 }

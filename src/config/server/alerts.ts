@@ -5,7 +5,7 @@ import {
   type AlertSettings,
   DEFAULT_ALERTS,
   DEFAULT_KINDS,
-  type FileSink,
+  type FileSinkSetting,
   type SinkSetting,
 } from '../../settings/alerts.ts';
 import { relativeTo } from '../policy/lists.ts';
@@ -43,7 +43,7 @@ export function readAlerts(
 }
 
 /** The sink of `alerts: {}`. */
-function ownFile(state: string): FileSink {
+function ownFile(state: string): FileSinkSetting {
   const path = join(state, 'alerts.jsonl');
   const terms = { name: 'alerts', format: 'json', kinds: DEFAULT_KINDS, minSeverity: 'low' } as const;
   return { type: 'file', ...terms, path, size: FILE_SIZE, keep: FILE_KEEP };
@@ -161,7 +161,7 @@ function readKinds({ kinds }: WrittenSink): SinkTerms['kinds'] {
   return kinds === undefined ? DEFAULT_KINDS : [...new Set(kinds.flatMap((kind) => kind ?? []))];
 }
 
-function readFile(written: WrittenSink, terms: SinkTerms, context: ServerContext): FileSink | null {
+function readFile(written: WrittenSink, terms: SinkTerms, context: ServerContext): FileSinkSetting | null {
   const { marks, problems } = context;
   const { to } = written;
   if (to === undefined || to === '') {

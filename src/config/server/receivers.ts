@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
-import type { OtlpSink, SinkSetting, SinkTls, SyslogSink } from '../../settings/alerts.ts';
+import type { OtlpSinkSetting, SinkSetting, SinkTls, SyslogSinkSetting } from '../../settings/alerts.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { TextFault } from '../problems.ts';
 import type { alerts } from '../schema/alert-schema.ts';
@@ -23,17 +23,21 @@ export function readSyslog(
   written: WrittenSink,
   terms: SinkTerms,
   context: ServerContext,
-): SyslogSink | null {
+): SyslogSinkSetting | null {
   const receiver = readReceiver(written, terms, parseSyslogReceiver, context);
   const tls = readTls(written, receiver, context);
   if (receiver === null) return null;
   const { host, port } = receiver;
-  const protocol = receiver.scheme as SyslogSink['protocol'];
+  const protocol = receiver.scheme as SyslogSinkSetting['protocol'];
   return { type: 'syslog', ...terms, protocol, host, port, tls };
 }
 
 /** What is not written is taken from the variables `OTEL_EXPORTER_OTLP_*`. */
-export function readOtlp(written: WrittenSink, terms: SinkTerms, context: ServerContext): OtlpSink | null {
+export function readOtlp(
+  written: WrittenSink,
+  terms: SinkTerms,
+  context: ServerContext,
+): OtlpSinkSetting | null {
   const { marks, problems } = context;
   const environment = otlpEnvironment(context.env);
   for (const message of environment.faults)

@@ -1,6 +1,13 @@
 import type { EventSource, Placed, Selection } from '../event.ts';
 import { Backoff } from './backoff.ts';
-import { type Clock, type Outcome, reasonOf, type Sink, type Trouble } from './sink.ts';
+import {
+  type DeliveryState,
+  type EventSink,
+  reasonOf,
+  type Sending,
+  type SinkClock,
+  type Trouble,
+} from './sink.ts';
 
 /** Events and octets of one batch. */
 const MOST_EVENTS = 256;
@@ -16,22 +23,12 @@ export interface DeliveryOptions {
   readonly name: string;
   readonly selection: Selection;
   readonly source: EventSource;
-  readonly sink: Sink;
-  readonly clock: Clock;
+  readonly sink: EventSink;
+  readonly clock: SinkClock;
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
   /** Called when the sink is refused, and when it is in order again. */
   readonly onChange?: (state: DeliveryState) => void;
-}
-
-export interface DeliveryState {
-  readonly name: string;
-  /** `ok`: idle or sending. `waiting`: it tries again by itself. `refused`: it has stopped until a file or the settings change. */
-  readonly status: 'ok' | 'waiting' | 'refused';
-  /** Empty while in order. */
-  readonly reason: string;
-  /** Since when, in milliseconds since 1970. */
-  readonly since: number;
 }
 
 /**
@@ -55,6 +52,7 @@ export class Delivery {
   #state: DeliveryState;
   #wakeUp: AbortController = new AbortController();
   #running: Promise<void> | null = null;
+  #isIdle = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -67,12 +65,18 @@ export class Delivery {
     return this.#state;
   }
 
+  /** Whether all is sent, or will not be sent soon. */
+  get isDone(): boolean {
+    return this.#isIdle || this.#state.status !== 'ok';
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }
 
   /** There are new events. */
   wake(): void {
+    this.#isIdle = false;
     if (this.#state.status === 'ok') this.#wakeUp.abort();
   }
 
@@ -80,7 +84,7 @@ export class Delivery {
   async reload(): Promise<void> {
     await this.#renew();
     this.#backoff.reset();
-    this.#set('ok', '');
+    this.#again();
     this.#wakeUp.abort();
   }
 
@@ -125,6 +129,7 @@ export class Delivery {
       // Also what could not be written down before, when the disk was full.
       const isBehind = this.#waitingHeld === 0 && source.cursor(this.#options.name) < reached;
       if (hasMoved || isBehind) this.#acknowledge(reached, epoch, Promise.resolve(null));
+      this.#isIdle = !hasMoved;
       if (!hasMoved) await this.#sleep(IDLE);
       return;
     }
@@ -139,7 +144,7 @@ export class Delivery {
     } else if (outcome.accepted > outcome.dead.length && outcome.held === undefined) this.#recovered();
   }
 
-  #take(events: readonly Placed[], reached: number, { accepted, dead, held }: Outcome): void {
+  #take(events: readonly Placed[], reached: number, { accepted, dead, held }: Sending): void {
     const { source, name } = this.#options;
     for (const { index, reason } of dead) source.deadLetter(name, events[index]!, reason);
     this.#deadInARow = dead.length < accepted ? 0 : this.#deadInARow + dead.length;
@@ -196,7 +201,12 @@ export class Delivery {
 
   async #look(): Promise<void> {
     await this.#sleep(LOOK);
-    if (this.#state.status === 'refused' && (await this.#renew())) this.#set('ok', '');
+    if (this.#state.status === 'refused' && (await this.#renew())) this.#again();
+  }
+
+  /** A sink that was refused tries again; it is in order once something was taken. */
+  #again(): void {
+    if (this.#state.status === 'refused') this.#set('waiting', this.#state.reason);
   }
 
   async #renew(): Promise<boolean> {

@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { FileSink as FileSetting } from '../../settings/alerts.ts';
+import type { FileSinkSetting as FileSetting } from '../../settings/alerts.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
-import { type Clock, type Outcome, reasonOf, retry, type Sink } from './sink.ts';
+import { type EventSink, reasonOf, retry, type Sending, type SinkClock } from './sink.ts';
 
 const MODE = 0o640;
 /** Octets at the end of a file in which the last line's end is looked for. */
@@ -15,19 +15,19 @@ const TAIL = 1024 * 1024;
  * JSON lines in a file. A file that is larger than its size becomes `PATH.1`, that `PATH.2`, and so on. A file that somebody
  * else has moved away is begun anew, and so is each at a reload (SIGHUP).
  */
-export class FileSink implements Sink {
+export class FileSink implements EventSink {
   readonly #setting: FileSetting;
   readonly #isDurable: boolean;
-  readonly #clock: Clock;
+  readonly #clock: SinkClock;
   #file: FileHandle | null = null;
 
-  constructor(setting: FileSetting, isDurable: boolean, clock: Clock) {
+  constructor(setting: FileSetting, isDurable: boolean, clock: SinkClock) {
     this.#setting = setting;
     this.#isDurable = isDurable;
     this.#clock = clock;
   }
 
-  async send(batch: readonly Placed[]): Promise<Outcome> {
+  async send(batch: readonly Placed[]): Promise<Sending> {
     let file: FileHandle | null = null;
     let before = 0;
     try {

@@ -1,13 +1,13 @@
 import type { SinkSetting } from '../../settings/alerts.ts';
 import { FileSink } from './file.ts';
 import { OtlpSink } from './otlp.ts';
-import type { Clock, Sink } from './sink.ts';
+import type { EventSink, SinkClock } from './sink.ts';
 import { StdoutSink } from './stdout.ts';
 import { SyslogStream } from './syslog.ts';
 import { SyslogDatagrams } from './syslog-datagrams.ts';
 
 /** The sink that a setting describes; nothing is opened before the first event. */
-export function makeSink(setting: SinkSetting, isDurable: boolean, clock: Clock): Sink {
+export function makeSink(setting: SinkSetting, isDurable: boolean, clock: SinkClock): EventSink {
   switch (setting.type) {
     case 'file':
       return new FileSink(setting, isDurable, clock);

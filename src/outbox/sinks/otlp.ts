@@ -1,13 +1,13 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { OtlpSink as OtlpSetting } from '../../settings/alerts.ts';
+import type { OtlpSinkSetting as OtlpSetting } from '../../settings/alerts.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
 import { Credentials, isCertificateRefused, type Shown } from './credentials.ts';
 import { HttpPost, type Reply } from './http-post.ts';
 import { otlpRequest } from './otlp-body.ts';
-import { type Clock, type Outcome, printable, reasonOf, type Sink, type Trouble } from './sink.ts';
+import { type EventSink, printable, reasonOf, type Sending, type SinkClock, type Trouble } from './sink.ts';
 
 const compress = promisify(gzip);
 
@@ -20,22 +20,22 @@ const BAD = new Set([400, 413, 422]);
  * OTLP/HTTP with JSON. A batch that is too large or has a bad event is sent in halves, until the one is known that the receiver does
  * not take.
  */
-export class OtlpSink implements Sink {
+export class OtlpSink implements EventSink {
   readonly #setting: OtlpSetting;
-  readonly #clock: Clock;
+  readonly #clock: SinkClock;
   readonly #credentials: Credentials;
   readonly #post: HttpPost;
   /** Events of one request: fewer after a batch that was not taken whole, twice as many after one that was. */
   #most = MANY;
 
-  constructor(setting: OtlpSetting, clock: Clock) {
+  constructor(setting: OtlpSetting, clock: SinkClock) {
     this.#setting = setting;
     this.#clock = clock;
     this.#credentials = new Credentials(setting.tls, setting.tokenFile);
     this.#post = new HttpPost(setting.url, setting.tls.serverName, setting.timeout);
   }
 
-  async send(batch: readonly Placed[], signal: AbortSignal): Promise<Outcome> {
+  async send(batch: readonly Placed[], signal: AbortSignal): Promise<Sending> {
     const part = batch.slice(0, this.#most);
     let reply: Reply;
     try {
@@ -82,7 +82,7 @@ export class OtlpSink implements Sink {
     return this.#post.send(body, all, shown, signal);
   }
 
-  #judge(count: number, { status, text, retryAfter }: Reply): Outcome {
+  #judge(count: number, { status, text, retryAfter }: Reply): Sending {
     const says = `${this.#where} answers ${status}`;
     if (status >= 200 && status < 300) return this.#accepted(count, text);
     if (status === 401 || status === 403) return refused(says);
@@ -100,7 +100,7 @@ export class OtlpSink implements Sink {
     return failed(after === null ? trouble : { ...trouble, after });
   }
 
-  #accepted(count: number, text: string): Outcome {
+  #accepted(count: number, text: string): Sending {
     const partial = partialSuccess(text);
     if (partial === null) return failed({ kind: 'retry', reason: `${this.#where} answers what is no OTLP` });
     if (partial.rejected === 0) {
@@ -121,11 +121,11 @@ export class OtlpSink implements Sink {
   }
 }
 
-function failed(trouble: Trouble): Outcome {
+function failed(trouble: Trouble): Sending {
   return { accepted: 0, dead: [], trouble };
 }
 
-function refused(reason: string): Outcome {
+function refused(reason: string): Sending {
   return failed({ kind: 'refused', reason });
 }
 

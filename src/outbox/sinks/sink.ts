@@ -1,19 +1,19 @@
 import type { Placed } from '../event.ts';
 
 /** Where events go. One sink a file; `Delivery` does for each of them what they have in common. */
-export interface Sink {
+export interface EventSink {
   /**
    * Sends a batch, the oldest event first. Never rejects but for a bug. It ends by itself, in bounded time; at the signal's
    * abort it ends at once.
    */
-  send(batch: readonly Placed[], signal: AbortSignal): Promise<Outcome>;
+  send(batch: readonly Placed[], signal: AbortSignal): Promise<Sending>;
   /** Reads certificates, keys and tokens anew, and opens files anew. Whether one of them is another than before. */
   renew(): Promise<boolean>;
   /** Gives up what is open. No call follows. */
   close(): void;
 }
 
-export interface Outcome {
+export interface Sending {
   /** Events of the batch, from its first, that are done with: they were taken, or they are dead. */
   readonly accepted: number;
   /** Of those, events that the receiver will never take, in order. */
@@ -33,15 +33,26 @@ export interface Trouble {
   readonly after?: number;
 }
 
+/** How the delivery to one sink stands. */
+export interface DeliveryState {
+  readonly name: string;
+  /** `ok`: idle or sending. `waiting`: it tries again by itself. `refused`: it has stopped until a file or the settings change. */
+  readonly status: 'ok' | 'waiting' | 'refused';
+  /** Empty while in order. */
+  readonly reason: string;
+  /** Since when, in milliseconds since 1970. */
+  readonly since: number;
+}
+
 /** What sinks know of time: tests have their own. */
-export interface Clock {
+export interface SinkClock {
   /** Milliseconds since 1970. */
   now(): number;
   /** Resolves after so many milliseconds, or at the signal's abort. Never rejects. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
-export const CLOCK: Clock = {
+export const CLOCK: SinkClock = {
   now: Date.now,
   sleep: (milliseconds, signal) =>
     new Promise((resolve) => {
@@ -56,9 +67,9 @@ export const CLOCK: Clock = {
     }),
 };
 
-export const NOTHING: Outcome = { accepted: 0, dead: [], trouble: null };
+export const NOTHING: Sending = { accepted: 0, dead: [], trouble: null };
 
-export function retry(reason: string, accepted = 0): Outcome {
+export function retry(reason: string, accepted = 0): Sending {
   return { accepted, dead: [], trouble: { kind: 'retry', reason } };
 }
 

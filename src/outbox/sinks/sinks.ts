@@ -1,8 +1,8 @@
 import type { AlertSettings, SinkSetting } from '../../settings/alerts.ts';
 import type { EventSource, Kind, Placed } from '../event.ts';
-import { Delivery, type DeliveryState } from './delivery.ts';
+import { Delivery } from './delivery.ts';
 import { makeSink } from './make-sink.ts';
-import { CLOCK, type Clock, type Outcome } from './sink.ts';
+import { CLOCK, type DeliveryState, type Sending, type SinkClock } from './sink.ts';
 
 interface Running {
   readonly setting: SinkSetting;
@@ -13,12 +13,12 @@ interface Running {
 /** The sinks that are in force. */
 export class Sinks {
   readonly #source: EventSource;
-  readonly #clock: Clock;
+  readonly #clock: SinkClock;
   readonly #onChange: (state: DeliveryState) => void;
   readonly #running = new Map<string, Running>();
 
   /** `onChange` hears when a sink is in trouble, is refused, and is in order again. */
-  constructor(source: EventSource, onChange: (state: DeliveryState) => void, clock: Clock = CLOCK) {
+  constructor(source: EventSource, onChange: (state: DeliveryState) => void, clock: SinkClock = CLOCK) {
     this.#source = source;
     this.#onChange = onChange;
     this.#clock = clock;
@@ -62,7 +62,7 @@ export class Sinks {
   }
 
   /** Sends events to a sink past all that waits, over a connection of its own; null where there is no such sink. */
-  async tryOut(name: string, events: readonly Placed[], patience: number): Promise<Outcome | null> {
+  async tryOut(name: string, events: readonly Placed[], patience: number): Promise<Sending | null> {
     const running = this.#running.get(name);
     if (running === undefined) return null;
     const sink = makeSink(running.setting, running.isDurable, this.#clock);
@@ -71,6 +71,16 @@ export class Sinks {
     } finally {
       sink.close();
     }
+  }
+
+  /** Certificates, keys and tokens are read anew, and files are opened anew. */
+  renew(): void {
+    for (const { delivery } of this.#running.values()) void delivery.reload();
+  }
+
+  /** Whether each has sent what there is, or is in trouble. */
+  get areDone(): boolean {
+    return [...this.#running.values()].every(({ delivery }) => delivery.isDone);
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
 import { constants, fstatSync, write } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { StdoutSink as StdoutSetting } from '../../settings/alerts.ts';
+import type { StdoutSinkSetting as StdoutSetting } from '../../settings/alerts.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
-import { type Clock, type Outcome, reasonOf, retry, type Sink } from './sink.ts';
+import { type EventSink, reasonOf, retry, type Sending, type SinkClock } from './sink.ts';
 
 const writeTo = promisify(write);
 
@@ -13,21 +13,21 @@ const writeTo = promisify(write);
  * JSON lines on the standard output. process.stdout of a worker writes on the query thread, so this writes by itself: to a
  * description of its own that does not block, where the system gives one.
  */
-export class StdoutSink implements Sink {
+export class StdoutSink implements EventSink {
   readonly #setting: StdoutSetting;
-  readonly #clock: Clock;
+  readonly #clock: SinkClock;
   #file: FileHandle | null = null;
   #descriptor: number | null = null;
   /** What is left of a line that was written in part, and the event whose line it is. */
   #rest: Buffer = Buffer.alloc(0);
   #restId = '';
 
-  constructor(setting: StdoutSetting, clock: Clock) {
+  constructor(setting: StdoutSetting, clock: SinkClock) {
     this.#setting = setting;
     this.#clock = clock;
   }
 
-  async send(batch: readonly Placed[]): Promise<Outcome> {
+  async send(batch: readonly Placed[]): Promise<Sending> {
     try {
       this.#descriptor ??= await this.#open();
       if (this.#rest.length > 0) {

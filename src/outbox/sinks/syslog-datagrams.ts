@@ -1,27 +1,27 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import type { SyslogSink as SyslogSetting } from '../../settings/alerts.ts';
+import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alerts.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
-import { type Clock, type Outcome, reasonOf, retry, type Sink } from './sink.ts';
+import { type EventSink, reasonOf, retry, type Sending, type SinkClock } from './sink.ts';
 import { syslogMessage } from './syslog-message.ts';
 
 /** Octets of a message in one datagram: IPv4 holds no more than 65,507 (RFC 5426 §3.2). */
 const LONGEST = 65_507;
 
 /** Syslog over UDP (RFC 5426): a message a datagram, sent once. Whether one arrives is not known to anybody. */
-export class SyslogDatagrams implements Sink {
+export class SyslogDatagrams implements EventSink {
   readonly #setting: SyslogSetting;
-  readonly #clock: Clock;
+  readonly #clock: SinkClock;
   #socket: { readonly family: number; readonly socket: Socket } | null = null;
 
-  constructor(setting: SyslogSetting, clock: Clock) {
+  constructor(setting: SyslogSetting, clock: SinkClock) {
     this.#setting = setting;
     this.#clock = clock;
   }
 
-  async send(batch: readonly Placed[]): Promise<Outcome> {
+  async send(batch: readonly Placed[]): Promise<Sending> {
     const { host, port } = this.#setting;
     const format = FORMATS[this.#setting.format];
     const dead: { index: number; reason: string }[] = [];

@@ -1,11 +1,11 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { SyslogSink as SyslogSetting } from '../../settings/alerts.ts';
+import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alerts.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
 import { Credentials, isCertificateRefused } from './credentials.ts';
-import { type Clock, type Outcome, reasonOf, type Sink, type Trouble } from './sink.ts';
+import { type EventSink, reasonOf, type Sending, type SinkClock, type Trouble } from './sink.ts';
 import { syslogMessage } from './syslog-message.ts';
 
 /** Milliseconds that a connection, and the writing of a batch, may take. */
@@ -17,19 +17,19 @@ const HOLD = 5_000;
  * Syslog over TCP and TLS, each message with its length in front (RFC 6587 §3.4.1, RFC 5425 §4.3). Nobody acknowledges: what was
  * written counts once its connection stayed open for 5 s after.
  */
-export class SyslogStream implements Sink {
+export class SyslogStream implements EventSink {
   readonly #setting: SyslogSetting;
-  readonly #clock: Clock;
+  readonly #clock: SinkClock;
   readonly #credentials: Credentials;
   #connection: Connection | null = null;
 
-  constructor(setting: SyslogSetting, clock: Clock) {
+  constructor(setting: SyslogSetting, clock: SinkClock) {
     this.#setting = setting;
     this.#clock = clock;
     this.#credentials = new Credentials(setting.tls, null);
   }
 
-  async send(batch: readonly Placed[], signal: AbortSignal): Promise<Outcome> {
+  async send(batch: readonly Placed[], signal: AbortSignal): Promise<Sending> {
     const connection = await this.#connected(signal);
     if (!(connection instanceof Connection)) return { accepted: 0, dead: [], trouble: connection };
     const now = this.#clock.now();
@@ -115,7 +115,7 @@ class Connection {
     return this.#trouble === null;
   }
 
-  async write(text: string, clock: Clock, signal: AbortSignal): Promise<Trouble | null> {
+  async write(text: string, clock: SinkClock, signal: AbortSignal): Promise<Trouble | null> {
     const done = new AbortController();
     const stop = (): void => done.abort();
     this.#ended.signal.addEventListener('abort', stop);
@@ -134,7 +134,7 @@ class Connection {
   }
 
   /** Null once the connection has stayed open long enough. */
-  async hold(clock: Clock): Promise<Trouble | null> {
+  async hold(clock: SinkClock): Promise<Trouble | null> {
     await clock.sleep(HOLD, this.#ended.signal);
     return this.#trouble;
   }
@@ -154,7 +154,7 @@ async function open(
   socket: Socket,
   ready: 'connect' | 'secureConnect',
   where: string,
-  clock: Clock,
+  clock: SinkClock,
   signal: AbortSignal,
 ): Promise<Connection | Trouble> {
   const done = new AbortController();

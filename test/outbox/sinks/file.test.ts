@@ -1,11 +1,21 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import type { FileSink } from '../../../src/settings/alerts.ts';
+import type { FileSinkSetting } from '../../../src/settings/alerts.ts';
 import { once, Rig, TERMS, until, upTo } from './rig.ts';
 
-function setting(path: string, more: Partial<FileSink> = {}): FileSink {
+function setting(path: string, more: Partial<FileSinkSetting> = {}): FileSinkSetting {
   return { ...TERMS, type: 'file', path, size: 2 ** 26, keep: 2, ...more };
 }
 
@@ -111,13 +121,18 @@ t.test(
   'a full disk: what did not fit is written whole once there is room',
   { skip: noMount() },
   async (t) => {
-    const dir = t.testdir();
+    const folder = mkdtempSync(join(tmpdir(), 'namegate-full-'));
+    const dir = join(folder, 'small');
+    mkdirSync(dir);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir]);
-    t.teardown(() => execFileSync('umount', ['-l', dir]));
+    t.teardown(() => {
+      execFileSync('umount', ['-l', dir]);
+      rmSync(folder, { recursive: true });
+    });
     const path = join(dir, 'alerts.jsonl');
     const ballast = join(dir, 'ballast');
-    const other = join(t.testdirName, '../other.jsonl');
-    const rig = new Rig(t.parent as never);
+    const other = join(folder, 'other.jsonl');
+    const rig = new Rig(t);
     await rig.use(setting(path), setting(other, { name: 'other', size: 2 ** 26 }));
     rig.deny(20);
     await until('the first are there', () => rig.acknowledged());

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { OtlpSink } from '../../../src/settings/alerts.ts';
+import type { OtlpSinkSetting } from '../../../src/settings/alerts.ts';
 import { faultsOf } from '../../ocsf/schema.ts';
 import { Collector, type Step } from './collector.ts';
 import { NO_TLS, once, Rig, TERMS, until, upTo } from './rig.ts';
 
 const SCRIPTS = new URL('scripts/', import.meta.url);
 
-function setting(collector: Collector, more: Partial<OtlpSink> = {}): OtlpSink {
+function setting(collector: Collector, more: Partial<OtlpSinkSetting> = {}): OtlpSinkSetting {
   return {
     ...TERMS,
     type: 'otlp',

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Draft } from '../../../src/outbox/draft.ts';
-import type { DeliveryState } from '../../../src/outbox/sinks/delivery.ts';
-import type { Clock } from '../../../src/outbox/sinks/sink.ts';
+import type { DeliveryState, SinkClock } from '../../../src/outbox/sinks/sink.ts';
 import { Sinks } from '../../../src/outbox/sinks/sinks.ts';
 import { Store, type StoreSetting } from '../../../src/outbox/store.ts';
 import { ALERT_KINDS, type SinkSetting } from '../../../src/settings/alerts.ts';
@@ -13,7 +12,7 @@ const LARGE = { octets: 2 ** 30, age: 30 * 86_400_000 };
 const SETTING: StoreSetting = { isDurable: false, decisions: LARGE, findings: LARGE, full: 'drop_oldest' };
 
 /** Waits pass so many times as fast; what the time is, is not changed. */
-export function fastClock(factor: number): Clock {
+export function fastClock(factor: number): SinkClock {
   return {
     now: Date.now,
     sleep: (milliseconds, signal) =>
