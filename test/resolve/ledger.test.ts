@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { HOLDER } from '../../src/detect/holder.ts';
 import { House } from './house.ts';
 import { newCharges, Ticks } from './ledger.ts';
 import { why } from './why.ts';
@@ -159,12 +160,13 @@ t.test('a name that is paid for is kept fresh on our own schedule', async (t) =>
   }
   t.ok(asked() >= 40 && asked() <= 60, `${asked()} questions in 50 minutes`);
   t.equal(holder.balance(ticks.tick), paid, 'at no cost within the hour');
-  for (let second = 0; second < 3800; second += 10) {
+  t.equal(house.resolver.paid.count, 1);
+  for (let second = 3000; second < 7300; second += 10) {
     house.pass(10);
     house.resolver.paid.tick(house.inForce, house.now, house.epoch);
     house.settleAll(FINE);
   }
-  t.equal(house.resolver.paid.count, 0, 'an hour after its last use it is let go');
+  t.equal(house.resolver.paid.count, 0, 'in the hour after that of its last use it is let go');
 });
 
 t.test('a further hour costs a bit', async (t) => {
@@ -179,6 +181,51 @@ t.test('a further hour costs a bit', async (t) => {
     await house.ask('kept.t.example', 'A', FROM, FINE);
   }
   t.equal(holder.balance(ticks.tick), paid + 1024);
+});
+
+t.test('when namegate asks again tells nothing of when a client asked', async (t) => {
+  /** The seconds at which a name was asked for upstream, where clients ask in `asked` seconds. */
+  async function seconds(asked: readonly number[], script: object, until: number): Promise<number[]> {
+    const { house, ticks } = houseOf(t);
+    await house.ask('kept.t.example', 'A', FROM, script);
+    const left: number[] = [];
+    for (let second = 1; second < until; second++) {
+      house.pass(1);
+      ticks.tick += 100;
+      const before = house.questions.length;
+      if (asked.includes(second)) void house.query('kept.t.example', 'A', FROM);
+      house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+      house.settleAll(script);
+      for (let i = before; i < house.questions.length; i++) left.push(second);
+    }
+    return left;
+  }
+  const failing = await seconds([], { failure: 'silent' }, 900);
+  t.ok(failing.length > 100);
+  for (const asked of [[500], [100, 200, 300], [30, 89, 150, 151, 899]])
+    t.strictSame(await seconds(asked, { failure: 'silent' }, 900), failing, `failing, asked at ${asked}`);
+  const unused = await seconds([], FINE, 7500);
+  t.ok(unused.at(-1)! <= 3600, 'unused it is kept for an hour');
+  const used = await seconds([30], FINE, 7500);
+  t.ok(used.at(-1)! > 7000 && used.at(-1)! <= 7200, 'and used in it for another');
+  for (const asked of [[3000], [1, 1000, 3590]])
+    t.strictSame(await seconds(asked, FINE, 7500), used, `asked at ${asked}`);
+});
+
+t.test('who cannot pay the bit of a further hour does not keep the name', async (t) => {
+  for (const poor of [false, true]) {
+    const { house, ticks, charges } = houseOf(t);
+    await house.ask('kept.t.example', 'A', FROM, FINE);
+    const holder = [...charges.ledger.holders.all()].find(({ kind }) => kind === HOLDER.CLIENT)!;
+    if (poor) holder.spend(holder.contain - 1024 - holder.balance(ticks.tick), ticks.tick);
+    for (let second = 0; second < 7500; second += 10) {
+      house.pass(10);
+      house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+      house.settleAll(FINE);
+      if (second % 100 === 0 && second < 7100) void house.query('kept.t.example', 'A', FROM);
+    }
+    t.equal(house.resolver.paid.count, poor ? 0 : 1);
+  }
 });
 
 t.test('an outage charges no name twice', async (t) => {

@@ -11,10 +11,8 @@ import type { UpstreamQuestion } from '../ports.ts';
 const MOST = 1024;
 const MOST_AN_IDENTITY = 256;
 const MOST_A_CLIENT = 32;
-/** A name is kept for so long after its last use. */
+/** A name is kept for so long after its last use at least. */
 const KEPT = 3_600_000;
-/** While asking fails, namegate asks again soon if somebody asked in this time, and otherwise once in it. */
-const WANTED = 60_000;
 /** Milliseconds before an answer's end at which it is asked for again. */
 const LEAD = 4_000;
 /** Questions that one tick sends at most. */
@@ -25,13 +23,11 @@ interface PaidName {
   question: UpstreamQuestion;
   readonly client: number;
   readonly identity: string;
-  lastUse: Milliseconds;
-  /** The hour of its last use, counted from when it was paid for. */
+  /** The hour of its last use, counted from when it was paid for; -1 for none. */
   hour: number;
   readonly paidAt: Milliseconds;
   /** When it is asked for again. */
   at: Milliseconds;
-  askedAt: Milliseconds;
   waiting: boolean;
 }
 
@@ -67,11 +63,9 @@ export class PaidNames {
       question,
       client,
       identity,
-      lastUse: now,
-      hour: 0,
+      hour: -1,
       paidAt: now,
       at: 0,
-      askedAt: now,
       waiting: true,
     };
     this.#names.set(key, name);
@@ -91,18 +85,16 @@ export class PaidNames {
     name.at = this.#flights.isFailingText(key) ? until : until - LEAD;
   }
 
-  /**
-   * Notes that somebody asked for a name that is kept. True where an hour has begun in which nobody has asked yet: that is
-   * worth a bit to whoever asks.
-   */
-  use(key: Key, now: Milliseconds): boolean {
+  /** Whether a further hour has begun in which nobody has asked for the name yet: that it is asked for tells one bit. */
+  owes(key: Key, now: Milliseconds): boolean {
     const name = this.#names.size === 0 ? undefined : this.#names.get(key.text);
-    if (name === undefined) return false;
-    name.lastUse = now;
-    const hour = Math.floor((now - name.paidAt) / KEPT);
-    if (hour === name.hour) return false;
-    name.hour = hour;
-    return true;
+    return name !== undefined && hourOf(name, now) > Math.max(0, name.hour);
+  }
+
+  /** Notes that somebody asked for a name that is kept, and has paid what `owes` said. */
+  use(key: Key, now: Milliseconds): void {
+    const name = this.#names.size === 0 ? undefined : this.#names.get(key.text);
+    if (name !== undefined) name.hour = hourOf(name, now);
   }
 
   /** Takes another policy: upstream groups may have other numbers. */
@@ -115,20 +107,20 @@ export class PaidNames {
     }
   }
 
-  /** Sends what is due. To be called a few times a second. */
+  /**
+   * Sends what is due, failures too: when namegate asks again never depends on when a client asked. Else whoever sees the
+   * questions could be told by them, at no cost. To be called a few times a second.
+   */
   tick(inForce: InForce, now: Milliseconds, epoch: Seconds): void {
     let sent = 0;
     for (const name of this.#names.values()) {
       if (name.waiting || now < name.at) continue;
-      if (now - name.lastUse >= KEPT || !isApproved(inForce, name, epoch)) {
+      if (now >= endOf(name) || !isApproved(inForce, name, epoch)) {
         this.#drop(name);
         continue;
       }
-      const unwanted = now - name.lastUse >= WANTED && this.#flights.isFailingText(name.key);
-      if (unwanted && now - name.askedAt < WANTED) continue;
       if (++sent > PER_TICK) return;
       name.waiting = true;
-      name.askedAt = now;
       this.#flights.renew(name.key, name.question, 'paid', (until) => this.landed(name.key, until));
     }
   }
@@ -152,6 +144,15 @@ export class PaidNames {
     count(this.#perIdentity, name.identity, -1);
     this.#flights.letGo(name.key);
   }
+}
+
+function hourOf({ paidAt }: PaidName, now: Milliseconds): number {
+  return Math.floor((now - paidAt) / KEPT);
+}
+
+/** Whole hours: the moment of the last use would tell more than its hour. Unused it is kept for one. */
+function endOf({ paidAt, hour }: PaidName): Milliseconds {
+  return paidAt + (hour < 0 ? 1 : hour + 2) * KEPT;
 }
 
 function count<Key>(counts: Map<Key, number>, key: Key, by: number): void {

@@ -201,9 +201,15 @@ export class Resolver implements Answerer {
     return length;
   }
 
-  /** A name that is kept fresh since somebody paid for it costs a bit in each further hour in which it is asked for. */
+  /**
+   * A name that is kept fresh since somebody paid for it costs a bit in each further hour in which it is asked for. Whoever
+   * cannot pay it does not keep it.
+   */
   #use(turn: Turn): void {
-    if (this.paid.use(turn.wanted.key!, turn.now)) this.#ports.charges?.chargeBit(turn);
+    const key = turn.wanted.key!;
+    const { charges } = this.#ports;
+    if (charges !== null && this.paid.owes(key, turn.now) && !charges.chargeBit(turn)) return;
+    this.paid.use(key, turn.now);
   }
 
   /** A client that no identity claims is answered within its network's rate: ANSWER_IT, TRUNCATE_IT or DROP_IT. */
