@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../src/', import.meta.url));
 t.test('src keeps the house rules', async (t) => {
   const tree = new Map<string, string>();
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
+    if (!entry.isFile() || entry.name === 'README.md') continue;
     const path = join(entry.parentPath, entry.name);
     tree.set(relative(root, path).split(sep).join('/'), readFileSync(path, 'utf8'));
   }
@@ -20,6 +20,27 @@ t.test('src keeps the house rules', async (t) => {
   for (const text of tree.values()) imports += dependenciesOf(tokensOf(text)).length;
   t.ok(imports >= tree.size / 2, `${imports} imports were seen`);
   t.strictSame(breaches(tree).map(print), []);
+});
+
+t.test('each room says what it is for, what it may know and where to begin', async (t) => {
+  const rooms = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  t.ok(rooms.length > 10, `${rooms.length} rooms`);
+  for (const { name } of rooms) {
+    const path = join(root, name, 'README.md');
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const [title, purpose, known, begin] = text.trim().split('\n\n');
+    t.equal(
+      title,
+      `# ${name}`,
+      `src/${name}/README.md: title, purpose, 'It may know: …', 'Begin with \`file.ts\`'`,
+    );
+    t.ok(purpose, `${name} says what it is for`);
+    t.match(known, /^It may know: ./);
+    t.match(begin, /^Begin with `/);
+    for (const [, file = ''] of text.matchAll(/`([a-z/.-]+\.ts)`/g)) {
+      t.ok(existsSync(join(root, name, file)) || existsSync(join(root, file)), `${name} names ${file}`);
+    }
+  }
 });
 
 t.test('a server starts without what it needs for a moment or not at all', async (t) => {
