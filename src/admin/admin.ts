@@ -1,5 +1,6 @@
 import { Journal, journalPath, type Replay } from '../journal/journal.ts';
 import { FolderLock } from '../journal/lock.ts';
+import { byLabel, counter, gauge, type Samples, single } from '../metric/metric.ts';
 import type { LeaseTable } from '../policy/lease/lease.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
@@ -87,6 +88,14 @@ export class Admin {
   /** What the policy is to be compiled with (`LoadOptions.exceptions`). */
   get exceptions(): readonly StoredException[] {
     return this.#exceptions.all;
+  }
+
+  *samples(): Generator<Samples> {
+    const { opened, ...ends } = this.#leases.counts;
+    yield single(LEASES, this.#leases.size);
+    yield single(OPENED, opened);
+    yield byLabel(ENDED, Object.entries(ends));
+    yield single(EXCEPTIONS, this.#exceptions.all.length);
   }
 
   /** Where the API is asked, once `start` is done; else empty. */
@@ -202,3 +211,12 @@ export class Admin {
     this.#leases.replay(leases, newest, doubtful);
   }
 }
+
+const LEASES = gauge('namegate_leases', 'Leases that are live.');
+const OPENED = counter('namegate_leases_opened_total', 'Leases that were opened.');
+const ENDED = counter(
+  'namegate_leases_ended_total',
+  'Leases that somebody ended, or that ran out.',
+  'outcome',
+);
+const EXCEPTIONS = gauge('namegate_exceptions', 'Exceptions of the admin API that are in force.');

@@ -1,9 +1,11 @@
 import type { SocketShares } from '../listen/descriptors.ts';
 import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from '../listen/listener.ts';
+import { listenerSamples } from '../listen/listener-samples.ts';
 import { tcp } from '../listen/stream/tcp.ts';
 import { type TlsListener, tls } from '../listen/stream/tls.ts';
 import { batchedUdp } from '../listen/udp/udp.ts';
 import { portableUdp } from '../listen/udp/udp-portable.ts';
+import { counter, gauge, type Samples, single } from '../metric/metric.ts';
 import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { Answerer } from '../resolve/ports.ts';
@@ -113,6 +115,12 @@ export class Listeners {
     if (!this.#closed) this.#wait();
   }
 
+  *samples(): Generator<Samples> {
+    yield* listenerSamples(this.#all);
+    yield single(STRANDED, this.#withoutTcp.clients.count);
+    yield single(WAITING, this.#late.size);
+  }
+
   /** Open streams of a lease that is over. */
   endLease(lease: string): void {
     for (const listener of this.#all) listener.endLease?.(lease);
@@ -190,6 +198,12 @@ export class Listeners {
     }
   }
 }
+
+const STRANDED = counter(
+  'namegate_clients_without_tcp_total',
+  'Clients that were sent from UDP to TCP and did not come.',
+);
+const WAITING = gauge('namegate_listeners_waiting', 'Listeners that wait for their address.');
 
 /** An address that no interface of the machine has, or an IPv6 one that is still being checked for duplicates. */
 function isMissing(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import { counter, gauge, type Samples, single } from '../metric/metric.ts';
 import type { AnswerStore } from '../resolve/answer/answer-store.ts';
 import type { Entry } from '../resolve/answer/entry.ts';
 import type { Key, KeyHash } from '../resolve/answer/key.ts';
@@ -44,6 +45,8 @@ export class RingAnswerStore implements AnswerStore {
   /** Octets from tail to head. */
   #taken = 0;
   #count = 0;
+  /** Entries that made room for others. */
+  #evicted = 0;
   /** Where `#find` found the link to a block: a chain where `#linked` is 0, else the block before. */
   #linked = 0;
 
@@ -105,6 +108,13 @@ export class RingAnswerStore implements AnswerStore {
   /** Octets of the ring that blocks take, dead ones until the tail has come by them. */
   get octets(): number {
     return this.#taken;
+  }
+
+  *samples(): Generator<Samples> {
+    yield single(ENTRIES, this.#count);
+    yield single(OCTETS, this.#taken);
+    yield single(SIZE, this.#end);
+    yield single(EVICTED, this.#evicted);
   }
 
   #write(block: number, size: number, key: Key, entry: Entry): void {
@@ -202,6 +212,7 @@ export class RingAnswerStore implements AnswerStore {
     this.#findLink(block);
     if (!spare || (key & USED) === 0 || !this.#fits(size)) {
       this.#forget(block);
+      this.#evicted++;
       return false;
     }
     words[block * 4 + WORDS.KEY] = key & ~USED;
@@ -231,6 +242,11 @@ export class RingAnswerStore implements AnswerStore {
     return block;
   }
 }
+
+const ENTRIES = gauge('namegate_cache_entries', 'Answers in the cache.');
+const OCTETS = gauge('namegate_cache_bytes', 'Memory for answers that is in use.');
+const SIZE = gauge('namegate_cache_size_bytes', 'Memory for answers in all.');
+const EVICTED = counter('namegate_cache_evicted_total', 'Answers that made room for others.');
 
 /** Where the entry of a block begins: octets. */
 function entryAt(block: number, keyLength: number): number {

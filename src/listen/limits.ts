@@ -1,3 +1,4 @@
+import { byLabel, counter, type Samples } from '../metric/metric.ts';
 import { ANSWER_IT, type Client, DROP_IT, type Limits, TRUNCATE_IT } from '../resolve/ports.ts';
 import { isMapped } from '../socket/address-words.ts';
 import { HalfSipHash } from './half-siphash.ts';
@@ -39,6 +40,11 @@ export class RateLimits implements Limits {
     return this.#unknown.dropped;
   }
 
+  *samples(): Generator<Samples> {
+    const { truncated, dropped } = this;
+    yield byLabel(UNKNOWN, Object.entries({ truncated, dropped }));
+  }
+
   /** Takes new settings, in the turn in which the new snapshot comes into force. An identity keeps its tokens by its name. */
   configure(settings: RateSettings): void {
     this.#identities.configure(settings.identities);
@@ -55,6 +61,12 @@ export class RateLimits implements Limits {
     return this.#unknown.judge(client, now);
   }
 }
+
+const UNKNOWN = counter(
+  'namegate_unknown_limited_total',
+  'Questions over UDP of clients that no identity claims, beyond `limits.unknown_qps`: sent to TCP, or dropped.',
+  'outcome',
+);
 
 /** One bucket an identity: `burst` tokens when full, `qps` more each second. */
 class TokenBuckets {

@@ -16,6 +16,8 @@ export interface Listener {
   readonly details: Readonly<Record<string, string | number>>;
   /** Since `start`. One object for the listener's life; read it, never write it. */
   readonly counters: Readonly<ListenCounters>;
+  /** Streams only: those that are open. Their counters are `StreamCounters`. */
+  readonly connections?: number;
   /** Resolves when queries are taken. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL, …). */
   start(): Promise<void>;
   /**

@@ -1,3 +1,4 @@
+import { byLabel, counter, gauge, type Samples, single } from '../metric/metric.ts';
 import type { Problem } from '../policy/problem.ts';
 
 /** Problems of a failed reload that are kept to be shown. */
@@ -53,10 +54,15 @@ export class Readiness {
   #ledger: string | null = null;
   #withoutTcp: ReadinessReport['without_tcp'] = { count: 0, clients: [] };
   #reload: ReadinessReport['reload'] = null;
+  readonly #reloads = { done: 0, failed: 0 };
+  /** Seconds since 1970: when a load was tried last, and when what is in force was last known to be what was read. */
+  #triedAt: number;
+  #goodAt: number;
 
   /** `now`: seconds since 1970. */
   constructor(now: () => number = () => Date.now() / 1000) {
     this.#now = now;
+    this.#triedAt = this.#goodAt = now();
   }
 
   get ready(): boolean {
@@ -112,11 +118,27 @@ export class Readiness {
 
   /** A change was refused at `at` (seconds since 1970); the last good policy stays in force. */
   reloadFailed(at: number, problems: readonly Problem[]): void {
+    this.#reloads.failed++;
+    this.#triedAt = at;
     this.#reload = { at: isoSeconds(at), count: problems.length, problems: problems.slice(0, MAX_PROBLEMS) };
   }
 
   reloadDone(): void {
+    this.#reloads.done++;
+    this.#triedAt = this.#goodAt = this.#now();
     this.#reload = null;
+  }
+
+  *samples(): Generator<Samples> {
+    yield single(READY, this.ready ? 1 : 0);
+    yield byLabel(
+      NOT_READY,
+      Array.from(this.#reasons.keys(), (code) => [code, 1]),
+    );
+    yield byLabel(RELOADS, Object.entries(this.#reloads));
+    yield single(GOOD, this.#reload === null ? 1 : 0);
+    yield single(TRIED_AT, this.#triedAt);
+    yield single(GOOD_AT, this.#goodAt);
   }
 
   report(): ReadinessReport {
@@ -137,6 +159,27 @@ export class Readiness {
     };
   }
 }
+
+const READY = gauge('namegate_ready', '1 while clients should be sent here, as `/ready` says.');
+const NOT_READY = gauge(
+  'namegate_not_ready',
+  '1 for each reason why clients should not be sent here.',
+  'reason',
+);
+const RELOADS = counter(
+  'namegate_reloads_total',
+  'Changes of files that came into force, or were refused.',
+  'outcome',
+);
+const GOOD = gauge('namegate_reload_good', '1 while the last change is in force.');
+const TRIED_AT = gauge(
+  'namegate_reload_last_try_timestamp_seconds',
+  'When a change was taken or refused last, in seconds since 1970; the start at first.',
+);
+const GOOD_AT = gauge(
+  'namegate_reload_last_good_timestamp_seconds',
+  'When a change came into force last, in seconds since 1970; the start at first.',
+);
 
 function isoSeconds(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');

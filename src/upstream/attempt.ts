@@ -88,6 +88,7 @@ export class Attempt implements UdpListener, StreamUser {
   start(now: number): void {
     this.#sentAt = now;
     this.#sockets.counters.attempts++;
+    this.server.counts.asked++;
     if (this.server.setting.protocol !== 'udp') {
       this.#askStream(now);
       return;

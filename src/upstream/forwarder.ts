@@ -1,3 +1,4 @@
+import type { Samples } from '../metric/metric.ts';
 import type { Forwarder, ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
 import type { UpstreamGroup } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
@@ -8,6 +9,7 @@ import { Pool, type SystemSource } from './pool.ts';
 import { Probe } from './probe.ts';
 import { writeQuery } from './query.ts';
 import type { Server } from './server.ts';
+import { upstreamSamples } from './server-counts.ts';
 import { Sockets } from './sockets.ts';
 import { MACHINE_TIME, type Time } from './time.ts';
 import { STREAM_LIMITS, type StreamLimits, TIMING, type Timing } from './timing.ts';
@@ -73,6 +75,13 @@ export class Upstreams implements Forwarder {
 
   get counters(): Readonly<UpstreamCounters> {
     return this.#sockets.counters;
+  }
+
+  samples(): Iterable<Samples> {
+    const servers = this.#inForce.flatMap((pool) =>
+      pool.servers.map((server) => ({ group: pool.name, server })),
+    );
+    return upstreamSamples(servers, this.counters, { sockets: this.openSockets, questions: this.inFlight });
   }
 
   /** UDP sockets and streams that are open now. */

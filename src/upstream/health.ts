@@ -72,12 +72,13 @@ export class Health {
 
   /**
    * What was sent at `sentAt` has no reply by `now`. It counts when the server had its time, and nothing was
-   * heard from it since: one name that its own servers leave unanswered is not its failure.
+   * heard from it since: one name that its own servers leave unanswered is not its failure. Returns whether it counted.
    */
-  silent(now: number, sentAt: number, fault: string): void {
-    if (now - sentAt < this.retryAfter() || this.#heardAt >= sentAt) return;
+  silent(now: number, sentAt: number, fault: string): boolean {
+    if (now - sentAt < this.retryAfter() || this.#heardAt >= sentAt) return false;
     this.fault = fault;
     this.#fail(now);
+    return true;
   }
 
   /** How long to wait for it before the next one is asked: its usual time and some, within the bounds of `Timing`. */

@@ -34,6 +34,11 @@ export class Pool {
     this.configure(group);
   }
 
+  /** As they are written. */
+  get servers(): readonly Server[] {
+    return this.#servers;
+  }
+
   /** New settings: equal servers keep health and streams; which of them fold case is learned anew. */
   configure(group: UpstreamGroup): void {
     for (const server of this.#servers) server.forgetFolding();

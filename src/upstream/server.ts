@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { UpstreamServer } from '../settings/settings.ts';
 import { Health } from './health.ts';
 import { OptMemory } from './opt-memory.ts';
+import { ServerCounts } from './server-counts.ts';
 import type { Sockets } from './sockets.ts';
 import { Streams } from './streams.ts';
 import type { DatagramWay, UdpRoute } from './way.ts';
@@ -19,6 +20,7 @@ export class Server {
   foldsCase: boolean;
   probing = false;
   readonly opt = new OptMemory();
+  readonly counts = new ServerCounts();
   /** Replies under a wrong ID since the last reply under the right one. */
   wrongIds = 0;
   readonly #group: string;
@@ -47,11 +49,14 @@ export class Server {
   }
 
   answered(now: number, rtt: number): void {
+    this.counts.answered++;
+    if (rtt >= 0) this.counts.times.add(rtt);
     this.health.answered(now, rtt);
     this.#report(now);
   }
 
   refused(now: number, fault: string): void {
+    this.counts.failures.refused++;
     this.health.refused(now, fault);
     this.#report(now);
   }
@@ -59,12 +64,13 @@ export class Server {
   /** `code` is the system's; `fault` is what the log says. */
   broken(now: number, code: string, fault: string): void {
     if (this.#sockets.isLocalFault(code)) return;
+    this.counts.failures.network++;
     this.health.broken(now, fault);
     this.#report(now);
   }
 
   silent(now: number, sentAt: number, fault: string): void {
-    this.health.silent(now, sentAt, fault);
+    if (this.health.silent(now, sentAt, fault)) this.counts.failures.silent++;
     this.#report(now);
   }
 

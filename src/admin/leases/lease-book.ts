@@ -47,6 +47,7 @@ export class LeaseBook {
   /** Ended, but not on disk yet: who asks again tries again. */
   readonly #unwritten = new Map<string, { readonly held: HeldLease; readonly ended: EndedLease }>();
   readonly #used = new UsedMarks();
+  readonly #counts = { opened: 0, ended: 0, ran_out: 0 };
   #journal: Journal | null = null;
   #snapshot: Snapshot;
   #identities: ReadonlyMap<string, Identity>;
@@ -59,6 +60,11 @@ export class LeaseBook {
 
   get size(): number {
     return this.#details.size;
+  }
+
+  /** Since the start: leases that were opened, that somebody ended, and whose time ran out. */
+  get counts(): Readonly<Record<'opened' | 'ended' | 'ran_out', number>> {
+    return this.#counts;
   }
 
   use(journal: Journal): void {
@@ -132,6 +138,7 @@ export class LeaseBook {
       this.#used.free(used);
       return notDurable(fault, 'the lease is not in force');
     }
+    this.#counts.opened++;
     this.#options.log.info('lease-opened', `a lease of ${identity.name} was opened`, facts(lease, by));
     return this.view(lease.id) ?? new Refusal('not-found', 'the lease has ended already');
   }
@@ -195,6 +202,7 @@ export class LeaseBook {
     const { table, clock, countsOf, log } = this.#options;
     const lease = table.end(id, clock.monotonic());
     if (lease === null) return noLease(id);
+    this.#counts.ended++;
     const result = { id, ended: iso(clock.epoch() * 1000), counts: countsOf(id) };
     log.info('lease-ended', `the lease of ${lease.identity} was ended`, {
       ...facts(lease, by),
@@ -214,6 +222,7 @@ export class LeaseBook {
     const { table, clock, countsOf, log } = this.#options;
     const at = clock.epoch() * 1000;
     for (const lease of table.expire(clock.monotonic())) {
+      this.#counts.ran_out++;
       const counts = countsOf(lease.id);
       log.info('lease-ended', `the lease of ${lease.identity} ran out`, { ...facts(lease, null), counts });
       this.#over(lease.id);

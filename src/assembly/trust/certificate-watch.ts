@@ -1,4 +1,5 @@
 import { type DatesState, datesState, type ShownDates } from '../../identity/server-certificate.ts';
+import { byLabel, gauge, type Samples } from '../../metric/metric.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import type { Trusts } from './trusts.ts';
@@ -53,6 +54,16 @@ export class CertificateWatch {
     this.#readiness.setCertificates(troubled);
   }
 
+  *samples(): Generator<Samples> {
+    yield byLabel(
+      ENDS,
+      Array.from(this.#byFile(), ([file, { dates }]) => [
+        file,
+        Math.min(...dates.map(({ notAfter }) => notAfter)),
+      ]),
+    );
+  }
+
   #tell(state: DatesState, fields: Readonly<Record<string, unknown>>): void {
     switch (state) {
       case 'good':
@@ -86,6 +97,12 @@ export class CertificateWatch {
     return files;
   }
 }
+
+const ENDS = gauge(
+  'namegate_certificate_expiry_timestamp_seconds',
+  'When the first certificate ends that a file of listeners shows, in seconds since 1970.',
+  'file',
+);
 
 /** The one that ends first; before it, one that has not begun. */
 function worstOf(dates: readonly ShownDates[], epoch: number): ShownDates | null {

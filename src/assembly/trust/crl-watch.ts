@@ -1,4 +1,5 @@
 import type { CrlState } from '../../identity/revocation.ts';
+import { gauge, type Sample, type Samples } from '../../metric/metric.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import type { Trusts } from './trusts.ts';
@@ -22,6 +23,19 @@ export class CrlWatch {
   take(trusts: Trusts, epoch: number): void {
     this.#trusts = trusts;
     this.look(epoch);
+  }
+
+  *samples(): Generator<Samples> {
+    const ends = new Map<string, Sample>();
+    for (const { trust, crlFile } of this.#trusts.values()) {
+      // What its state is does not matter here.
+      for (const { issuer, nextUpdate } of trust?.crls(0) ?? []) {
+        const key = `${crlFile} ${issuer}`;
+        const value = Math.min(nextUpdate, Number(ends.get(key)?.value ?? nextUpdate));
+        ends.set(key, { labels: [crlFile ?? '', issuer], value });
+      }
+    }
+    yield { metric: ENDS, values: ends.values() };
   }
 
   /** To be called every minute or so. */
@@ -53,6 +67,13 @@ export class CrlWatch {
     this.#readiness.setCrls(troubled);
   }
 }
+
+const ENDS = gauge(
+  'namegate_crl_expiry_timestamp_seconds',
+  'When the next CRL of an issuer is due, in seconds since 1970: after it, this one has ended.',
+  'file',
+  'issuer',
+);
 
 const TEXTS: Record<CrlState['state'], string> = {
   good: 'a CRL is good again',

@@ -101,6 +101,10 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     );
   }
 
+  get connections(): number {
+    return this.#guests.size;
+  }
+
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#started || this.#closing !== null) {
