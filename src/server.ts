@@ -9,6 +9,7 @@ import { type LoadOutcome, Reloads } from './assembly/reloads.ts';
 import { leasePorts, listensAt, partsOf, StoryInForce } from './assembly/serving.ts';
 import { servingChores } from './assembly/serving-chores.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
+import { StatusRoom } from './assembly/status-room.ts';
 import { Swap } from './assembly/swap.ts';
 import { LoadTaker } from './assembly/take-load.ts';
 import { CertificateWatch } from './assembly/trust/certificate-watch.ts';
@@ -24,7 +25,6 @@ import { LeaseTable } from './policy/lease/lease.ts';
 import type { Log } from './report/log.ts';
 import { StoryObserver } from './report/observer.ts';
 import { Readiness } from './report/readiness.ts';
-import { StatusServer } from './report/status.ts';
 import { Cookies } from './resolve/client/cookies.ts';
 import { Renewals } from './resolve/flights/renewals.ts';
 import type { InForce } from './resolve/in-force.ts';
@@ -73,7 +73,7 @@ export class Server {
   readonly #state: string;
   readonly #native = loadNative();
   readonly #listeners: Listeners;
-  readonly #status: StatusServer | null;
+  readonly #status: StatusRoom;
   readonly #admin: Admin | null;
   readonly #reloads: Reloads;
   readonly #crls: CrlWatch;
@@ -113,9 +113,10 @@ export class Server {
     });
     const { keeper } = this.#ledger;
     this.#charges = new Charges(keeper.ledger, keeper, keeper.key);
+    const store = new RingAnswerStore(settings.cache.size);
     this.#resolver = new Resolver(
       {
-        store: new RingAnswerStore(settings.cache.size),
+        store,
         forwarder: this.#upstreams,
         clock: CLOCK,
         limits: this.#limits,
@@ -197,15 +198,17 @@ export class Server {
       },
       first,
     );
-    this.#status =
-      settings.metrics === null
-        ? null
-        : new StatusServer({
-            ...settings.metrics,
-            readiness: this.readiness,
-            notice: (error) =>
-              this.#log.warn('listener-trouble', 'the status listener had trouble', { error }),
-          });
+    const counting = [this.#observer, store, this.#upstreams, this.#listeners, this.#limits];
+    this.#status = new StatusRoom(settings.metrics, {
+      rooms: [...counting, this.#crls, this.#certificates, this.#admin, this.#feed],
+      story,
+      ledger: keeper,
+      resolver: this.#resolver,
+      readiness,
+      log,
+      version: options.version,
+      epoch: CLOCK.epoch,
+    });
   }
 
   /** Where it listens, as URLs; ports are the real ones once `start` is done. */
@@ -218,16 +221,14 @@ export class Server {
     return this.#admin?.urls ?? [];
   }
 
-  /** Where /health and /ready are, or null. */
+  /** Where /health, /ready and /metrics are, or null. */
   get statusUrl(): string | null {
-    if (this.#status === null) return null;
-    const { host, port } = this.#status.address;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    return this.#status.url;
   }
 
   /** Resolves when every listener takes queries. Rejects with the system's error, `listener` named in its message. */
   async start(): Promise<void> {
-    await this.#status?.start();
+    await this.#status.start();
     await this.#ledger.open(this.#state, this.#admin !== null);
     this.#charges.useKey(this.#ledger.keeper.key);
     this.#feed.open(this.#ledger.isLocked ? this.#state : null);
@@ -292,7 +293,7 @@ export class Server {
       .then(() => this.#ledger.tell())
       .then(() => closing('the alert feed', this.#feed.close()))
       .then(() => closing('the ledger', this.#ledger.close()))
-      .then(() => closing('the status listener', this.#status?.close()));
+      .then(() => closing('the status listener', this.#status.close()));
     if (!(await within(DRAIN_MS + CLOSE_MS, closed)))
       this.#log.warn('listener-trouble', 'what did not close in time is left', { left: [...left] });
     this.#log.info('stopped', 'stopped', {

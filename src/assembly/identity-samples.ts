@@ -27,8 +27,8 @@ export function* identitySamples(
   for (const each of all) (each[0] !== OTHER && named.length <= MOST_NAMED ? named : others).push(each);
   for (const [metric, value] of COUNTS)
     yield { metric, values: rows(named, others, ([, own]) => value(own)) };
-  const bits = bitsOf(ledger, tick);
-  yield { metric: BITS, values: rows(named, others, ([name]) => bits.get(name) ?? 0) };
+  const octets = octetsOf(ledger, tick);
+  yield { metric: OCTETS, values: rows(named, others, ([name]) => octets.get(name) ?? 0) };
 }
 
 function* rows(
@@ -40,13 +40,13 @@ function* rows(
   if (others.length > 0) yield { labels: [OTHER], value: others.reduce((sum, each) => sum + value(each), 0) };
 }
 
-/** Bits in the ledger's window, by identity: of those that were charged. */
-function bitsOf({ holders }: Pick<Ledger, 'holders'>, tick: number): ReadonlyMap<string, number> {
-  const bits = new Map<string, number>();
+/** Octets in the ledger's window, by identity: of those that were charged. */
+function octetsOf({ holders }: Pick<Ledger, 'holders'>, tick: number): ReadonlyMap<string, number> {
+  const octets = new Map<string, number>();
   for (const holder of holders.all()) {
-    if (holder.kind === HOLDER.IDENTITY) bits.set(holder.subject, holder.balance(tick) / UNITS_A_BIT);
+    if (holder.kind === HOLDER.IDENTITY) octets.set(holder.subject, holder.balance(tick) / (8 * UNITS_A_BIT));
   }
-  return bits;
+  return octets;
 }
 
 const COUNTS: readonly (readonly [Metric, (of: Underway) => number])[] = [
@@ -91,8 +91,8 @@ const COUNTS: readonly (readonly [Metric, (of: Underway) => number])[] = [
     ({ inFlight }) => inFlight,
   ],
 ];
-const BITS = gauge(
-  'namegate_identity_ledger_bits',
+const OCTETS = gauge(
+  'namegate_identity_ledger_bytes',
   'What an identity can have put upstream through wildcards in the last day, as the leak ledger counts it.',
   'identity',
 );

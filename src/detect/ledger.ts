@@ -118,6 +118,11 @@ export class Ledger {
     return this.refusedBy === null;
   }
 
+  /** Keys that are contained. */
+  get contained(): number {
+    return this.#contained.size;
+  }
+
   /** Ends the states of keys whose window has moved on: called now and then. */
   sweep(tick: number): void {
     for (const holder of this.#contained) {

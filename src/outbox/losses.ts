@@ -6,6 +6,9 @@ const MAX_NAMED = 1_000;
 /** Between two events of what one quota lost: a full quota loses something with every batch. */
 const QUOTA_PACE_MS = 5_000;
 
+/** In a copy, what stands for the counts; no key of a loss is empty. */
+const COUNTS = '';
+
 /** What is lost and not told yet. It is kept as JSON in the table `state`. */
 interface Untold {
   first: number;
@@ -27,6 +30,8 @@ export class Losses {
   readonly #toldAt = new Map<string, number>();
   /** Keys whose sum changed since `changes` was asked. */
   readonly #changed = new Set<string>();
+  /** Lost since the start, by why. */
+  readonly counts: Readonly<Record<Loss['why'], number>> = { ring: 0, quota: 0, disk: 0 };
 
   /** Takes back what `changes` gave. */
   restore(key: string, value: string): void {
@@ -42,8 +47,10 @@ export class Losses {
     sum.from = Math.min(sum.from, from);
     sum.to = Math.max(sum.to, to);
     let named = Object.keys(sum.lost).length;
+    const counts = this.counts as Record<Loss['why'], number>;
     for (const [identity, count] of Object.entries(lost)) {
       sum.count += count;
+      counts[why] += count;
       const isNamed = Object.hasOwn(sum.lost, identity);
       if (!isNamed && named >= MAX_NAMED) sum.lost.other = (sum.lost.other ?? 0) + count;
       else {
@@ -92,13 +99,19 @@ export class Losses {
 
   /** A copy that `reset` takes, for a transaction that fails. */
   copy(): ReadonlyMap<string, string> {
-    return new Map(Array.from(this.#untold, ([key, sum]) => [key, JSON.stringify(sum)]));
+    return new Map([
+      ...Array.from(this.#untold, ([key, sum]) => [key, JSON.stringify(sum)] as const),
+      [COUNTS, JSON.stringify(this.counts)],
+    ]);
   }
 
   reset(copy: ReadonlyMap<string, string>): void {
     this.#untold.clear();
     this.#changed.clear();
-    for (const [key, value] of copy) this.restore(key, value);
+    for (const [key, value] of copy) {
+      if (key === COUNTS) Object.assign(this.counts, JSON.parse(value));
+      else this.restore(key, value);
+    }
   }
 }
 

@@ -157,6 +157,7 @@ export class Store implements EventSource {
       numbers: Object.fromEntries(KINDS.map((kind, i) => [kind, this.#numbers[i]!])),
       decisions: { octets, rows, quota: this.#setting.decisions.octets },
       findings: { ...this.#findings.sums, quota: this.#setting.findings.octets },
+      lost: { ...this.#losses.counts },
       sinks: this.#sinks.names.map((name) => ({
         name,
         cursor: this.#sinks.cursor(name),
@@ -279,6 +280,8 @@ export interface StoreStatus {
   readonly numbers: Readonly<Record<string, number>>;
   readonly decisions: { readonly octets: number; readonly rows: number; readonly quota: number };
   readonly findings: { readonly octets: number; readonly rows: number; readonly quota: number };
+  /** Questions and events that were lost since the start, by why. */
+  readonly lost: Readonly<Record<Loss['why'], number>>;
   readonly sinks: readonly {
     readonly name: string;
     readonly cursor: number;

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
+import { EXPOSITION_TYPE } from './exposition.ts';
+import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
 /** A probe or two, and an operator. */
@@ -15,13 +17,14 @@ export interface StatusOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly readiness: Readiness;
+  readonly metrics: Pick<Metrics, 'text'>;
   /** Trouble of the socket after the start. */
   readonly notice: (error: Error) => void;
 }
 
 /**
- * HTTP for probes: GET or HEAD of `/health` (200 while the process answers) and of `/ready` (200, or 503 with the
- * reasons). Everything is JSON, errors too: {error: {code, text}}. No request has a body.
+ * HTTP for probes: GET or HEAD of `/health` (200 while the process answers), of `/ready` (200, or 503 with the reasons) and of
+ * `/metrics` (Prometheus's text). All else is JSON, errors too: {error: {code, text}}. No request has a body.
  */
 export class StatusServer {
   /** The port is the real one once `start` is done. */
@@ -76,8 +79,8 @@ export class StatusServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?', 1)[0];
-    if (path !== '/health' && path !== '/ready') {
-      refuse(request, response, 404, 'not-found', 'there are /health and /ready');
+    if (path !== '/health' && path !== '/ready' && path !== '/metrics') {
+      refuse(request, response, 404, 'not-found', 'there are /health, /ready and /metrics');
       return;
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -89,8 +92,21 @@ export class StatusServer {
       give(request, response, 200, { healthy: true });
       return;
     }
+    if (path === '/metrics') {
+      void this.#giveMetrics(request, response);
+      return;
+    }
     const report = this.#options.readiness.report();
     give(request, response, report.ready ? 200 : 503, report);
+  }
+
+  async #giveMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      send(request, response, 200, EXPOSITION_TYPE, await this.#options.metrics.text());
+    } catch (error) {
+      this.#options.notice(error as Error);
+      refuse(request, response, 500, 'fault', 'the metrics could not be written; the log has more');
+    }
   }
 }
 
@@ -105,9 +121,18 @@ function refuse(
 }
 
 function give(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
-  const octets = Buffer.from(`${JSON.stringify(body)}\n`);
+  send(request, response, status, 'application/json', Buffer.from(`${JSON.stringify(body)}\n`));
+}
+
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  type: string,
+  octets: Buffer,
+): void {
   response.statusCode = status;
-  response.setHeader('content-type', 'application/json');
+  response.setHeader('content-type', type);
   response.setHeader('cache-control', 'no-store');
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('content-length', octets.length);

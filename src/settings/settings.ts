@@ -24,7 +24,7 @@ export interface Settings {
   /** Where the admin API is, or null: then there are no leases, and no exceptions but those in files. */
   readonly admin: AdminSetting | null;
   readonly exceptions: ExceptionSetting;
-  /** Where /health and /ready are answered, or null. */
+  /** Where /health, /ready and /metrics are answered, or null. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   readonly alerts: AlertSettings;
   readonly log: { readonly level: LogLevel };

@@ -14,9 +14,12 @@ interface Got {
 /** Seconds since 1970, for all of the tests. */
 let now = Date.UTC(2026, 10, 20) / 1000;
 
+/** What `/metrics` gives; a test may let it fail. */
+const metrics = { text: async (): Promise<Buffer> => Buffer.from('a_total 1\n') };
+
 async function rig(t: Test) {
   const readiness = new Readiness(() => now);
-  const server = new StatusServer({ host: '127.0.0.1', port: 0, readiness, notice: t.fail });
+  const server = new StatusServer({ host: '127.0.0.1', port: 0, readiness, metrics, notice: t.fail });
   t.teardown(() => server.close());
   await server.start();
   const { port } = server.address;
@@ -129,9 +132,46 @@ t.test('HEAD is GET without the body', async (t) => {
   t.equal(Number(head.headers['content-length']), (await ask('/ready')).body.length);
 });
 
+t.test('/metrics is text of its own type', async (t) => {
+  const { ask } = await rig(t);
+  const { status, headers, body } = await ask('/metrics');
+  t.equal(status, 200);
+  t.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  t.equal(body, 'a_total 1\n');
+  t.equal((await ask('/metrics', 'HEAD')).headers['content-length'], '10');
+  t.equal((await ask('/metrics', 'POST')).status, 405);
+});
+
+t.test('a bug while metrics are written', async (t) => {
+  const told: Error[] = [];
+  const failing = { text: () => Promise.reject(new Error('twice')) };
+  const server = new StatusServer({
+    host: '127.0.0.1',
+    port: 0,
+    readiness: new Readiness(),
+    metrics: failing,
+    notice: (error) => told.push(error),
+  });
+  t.teardown(() => server.close());
+  await server.start();
+  const response = await fetch(`http://127.0.0.1:${server.address.port}/metrics`);
+  t.equal(response.status, 500);
+  t.match(await response.json(), { error: { code: 'fault' } });
+  t.match(told, [{ message: 'twice' }]);
+});
+
 t.test('anything else is 404 or 405, in JSON', async (t) => {
   const { ask } = await rig(t);
-  for (const path of ['/', '/metrics', '/ready/', '/READY', '/health/../ready', '//ready', '/%72eady', '*']) {
+  for (const path of [
+    '/',
+    '/metrics/',
+    '/ready/',
+    '/READY',
+    '/health/../ready',
+    '//ready',
+    '/%72eady',
+    '*',
+  ]) {
     const got = await ask(path, path === '*' ? 'OPTIONS' : 'GET');
     t.equal(got.status, 404, path);
     t.match(JSON.parse(got.body), { error: { code: 'not-found' } });
@@ -198,7 +238,13 @@ t.test(
 
 t.test('an address in use is an error of start', async (t) => {
   const { port } = await rig(t);
-  const second = new StatusServer({ host: '127.0.0.1', port, readiness: new Readiness(), notice: () => {} });
+  const second = new StatusServer({
+    host: '127.0.0.1',
+    port,
+    readiness: new Readiness(),
+    metrics,
+    notice: () => {},
+  });
   await t.rejects(second.start(), { code: 'EADDRINUSE' });
   await second.close();
 });

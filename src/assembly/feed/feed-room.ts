@@ -1,7 +1,8 @@
+import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
 import type { Note } from '../../outbox/notes.ts';
-import type { FeedSetting } from '../../outbox/worker.ts';
+import type { FeedSetting, WorkerStatus } from '../../outbox/worker.ts';
 import { policyId } from '../../policy/compile/content-hash.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import type { CrossingFacts } from '../../report/ledger-findings.ts';
@@ -14,6 +15,7 @@ import { mapFile } from '../../socket/mapped-file.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Chore } from '../chores.ts';
 import type { Whole } from '../swap.ts';
+import { feedSamples } from './feed-samples.ts';
 import { FEED_THREAD } from './feed-thread.ts';
 import { SinkNotices } from './sink-notices.ts';
 
@@ -38,6 +40,7 @@ export class FeedRoom implements Observer {
   #counted: Readonly<Record<string, number>> = {};
   #isTroubled = false;
   readonly #sinks: SinkNotices;
+  #status: WorkerStatus | null = null;
 
   /** `first`: what is in force at the start. */
   constructor(first: Pick<Whole, 'settings' | 'snapshot'>, options: FeedRoomOptions) {
@@ -138,6 +141,15 @@ export class FeedRoom implements Observer {
       if (more > 0) counts[name] = more;
     }
     this.#note({ note: 'heartbeat', at: Date.now(), policy: policyId(this.#snapshot), counts }, '');
+  }
+
+  /** Asks the worker how it is, for `samples`. */
+  async prepare(): Promise<void> {
+    this.#status = (await this.#feed?.status()) ?? null;
+  }
+
+  samples(): Iterable<Samples> {
+    return this.#feed === null ? [] : feedSamples(this.#feed, this.#status, Date.now());
   }
 
   /** Lets the worker take what waits. Nothing is told to it any more. */

@@ -36,7 +36,7 @@ upstreams:
 policy: policy/ # a folder of *.yaml; a change is in force within seconds
 state: state/ # leases and exceptions outlive a restart here
 admin: unix:state/admin.sock # leases, exceptions: who can open the socket administers
-metrics: http://127.0.0.1:9153 # /health and /ready
+metrics: http://127.0.0.1:9153 # /health, /ready and /metrics
 `;
 }
 

@@ -241,7 +241,7 @@ export const serverSchema = z
     alerts,
     metrics: text(
       'a URL',
-      'Where /health and /ready are answered; off unless written.',
+      'Where /health, /ready and /metrics are answered; off unless written.',
       URL_FORM.metrics,
       'http://127.0.0.1:9153',
     ).optional(),
