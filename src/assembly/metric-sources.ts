@@ -1,4 +1,4 @@
-import type { LedgerDesk } from '../admin/ledger/ledger-view.ts';
+import type { Ledger } from '../detect/ledger.ts';
 import { counter, gauge, type MetricSource, type Samples, single } from '../metric/metric.ts';
 import type { Log } from '../report/log.ts';
 import type { DistantSource } from '../report/metrics.ts';
@@ -11,7 +11,7 @@ export interface CountingRooms {
   /** Rooms that hand out what they count as it is; null for one that this server has not. */
   readonly rooms: readonly (DistantSource | null)[];
   readonly story: Pick<StoryInForce, 'present'>;
-  readonly ledger: Pick<LedgerDesk, 'ledger' | 'tick'>;
+  readonly ledger: { readonly ledger: Ledger; readonly tick: number };
   readonly resolver: Pick<Resolver, 'waiting' | 'flights' | 'paid'>;
   readonly log: Pick<Log, 'dropped'>;
   /** Seconds since 1970. */

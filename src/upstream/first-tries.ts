@@ -68,6 +68,7 @@ export class FirstTries implements SlotListener {
     slots.listener[slot] = listener;
     slots.ticket[slot] = ticket;
     this.#sockets.counters.attempts++;
+    server.counts.asked++;
     const fault = this.#udp.askSlot(route, slot, now);
     if (fault === null) this.#deadlines.set(slot, this.#dueAt(slot), now);
     else this.#failLater(slot, fault, now);

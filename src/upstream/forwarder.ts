@@ -9,7 +9,7 @@ import { Pool, type SystemSource } from './pool.ts';
 import { Probe } from './probe.ts';
 import { writeQuery } from './query.ts';
 import type { Server } from './server.ts';
-import { upstreamSamples } from './server-counts.ts';
+import { upstreamSamples } from './server-samples.ts';
 import { Sockets } from './sockets.ts';
 import { MACHINE_TIME, type Time } from './time.ts';
 import { STREAM_LIMITS, type StreamLimits, TIMING, type Timing } from './timing.ts';

@@ -1,0 +1,88 @@
+import { counter, gauge, histogram, type Sample, type Samples, single } from '../metric/metric.ts';
+import type { UpstreamCounters } from './event.ts';
+import type { Server } from './server.ts';
+
+/** A server, and the group that asks it. One that two groups name is asked by each as another. */
+export interface Grouped {
+  readonly group: string;
+  readonly server: Server;
+}
+
+export function* upstreamSamples(
+  servers: readonly Grouped[],
+  counters: Readonly<UpstreamCounters>,
+  open: { readonly sockets: number; readonly questions: number },
+): Generator<Samples> {
+  yield single(QUESTIONS, counters.questions);
+  yield single(REPLIES, counters.replies);
+  yield single(OVER_TCP, counters.overTcp);
+  yield single(MISMATCHED, counters.mismatched);
+  yield single(PROBES, counters.probes);
+  yield single(SOCKETS, open.sockets);
+  yield single(IN_FLIGHT, open.questions);
+  yield { metric: UP, values: each(servers, ({ health }) => (health.up ? 1 : 0)) };
+  yield { metric: ASKED, values: each(servers, ({ counts }) => counts.asked) };
+  yield { metric: ANSWERED, values: each(servers, ({ counts }) => counts.answered) };
+  yield { metric: FAILURES, values: failures(servers) };
+  yield { metric: TIMES, values: each(servers, ({ counts }) => counts.times) };
+}
+
+function* each(servers: readonly Grouped[], value: (server: Server) => Sample['value']): Generator<Sample> {
+  for (const { group, server } of servers) yield { labels: [group, server.label], value: value(server) };
+}
+
+function* failures(servers: readonly Grouped[]): Generator<Sample> {
+  for (const { group, server } of servers) {
+    for (const [reason, value] of Object.entries(server.counts.failures))
+      yield { labels: [group, server.label, reason], value };
+  }
+}
+
+const QUESTIONS = counter('namegate_upstream_questions_total', 'Questions that were put to upstream groups.');
+const REPLIES = counter(
+  'namegate_upstream_replies_total',
+  'Questions to upstream groups that ended in a reply; the others failed.',
+);
+const OVER_TCP = counter(
+  'namegate_upstream_over_tcp_total',
+  'Questions that went on over TCP: the reply was truncated, or right in all but the case of its letters.',
+);
+const MISMATCHED = counter(
+  'namegate_upstream_mismatched_total',
+  'Datagrams from servers that matched no question: forged, late or broken.',
+);
+const PROBES = counter(
+  'namegate_upstream_probes_total',
+  'Questions that were put to a server only to see how it is.',
+);
+const SOCKETS = gauge('namegate_upstream_sockets', 'UDP sockets and streams to servers that are open.');
+const IN_FLIGHT = gauge(
+  'namegate_upstream_in_flight',
+  'Questions to upstream groups that wait for their reply.',
+);
+const UP = gauge(
+  'namegate_upstream_up',
+  '1 while the last that was heard of a server is no failure.',
+  'group',
+  'server',
+);
+const ASKED = counter(
+  'namegate_upstream_asked_total',
+  'Times that a server was asked, probes included.',
+  'group',
+  'server',
+);
+const ANSWERED = counter('namegate_upstream_answered_total', 'Good answers of a server.', 'group', 'server');
+const FAILURES = counter(
+  'namegate_upstream_failures_total',
+  'Failures of a server: it said no (refused), could not be reached (network), or was silent.',
+  'group',
+  'server',
+  'reason',
+);
+const TIMES = histogram(
+  'namegate_upstream_response_seconds',
+  'Time from a question to the good answer of a server.',
+  'group',
+  'server',
+);
