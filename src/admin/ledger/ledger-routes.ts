@@ -3,6 +3,7 @@ import { parsePrefix } from '../../config/addresses.ts';
 import { readExactName } from '../../config/names.ts';
 import { TextFault } from '../../config/problems.ts';
 import { HOLDER, type Holder } from '../../detect/holder.ts';
+import { addressToText } from '../../policy/address.ts';
 import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import {
@@ -114,24 +115,25 @@ async function reset(
 
 /** Which holders a request means. What a claim asks without a lease counts as its own too. */
 function meant({ lease, identity, claim }: ResetBody, base: Uint8Array | null): (holder: Holder) => boolean {
-  const subject = claim === undefined ? null : claimSubject(claim);
+  const subjects = claim === undefined ? [] : claimSubjects(claim);
   return (holder) => {
     const { kind } = holder;
     if (base !== null && Buffer.compare(base, holder.base) !== 0) return false;
     if (lease !== undefined) return kind === HOLDER.LEASE && holder.subject === lease;
     if (identity !== undefined) return holder.identity === identity;
-    return (kind === HOLDER.CLAIM || kind === HOLDER.CLIENT) && holder.subject === subject;
+    return (kind === HOLDER.CLAIM || kind === HOLDER.CLIENT) && subjects.includes(holder.subject);
   };
 }
 
-/** An address as the ledger writes it (IPv6: its /64), or a certificate's name as it is. */
-function claimSubject(text: string): string {
+/** An address as the ledger writes it (IPv6: its /64, and itself where a lease binds it), or a certificate's name as it is. */
+function claimSubjects(text: string): string[] {
   const prefix = parsePrefix(text);
-  if (prefix instanceof TextFault) return text;
+  if (prefix instanceof TextFault) return [text];
   const { family, words } = prefix;
-  if (family === 4) return [24, 16, 8, 0].map((shift) => (words[0]! >>> shift) & 0xff).join('.');
+  if (family === 4) return [[24, 16, 8, 0].map((shift) => (words[0]! >>> shift) & 0xff).join('.')];
   const groups = [words[0]! >>> 16, words[0]! & 0xffff, words[1]! >>> 16, words[1]! & 0xffff];
-  return `${groups.map((group) => group.toString(16)).join(':')}::/64`;
+  const octets = Uint8Array.from({ length: 16 }, (_, i) => words[i >> 2]! >>> (24 - 8 * (i & 3)));
+  return [`${groups.map((group) => group.toString(16)).join(':')}::/64`, addressToText(octets)];
 }
 
 /** Wire form of a wildcard's base, written with its stars or without. */

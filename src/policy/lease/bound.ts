@@ -1,3 +1,6 @@
+/** Addresses of one lease whose budgets pay; a machine has one of IPv4 and one of IPv6. */
+export const MOST_CLAIMS = 3;
+
 /** What a live lease or a quarantine says of a client. Never changed: what changes is another object. */
 export interface Bound {
   /** `unknown` for a quarantine, and for a lease whose identity or stage the policy no longer has. */
@@ -8,6 +11,8 @@ export interface Bound {
   readonly lease: string;
   /** Monotonic milliseconds from which it holds no longer. */
   readonly endsAt: number;
+  /** Single addresses that the lease binds, as text, at most MOST_CLAIMS: whichever of them asks, the budgets of all of them pay. */
+  readonly claims?: readonly string[];
   readonly job: Readonly<Record<string, string>> | null;
   /** The lease's opener says that the network drops forged sources: who asks from its address has it. */
   readonly sourceEnforced: boolean;

@@ -1,4 +1,6 @@
-import type { Bound } from './bound.ts';
+import type { Prefix } from '../../wire/prefix.ts';
+import { addressToText } from '../address.ts';
+import { type Bound, MOST_CLAIMS } from './bound.ts';
 import { Ends } from './ends.ts';
 import { claimKey, type LeaseClaim, outermost } from './lease-claim.ts';
 import { PrefixIndex, Slot } from './prefix-index.ts';
@@ -275,10 +277,19 @@ interface CertificateClaims {
   readonly leases: Set<string>;
 }
 
-function boundOf({ id, identity, stage, job, endsAt, known, sourceEnforced }: Lease): Bound {
-  return known
-    ? { identity, stage, lease: id, endsAt, job, sourceEnforced }
-    : { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
+function boundOf({ id, identity, stage, job, endsAt, known, sourceEnforced, addresses }: Lease): Bound {
+  if (!known) return { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
+  const claims = addresses
+    .filter(({ family, length }) => length === (family === 4 ? 32 : 128))
+    .slice(0, MOST_CLAIMS)
+    .map(singleAddress);
+  return { identity, stage, lease: id, endsAt, claims, job, sourceEnforced };
+}
+
+function singleAddress({ family, words }: Prefix): string {
+  const octets = new Uint8Array(family === 4 ? 4 : 16);
+  for (let i = 0; i < octets.length; i++) octets[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
+  return addressToText(octets);
 }
 
 function quarantineUntil(endsAt: number): Bound {

@@ -161,12 +161,17 @@ export class Charges {
     // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody.
     const isMany = client.family === 6 && !isMapped(client);
     const address = addressText(client);
+    const isShared = certificate !== null && this.#claimed.isShared(certificate, address, isMany, now);
     if (bound !== null && bound.lease !== '') this.#add(HOLDER.LEASE, bound.lease, own, false);
-    else if (certificate !== null) this.#add(HOLDER.CLIENT, certificate, own, false);
+    // What several machines show is none of them: each is held to its own address.
+    else if (certificate !== null && !isShared) this.#add(HOLDER.CLIENT, certificate, own, false);
     else this.#add(HOLDER.CLIENT, address, own, isMany);
     this.#add(HOLDER.CLAIM, address, claim, isMany);
-    if (certificate !== null) {
-      this.#add(HOLDER.CLAIM, certificate, claim, this.#claimed.isShared(certificate, address, now));
+    if (certificate !== null) this.#add(HOLDER.CLAIM, certificate, claim, isShared);
+    // A job that has an address of IPv4 and one of IPv6 is one machine, by either.
+    const bindings = bound?.claims ?? NO_CLAIMS;
+    for (let i = 0; i < bindings.length; i++) {
+      if (bindings[i] !== address) this.#add(HOLDER.CLAIM, bindings[i]!, claim, false);
     }
     this.#add(HOLDER.WILDCARD, standing.identity.name, identity_wildcard, false);
     this.#add(HOLDER.IDENTITY, standing.identity.name, identity, false);
@@ -182,6 +187,8 @@ export class Charges {
     this.#bill.addAccount(kind, low, high, subject, alert * OCTET, alertOnly ? 0 : contain * OCTET);
   }
 }
+
+const NO_CLAIMS: readonly string[] = [];
 
 /** A, AAAA and CNAME: what a wildcard approves unless its rule says otherwise. */
 const DEFAULT_TYPES = 3;
