@@ -118,6 +118,7 @@ export async function killLoop(t: Test, rounds: number, random: Random): Promise
   const folder = feedHouse(t);
   const load = new Load(random);
   await load.open();
+  t.teardown(() => load.close());
   for (let round = 0; round < rounds; round++) {
     const server = await new Namegate(t, folder, {
       env: { NAMEGATE_UPSTREAM: 'udp://127.0.0.1:9' },
@@ -130,7 +131,7 @@ export async function killLoop(t: Test, rounds: number, random: Random): Promise
     // What the kernel has for us is read before the next round.
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  load.close();
+
   const last = await new Namegate(t, folder, { env: { NAMEGATE_UPSTREAM: 'udp://127.0.0.1:9' } }).started();
   await last.stop(t);
   hold(t, keptEvents(folder), load);
