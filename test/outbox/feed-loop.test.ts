@@ -28,7 +28,9 @@ t.test('each kind of question is an event that says all of it', async (t) => {
   const { house } = feed;
   await house.ask('evil.example', 'A', BUILDER);
   await house.ask('github.com', 'TXT', BUILDER);
-  await house.ask('github.com', 'A', BUILDER, { answers: [['github.com', 'A', '192.0.2.7', 60]] } as never);
+  await house.ask('github.com', 'A', BUILDER, {
+    answer: ['github.com 60 A 192.0.2.7', 'github.com 60 A 192.0.2.8'],
+  });
   await house.ask('localhost', 'A', { ...BUILDER, transport: 'tcp' });
   await house.ask('audited.example', 'AAAA', AUDITED);
   const events = feed.take();
@@ -53,7 +55,13 @@ t.test('each kind of question is an event that says all of it', async (t) => {
     time: '2026-11-20T00:00:00.000Z',
   });
   t.match(empty, { kind: 'empty', type: 'TXT', verdict: 'empty', rcode: 'NOERROR', rule: /\.yaml:\d+$/ });
-  t.match(allow, { kind: 'allow', name: 'github.com', verdict: 'allow', rule: /\.yaml:\d+$/ });
+  t.match(allow, {
+    kind: 'allow',
+    name: 'github.com',
+    addresses: ['192.0.2.7', '192.0.2.8'],
+    verdict: 'allow',
+    rule: /\.yaml:\d+$/,
+  });
   t.match(local, { kind: 'allow', verdict: 'local', transport: 'tcp', addresses: ['127.0.0.1'] });
   t.match(would, { kind: 'would_deny', identity: 'audited', verdict: 'deny', type: 'AAAA' });
   t.equal(events.length, 5, 'and no more');
