@@ -31,7 +31,7 @@ t.test(`findings under a flood of ${NAMES} random names`, async (t) => {
     version: '1',
     setting: { store: SETTING, sinks: [] },
     kinds: ['deny'],
-    notices: { told: (text) => told.push(text), trouble: (text) => told.push(String(text)) },
+    notices: { told: (text) => told.push(text), trouble: (text) => told.push(String(text)), sink: () => {} },
   });
   t.teardown(() => feed.stop());
   const house = new House((content) => t.testdir(content), POLICY);

@@ -39,7 +39,7 @@ function made(t: Test, folder: string, thread: URL, map = mapFile): Made {
     version: '1',
     setting: { store: SETTING, sinks: [] },
     kinds: ['deny'],
-    notices: { told: (text) => told.push(text), trouble: (text) => trouble.push(text) },
+    notices: { told: (text) => told.push(text), trouble: (text) => trouble.push(text), sink: () => {} },
   });
   t.teardown(() => feed.stop());
   const house = new House((content) => t.testdir(content), POLICY);
