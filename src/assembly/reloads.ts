@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
+import { folderEvents } from '../config/files/events.ts';
 import { combine } from '../config/files/files.ts';
 import { FileWatch } from '../config/files/watch.ts';
 import { contentOf, type LoadOptions, type LoadResult } from '../config/loaded.ts';
@@ -106,11 +107,13 @@ export class Reloads {
         hash: () => this.#hashOf(this.#files),
         onChange: (found) => this.#changed(found),
         onError,
+        events: folderEvents,
       }),
       new FileWatch({
         files: () => this.#trustFiles,
         hash: () => this.#hashOf(this.#trustFiles),
         onChange: (found) => this.#changed(found),
+        events: folderEvents,
         poll: TRUST_POLL_MS,
         settle: TRUST_SETTLE_MS,
       }),

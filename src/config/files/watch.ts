@@ -1,8 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
 import { combine, digestOf } from './files.ts';
 import { faultCode, lookLater, lookWhereLater } from './look.ts';
+
+/** Events of the system on the paths in folders, as hints: what a file holds is what a reading finds. */
+export interface FolderEvents {
+  add(folders: string[]): void;
+  unwatch(folders: string[]): void;
+  close(): Promise<void>;
+}
+
+/** Opens events on folders. They call `onPath` with each path that something happened to. */
+export type OpenEvents = (
+  folders: string[],
+  onPath: (path: string) => void,
+  onError: (error: unknown) => void,
+) => FolderEvents;
 
 export interface WatchOptions {
   /** What to follow, as LoadResult.files has it: asked at every look, so that it may change with a load. */
@@ -15,6 +28,8 @@ export interface WatchOptions {
   onChange(found: ReadonlyMap<string, string>): void;
   /** File events do not work (too many watches, say), or `onChange` threw. Polling goes on. */
   onError?(error: Error): void;
+  /** Without it the poll alone finds a change: `folderEvents` in `events.ts` sees it at once, and loads a package. */
+  readonly events?: OpenEvents;
   /** Milliseconds between two looks at the files' times; 1,000 unless given. */
   readonly poll?: number;
   /** Milliseconds without events before the content is read; 50 unless given. */
@@ -37,8 +52,8 @@ interface Known {
 
 /**
  * Follows files while the server runs. Two signals lead to the same question, whether the content still has the hash in
- * force: events on the folders that hold the files, and a poll once a second, for mounts that send no events. Neither
- * keeps the process alive.
+ * force: events on the folders that hold the files, where they are wanted, and a poll once a second, for mounts that send no
+ * events. Neither keeps the process alive.
  *
  * The poll is a `stat` of each path. Content is read again only where size, inode or times differ from the last
  * reading; where they are so recent that a write in the same tick of a coarse clock could hide (as git's "racily
@@ -54,7 +69,7 @@ export class FileWatch {
   #folders: ReadonlySet<string> = new Set();
   /** The last content that was told. */
   #told = '';
-  #events: FSWatcher | null = null;
+  #events: FolderEvents | null = null;
   #settling: NodeJS.Timeout | null = null;
   #firstHint = 0;
   #polls = 0;
@@ -117,19 +132,13 @@ export class FileWatch {
     }
   }
 
-  #openEvents(folders: string[]): FSWatcher {
-    const events = watch(folders, {
-      depth: 0,
-      ignoreInitial: true,
-      followSymlinks: false,
-      persistent: false,
-      ignorePermissionErrors: true,
-    });
-    events.on('all', (_event, path) => {
+  #openEvents(folders: string[]): FolderEvents | null {
+    const { events } = this.#options;
+    if (events === undefined) return null;
+    const onPath = (path: string): void => {
       if (this.#concerns(resolve(path))) this.#hint();
-    });
-    events.on('error', (error) => this.#report(error));
-    return events;
+    };
+    return events(folders, onPath, (error) => this.#report(error));
   }
 
   /** Whether an event's path may have to do with a followed one: itself, a new file in a folder, a ConfigMap's `..data`. */
