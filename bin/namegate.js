@@ -30,6 +30,7 @@ const PACKAGES = {
 
 /** Why these: `runtime-options.ts` in the program, which has the same. */
 const RUNTIME_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=8'];
+const STUB_OPTIONS = ['--invocation-count-for-turbofan=30000'];
 
 /** Milliseconds that signals are held back for a program that never says that it takes them. */
 const HOLD_MS = 5000;
@@ -43,6 +44,7 @@ for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, ignore
 
 const here = dirname(fileURLToPath(import.meta.url));
 const arguments_ = process.argv.slice(2);
+const options = arguments_[0] === 'stub' ? [...RUNTIME_OPTIONS, ...STUB_OPTIONS] : RUNTIME_OPTIONS;
 
 const program = findProgram();
 if (program !== null) {
@@ -64,8 +66,7 @@ function findProgram() {
 function become(program) {
   const binary = packagedNode();
   const runtime = binary !== null && complaintOf(binary) === null ? binary : anotherNode(binary);
-  if (runtime !== null)
-    process.execve(runtime, [runtime, ...RUNTIME_OPTIONS, program, ...arguments_], environment());
+  if (runtime !== null) process.execve(runtime, [runtime, ...options, program, ...arguments_], environment());
 }
 
 /**
@@ -127,7 +128,7 @@ function runAsChild(binary, program) {
   const runtime = binary ?? anotherNode(null);
   if (runtime === null) return;
   const leash = pathToFileURL(join(here, 'leash.js')).href;
-  const child = spawn(runtime, [...RUNTIME_OPTIONS, '--import', leash, program, ...arguments_], {
+  const child = spawn(runtime, [...options, '--import', leash, program, ...arguments_], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: environment(),
   });
@@ -173,8 +174,8 @@ function runAsChild(binary, program) {
 
 /** One that a SIGUSR1 opened before the first line of this file ran; one that was asked for stays. */
 function shutDebugger() {
-  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
-  if (inspector.url() !== undefined && !options.some((option) => /(^|\s)--inspect/.test(option)))
+  const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
+  if (inspector.url() !== undefined && !given.some((option) => /(^|\s)--inspect/.test(option)))
     inspector.close();
 }
 

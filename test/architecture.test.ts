@@ -54,6 +54,22 @@ t.test('a server starts without what it needs for a moment or not at all', async
   );
 });
 
+t.test('a stub loads what it forwards with, and nothing of policy, answers or files of YAML', async (t) => {
+  const loaded = loadedWith(join(root, 'cli/process/stub.ts'));
+  t.ok(loaded.has(join(root, 'stub/stub.ts')), 'what it does need is seen');
+  const packages = [...loaded].filter((name) => !name.startsWith(root) && !name.startsWith('node:')).sort();
+  t.strictSame(
+    packages,
+    ['commander', 'ipaddr.js', 'pino'],
+    'each package costs each job memory; koffi comes with the first socket',
+  );
+  const rooms = new Set(
+    [...loaded].filter((name) => name.startsWith(root)).map((name) => name.slice(root.length).split('/')[0]),
+  );
+  for (const room of ['server.ts', 'admin', 'cache', 'identity', 'journal', 'detect', 'outbox'])
+    t.notOk(rooms.has(room), room);
+});
+
 /** The breaches of a small tree in which `files` stand beside one sound file of each room that is needed. */
 function breachesWith(files: Record<string, string>): Breach[] {
   const sound = {

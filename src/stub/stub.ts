@@ -111,7 +111,7 @@ export class Stub {
       hash: () => this.#reading.hash,
       onChange: () => this.reload(),
       onError: (error) =>
-        this.#log.warn('watch-trouble', 'file events do not work here; files are polled', { error }),
+        this.#log.warn('watch-trouble', 'the files cannot be looked at; it is tried again', { error }),
       ...(this.#options.poll === undefined ? {} : { poll: this.#options.poll }),
     });
     this.#dispatcher.warm();

@@ -17,6 +17,7 @@ import { serverUrl } from '../../stub/server-url.ts';
 import { Stub } from '../../stub/stub.ts';
 import { parseTarget, type Target } from '../query/target.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, shortPath, type Terminal, version } from '../terminal.ts';
+import { shrinkHeap } from './heap.ts';
 import { takeSignals } from './signals.ts';
 import { explainSystemError } from './system-error.ts';
 
@@ -99,6 +100,7 @@ async function stub(terminal: Terminal, options: Options): Promise<number> {
   }
   if (first === null) {
     greet(terminal, running, settings);
+    shrinkHeap();
     manager?.ready('serves');
   }
   const why = await ended;

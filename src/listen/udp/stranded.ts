@@ -36,6 +36,8 @@ interface Entry extends AddressWords {
 export class StrandedClients {
   readonly #hash: HalfSipHash;
   readonly #entries: (Entry | null)[] = new Array<Entry | null>(SETS * WAYS).fill(null);
+  /** Places that are taken: where nobody was sent to TCP there is nothing to look at. */
+  #taken = 0;
   #count = 0;
 
   /** `key`: two random 32-bit words that nobody outside knows. */
@@ -66,6 +68,7 @@ export class StrandedClients {
         place = at;
       }
     }
+    if (this.#entries[place] === null) this.#taken++;
     this.#entries[place] = renewed(this.#entries[place] ?? null, address, now);
   }
 
@@ -81,10 +84,13 @@ export class StrandedClients {
   /** Clients that have not come in their time and were not told yet, MOST_TOLD of them. To be called every few seconds. */
   look(now: number): Stranded[] {
     const told: Stranded[] = [];
+    if (this.#taken === 0) return told;
     for (const [at, entry] of this.#entries.entries()) {
       if (entry === null) continue;
-      if (now - entry.last > MEMORY_MS) this.#entries[at] = null;
-      else if (!entry.came && !entry.told && now - entry.since >= PATIENCE_MS && told.length < MOST_TOLD) {
+      if (now - entry.last > MEMORY_MS) {
+        this.#entries[at] = null;
+        this.#taken--;
+      } else if (!entry.came && !entry.told && now - entry.since >= PATIENCE_MS && told.length < MOST_TOLD) {
         entry.told = true;
         this.#count++;
         told.push(strandedOf(entry));
