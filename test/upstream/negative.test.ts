@@ -30,7 +30,8 @@ function fetched(forwarder: Forwarder, name: string): Promise<Settled> {
   const asked = question(name);
   const key = flights.key(asked.name, asked.name.length, 1, 0, false, 0);
   return new Promise((resolve) => {
-    flights.join(key, asked, 0, {
+    flights.join(key, asked.group, 0, {
+      next: null,
       settle: (_key, entry: Entry) => {
         const answers = entry.hasAnswer ? entry.plain().answers : 0;
         resolve({ rcode: entry.rcode, answers, isFailed: entry.isFailed, kept: store.size });

@@ -1,4 +1,4 @@
-import { writeUint16, writeUint32 } from '../../wire/header.ts';
+import { readUint16, writeUint16, writeUint32 } from '../../wire/header.ts';
 import { MAX_NAME } from '../../wire/name.ts';
 
 /** Octets behind the name: type, group, CD and identity. */
@@ -56,6 +56,27 @@ export class Key {
     this.length = this.octets.write(text, 'latin1');
     this.hash = this.#hashOf(this.octets, this.length);
     return this;
+  }
+
+  /** Becomes what another key is. */
+  take(other: Key): this {
+    const { length } = other;
+    for (let i = 0; i < length; i++) this.octets[i] = other.octets[i]!;
+    this.length = length;
+    this.hash = other.hash;
+    return this;
+  }
+
+  get nameLength(): number {
+    return this.length - BEHIND;
+  }
+
+  get type(): number {
+    return readUint16(this.octets, this.nameLength);
+  }
+
+  get checkingDisabled(): boolean {
+    return this.octets[this.nameLength + 6] !== 0;
   }
 
   equals(other: Key): boolean {

@@ -49,6 +49,11 @@ export class Existence {
     this.#shelf = shelf;
   }
 
+  /** Whether `judge` has anything to say of an answer; of most it has not. */
+  concerns(answer: Answer): boolean {
+    return isDenial(answer) || (this.#denied.size > 0 && answer.plain.answers > 0);
+  }
+
   /** What an answer that has just come is kept as. */
   judge(key: string, nameLength: number, answer: Answer): Answer {
     if (isDenial(answer)) {

@@ -7,6 +7,8 @@ import type { Acceptance, ForwardListener, Outcome, UpstreamQuestion } from '../
 
 /** Who waits for a question's end. */
 export interface Waiter {
+  /** Who waits behind it; for the flight alone, and null while it waits for none. */
+  next: Waiter | null;
   /** `entry` is what there is now, fresh, stale or failed; it need not be in the store. Both are good during the call. */
   settle(key: Key, entry: Entry, stale: boolean): void;
 }
@@ -31,17 +33,17 @@ const MAX_PARTS = 8;
 /** Links of a chain, all parts together. */
 const MAX_LINKS = 16;
 
-/** One question on its way, and who waits for it. */
+/**
+ * One question on its way, and who waits for it. One record serves one question after another, so that a question leaves
+ * nothing for the collector: nobody keeps it, its key or its question beyond the flight.
+ */
 export class Flight implements ForwardListener {
-  /** The cache key's text. */
-  readonly key: string;
-  /** Most of the time one, whose list is made with it: what grows from nothing takes room for 17. */
-  #waiters: Waiter[] = NOBODY;
+  readonly key: Key;
   /** What was asked at first. */
-  readonly question: UpstreamQuestion;
+  question: UpstreamQuestion;
   /** Monotonic milliseconds. */
-  readonly startedAt: number;
-  renewal: Renewal;
+  startedAt = 0;
+  renewal: Renewal = 'no';
   /** Seconds that what comes lives at least. */
   leastLife = 0;
   isSlow = false;
@@ -49,31 +51,68 @@ export class Flight implements ForwardListener {
   held = false;
   /** What ends when this has ended; null for nothing. */
   after: (() => void)[] | null = null;
+  /** The next flight whose key's hash leads to the same place: for `FlightTable` alone. */
+  below: Flight | null = null;
   readonly #tower: Tower;
+  /** In the order in which they came. */
+  #first: Waiter | null = null;
+  #last: Waiter | null = null;
+  readonly #own: { group: number; name: Uint8Array; type: number; checkingDisabled: boolean };
   #asked: UpstreamQuestion;
   /** Of the reply that was accepted. */
   #cleaned: Answer | null = null;
   #parts: Answer[] | null = null;
 
-  constructor(tower: Tower, key: string, question: UpstreamQuestion, renewal: Renewal, now: number) {
+  constructor(tower: Tower, key: Key) {
     this.#tower = tower;
     this.key = key;
-    this.question = question;
-    this.#asked = question;
-    this.renewal = renewal;
+    this.#own = { group: 0, name: key.octets.subarray(0, 1), type: 0, checkingDisabled: false };
+    this.question = this.#own;
+    this.#asked = this.#own;
+  }
+
+  /** Becomes the flight of another question. */
+  begin(key: Key, group: number, renewal: Renewal, now: number): void {
+    const own = this.#own;
+    this.key.take(key);
+    const { nameLength } = key;
+    own.group = group;
+    // A view of the key: made anew where it has another length.
+    if (own.name.length !== nameLength) own.name = this.key.octets.subarray(0, nameLength);
+    own.type = key.type;
+    own.checkingDisabled = key.checkingDisabled;
+    this.#asked = own;
     this.startedAt = now;
+    this.renewal = renewal;
+    this.leastLife = 0;
+    this.isSlow = false;
+    this.held = false;
+  }
+
+  /** Lets go of what came. */
+  rest(): void {
+    this.after = null;
+    this.#cleaned = null;
+    this.#parts = null;
   }
 
   join(waiter: Waiter): void {
-    if (this.#waiters.length === 0) this.#waiters = [waiter];
-    else this.#waiters.push(waiter);
+    if (this.#last === null) this.#first = waiter;
+    else this.#last.next = waiter;
+    this.#last = waiter;
   }
 
   /** Tells all who wait, who then wait no more. */
   settle(key: Key, entry: Entry, stale: boolean): void {
-    const waiters = this.#waiters;
-    this.#waiters = NOBODY;
-    for (const waiter of waiters) waiter.settle(key, entry, stale);
+    let waiter = this.#first;
+    this.#first = null;
+    this.#last = null;
+    while (waiter !== null) {
+      const { next } = waiter;
+      waiter.next = null;
+      waiter.settle(key, entry, stale);
+      waiter = next;
+    }
   }
 
   accept(message: Buffer, verified: boolean): Acceptance {
@@ -121,6 +160,3 @@ export class Flight implements ForwardListener {
     return this.#tower.ask(this, name);
   }
 }
-
-/** Nobody waits. Never written to. */
-const NOBODY: Waiter[] = [];

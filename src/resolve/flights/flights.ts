@@ -10,6 +10,7 @@ import type { Departures } from '../ledger/departures.ts';
 import type { BugObserver, Clock, Forwarder, Outcome, UpstreamQuestion } from '../ports.ts';
 import { Existence, isDenial } from './existence.ts';
 import { Flight, type Renewal, type Tower, type Waiter } from './flight.ts';
+import { FlightTable } from './flight-table.ts';
 import { UnkeptAnswers } from './unkept.ts';
 
 /** Milliseconds that a renewal may be late. */
@@ -41,7 +42,7 @@ export class Flights implements Tower {
   readonly #store: AnswerStore;
   readonly #clock: Clock;
   readonly #observer: BugObserver;
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights: FlightTable;
   /** Entries that we renew; they are not the store's to evict. */
   readonly #renewed = new Map<string, Entry>();
   /** How many of them have a key of this hash. */
@@ -52,6 +53,8 @@ export class Flights implements Tower {
   readonly #found = new Entry();
   readonly #landing = new Landing();
   readonly #landed: Key;
+  /** Of the other address of a name. */
+  readonly #beside: Key;
   #maxTtl = 86_400;
   #serveStale = 3600;
   #groupOf: InForce['groupOf'] = () => 0;
@@ -59,6 +62,8 @@ export class Flights implements Tower {
   constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock, observer: BugObserver) {
     this.#wanted = new Key(store.hashOf);
     this.#landed = new Key(store.hashOf);
+    this.#beside = new Key(store.hashOf);
+    this.#flights = new FlightTable(() => new Flight(this, new Key(store.hashOf)));
     this.#forwarder = forwarder;
     this.#store = store;
     this.#clock = clock;
@@ -123,11 +128,11 @@ export class Flights implements Tower {
 
   /** A question under way that has been silent for so long that stale data is better. */
   isSlow(key: Key): boolean {
-    return this.#flights.get(key.text)?.isSlow ?? false;
+    return this.#flights.find(key)?.isSlow ?? false;
   }
 
   isUnderWay(key: Key): boolean {
-    return this.#flights.has(key.text);
+    return this.#flights.find(key) !== null;
   }
 
   /** Whether asking for what is renewed under a key, as text, failed last. */
@@ -136,12 +141,11 @@ export class Flights implements Tower {
   }
 
   /**
-   * Asks, or joins the same question under way. `waiter.settle` is called once, later. What comes lives `leastLife` seconds
+   * Asks the group with that index what the key names, or joins the same question under way. `waiter.settle` is called once, later. What comes lives `leastLife` seconds
    * at least.
    */
-  join(key: Key, question: UpstreamQuestion, leastLife: number, waiter: Waiter): void {
-    const { text } = key;
-    const flight = this.#flights.get(text) ?? this.#start(text, question, 'no');
+  join(key: Key, group: number, leastLife: number, waiter: Waiter): void {
+    const flight = this.#flights.find(key) ?? this.#start(key, group, 'no');
     flight.leastLife = Math.max(flight.leastLife, leastLife);
     flight.join(waiter);
   }
@@ -152,22 +156,22 @@ export class Flights implements Tower {
    */
   depart(
     key: Key,
-    question: UpstreamQuestion,
+    group: number,
     leastLife: number,
     waiter: Waiter,
     departures: Departures,
     order: number,
     kept: ((until: number) => void) | null,
   ): void {
-    const { text } = key;
-    const flight = new Flight(this, text, question, kept === null ? 'no' : 'paid', this.#clock.monotonic());
+    const flight = this.#flights.take();
+    flight.begin(key, group, kept === null ? 'no' : 'paid', this.#clock.monotonic());
     flight.leastLife = leastLife;
     flight.join(waiter);
     if (kept !== null) flight.join(keeper(kept));
-    this.#flights.set(text, flight);
+    this.#flights.add(flight);
     departures.leave(order, () => {
       try {
-        this.#forwarder.ask(question, flight, 0);
+        this.#forwarder.ask(flight.question, flight, 0);
       } catch (error) {
         this.#observer.bug(error);
         flight.done({ kind: 'failure', reason: 'network' });
@@ -178,11 +182,12 @@ export class Flights implements Tower {
   /** Asks for our own sake and keeps what comes; `text` is its key's; `then` is told until when (monotonic milliseconds) it lives. */
   renew(
     text: string,
-    question: UpstreamQuestion,
+    { group }: UpstreamQuestion,
     why: 'schedule' | 'paid',
     then: (until: number) => void,
   ): void {
-    const flight = this.#flights.get(text) ?? this.#start(text, question, why);
+    const key = this.#landed.read(text);
+    const flight = this.#flights.find(key) ?? this.#start(key, group, why);
     if (flight.renewal !== 'schedule') flight.renewal = why;
     flight.join(keeper(then));
   }
@@ -202,11 +207,12 @@ export class Flights implements Tower {
     this.#renewed.set(text, copyOfEntry(entry));
   }
 
-  #start(key: string, question: UpstreamQuestion, renewal: Renewal): Flight {
-    const flight = new Flight(this, key, question, renewal, this.#clock.monotonic());
-    this.#forwarder.ask(question, flight, 0);
+  #start(key: Key, group: number, renewal: Renewal): Flight {
+    const flight = this.#flights.take();
+    flight.begin(key, group, renewal, this.#clock.monotonic());
+    this.#forwarder.ask(flight.question, flight, 0);
     // Only now: where asking throws, nobody may join.
-    this.#flights.set(key, flight);
+    this.#flights.add(flight);
     return flight;
   }
 
@@ -233,7 +239,7 @@ export class Flights implements Tower {
   }
 
   late(flight: Flight): void {
-    const key = this.#landed.read(flight.key);
+    const { key } = flight;
     const entry = this.lookup(key);
     if (entry === null || flight.renewal !== 'no' || !this.mayServeStale(entry, this.#clock.monotonic()))
       return;
@@ -243,14 +249,13 @@ export class Flights implements Tower {
 
   land(flight: Flight, answer: Answer | null, outcome: Outcome): void {
     if (answer !== null && isDenial(answer) && this.#hold(flight, answer, outcome)) return;
-    this.#flights.delete(flight.key);
+    this.#flights.remove(flight);
     const now = this.#clock.monotonic();
-    const renewed = flight.renewal === 'no' && this.#renewed.get(flight.key)?.renewed === true;
+    const { key } = flight;
+    const renewed = flight.renewal === 'no' && this.isRenewed(key) && this.#renewed.get(key.text)!.renewed;
     const renewal: Renewal = renewed ? 'schedule' : flight.renewal;
     const entry = this.#landing;
-    const judged =
-      answer === null ? null : this.#existence.judge(flight.key, flight.question.name.length, answer);
-    const key = this.#landed.read(flight.key);
+    const judged = answer === null ? null : this.#judge(key, answer);
     if (judged === null) this.#fail(this.lookup(key), outcome, renewal, now);
     else this.#succeed(judged, renewal, flight.leastLife, now);
     if (renewal !== 'no') this.#keepRenewed(key, entry);
@@ -258,11 +263,19 @@ export class Flights implements Tower {
     // What may not be kept ends what was: an older answer, or a row of failures.
     else {
       this.#store.drop(key);
-      this.unkept.remember(flight.key, entry);
+      this.unkept.remember(key.text, entry);
     }
     const stale = entry.isFailed && this.mayServeStale(entry, now);
     flight.settle(key, entry, stale);
-    if (flight.after !== null) for (const then of flight.after) then();
+    const { after } = flight;
+    this.#flights.free(flight);
+    if (after !== null) for (const then of after) then();
+  }
+
+  #judge(key: Key, answer: Answer): Answer {
+    return this.#existence.concerns(answer)
+      ? this.#existence.judge(key.text, key.nameLength, answer)
+      : answer;
   }
 
   #soften(key: Key): void {
@@ -279,8 +292,10 @@ export class Flights implements Tower {
     if (flight.held) return false;
     const { name, type } = flight.question;
     for (const other of [TYPE.A, TYPE.AAAA]) {
-      const beside = type === other ? undefined : this.#flights.get(withType(flight.key, name.length, other));
-      if (beside === undefined || beside.held) continue;
+      if (type === other) continue;
+      const key = this.#beside.read(withType(flight.key.text, name.length, other));
+      const beside = this.#flights.find(key);
+      if (beside === null || beside.held) continue;
       flight.held = true;
       beside.after ??= [];
       beside.after.push(() => this.land(flight, answer, outcome));
@@ -309,7 +324,7 @@ export class Flights implements Tower {
 
 /** Hears until when what was renewed is kept. */
 function keeper(then: (until: number) => void): Waiter {
-  return { settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil) };
+  return { next: null, settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil) };
 }
 
 /** A reply that could not be used, or not as a whole, is the server's fault too. */

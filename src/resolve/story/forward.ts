@@ -1,5 +1,6 @@
 import { REASON } from '../../policy/explain/reason.ts';
 import { EDE, isTrustType } from '../../wire/iana.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { edeText } from '../client/ede-text.ts';
 import { EXIT } from '../exit.ts';
 import type { Flights } from '../flights/flights.ts';
@@ -8,7 +9,7 @@ import type { PaidNames } from '../ledger/paid-names.ts';
 import { failureText } from '../local/failure-text.ts';
 import { LATER } from '../ports.ts';
 import { contain, limited, servfail, truncate } from './end.ts';
-import type { Resumption } from './resume.ts';
+import type { Pending, Resumption } from './resume.ts';
 import { LAST_ROUND, type Turn } from './turn.ts';
 
 /** Seconds that an answer to a written-out name is kept at least: else a TTL of 0 would let a client tell time by asking. */
@@ -43,26 +44,37 @@ export function forward(
     turn.course.isOverspent = charges!.ledger.refusedBy !== null;
     departs = charges!.isBounded;
   }
+  const life = isTrustType(turn.query.type) ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;
+  const pending = resumption.take(turn);
+  if (departs) depart(turn, flights, pending, life, charges!, paid);
+  else flights.join(key, wanted.group, life, pending);
+  resumption.wait(pending);
+  return LATER;
+}
+
+/** Begins a question that a bound stands over: it leaves at its tick, and its name is kept fresh from then on. */
+function depart(
+  turn: Turn,
+  flights: Flights,
+  pending: Pending,
+  life: Seconds,
+  charges: Charges,
+  paid: PaidNames,
+): void {
+  const { wanted, asker } = turn;
+  const key = wanted.key!;
+  const { text } = key;
+  const { departures, order, payer } = charges;
   const question = {
     group: wanted.group,
-    name: copyOf(wanted.name, wanted.nameLength),
+    name: Uint8Array.from(wanted.name.subarray(0, wanted.nameLength)),
     type: turn.query.type,
     checkingDisabled: wanted.checkingDisabled,
   };
-  const life = isTrustType(question.type) ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;
-  resumption.putBy(turn, (pending) => {
-    if (!departs) {
-      flights.join(key, question, life, pending);
-      return;
-    }
-    const { text } = key;
-    const { departures, order, payer } = charges!;
-    const kept =
-      turn.course.trust === null && paid.add(text, question, payer, asker.standing.identity.name, turn.now);
-    const then = kept ? (until: number) => paid.landed(text, until) : null;
-    flights.depart(key, question, life, pending, departures, order, then);
-  });
-  return LATER;
+  const isPlain = turn.course.trust === null;
+  const kept = isPlain && paid.add(text, question, payer, asker.standing.identity.name, turn.now);
+  const then = kept ? (until: number) => paid.landed(text, until) : null;
+  flights.depart(key, wanted.group, life, pending, departures, order, then);
 }
 
 const CHANGED = edeText('the policy changed while it waited', '');
@@ -73,11 +85,4 @@ export function failed(turn: Turn): number {
   const { ede, failure } = wanted.entry!;
   const text = edeText(failureText(failure!), inForce.replies.contact);
   return servfail(turn, EXIT.servfail, ede, text, wanted.waited ? null : EDE.CACHED_ERROR);
-}
-
-/** Out of Buffer's pool: an array with octets of its own takes more than twice as much of the heap. */
-function copyOf(octets: Uint8Array, length: number): Uint8Array {
-  const copy = Buffer.allocUnsafe(length);
-  for (let i = 0; i < length; i++) copy[i] = octets[i]!;
-  return copy;
 }

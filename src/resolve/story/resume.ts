@@ -26,14 +26,17 @@ export class Resumption {
     this.#resume = resume;
   }
 
-  /** Puts the query in hand by. It counts as waiting once `join` has returned, for where that throws nobody waits. */
-  putBy(turn: Turn, join: (pending: Pending) => void): void {
+  /** The record of the query in hand, which is to join a flight: it waits once `wait` is called. */
+  take(turn: Turn): Pending {
     const pending = this.#free.pop() ?? new Pending(this.#settled);
-    const { underway } = turn.asker.standing;
-    pending.take(turn, underway);
-    join(pending);
+    pending.take(turn, turn.asker.standing.underway);
+    return pending;
+  }
+
+  /** It has joined: where that throws, nobody waits. */
+  wait(pending: Pending): void {
     this.waiting++;
-    underway.inFlight++;
+    pending.wait();
   }
 
   readonly #settled: Resume = (pending) => {
@@ -65,6 +68,7 @@ export class Pending implements Client, Waiter {
   lease = '';
   /** The round that its story goes on with. */
   round: Round = 0;
+  next: Waiter | null = null;
   /** When it came, of the monotonic clock. */
   since: Milliseconds = Number.NaN;
   readonly #room: Buffer = Buffer.allocUnsafe(ROOM);
@@ -105,6 +109,11 @@ export class Pending implements Client, Waiter {
     this.round = round < LAST_ROUND ? ((round + 1) as Round) : LAST_ROUND;
     this.since = round === 0 ? turn.now : since;
     this.#later = client.defer();
+  }
+
+  /** It waits from now on. */
+  wait(): void {
+    this.#underway!.inFlight++;
   }
 
   /** It waits no more. */
