@@ -1,8 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { randomUint16 } from '../socket/random.ts';
-import { matchReply } from '../socket/reply-match.ts';
-import { FrameReader } from '../wire/framing.ts';
-import { HEADER_SIZE, messageId, writeUint16 } from '../wire/header.ts';
+import { DnsStream, type DnsStreamOwner, StreamQuestion } from '../socket/dns-stream.ts';
 import type { Question, Way } from './question.ts';
 
 /** Bounds of one connection, in milliseconds, counts and octets. */
@@ -43,22 +40,23 @@ export interface LinkOwner {
 const AHEAD_MS = 1000;
 /** TCP asks after a silent peer this often. */
 const PROBE_MS = 15_000;
-const PREFIX = 2;
 
 /** What is out under one ID. */
-interface Entry {
+class Entry extends StreamQuestion {
   /** Null: nobody waits any more. The ID stays taken, so that a late reply is not read as another's. */
   question: Question | null;
-  /** With its length prefix. */
-  readonly frame: Buffer;
-  readonly questionEnd: number;
+
+  constructor(id: number, question: Question) {
+    super(id, question.octets, question.questionEnd);
+    this.question = question;
+  }
 }
 
 /**
- * One connection to one server (RFC 7766, RFC 7858): questions are pipelined, each under an ID drawn for it, and answered
- * in any order. A reply whose question is not the one asked under its ID ends the connection.
+ * One connection of the stub to one server: how much is put on it, how long it is kept, and when it is doubted.
+ * A reply whose question is not the one asked under its ID ends the connection.
  */
-export class Link implements Way {
+export class Link implements Way, DnsStreamOwner {
   readonly label: string;
   ready = false;
   /** Nothing came for too long: new questions go elsewhere. */
@@ -72,8 +70,7 @@ export class Link implements Way {
   readonly #socket: TLSSocket;
   readonly #limits: LinkLimits;
   readonly #owner: LinkOwner;
-  readonly #reader = new FrameReader();
-  readonly #entries = new Map<number, Entry>();
+  readonly #stream: DnsStream<Entry>;
   readonly #handshake: NodeJS.Timeout;
   #idle: NodeJS.Timeout;
   #idleMs: number;
@@ -96,22 +93,19 @@ export class Link implements Way {
     this.#idleMs = limits.idle;
     this.#idle = setTimeout(() => this.#rest(), limits.idle).unref();
     this.#handshake = setTimeout(() => this.end('ETIMEDOUT'), limits.connect).unref();
-    socket.setNoDelay(true);
     socket.setKeepAlive(true, PROBE_MS);
-    socket.once('secureConnect', () => this.#start());
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    // A server that answered and is gone was restarted, most likely: that is no reason to wait before it is dialled again.
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.end(this.proven ? null : (error.code ?? error.message)),
-    );
-    socket.on('end', () => this.#ended());
-    socket.on('close', () => this.#ended());
+    this.#stream = new DnsStream(socket, this);
   }
 
   /** Whether one more question may be put on it. */
   get hasRoom(): boolean {
     const { inFlight, outstanding } = this.#limits;
-    return this.ready && !this.#retired && this.#entries.size < inFlight && this.#outstanding < outstanding;
+    return (
+      this.ready &&
+      !this.#retired &&
+      this.#stream.questions.size < inFlight &&
+      this.#outstanding < outstanding
+    );
   }
 
   /** Questions that somebody waits for. */
@@ -125,29 +119,23 @@ export class Link implements Way {
 
   /** Puts the question out. Only where there is room. What is asked in one turn of the event loop leaves together. */
   ask(question: Question, now: number): void {
-    let id = randomUint16();
-    while (this.#entries.has(id)) id = (id + 1) & 0xffff;
-    const { octets, questionEnd } = question;
-    const frame = Buffer.allocUnsafe(PREFIX + octets.length);
-    writeUint16(frame, 0, octets.length);
-    octets.copy(frame, PREFIX);
-    writeUint16(frame, PREFIX, id);
-    this.#entries.set(id, { question, frame, questionEnd });
-    this.#outstanding += frame.length;
+    const entry = new Entry(this.#stream.freeId(), question);
+    this.#stream.add(entry);
+    this.#outstanding += entry.frame.length;
     if (this.#awaited++ === 0) this.#heardAt = now;
-    question.asked(this, id);
+    question.asked(this, entry.id);
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
       process.nextTick(this.#uncork);
     }
-    this.#socket.write(frame);
+    this.#stream.write(entry);
     this.#idle.refresh();
   }
 
   /** Nobody waits for what went out under this ID any more. */
   cancel(id: number): void {
-    const entry = this.#entries.get(id);
+    const entry = this.#stream.questions.get(id);
     if (entry === undefined || entry.question === null) return;
     entry.question = null;
     this.#awaited--;
@@ -156,7 +144,7 @@ export class Link implements Way {
 
   /** Questions that somebody waits for, the oldest first. */
   questions(): Question[] {
-    return [...this.#entries.values()].flatMap(({ question }) => question ?? []);
+    return [...this.#stream.questions.values()].flatMap(({ question }) => question ?? []);
   }
 
   /** How long the server keeps it when it is idle, in units of 100 ms; 0: no new questions (RFC 7828 §3.2.2). */
@@ -185,65 +173,55 @@ export class Link implements Way {
     this.fault = fault;
     clearTimeout(this.#handshake);
     clearTimeout(this.#idle);
-    this.#reader.close();
-    this.#socket.destroy();
+    this.#stream.close();
     const lost = this.questions();
-    this.#entries.clear();
+    this.#stream.questions.clear();
     this.#awaited = 0;
     this.#owner.linkGone(this, lost);
   }
 
-  #start(): void {
+  streamOpened(): void {
     if (this.#gone) return;
     clearTimeout(this.#handshake);
-    // Node ends a connection that is not authorized; this is said again here because questions follow.
-    if (!this.#socket.authorized) {
-      this.end('ERR_TLS_UNAUTHORIZED');
-      return;
-    }
     this.ready = true;
     this.#idle.refresh();
     this.#owner.linkReady(this);
   }
 
-  #read(chunk: Buffer): void {
+  streamRead(chunk: Buffer): void {
     if (this.#gone) return;
     this.#heardAt = performance.now();
     this.suspect = false;
-    if (!this.#reader.push(chunk, this.#receive)) this.end('the server broke the framing of DNS over TLS');
+    if (!this.#stream.push(chunk)) this.end('the server broke the framing of DNS over TLS');
   }
 
-  readonly #receive = (message: Buffer): void => {
-    const id = message.length < HEADER_SIZE ? -1 : messageId(message);
-    const entry = this.#entries.get(id);
-    if (entry === undefined) {
-      if (id < 0 || ++this.#unsolicited > this.#limits.unsolicited) this.end('replies that nobody asked for');
+  streamMessage(message: Buffer): void {
+    const entry = this.#stream.settle(message);
+    if (typeof entry === 'string') {
+      if (entry === 'other') this.end('a reply to another question');
+      else if (entry === 'short' || ++this.#unsolicited > this.#limits.unsolicited)
+        this.end('replies that nobody asked for');
       return;
     }
-    const { question, frame, questionEnd } = entry;
-    if (matchReply(message, frame.subarray(PREFIX), questionEnd) === 'none') {
-      this.end('a reply to another question');
-      return;
-    }
-    this.#entries.delete(id);
-    this.#outstanding -= frame.length;
+    this.#outstanding -= entry.frame.length;
     this.proven = true;
-    if (question === null) return;
+    if (entry.question === null) return;
     this.#awaited--;
     this.#idle.refresh();
-    this.#owner.linkReplied(this, question, message);
+    this.#owner.linkReplied(this, entry.question, message);
     this.#settle();
-  };
+  }
+
+  streamEnded(fault: string | null): void {
+    const closed = this.ready ? null : 'the server closed the connection in the handshake';
+    // A server that answered and is gone was restarted, most likely: that is no reason to wait before it is dialled again.
+    this.end(this.proven ? null : (fault ?? closed));
+  }
 
   readonly #uncork = (): void => {
     this.#corked = false;
     this.#socket.uncork();
   };
-
-  #ended(): void {
-    const handshake = this.ready ? null : 'the server closed the connection in the handshake';
-    this.end(handshake);
-  }
 
   #rest(): void {
     if (this.#awaited > 0) this.#idle.refresh();

@@ -1,9 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import { randomUint16 } from '../socket/random.ts';
-import { matchReply } from '../socket/reply-match.ts';
-import { FrameReader } from '../wire/framing.ts';
-import { HEADER_SIZE, messageId, writeUint16 } from '../wire/header.ts';
+import { DnsStream, type DnsStreamOwner, StreamQuestion } from '../socket/dns-stream.ts';
 import type { Holder } from './large-replies.ts';
 import type { Query } from './query.ts';
 import type { Sockets } from './sockets.ts';
@@ -32,16 +28,11 @@ export interface Ticket {
 }
 
 /** A question on a stream. */
-class Entry implements Ticket {
+class Entry extends StreamQuestion implements Ticket {
   /** Null: nobody waits any more. The ID stays taken, so that a late reply is not read as another's. */
   user: StreamUser | null;
   /** Milliseconds, or -1 before it is written. */
   writtenAt = -1;
-  readonly id: number;
-  /** With its length prefix. */
-  readonly frame: Buffer;
-  readonly message: Buffer;
-  readonly questionEnd: number;
   readonly background: boolean;
   readonly #stream: Stream;
 
@@ -52,16 +43,10 @@ class Entry implements Ticket {
     user: StreamUser,
     background: boolean,
   ) {
+    super(id, octets, questionEnd);
     this.#stream = stream;
-    this.id = id;
     this.user = user;
     this.background = background;
-    this.questionEnd = questionEnd;
-    this.frame = Buffer.allocUnsafe(octets.length + 2);
-    writeUint16(this.frame, 0, octets.length);
-    this.frame.set(octets, 2);
-    writeUint16(this.frame, 2, id);
-    this.message = this.frame.subarray(2);
   }
 
   isStalled(now: number): boolean {
@@ -76,10 +61,10 @@ class Entry implements Ticket {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * One connection to one server, TCP or TLS (RFC 7766, RFC 7858): questions are pipelined, each under its own ID,
- * and answered in any order. A reply whose question is not the one asked under its ID ends the connection.
+ * One connection to one upstream, TCP or TLS: how many questions it takes, how long it is kept, and who hears of its end.
+ * A reply whose question is not the one asked under its ID ends the connection.
  */
-export class Stream implements Holder {
+export class Stream implements Holder, DnsStreamOwner {
   /** Messages answered so far. */
   answers = 0;
   /** It ended with questions unanswered that the server had been sent before its last answer. */
@@ -93,8 +78,7 @@ export class Stream implements Holder {
   readonly #socket: Socket;
   readonly #sockets: Sockets;
   readonly #gone: (stream: Stream) => void;
-  readonly #reader = new FrameReader();
-  readonly #entries = new Map<number, Entry>();
+  readonly #stream: DnsStream<Entry>;
   readonly #handshake: Timer;
   #idle: Timer | null = null;
   #ready = false;
@@ -102,32 +86,18 @@ export class Stream implements Holder {
   #live = 0;
   #foreground = 0;
   #waitingSince = -1;
+  /** When the chunk in hand was read: the clock is read once a read. */
+  #readAt = 0;
   /** A large reply for a later turn, when it came, and what was read behind it; nothing is read meanwhile. */
   #held: { readonly message: Buffer; readonly at: number; rest: Buffer } | null = null;
 
   /** `most`: questions that are put on it in all. `gone` is called once, when the connection has ended, before users hear of it. */
-  constructor(
-    socket: Socket,
-    ready: 'connect' | 'secureConnect',
-    most: number,
-    sockets: Sockets,
-    gone: (stream: Stream) => void,
-  ) {
+  constructor(socket: Socket, most: number, sockets: Sockets, gone: (stream: Stream) => void) {
     this.#socket = socket;
     this.#most = most;
     this.#sockets = sockets;
     this.#gone = gone;
-    socket.setNoDelay(true);
-    socket.on('error', (error: NodeJS.ErrnoException) => this.end(error.code ?? error.message, false));
-    socket.on('close', () => this.end('ECONNRESET', false));
-    socket.on('end', () => this.end('ECONNRESET', false));
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.once(ready, () => {
-      // Node ends a connection that is not authorized; this is said again here because questions follow.
-      if (ready === 'secureConnect' && !(socket as TLSSocket).authorized)
-        this.end('ERR_TLS_UNAUTHORIZED', false);
-      else this.#start();
-    });
+    this.#stream = new DnsStream(socket, this);
     this.#handshake = sockets.time.after(sockets.timing.connect, () => this.end('ETIMEDOUT', false));
     socket.unref();
   }
@@ -138,13 +108,13 @@ export class Stream implements Holder {
       !this.#closed &&
       !this.retired &&
       this.#asked < this.#most &&
-      this.#entries.size < this.#sockets.limits.inFlight &&
+      this.#stream.questions.size < this.#sockets.limits.inFlight &&
       this.#socket.writableLength < this.#sockets.limits.buffered
     );
   }
 
   get waiting(): number {
-    return this.#entries.size;
+    return this.#stream.questions.size;
   }
 
   /** Nothing came for so long, though something is awaited, that another connection is worth trying. */
@@ -154,10 +124,8 @@ export class Stream implements Holder {
 
   /** Puts a copy of the question on the connection. Asked only when there is room. `background` keeps no process alive. */
   ask(query: Query, user: StreamUser, background: boolean, now: number): Ticket {
-    let id = randomUint16();
-    while (this.#entries.has(id)) id = (id + 1) & 0xffff;
-    const entry = new Entry(this, id, query, user, background);
-    this.#entries.set(id, entry);
+    const entry = new Entry(this, this.#stream.freeId(), query, user, background);
+    this.#stream.add(entry);
     this.#asked++;
     this.#live++;
     if (!background && ++this.#foreground === 1) this.#socket.ref();
@@ -167,9 +135,9 @@ export class Stream implements Holder {
   }
 
   cancel(id: number): void {
-    const entry = this.#entries.get(id);
+    const entry = this.#stream.questions.get(id);
     if (entry === undefined || entry.user === null) return;
-    if (entry.writtenAt < 0) this.#entries.delete(id);
+    if (entry.writtenAt < 0) this.#stream.questions.delete(id);
     this.#leave(entry);
     this.#rest();
   }
@@ -186,39 +154,43 @@ export class Stream implements Holder {
     this.#closed = true;
     this.#handshake.stop();
     this.#idle?.stop();
-    this.#reader.close();
     this.#held = null;
     this.#sockets.largeReplies.leave(this);
-    this.#socket.destroy();
+    this.#stream.close();
     this.#sockets.release();
     const again = !broken && this.answers > 0;
-    for (const { writtenAt } of this.#entries.values()) {
+    for (const { writtenAt } of this.#stream.questions.values()) {
       if (writtenAt >= 0 && writtenAt < this.#answeredAt) this.cutShort = true;
     }
     this.#gone(this);
-    for (const entry of this.#entries.values()) entry.user?.streamLost(code, broken, again);
-    this.#entries.clear();
+    for (const entry of this.#stream.questions.values()) entry.user?.streamLost(code, broken, again);
+    this.#stream.questions.clear();
   }
 
-  #start(): void {
+  streamOpened(): void {
     if (this.#closed) return;
     this.#handshake.stop();
     this.#ready = true;
     const now = this.#sockets.time.now();
     this.#socket.cork();
-    for (const entry of this.#entries.values()) this.#write(entry, now);
+    for (const entry of this.#stream.questions.values()) this.#write(entry, now);
     this.#socket.uncork();
-    this.#waitingSince = this.#entries.size > 0 ? now : -1;
+    this.#waitingSince = this.#stream.questions.size > 0 ? now : -1;
     this.#rest();
   }
 
   #write(entry: Entry, now: number): void {
     entry.writtenAt = now;
-    this.#socket.write(entry.frame);
+    this.#stream.write(entry);
   }
 
-  #read(chunk: Buffer): void {
+  streamRead(chunk: Buffer): void {
     if (this.#closed) return;
+    // Nothing has been asked yet.
+    if (!this.#ready) {
+      this.end('EPROTO', true);
+      return;
+    }
     const now = this.#sockets.time.now();
     // Before the users hear of their replies: what they ask next must not find this connection stalled.
     this.#waitingSince = now;
@@ -226,20 +198,23 @@ export class Stream implements Holder {
   }
 
   #push(chunk: Buffer, now: number): void {
-    const going = this.#reader.push(chunk, (message) => this.#arrived(message, now));
-    if (!going) this.end('EPROTO', true);
-    if (this.#held !== null) this.#held.rest = chunk.subarray(this.#reader.taken);
-    if (this.#entries.size === 0) this.#waitingSince = -1;
+    this.#readAt = now;
+    if (!this.#stream.push(chunk)) this.end('EPROTO', true);
+    if (this.#held !== null) this.#held.rest = this.#stream.rest(chunk);
+    if (this.#stream.questions.size === 0) this.#waitingSince = -1;
   }
 
-  #arrived(message: Buffer, now: number): void {
+  streamMessage(message: Buffer): void {
     if (this.#sockets.largeReplies.admit(message.length, this)) {
-      this.#receive(message, now);
+      this.#receive(message, this.#readAt);
       return;
     }
-    this.#held = { message: Buffer.from(message), at: now, rest: NOTHING };
-    this.#reader.pause();
-    this.#socket.pause();
+    this.#held = { message: Buffer.from(message), at: this.#readAt, rest: NOTHING };
+    this.#stream.pause();
+  }
+
+  streamEnded(fault: string | null): void {
+    this.end(fault ?? 'ECONNRESET', false);
   }
 
   /** For `LargeReplies`: it is this stream's turn. */
@@ -250,32 +225,26 @@ export class Stream implements Holder {
     this.#sockets.largeReplies.count(held.message.length);
     this.#receive(held.message, held.at);
     if (!this.#closed) this.#push(held.rest, this.#sockets.time.now());
-    if (!this.#closed && this.#held === null) this.#socket.resume();
+    if (!this.#closed && this.#held === null) this.#stream.resume();
   }
 
   #receive(message: Buffer, now: number): void {
-    if (message.length < HEADER_SIZE) {
-      this.end('EPROTO', true);
-      return;
-    }
-    const entry = this.#entries.get(messageId(message));
-    if (entry === undefined) {
+    const entry = this.#stream.settle(message);
+    if (entry === 'unasked') {
       this.#sockets.counters.mismatched++;
       return;
     }
-    const match = matchReply(message, entry.message, entry.questionEnd);
-    if (match === 'none' || entry.writtenAt < 0) {
+    if (typeof entry === 'string') {
       this.end('EPROTO', true);
       return;
     }
-    this.#entries.delete(messageId(message));
     this.answers++;
     this.#answeredAt = now;
     const user = entry.user;
     if (user === null) return;
     this.#leave(entry);
     // A copy: the chunk is as large as a read, and would live as long as the answer.
-    user.streamReply(Buffer.from(message), match !== 'case', now - entry.writtenAt);
+    user.streamReply(Buffer.from(message), entry.match !== 'case', now - entry.writtenAt);
     this.#rest();
   }
 

@@ -87,8 +87,7 @@ export class Streams {
         this.#tls === null
           ? connectTcp({ host: this.#server.host, port: this.#server.port })
           : this.#tls.connect();
-      const ready = this.#tls === null ? 'connect' : 'secureConnect';
-      const stream = new Stream(socket, ready, this.#most, this.#sockets, (gone) => this.#gone(gone));
+      const stream = new Stream(socket, this.#most, this.#sockets, (gone) => this.#gone(gone));
       // Of a server that has left the settings: it serves the questions that were under way, and no more.
       if (this.#retired && this.#queue.size === 0) stream.retired = true;
       this.#open.add(stream);
