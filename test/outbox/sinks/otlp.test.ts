@@ -4,7 +4,7 @@ import t from 'tap';
 import type { OtlpSinkSetting } from '../../../src/settings/alerts.ts';
 import { faultsOf } from '../../ocsf/schema.ts';
 import { Collector, type Step } from './collector.ts';
-import { NO_TLS, once, Rig, TERMS, until, upTo } from './rig.ts';
+import { fastClock, NO_TLS, once, Rig, TERMS, until, upTo } from './rig.ts';
 
 const SCRIPTS = new URL('scripts/', import.meta.url);
 
@@ -142,7 +142,7 @@ t.test('a reload makes a refused sink try again', async (t) => {
   const collector = new Collector();
   collector.script = [['403'], ['403']];
   await collector.listen(t);
-  const rig = new Rig(t, 1);
+  const rig = new Rig(t, fastClock(1));
   const own = setting(collector);
   await rig.use(own);
   rig.deny(2);

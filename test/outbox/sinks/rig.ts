@@ -39,12 +39,12 @@ export class Rig {
   readonly states: DeliveryState[] = [];
   #sent = 0;
 
-  constructor(t: Test, factor = 25) {
+  constructor(t: Test, clock: SinkClock = fastClock(25)) {
     // The test's own folder is the test's: a second call would empty it.
     const folder = mkdtempSync(join(tmpdir(), 'namegate-sinks-'));
     const path = join(folder, 'feed.db');
     this.store = new Store({ path, setting: SETTING, server: 'ns1', version: '0', now: Date.now });
-    this.sinks = new Sinks(this.store, (state) => this.states.push(state), fastClock(factor));
+    this.sinks = new Sinks(this.store, (state) => this.states.push(state), clock);
     t.teardown(async () => {
       await this.sinks.close();
       this.store.close();
