@@ -74,7 +74,8 @@ export class Folding {
   /** Takes a question: `out` gets what is to be written at once. `now`: a clock of milliseconds. */
   take(question: QuestionRecord, now: Milliseconds, out: Draft[]): void {
     const owner = `${question.proven ? '+' : '-'}${question.identity}`;
-    const open = this.#table.get(owner, question.key);
+    const { key: place } = question;
+    const open = this.#table.get(owner, place);
     if (open !== undefined) {
       this.#count(open, question);
       return;
@@ -84,7 +85,7 @@ export class Folding {
     if (question.kind === 'allow' || minute.names < NAMES_A_MINUTE) {
       minute.names++;
       const { draft, client } = question;
-      this.#open(owner, question.key, this.#entry(draft, client, 'repeats', now), out);
+      this.#open(owner, place, this.#entry(draft, client, 'repeats', now), out);
       out.push({ ...draft, count: 1, total: 1 });
       return;
     }
@@ -130,7 +131,7 @@ export class Folding {
   ): void {
     const { name, kind } = question;
     const domain = name.subarray(this.#registered(name));
-    let key = `${kind} under ${Buffer.from(domain).toString('latin1')}`;
+    let key = `${kind} under ${latin1(domain)}`;
     let entry = this.#table.get(owner, key);
     if (entry === undefined && minute.domains >= DOMAINS_A_MINUTE) {
       key = `${kind}${ALL}`;
@@ -238,6 +239,10 @@ function eventOf({ draft, pending, total, from, to, distinct }: FoldEntry): Draf
 
 function keptText(entry: FoldEntry): string {
   return JSON.stringify(eventOf(entry));
+}
+
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
 
 function markDistinct(bits: Uint8Array, name: Uint8Array): void {

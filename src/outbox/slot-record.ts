@@ -23,7 +23,7 @@ import {
   TRANSPORTS,
 } from './slot.ts';
 
-/** A question that was decided, as a slot says it. Its text forms are made when somebody asks for the draft. */
+/** A question that was decided, as a slot says it; good until the next slot is read. A draft is kept by whoever asks for it. */
 export interface QuestionRecord {
   readonly kind: Kind;
   readonly identity: string;
@@ -31,7 +31,7 @@ export interface QuestionRecord {
   readonly proven: boolean;
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** Wire name in lower case; a copy. */
+  /** Wire name in lower case. */
   readonly name: Uint8Array;
   /** What makes it the same question as another: name, type, lease and what was decided. */
   readonly key: string;
@@ -94,33 +94,51 @@ export function readSlot(slot: Buffer, words: RingWords): SlotRecord | null {
 }
 
 function readQuestion(slot: Buffer, words: RingWords, kind: Kind): QuestionRecord {
-  const word = (at: number): string => words.text(slot.readUInt32LE(at));
-  const flags = slot[AT.FLAGS]!;
-  const proven = (flags & FLAG_BIT.PROVEN) !== 0;
-  const identity = word(AT.IDENTITY) || 'unknown';
-  const name = Uint8Array.prototype.slice.call(slot, AT.NAME, AT.NAME + slot[AT.NAME_LENGTH]!);
-  // A loss of power may leave anything in a slot.
-  if (!isWireName(name)) throw new Error('a slot without a name');
-  const client = slot.toString('latin1', AT.CLIENT, AT.CLIENT + 16);
-  const lease = word(AT.LEASE);
-  const what = slot.toString('latin1', AT.KIND, AT.TRANSPORT);
-  const key = `${what}${slot.readUInt16LE(AT.TYPE)} ${lease} ${Buffer.from(name).toString('latin1')}`;
-  let made: Draft | null = null;
-  // The slot is read over when the next ones come.
-  const copy = (): Draft => draftOf(slot, words, kind, identity, name, proven);
-  return {
-    kind,
-    identity,
-    proven,
-    at: timeOf(slot),
-    name,
-    key,
-    client,
-    get draft() {
-      made ??= copy();
-      return made;
-    },
-  };
+  return new SlotQuestion(slot, words, kind);
+}
+
+/** A view of a slot: what costs something is made when it is asked for, since most questions are one more of many. */
+class SlotQuestion implements QuestionRecord {
+  readonly kind: Kind;
+  readonly identity: string;
+  readonly proven: boolean;
+  readonly at: number;
+  readonly name: Uint8Array;
+  readonly #slot: Buffer;
+  readonly #words: RingWords;
+  #draft: Draft | null = null;
+
+  constructor(slot: Buffer, words: RingWords, kind: Kind) {
+    this.kind = kind;
+    this.identity = words.text(slot.readUInt32LE(AT.IDENTITY)) || 'unknown';
+    this.proven = (slot[AT.FLAGS]! & FLAG_BIT.PROVEN) !== 0;
+    this.at = timeOf(slot);
+    this.name = slot.subarray(AT.NAME, AT.NAME + slot[AT.NAME_LENGTH]!);
+    // A loss of power may leave anything in a slot.
+    if (!isWireName(this.name)) throw new Error('a slot without a name');
+    this.#slot = slot;
+    this.#words = words;
+  }
+
+  get key(): string {
+    const slot = this.#slot;
+    const lease = this.#words.text(slot.readUInt32LE(AT.LEASE));
+    // Record, kind, verdict and ground are one word.
+    const what = slot.readUInt32LE(AT.RECORD);
+    const name = slot.toString('latin1', AT.NAME, AT.NAME + slot[AT.NAME_LENGTH]!);
+    return `${what} ${slot[AT.RCODE]} ${slot.readUInt16LE(AT.TYPE)} ${lease} ${name}`;
+  }
+
+  get client(): string {
+    const slot = this.#slot;
+    if ((slot[AT.FLAGS]! & FLAG_BIT.SIX) === 0) return `${slot.readUInt32LE(AT.CLIENT)}`;
+    return slot.toString('latin1', AT.CLIENT, AT.CLIENT + 16);
+  }
+
+  get draft(): Draft {
+    this.#draft ??= draftOf(this.#slot, this.#words, this.kind, this.identity, this.name, this.proven);
+    return this.#draft;
+  }
 }
 
 /** Whole milliseconds since 1970; the query thread's clock has fractions. */

@@ -17,7 +17,7 @@ t.test(
     const folder = feedHouse(t);
     const state = join(folder, 'state');
     mkdirSync(state);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m,mode=700', 'tmpfs', state]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=700', 'tmpfs', state]);
     // The test's folder goes before what a teardown does.
     let isMounted = true;
     const unmount = (): void => {

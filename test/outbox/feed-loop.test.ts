@@ -230,7 +230,7 @@ t.test('a kill between any two steps loses nothing and tells nothing twice', asy
 t.test('a full ring is told by identity', async (t) => {
   const feed = rig(t);
   const { house } = feed;
-  const asked = 17_500;
+  const asked = 33_500;
   for (let i = 0; i < asked; i++) await house.ask('evil.example', 'A', i % 5 === 0 ? TESTER : BUILDER);
   house.pass(1);
   const before = feed.take();

@@ -117,7 +117,7 @@ t.test('a damaged database is kept aside, and a newer one is left alone', async 
   const second = made(t, newer, FEED_THREAD);
   await until(() => second.trouble.length > 0);
   t.match(second.trouble, [/has version 99, and this namegate knows 1/]);
-  await ask(second.house, 20_000);
+  await ask(second.house, 33_000);
   t.ok(second.feed.writer.counts.lost > 0, 'questions go on, and what the ring cannot take is counted');
   await second.feed.stop();
   t.equal(second.feed.restarts, 0);
