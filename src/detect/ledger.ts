@@ -123,6 +123,15 @@ export class Ledger {
     return this.#contained.size;
   }
 
+  /** Whether a key of the bill's own wildcard is contained. */
+  isContained(bill: Bill): boolean {
+    for (let i = 0; i < bill.accountCount; i++) {
+      const account = bill.accounts[i]!;
+      if (account.contain > 0 && (this.#find(bill, 0, account)?.containedAt ?? -1) >= 0) return true;
+    }
+    return false;
+  }
+
   /** Ends the states of keys whose window has moved on: called now and then. */
   sweep(tick: number): void {
     for (const holder of this.#contained) {

@@ -291,3 +291,41 @@ t.test(
     t.equal(house.questions.length, before);
   },
 );
+
+t.test(
+  'the targets of a wildcard are charged to its own key and to wider ones, and are none for whoever is contained',
+  async (t) => {
+    const { house, ticks, charges } = houseOf(t);
+    const chain = (name: string) => ({
+      answer: [`${name} 0 CNAME b.attacker.test`, 'b.attacker.test 0 A 192.0.2.1'],
+    });
+    await house.ask('a.deep.t.example', 'A', { ...FROM, do: true }, chain('a.deep.t.example'));
+    const subjects = () =>
+      new Set(
+        [...charges.ledger.holders.all()].map(
+          ({ kind, base }) => `${kind} ${Buffer.from(base).toString('latin1')}`,
+        ),
+      );
+    const keys = subjects();
+    const balances = () =>
+      [...charges.ledger.holders.all()]
+        .filter(({ kind }) => kind === HOLDER.CLIENT)
+        .map((one) => one.balance(ticks.tick));
+    const before = balances();
+    await house.ask('b.attacker.test', 'DS', { ...FROM, do: true }, {});
+    await house.ask('attacker.test', 'DNSKEY', { ...FROM, do: true }, {});
+    t.strictSame(subjects(), keys, 'no key of their own');
+    t.equal(before.length, 2);
+    for (const [i, units] of balances().entries()) t.ok(units - before[i]! > 8 * 20 * 1024);
+    // A name that is kept leads to targets still, for whoever may pay.
+    await house.ask('kept.t.example', 'A', { ...FROM, do: true }, chain('kept.t.example'));
+    await drain(house, ticks, '10.0.0.1');
+    house.pass(400);
+    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.settleAll(chain('kept.t.example'));
+    await house.ask('kept.t.example', 'A', { ...FROM, do: true }, chain('kept.t.example'));
+    const asked = house.questions.length;
+    t.equal((await house.ask('b.attacker.test', 'DNSKEY', { ...FROM, do: true })).rcode, 3);
+    t.equal(house.questions.length, asked);
+  },
+);

@@ -68,6 +68,13 @@ export class Charges {
     return !this.ledger.quote(this.#bill, this.departures.tick);
   }
 
+  /** Whether the asker is contained under the wildcard that decided. Changes nothing. */
+  isHeld(turn: Turn): boolean {
+    if (!this.isCharged(turn)) return false;
+    this.#fill(turn);
+    return this.ledger.isContained(this.#bill);
+  }
+
   /** Charges one bit: a paid name is asked about in another hour. */
   chargeBit(turn: Turn): boolean {
     if (!this.isCharged(turn)) return true;
@@ -130,8 +137,10 @@ export class Charges {
     const terms = trust === null ? rules.terms[rules.term[decision.rule]!]! : trust.terms;
     bill.trust = trust !== null;
     bill.types = terms?.types?.length ?? DEFAULT_TYPES;
-    if (trust !== null) this.#addBase(trust.base, 0, trust.base.length);
-    else {
+    if (trust !== null) {
+      this.#addBase(trust.base, 0, trust.base.length);
+      for (const base of trust.wider) this.#addBase(base, 0, base.length);
+    } else {
       const { subject } = decision;
       for (let i = 0; i < this.#above.count; i++) {
         const labels = this.#above.labels[i]!;

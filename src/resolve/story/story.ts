@@ -32,7 +32,7 @@ export class Resolver implements Answerer {
   readonly #ports: StoryPorts;
   readonly #turn: Turn;
   readonly #recogniser: Recogniser;
-  readonly #trust = new TrustTargets();
+  readonly #trust: TrustTargets;
   readonly #lateReply = Buffer.alloc(0x1_0000);
   readonly #resumption = new Resumption((pending) => this.#resume(pending));
   #inForce: InForce;
@@ -42,6 +42,7 @@ export class Resolver implements Answerer {
     this.#ports = ports;
     this.flights = new Flights(ports.forwarder, ports.store, ports.clock, ports.observer);
     this.paid = new PaidNames(this.flights);
+    this.#trust = new TrustTargets(ports.charges);
     this.#recogniser = new Recogniser(ports.leases, ports.cookies);
     this.#inForce = inForce;
     this.#turn = new Turn(inForce);

@@ -6,6 +6,8 @@ export interface TrustTarget {
   readonly until: Milliseconds;
   /** Base of the wildcard whose answer led here, in wire form; empty where a written-out name did, which is free. */
   readonly base: Uint8Array;
+  /** Bases of the wider wildcards above it, which pay too. */
+  readonly wider: readonly Uint8Array[];
   /** Of the rule that approved that answer; null in an audit. */
   readonly terms: Terms | null;
 }

@@ -2,6 +2,7 @@ import { approvesName } from '../../policy/decide/decide.ts';
 import { VERDICT } from '../../policy/decide/decision.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import { labelOffsets, MAX_NAME } from '../../wire/name.ts';
+import type { Charges } from '../ledger/charges.ts';
 import type { TrustTarget } from './trust-target.ts';
 import type { Turn } from './turn.ts';
 
@@ -23,6 +24,11 @@ export class TrustTargets {
   readonly #targets = new Map<string, TrustTarget>();
   readonly #scratch = Buffer.alloc(MAX_NAME + 4);
   readonly #above = new WildcardsAbove();
+  readonly #charges: Charges | null;
+
+  constructor(charges: Charges | null) {
+    this.#charges = charges;
+  }
 
   /** Remembers for whoever has the turn, and no longer than what approved the answer lasts. */
   remember(turn: Turn, chain: readonly Uint8Array[]): void {
@@ -33,7 +39,9 @@ export class TrustTargets {
     if (left <= 0) return;
     const until = Math.min(now + Math.min(LIFE, left * 1000), bound?.endsAt ?? Number.POSITIVE_INFINITY);
     const trust = standing.trust(view);
-    const base = approved ? this.#baseOf(turn) : FREE;
+    const [base = FREE, ...wider] = approved ? this.#basesOf(turn) : [];
+    // Nothing may leave for whoever is contained: nor does what would be asked about come into being.
+    if (base.length > 0 && this.#charges?.isHeld(turn)) return;
     const { rules } = turn.inForce.snapshot;
     const terms = decision.rule < 0 ? null : rules.terms[rules.term[decision.rule]!]!;
     for (const name of chain) {
@@ -44,7 +52,7 @@ export class TrustTargets {
         // What is free for this client stays so: two answers lead to one name.
         const free = before !== undefined && before.base.length === 0 && before.until > now;
         this.#targets.delete(key);
-        this.#targets.set(key, { until, base: free ? FREE : base, terms });
+        this.#targets.set(key, { until, base: free ? FREE : base, wider: free ? [] : wider, terms });
       }
     }
     for (const key of this.#targets.keys()) {
@@ -60,14 +68,14 @@ export class TrustTargets {
     return target === undefined || target.until <= now ? null : target;
   }
 
-  /** The base of the wildcard that decided the question, in wire form; empty where none did. */
-  #baseOf({ inForce, asker, decision, epoch, query }: Turn): Uint8Array {
+  /** Bases of the wildcard that decided the question and of wider ones, in wire form; none where none did. */
+  #basesOf({ inForce, asker, decision, epoch, query }: Turn): Uint8Array[] {
     wildcardsAbove(inForce.snapshot, asker.view, decision, epoch, this.#above);
-    if (this.#above.count === 0) return FREE;
-    const labels = this.#above.labels[0]!;
-    const start = query.labels[query.labelCount - labels]!;
-    // A Buffer's own `slice` would be a view of what the next query overwrites.
-    return Uint8Array.prototype.slice.call(query.name, start, query.nameLength);
+    return Array.from(this.#above.labels.subarray(0, this.#above.count), (labels) => {
+      const start = labels === 0 ? query.nameLength - 1 : query.labels[query.labelCount - labels]!;
+      // A Buffer's own `slice` would be a view of what the next query overwrites.
+      return Uint8Array.prototype.slice.call(query.name, start, query.nameLength);
+    });
   }
 
   #key(trust: number, name: Uint8Array, nameLength: number): string {
