@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { load } from '../../../src/config/load.ts';
+import { foreignForm } from '../../../src/config/policy/list-forms.ts';
 import { nameOfNode } from '../../../src/policy/tree.ts';
 import { nameToText } from '../../../src/wire/name.ts';
 import { NOW, POLICY, put, SERVER, write } from '../harness.ts';
@@ -249,4 +250,60 @@ t.test('a URL, a backslash path, and a merge in YAML', async (t) => {
   });
   t.match(check(dir).problems, [{ code: 'yaml-syntax', message: /git merge/, at: { line: 1 } }]);
   t.equal(check(dir).problems.length, 1);
+});
+
+t.test('the commands that docs/policy.md shows convert a list of each kind', async (t) => {
+  const page = readFileSync(new URL('../../../docs/policy.md', import.meta.url), 'utf8');
+  const shown = [...page.matchAll(/^# (an? .+)\n(awk .* (\S+))$/gm)];
+  const samples: Readonly<Record<string, readonly [text: string, names: string]>> = {
+    'a hosts file': [
+      '# top\n127.0.0.1 localhost\n0.0.0.0 0.0.0.0\n0.0.0.0 a.example b.example # note\n',
+      'a.example b.example',
+    ],
+    'an Adblock filter list': [
+      '! title\n||a.example^\n||b.example^$third-party\nc.example##.banner\n',
+      'a.example **.a.example b.example **.b.example',
+    ],
+    'a dnsmasq configuration': [
+      'domain-needed\naddress=/a.example/0.0.0.0\nserver=/b.example/192.0.2.53\n',
+      'a.example **.a.example b.example **.b.example',
+    ],
+    'a response policy zone (RPZ)': [
+      '$TTL 60\n@ SOA localhost. root.localhost. 1 2 3 4 5\n@ NS localhost.\na.example CNAME .\n*.a.example 60 IN CNAME .\n32.1.2.0.192.rpz-ip CNAME .\n',
+      'a.example **.a.example',
+    ],
+  };
+  t.same(shown.map(([, what]) => what).sort(), Object.keys(samples).sort());
+  for (const [, what = '', command = '', file = ''] of shown) {
+    const [text, names] = samples[what]!;
+    t.equal(
+      foreignForm(text)?.what.startsWith(what.replace(/ \(.*/, '')) || what.includes('RPZ'),
+      true,
+      what,
+    );
+    const dir = write(t, { 'namegate.yaml': SERVER, 'policy.yaml': policyOf('l.txt'), [file]: text });
+    const left = execFileSync('sh', ['-euc', command], { cwd: dir, encoding: 'utf8' });
+    t.equal(left.trim().split('\n').join(' '), names, command);
+    put(dir, { 'l.txt': left });
+    t.same(check(dir).problems, []);
+  }
+});
+
+t.test('a list has another form where more than half of its lines have it', async (t) => {
+  for (const [line, what] of [
+    ['0.0.0.0 a.example', /hosts/],
+    ['||a.example^', /Adblock/],
+    ['a.example 60 IN CNAME .', /zone/],
+    ['note,a.example', /table/],
+    ['a.example b.example', /several names/],
+  ] as const) {
+    const list = (foreign: number, ours: number): string => {
+      const lines = [...Array<string>(foreign).fill(line), ...Array<string>(ours).fill('x.example')];
+      return `${lines.join('\n')}\n`;
+    };
+    t.match(foreignForm(list(3, 2))?.what, what);
+    t.match(foreignForm(list(1, 0))?.what, what);
+    for (const half of [1, 2, 50]) t.equal(foreignForm(list(half, half)), null, `${half} of each, ${line}`);
+    t.equal(foreignForm(list(1, 2)), null);
+  }
 });
