@@ -90,7 +90,13 @@ async function explainQuestion(
   if (type === null)
     return terminal.usage('explain', `${typeText} is no RR type: write a mnemonic such as AAAA, or TYPE65`);
   const name = readQuestionName(nameText);
-  if (typeof name === 'string') return terminal.usage('explain', name);
+  if (typeof name === 'string') {
+    const isClient = / is an address, /.test(name);
+    return terminal.usage(
+      'explain',
+      isClient ? `${name}; the address of a client stands behind --from` : name,
+    );
+  }
   const at = options.at === undefined ? Date.now() / 1000 : parseTime(options.at);
   if (typeof at !== 'number')
     return terminal.usage('explain', `--at ${options.at}: ${at.message}; ${at.fix}`);

@@ -181,3 +181,31 @@ t.test('mistakes in the command line, and a config that cannot be used, exit 2',
     t.match(ran.stderr, said, args);
   }
 });
+
+t.test('an address where a name belongs is told so', async (t) => {
+  const dir = configured(t);
+  for (const address of ['192.0.2.1', '2001:db8::1', '[2001:db8::1]', '::ffff:192.0.2.1']) {
+    const { code, stderr } = await say([
+      ...['explain', '--config', `${dir}/config/namegate.yaml`, '--identity', 'build', address],
+    ]);
+    t.equal(code, 2);
+    t.match(stderr, `${address} is an address, and a question asks for a name`);
+    t.match(stderr, 'behind --from');
+    t.match(
+      (await say(['query', address])).stderr,
+      `${address} is an address, and a question asks for a name`,
+    );
+  }
+  const { code } = await say([
+    ...[
+      'explain',
+      '--config',
+      `${dir}/config/namegate.yaml`,
+      '--identity',
+      'build',
+      '1.2.0.192.in-addr.arpa',
+      'PTR',
+    ],
+  ]);
+  t.equal(code, 1, 'a reverse name is a name');
+});
