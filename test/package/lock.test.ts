@@ -53,6 +53,12 @@ t.test('the packaged Node comes without an install script', async (t) => {
   }
 });
 
+t.test('npm warns of no package that wants a newer Node than the one that runs npm', async (t) => {
+  const settings = readFileSync(new URL('../../.npmrc', import.meta.url), 'utf8');
+  t.match(settings, /^loglevel=error$/m, 'npm on Node 20 says EBADENGINE at level warn');
+  t.notMatch(settings, /engine-strict/, 'and never fails for it');
+});
+
 /** Whether Node, looking from a package's folder upwards, would find `name`. */
 function isFound(path: string, name: string): boolean {
   if (packages[`${path === '' ? '' : `${path}/`}node_modules/${name}`] !== undefined) return true;
