@@ -30,6 +30,8 @@ export interface UpstreamOptions {
   readonly native?: Native | string;
   /** In batches: questions to one server in 100 ms up to which each has a port of its own; 256 by default. */
   readonly quiet?: number;
+  /** In batches: questions that may be slots at once, 16,384 by default; further ones have objects of their own. */
+  readonly slots?: number;
   /** `/etc/resolv.conf` by default. */
   readonly resolvConf?: string;
   /** The machine's by default. */
@@ -65,7 +67,7 @@ export class Upstreams implements Forwarder {
     // Replies that came while the process was busy are read before anybody is asked again.
     this.#wheel = new Wheel(this.#sockets.time, () => this.#udp.read());
     if (typeof native === 'object') {
-      const udp = new BatchedUdp(native, this.#sockets, options.quiet);
+      const udp = new BatchedUdp(native, this.#sockets, options.quiet, options.slots);
       this.#udp = udp;
       this.#firstTries = new FirstTries(udp, this.#sockets, this.#wheel, this.#running);
     } else this.#udp = new PortableUdp(this.#sockets);

@@ -31,7 +31,7 @@ export class Slots {
   readonly servers: (readonly Server[])[];
   readonly listener: (ForwardListener | null)[];
   readonly #next: Int32Array;
-  #free = 0;
+  #free: number;
   #taken = 0;
 
   constructor(size: number) {
@@ -46,6 +46,7 @@ export class Slots {
     this.ticket = new Int32Array(size);
     this.servers = new Array<readonly Server[]>(size).fill(NOBODY);
     this.listener = new Array<ForwardListener | null>(size).fill(null);
+    this.#free = size > 0 ? 0 : NONE;
     this.#next = Int32Array.from({ length: size }, (_, slot) => (slot + 1 < size ? slot + 1 : NONE));
   }
 

@@ -46,7 +46,7 @@ const UNGROUPED = new Set([5, 22, 90, 95]);
  */
 export class BatchedUdp implements DatagramWay, PortOwner {
   /** The questions that are slots; `listener` hears of them. */
-  readonly slots = new Slots(MOST_SLOTS);
+  readonly slots: Slots;
   listener: SlotListener | null = null;
   readonly #native: Native;
   readonly #sockets: Sockets;
@@ -63,8 +63,9 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   #closed = false;
   readonly #quiet: number;
 
-  /** `quiet`: questions to one server in 100 ms up to which each has a port of its own. */
-  constructor(native: Native, sockets: Sockets, quiet = QUIET) {
+  /** `quiet`: questions to one server in 100 ms up to which each has a port of its own. `slots`: the table's size. */
+  constructor(native: Native, sockets: Sockets, quiet = QUIET, slots = MOST_SLOTS) {
+    this.slots = new Slots(slots);
     this.#native = native;
     this.#sockets = sockets;
     this.#quiet = quiet;

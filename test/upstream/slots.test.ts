@@ -2,6 +2,9 @@ import t from 'tap';
 import { SlotWheel } from '../../src/upstream/slot-wheel.ts';
 import { Slots } from '../../src/upstream/slots.ts';
 import type { Time } from '../../src/upstream/time.ts';
+import { ask, NATIVE, PATIENT, reply, udpUpstream, upstreams, won } from './scripted.ts';
+
+const skip = typeof NATIVE === 'string' ? NATIVE : false;
 
 /** Time that a test turns by hand. */
 class HandTime implements Time {
@@ -103,3 +106,34 @@ t.test('what is set for later than a round comes due within it', async (t) => {
   for (let i = 0; i < 64; i++) time.pass(10);
   t.same(due, [7]);
 });
+
+t.test('a table that is full or takes nobody: each question has its answer', { skip }, async (t) => {
+  const server = await udpUpstream(t, (seen, send) => send(reply(seen, { address: 7 })));
+  for (const slots of [0, 1, 5]) {
+    const { forwarder } = upstreams(t, [server.server], { native: NATIVE, slots, timing: PATIENT });
+    const asked = Array.from({ length: 40 }, (_, i) => ask(forwarder, `n${i}.example.com`));
+    t.equal(forwarder.inFlight, 40);
+    t.same(new Set((await Promise.all(asked)).map(({ outcome }) => won(outcome))), new Set([7]));
+    t.equal(forwarder.inFlight, 0);
+    t.equal(forwarder.openSockets, 0);
+  }
+});
+
+t.test(
+  'a question that goes on as an asking takes the reply to what was sent at first',
+  { skip },
+  async (t) => {
+    let first = true;
+    const server = await udpUpstream(t, (seen, send) => {
+      if (!first) return;
+      first = false;
+      setTimeout(() => send(reply(seen, { address: 9 })), 150);
+    });
+    const timing = { firstRetry: 50, minRetry: 50 };
+    const { forwarder } = upstreams(t, [server.server], { native: NATIVE, timing });
+    t.equal(won((await ask(forwarder, 'www.example.com')).outcome), 9);
+    t.ok(server.seen.length > 1, 'it was asked again meanwhile');
+    t.equal(forwarder.inFlight, 0);
+    t.equal(forwarder.openSockets, 0);
+  },
+);
