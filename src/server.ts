@@ -57,7 +57,7 @@ export interface ServerOptions {
 }
 
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
-export class Server {
+export class NamegateServer {
   readonly readiness = new Readiness();
   readonly #log: Log;
   readonly #observer: StoryObserver;

@@ -8,7 +8,7 @@ export const EXIT_PROBLEMS = 1;
 export const EXIT_USAGE = 2;
 
 /** What a verb writes to: process.stdout and process.stderr, or what a test puts in their place. */
-export interface Stream {
+export interface OutputStream {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
@@ -23,10 +23,10 @@ export class Terminal {
   courtesy = false;
   /** Colours are for terminals alone. */
   readonly colors: { readonly out: boolean; readonly err: boolean };
-  readonly #out: Stream;
-  readonly #err: Stream;
+  readonly #out: OutputStream;
+  readonly #err: OutputStream;
 
-  constructor(out: Stream, err: Stream, env: Readonly<Record<string, string | undefined>>) {
+  constructor(out: OutputStream, err: OutputStream, env: Readonly<Record<string, string | undefined>>) {
     this.#out = out;
     this.#err = err;
     const wanted = !env['NO_COLOR'];
@@ -83,10 +83,10 @@ export function processTerminal(): Terminal {
 }
 
 /** Lines for journald, which takes the priority from their beginning: errors, sd-daemon(3). */
-class GraveLines implements Stream {
-  readonly #stream: Stream;
+class GraveLines implements OutputStream {
+  readonly #stream: OutputStream;
 
-  constructor(stream: Stream) {
+  constructor(stream: OutputStream) {
     this.#stream = stream;
   }
 

@@ -34,7 +34,7 @@ export type Paths =
   | { readonly kind: 'refused'; readonly rule: PathRule; readonly message: string };
 
 /** What all judgements of a listener share. */
-export interface Ground {
+export interface PathGround {
   readonly authorities: Authorities;
   readonly revocation: Revocation;
   readonly memo: CertificateMemo;
@@ -48,7 +48,7 @@ export function findPaths(
   leaf: Certificate,
   shown: readonly Certificate[],
   epoch: number,
-  ground: Ground,
+  ground: PathGround,
 ): Paths {
   return new PathSearch(shown, epoch, ground).from(leaf);
 }
@@ -56,7 +56,7 @@ export function findPaths(
 class PathSearch {
   readonly #shown: readonly Certificate[];
   readonly #epoch: number;
-  readonly #ground: Ground;
+  readonly #ground: PathGround;
   readonly #budget = { left: MOST_SIGNATURES };
   readonly #vouchedFor = new Set<string>();
   #steps = MOST_STEPS;
@@ -64,7 +64,7 @@ class PathSearch {
   /** The fault that was met farthest from the leaf tells most. */
   #fault: { depth: number; rule: PathRule; message: string } | null = null;
 
-  constructor(shown: readonly Certificate[], epoch: number, ground: Ground) {
+  constructor(shown: readonly Certificate[], epoch: number, ground: PathGround) {
     this.#shown = shown;
     this.#epoch = epoch;
     this.#ground = ground;

@@ -21,7 +21,7 @@ export interface CrlState {
 }
 
 /** What CRLs say of one link of a path. `until`: seconds since 1970 at which they have to be asked again. */
-export type Standing =
+export type RevocationStanding =
   | { readonly kind: 'good'; readonly until: number }
   | { readonly kind: 'unlisted' }
   | { readonly kind: 'refused'; readonly rule: 'revoked' | 'crl'; readonly message: string };
@@ -40,7 +40,7 @@ export class Revocation {
     this.#acceptEnded = acceptEnded;
   }
 
-  standing(certificate: Certificate, issuer: Certificate, epoch: number): Standing {
+  standing(certificate: Certificate, issuer: Certificate, epoch: number): RevocationStanding {
     const crl = this.#crls.get(keyOf(issuer));
     if (crl === undefined) return { kind: 'unlisted' };
     // What is revoked stays so, however old the list is that says it.
@@ -167,6 +167,6 @@ function keyOf({ subject, keyId }: Certificate): string {
   return `${keyId} ${subject}`;
 }
 
-function refused(rule: 'revoked' | 'crl', message: string): Standing {
+function refused(rule: 'revoked' | 'crl', message: string): RevocationStanding {
   return { kind: 'refused', rule, message };
 }

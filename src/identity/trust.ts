@@ -10,7 +10,7 @@ import { at, CLIENT_CA, readAuthorities } from './authorities.ts';
 import type { Certificate } from './certificate.ts';
 import { dnsNamesOf, purposeFault, ruleBroken, spiffeIdOf } from './client-certificate.ts';
 import { CertificateMemo } from './memo.ts';
-import { findPaths, type Ground } from './path.ts';
+import { findPaths, type PathGround } from './path.ts';
 import { type CrlState, readRevocation } from './revocation.ts';
 import { checkServer } from './server-certificate.ts';
 import { describeShown } from './shown.ts';
@@ -50,11 +50,11 @@ export function buildTrust(
 export class ClientTrust implements CredentialJudge {
   /** PEM of every CA of `client_ca` and all bundles: what OpenSSL is to trust, and to ask clients for. */
   readonly caPem: readonly string[];
-  readonly #ground: Ground;
+  readonly #ground: PathGround;
   /** Trust domains with a bundle of their own. */
   readonly #domains: ReadonlySet<string>;
 
-  constructor(ground: Ground, domains: ReadonlySet<string>) {
+  constructor(ground: PathGround, domains: ReadonlySet<string>) {
     this.#ground = ground;
     this.#domains = domains;
     this.caPem = ground.authorities.all.map(({ certificate }) => pemOf(certificate));

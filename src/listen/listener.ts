@@ -11,7 +11,7 @@ import type { StrandedClients } from './udp/stranded.ts';
 export interface Listener {
   readonly protocol: 'udp' | 'tcp' | 'tls';
   /** Where it listens. The port is the real one once `start` is done, also where 0 was asked for. */
-  readonly address: Endpoint;
+  readonly address: ListenerEndpoint;
   /** What an operator wants to read once it listens: the file that serves it, buffer sizes in octets, caps. */
   readonly details: Readonly<Record<string, string | number>>;
   /** Since `start`. One object for the listener's life; read it, never write it. */
@@ -29,7 +29,7 @@ export interface Listener {
   endLease?(lease: string): void;
 }
 
-export interface Endpoint {
+export interface ListenerEndpoint {
   /** A literal address without brackets, a zone id included. */
   readonly host: string;
   readonly port: number;

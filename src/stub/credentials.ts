@@ -12,7 +12,7 @@ export interface CredentialFiles {
 }
 
 /** A certificate with its key and the CAs, that fit together. */
-export interface Credentials {
+export interface StubCredentials {
   /** TLS 1.2 or later (RFC 9325 §3.1.1). */
   readonly context: SecureContext;
   /** SHA-256 of the DER, in lower case digits. */
@@ -35,12 +35,12 @@ export interface CredentialFault {
 
 /** One reading of the files, with what a `FileWatch` compares. */
 export interface CredentialReading {
-  readonly result: Credentials | CredentialFault;
+  readonly result: StubCredentials | CredentialFault;
   readonly hash: string;
   readonly files: readonly string[];
 }
 
-export function isFault(result: Credentials | CredentialFault): result is CredentialFault {
+export function isFault(result: StubCredentials | CredentialFault): result is CredentialFault {
   return 'fix' in result;
 }
 
@@ -60,7 +60,7 @@ type Text = string | CredentialFault;
 function combine(
   files: CredentialFiles,
   texts: { readonly cert: Text; readonly key: Text; readonly ca: Text },
-): Credentials | CredentialFault {
+): StubCredentials | CredentialFault {
   const { cert, key, ca } = texts;
   if (typeof cert !== 'string') return cert;
   if (typeof key !== 'string') return key;

@@ -1,5 +1,5 @@
 import type { Log } from '../report/log.ts';
-import type { Credentials } from './credentials.ts';
+import type { StubCredentials } from './credentials.ts';
 
 const LOOK_EVERY = 60_000;
 /** A certificate is near its end in the last fifth of its life, or in its last 30 days, whichever is shorter. */
@@ -10,7 +10,7 @@ const LAST_MS = 30 * 86_400_000;
 export type Age = 'early' | 'good' | 'ending' | 'ended';
 
 export function ageOf(
-  { notBefore, notAfter }: Pick<Credentials, 'notBefore' | 'notAfter'>,
+  { notBefore, notAfter }: Pick<StubCredentials, 'notBefore' | 'notAfter'>,
   now: number,
 ): Age {
   if (now < notBefore) return 'early';
@@ -24,7 +24,7 @@ export class Lifetime {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
-  #credentials: Credentials | null = null;
+  #credentials: StubCredentials | null = null;
   #told: Age = 'good';
 
   /** `now`: milliseconds since 1970, as the machine's clock says. */
@@ -36,7 +36,7 @@ export class Lifetime {
   }
 
   /** From now on, this one. */
-  follow(credentials: Credentials): void {
+  follow(credentials: StubCredentials): void {
     this.#credentials = credentials;
     this.#told = 'good';
     this.look();

@@ -6,9 +6,9 @@ import { StubAnswerer } from './answerer.ts';
 import {
   type CredentialFiles,
   type CredentialReading,
-  type Credentials,
   isFault,
   readCredentials,
+  type StubCredentials,
 } from './credentials.ts';
 import { DISPATCH_LIMITS, Dispatcher, type DispatchLimits } from './dispatcher.ts';
 import { Lifetime } from './lifetime.ts';
@@ -52,12 +52,12 @@ export class Stub {
   readonly #first: Promise<string | null>;
   #toldFirst: (fault: string | null) => void = () => {};
   #reading: CredentialReading;
-  #inUse: Credentials;
+  #inUse: StubCredentials;
   #watch: FileWatch | null = null;
   #stopping: Promise<void> | null = null;
 
   /** `reading`: one whose result is `credentials`. */
-  constructor(options: StubOptions, reading: CredentialReading, credentials: Credentials) {
+  constructor(options: StubOptions, reading: CredentialReading, credentials: StubCredentials) {
     const { log } = options;
     const limits = { ...DISPATCH_LIMITS, ...options.limits };
     this.#options = options;

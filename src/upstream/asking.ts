@@ -1,5 +1,5 @@
 import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../resolve/ports.ts';
-import { Attempt, type AttemptForm, type AttemptOwner, type Fault } from './attempt.ts';
+import { Attempt, type AttemptFault, type AttemptForm, type AttemptOwner } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import type { Query } from './query.ts';
 import type { Server } from './server.ts';
@@ -130,7 +130,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     if (!this.#askNext() && this.#open.length === 0) this.#giveUp();
   }
 
-  failed(attempt: Attempt, fault: Fault): void {
+  failed(attempt: Attempt, fault: AttemptFault): void {
     this.#remove(attempt);
     if (this.#over) return;
     const { server } = attempt;

@@ -12,7 +12,7 @@ import { MAX_WRONG, type UdpAsk, type UdpExchange, type UdpListener, type UdpRou
 export interface AttemptOwner {
   accept(message: Buffer, verified: boolean): Acceptance;
   replied(attempt: Attempt, message: Buffer, poor: boolean): void;
-  failed(attempt: Attempt, fault: Fault): void;
+  failed(attempt: Attempt, fault: AttemptFault): void;
   /** The attempt goes on, with little hope: a reply came that cannot be told from a forged one. Never from within `start`. */
   doubted(): void;
   /** The attempt goes on, but something came that may say that the server knows no OPT. */
@@ -20,7 +20,7 @@ export interface AttemptOwner {
 }
 
 /** How an attempt failed. */
-export interface Fault {
+export interface AttemptFault {
   /** `malformed`: what came cannot be read or used, and the next try may well be better. */
   readonly reason: 'network' | 'refused' | 'malformed';
   readonly cause: UpstreamCause;
@@ -304,11 +304,11 @@ export class Attempt implements UdpListener, StreamUser {
 
   /** `code` is the system's, for `network`. */
   #fail(
-    reason: Fault['reason'],
+    reason: AttemptFault['reason'],
     code: string,
     detail: string,
     ede = -1,
-    without: Fault['withoutOpt'] = 'no',
+    without: AttemptFault['withoutOpt'] = 'no',
   ): void {
     if (this.#over) return;
     this.#close();

@@ -4,7 +4,7 @@ const SMALL = 2048;
 const A_TURN = 0x8000;
 
 /** Who holds back a large reply, one at most, and reads no further meanwhile. */
-export interface Holder {
+export interface ReplyHolder {
   /** Reads what is held. */
   proceed(): void;
 }
@@ -14,12 +14,12 @@ export interface Holder {
  * many may arrive at once. Its queue is bounded by the number of streams.
  */
 export class LargeReplies {
-  readonly #waiting = new Set<Holder>();
+  readonly #waiting = new Set<ReplyHolder>();
   #spent = 0;
   #scheduled = false;
 
   /** Whether a message of so many octets may be read now, and then it counts; else its holder is called in a later turn. */
-  admit(octets: number, holder: Holder): boolean {
+  admit(octets: number, holder: ReplyHolder): boolean {
     if (octets > SMALL && (this.#spent >= A_TURN || this.#waiting.size > 0)) {
       this.#waiting.add(holder);
       return false;
@@ -29,7 +29,7 @@ export class LargeReplies {
   }
 
   /** It has ended. */
-  leave(holder: Holder): void {
+  leave(holder: ReplyHolder): void {
     this.#waiting.delete(holder);
   }
 

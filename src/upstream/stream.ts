@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { DnsStream, type DnsStreamOwner, StreamQuestion } from '../socket/dns-stream.ts';
-import type { Holder } from './large-replies.ts';
+import type { ReplyHolder } from './large-replies.ts';
 import type { Query } from './query.ts';
 import type { Sockets } from './sockets.ts';
 import type { Timer } from './time.ts';
@@ -64,7 +64,7 @@ const NOTHING = Buffer.alloc(0);
  * One connection to one upstream, TCP or TLS: how many questions it takes, how long it is kept, and who hears of its end.
  * A reply whose question is not the one asked under its ID ends the connection.
  */
-export class Stream implements Holder, DnsStreamOwner {
+export class Stream implements ReplyHolder, DnsStreamOwner {
   /** Messages answered so far. */
   answers = 0;
   /** It ended with questions unanswered that the server had been sent before its last answer. */

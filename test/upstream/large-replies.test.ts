@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Holder, LargeReplies } from '../../src/upstream/large-replies.ts';
+import { LargeReplies, type ReplyHolder } from '../../src/upstream/large-replies.ts';
 import { type Asked, ask, frame, reply, tcpUpstream, upstreams, won } from './scripted.ts';
 
 /** Replies that take long to read are read a few a turn of the event loop. */
@@ -11,14 +11,14 @@ t.test('one large message a turn, in the order in which they came; small ones at
   const order: number[] = [];
   const holders = Array.from(
     { length: 4 },
-    (_, i): Holder => ({
+    (_, i): ReplyHolder => ({
       proceed: () => {
         large.count(0xffff);
         order.push(i);
       },
     }),
   );
-  const later: Holder = { proceed: () => t.fail('it has ended') };
+  const later: ReplyHolder = { proceed: () => t.fail('it has ended') };
   t.equal(large.admit(0xffff, later), true);
   for (const holder of holders) t.equal(large.admit(0xffff, holder), false);
   t.equal(large.admit(0xffff, later), false);
@@ -39,7 +39,7 @@ t.test('one large message a turn, in the order in which they came; small ones at
 t.test('a holder that does nothing, or throws nothing away, keeps nobody waiting', async (t) => {
   const large = new LargeReplies();
   let called = 0;
-  const idle = (): Holder => ({ proceed: () => called++ });
+  const idle = (): ReplyHolder => ({ proceed: () => called++ });
   t.equal(large.admit(0xffff, idle()), true);
   for (let i = 0; i < 10; i++) t.equal(large.admit(0xffff, idle()), false);
   await turn();

@@ -20,7 +20,7 @@ import { ledgerRoutes } from '../ledger/ledger-routes.ts';
 import type { LedgerDesk } from '../ledger/ledger-view.ts';
 import { type Explain, policyRoutes } from '../policy/policy-routes.ts';
 import { health } from '../policy/policy-schema.ts';
-import { Crowd } from './crowd.ts';
+import { CallerCrowd } from './crowd.ts';
 import { sendRefusal } from './exchange.ts';
 import { fieldError } from './field-fault.ts';
 import { takeStrictJson } from './json-body.ts';
@@ -112,7 +112,7 @@ export class Api {
       sendRefusal(reply, refusalOf(error, options.log)),
     );
     app.setNotFoundHandler((request, reply) => sendRefusal(reply, notFound(app, request)));
-    const crowd = new Crowd(server!, {
+    const crowd = new CallerCrowd(server!, {
       most: MAX_CONNECTIONS,
       now: () => options.clock.monotonic(),
       tell: (count) => options.log.warn('admin-trouble', CROWDED, { most: MAX_CONNECTIONS, count }),

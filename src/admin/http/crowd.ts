@@ -17,7 +17,7 @@ export interface CrowdOptions {
  * Keeps room on a listener: where there is none, the connection that has waited longest without a request at work gives way. So
  * a crowd of silent clients keeps nobody out. What is at work is never ended; only where all are, a new one is refused.
  */
-export class Crowd {
+export class CallerCrowd {
   readonly #options: CrowdOptions;
   /** Connections without a request at work, the one that has waited longest first. */
   readonly #waiting = new Set<Socket>();

@@ -14,7 +14,7 @@ import {
 } from '../terminal.ts';
 
 /** How a verb that asks the admin API was called. */
-export interface AdminOptions {
+export interface AdminClientOptions {
   readonly config?: string;
   readonly admin?: string;
   readonly tokenFile?: string;
@@ -31,7 +31,7 @@ export function withAdminOptions(command: Command): Command {
 }
 
 /** What tells an answer of the admin API from that of another service that listens there. */
-export type Member =
+export type JsonMember =
   | 'id'
   | 'leases'
   | 'exceptions'
@@ -41,7 +41,7 @@ export type Member =
   | 'balances'
   | 'reset';
 
-function isAnswer(body: unknown, member: Member): boolean {
+function isAnswer(body: unknown, member: JsonMember): boolean {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, member)) return false;
   const value = (body as Readonly<Record<string, unknown>>)[member];
   return member.endsWith('s') || member === 'reset' ? Array.isArray(value) : typeof value === 'string';
@@ -72,7 +72,7 @@ export class AdminClient {
 
   /** By options, else by the server file; or what is wrong with them. `patience` in milliseconds. */
   static from(
-    { config, admin, tokenFile }: AdminOptions,
+    { config, admin, tokenFile }: AdminClientOptions,
     patience: number = ANSWER_MS,
   ): AdminClient | string {
     let target: AdminTarget | string | null;
@@ -154,10 +154,10 @@ function read(status: number, text: string): AdminAnswer {
 export async function askAdmin(
   terminal: Terminal,
   verb: string,
-  options: AdminOptions,
+  options: AdminClientOptions,
   method: string,
   path: string,
-  member: Member,
+  member: JsonMember,
   body?: object,
 ): Promise<unknown> {
   const client = AdminClient.from(options);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { shortTime, tableLines } from '../table.ts';
 import { escapeText, type Terminal } from '../terminal.ts';
-import { type AdminOptions, askAdmin, withAdminOptions } from './admin-client.ts';
+import { type AdminClientOptions, askAdmin, withAdminOptions } from './admin-client.ts';
 import { readTtl } from './lease.ts';
 
 /** Exceptions of a running server, over its admin API. Those in policy files are not among them. */
@@ -19,7 +19,7 @@ export function exceptionVerb(terminal: Terminal): Command {
   return group;
 }
 
-interface AddOptions extends AdminOptions {
+interface AddOptions extends AdminClientOptions {
   readonly identity: string;
   readonly ttl: string;
   readonly reason: string;
@@ -72,7 +72,7 @@ function addVerb(terminal: Terminal): Command {
 function revokeVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('revoke').description('Take an exception out of force.'))
     .argument('<id>', 'the exception')
-    .action(async (id: string, options: AdminOptions) => {
+    .action(async (id: string, options: AdminClientOptions) => {
       const path = `/v1/exceptions/${encodeURIComponent(id)}`;
       const revoked = await askAdmin(terminal, 'exception revoke', options, 'DELETE', path, 'id');
       if (revoked === null) return;
@@ -82,7 +82,7 @@ function revokeVerb(terminal: Terminal): Command {
 
 function listVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('list').description('Print the exceptions in force.')).action(
-    async (options: AdminOptions) => {
+    async (options: AdminClientOptions) => {
       const answer = await askAdmin(
         terminal,
         'exception list',

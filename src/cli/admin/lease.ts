@@ -4,7 +4,7 @@ import { TextFault } from '../../config/problems.ts';
 import { parseDuration } from '../../config/units.ts';
 import { shortTime, tableLines } from '../table.ts';
 import { escapeText, type Terminal } from '../terminal.ts';
-import { type AdminOptions, askAdmin, withAdminOptions } from './admin-client.ts';
+import { type AdminClientOptions, askAdmin, withAdminOptions } from './admin-client.ts';
 
 /** Leases of a running server, over its admin API. */
 export function leaseVerb(terminal: Terminal): Command {
@@ -22,7 +22,7 @@ export function leaseVerb(terminal: Terminal): Command {
   return group;
 }
 
-interface OpenOptions extends AdminOptions {
+interface OpenOptions extends AdminClientOptions {
   readonly identity: string;
   readonly address?: readonly string[];
   readonly certificate?: string;
@@ -76,7 +76,11 @@ function advanceVerb(terminal: Terminal): Command {
     .argument('[stage]', 'the stage')
     .option('--ttl <duration>', 'its time to live from now on, such as 30m')
     .action(
-      async (id: string, stage: string | undefined, options: AdminOptions & { readonly ttl?: string }) => {
+      async (
+        id: string,
+        stage: string | undefined,
+        options: AdminClientOptions & { readonly ttl?: string },
+      ) => {
         const ttl = readTtl(options.ttl);
         const nothing = stage === undefined && ttl === null ? 'name a stage, or --ttl' : null;
         if (typeof ttl === 'string' || nothing !== null) {
@@ -93,7 +97,7 @@ function advanceVerb(terminal: Terminal): Command {
 function endVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('end').description('End a lease, and print its questions by verdict.'))
     .argument('<id>', 'the lease')
-    .action(async (id: string, options: AdminOptions) => {
+    .action(async (id: string, options: AdminClientOptions) => {
       const ended = await askAdmin(terminal, 'lease end', options, 'DELETE', pathOf(id), 'id');
       if (ended === null) return;
       const { counts } = ended as { readonly counts: Readonly<Record<string, number>> };
@@ -106,7 +110,7 @@ function endVerb(terminal: Terminal): Command {
 function listVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('list').description('Print live leases, in the order opened.'))
     .option('--identity <name>', 'those of one identity')
-    .action(async (options: AdminOptions & { readonly identity?: string }) => {
+    .action(async (options: AdminClientOptions & { readonly identity?: string }) => {
       const only = options.identity === undefined ? '' : `&identity=${encodeURIComponent(options.identity)}`;
       const all: Lease[] = [];
       for (let after: string | null = ''; after !== null; ) {
@@ -133,7 +137,7 @@ function listVerb(terminal: Terminal): Command {
 function showVerb(terminal: Terminal): Command {
   return withAdminOptions(new Command('show').description('Print one lease, and its questions by verdict.'))
     .argument('<id>', 'the lease')
-    .action(async (id: string, options: AdminOptions) => {
+    .action(async (id: string, options: AdminClientOptions) => {
       const lease = await askAdmin(terminal, 'lease show', options, 'GET', pathOf(id), 'id');
       if (lease !== null) printOne(terminal, lease as Lease, options);
     });
@@ -176,7 +180,7 @@ function claimText({ addresses, certificate }: Lease): string {
   return where === '' ? certificate : `${certificate} from ${where}`;
 }
 
-function printOne(terminal: Terminal, lease: Lease, { json }: AdminOptions): void {
+function printOne(terminal: Terminal, lease: Lease, { json }: AdminClientOptions): void {
   if (json === true) {
     terminal.print(JSON.stringify(lease));
     return;

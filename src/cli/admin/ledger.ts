@@ -3,7 +3,7 @@ import type { BalanceView } from '../../admin/ledger/ledger-view.ts';
 import { sizeText } from '../size-text.ts';
 import { tableLines } from '../table.ts';
 import { count, escapeText, type Terminal } from '../terminal.ts';
-import { type AdminOptions, askAdmin, withAdminOptions } from './admin-client.ts';
+import { type AdminClientOptions, askAdmin, withAdminOptions } from './admin-client.ts';
 
 /** The leak ledger of a running server, over its admin API. */
 export function ledgerVerb(terminal: Terminal): Command {
@@ -20,7 +20,7 @@ export function ledgerVerb(terminal: Terminal): Command {
     );
 }
 
-interface ShowOptions extends AdminOptions {
+interface ShowOptions extends AdminClientOptions {
   readonly identity?: string;
   readonly lease?: string;
   readonly limit?: string;
@@ -96,7 +96,7 @@ function rowOf(balance: BalanceView): string[] {
   ];
 }
 
-interface ResetOptions extends AdminOptions {
+interface ResetOptions extends AdminClientOptions {
   readonly lease?: string;
   readonly identity?: string;
   readonly claim?: string;

@@ -24,7 +24,7 @@ import { askNameservers, isNamegate, nameserverFindings } from './nameservers.ts
 import { readStubConfig } from './resolv-conf.ts';
 import { stubRemarks } from './stub-remarks.ts';
 import { muslVersion, tcpFindings } from './tcp-findings.ts';
-import { nsswitchFindings, type Probe, probeFindings, proxyFindings } from './ways-out.ts';
+import { nsswitchFindings, probeFindings, proxyFindings, type WayOutProbe } from './ways-out.ts';
 
 interface Options {
   readonly config?: string;
@@ -58,7 +58,7 @@ export function doctorVerb(terminal: Terminal): Command {
 }
 
 async function doctor(terminal: Terminal, options: Options): Promise<number> {
-  const probes: Probe[] = [];
+  const probes: WayOutProbe[] = [];
   for (const text of options.probe ?? []) {
     const probe = parseTarget(text, 0);
     if (typeof probe === 'string') return terminal.usage('doctor', `--probe ${text}: ${probe}`);
@@ -102,7 +102,7 @@ export interface Surroundings {
   readonly listen: readonly (ListenAt | ListenSetting)[];
   /** The version of musl on this machine, or null. */
   readonly musl?: string | null;
-  readonly probes: readonly Probe[];
+  readonly probes: readonly WayOutProbe[];
   /** Of the nameservers; stubs know 53 alone. */
   readonly port: number;
 }

@@ -6,7 +6,7 @@ import { queryMessage, readReply } from '../query/message.ts';
 import type { Target } from '../query/target.ts';
 
 /** Who answers at an address. */
-export type Answerer =
+export type Responder =
   | {
       readonly kind: 'namegate';
       /** As which identity it sees us. */
@@ -38,7 +38,7 @@ const QUESTION = 'github.com._why.namegate.internal';
 const STUB = 'namegate stub: ';
 
 /** Asks, and waits at most `patience` milliseconds. */
-export async function identify(target: Target, transport: Transport, patience: number): Promise<Answerer> {
+export async function identify(target: Target, transport: Transport, patience: number): Promise<Responder> {
   const name = nameFromText(QUESTION);
   const query = name instanceof WireError ? null : queryMessage(name, TYPE.TXT);
   if (query === null) throw new Error(`${QUESTION} cannot be asked for`);

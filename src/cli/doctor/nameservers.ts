@@ -1,12 +1,12 @@
 import { type Target, targetText } from '../query/target.ts';
 import { bad, type Finding, note, ok } from './finding.ts';
-import { type Answerer, identify } from './identify.ts';
+import { identify, type Responder } from './identify.ts';
 
 /** What was found at one nameserver of resolv.conf. */
 export interface Nameserver {
   readonly host: string;
-  readonly udp: Answerer;
-  readonly tcp: Answerer;
+  readonly udp: Responder;
+  readonly tcp: Responder;
 }
 
 /** Asks each nameserver over both transports at once; `port` is 53 for stubs. */
@@ -88,7 +88,7 @@ function aboutOne({ host, udp, tcp }: Nameserver, file: string): Finding {
   return bad('nameserver', `${who} is not namegate: it ${outcome(answer)}`, `remove the line from ${file}`);
 }
 
-function outcome(answerer: Answerer): string {
+function outcome(answerer: Responder): string {
   switch (answerer.kind) {
     case 'namegate':
       return 'is namegate';

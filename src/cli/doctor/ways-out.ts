@@ -43,10 +43,10 @@ export function nsswitchFindings(text: string | null): Finding[] {
 const LOCAL_MODULES = new Set(['files', 'dns', 'myhostname', 'mymachines']);
 
 /** An address to try: at one port over UDP and TCP, or, with port 0, where resolvers and web servers listen. */
-export type Probe = Target;
+export type WayOutProbe = Target;
 
 /** Tries only what was named. */
-export async function probeFindings(probes: readonly Probe[], patience: number): Promise<Finding[]> {
+export async function probeFindings(probes: readonly WayOutProbe[], patience: number): Promise<Finding[]> {
   if (probes.length === 0) {
     return [
       note(
@@ -59,7 +59,7 @@ export async function probeFindings(probes: readonly Probe[], patience: number):
   return Promise.all(probes.map((probe) => probeOne(probe, patience)));
 }
 
-async function probeOne(probe: Probe, patience: number): Promise<Finding> {
+async function probeOne(probe: WayOutProbe, patience: number): Promise<Finding> {
   const { host, port } = probe;
   const tries =
     port === 0

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { adminTarget } from '../../config/server/admin-target.ts';
 import type { ExplainedState } from '../../policy/explain/explain.ts';
-import { AdminClient, type AdminOptions, askAdmin } from '../admin/admin-client.ts';
+import { AdminClient, type AdminClientOptions, askAdmin } from '../admin/admin-client.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, escapeText, serverFile, type Terminal } from '../terminal.ts';
 
 /** Explains a question of whoever holds a lease: the running server knows. Leaves the exit code in the terminal. */
@@ -10,7 +10,7 @@ export async function explainLease(
   terminal: Terminal,
   name: string,
   type: string,
-  { lease, stage, ...options }: AdminOptions & { readonly lease: string; readonly stage?: string },
+  { lease, stage, ...options }: AdminClientOptions & { readonly lease: string; readonly stage?: string },
 ): Promise<void> {
   const query = new URLSearchParams({ lease, name, type, ...(stage === undefined ? {} : { stage }) });
   const answer = await askAdmin(terminal, 'explain', options, 'GET', `/v1/explain?${query}`, 'verdict');

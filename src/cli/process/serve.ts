@@ -7,7 +7,7 @@ import { loadInThread } from '../../config/thread.ts';
 import { suggestName } from '../../policy/explain/suggest.ts';
 import { createLog } from '../../report/log.ts';
 import { ServiceManager } from '../../report/service-manager.ts';
-import { Server } from '../../server.ts';
+import { NamegateServer } from '../../server.ts';
 import { complainProblems } from '../policy/problems.ts';
 import { listenerTarget } from '../query/listener-target.ts';
 import {
@@ -58,7 +58,7 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   terminal.courtesy = true;
   const took = Math.round(performance.now() - started);
   const log = createLog(vetted.settings.log.level);
-  const server = new Server(
+  const server = new NamegateServer(
     { serverFile: file, env: process.env, log, salt, trust, version: version() },
     vetted,
   );
@@ -87,14 +87,14 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   return EXIT_GOOD;
 }
 
-async function reload(server: Server, manager: ServiceManager | null): Promise<void> {
+async function reload(server: NamegateServer, manager: ServiceManager | null): Promise<void> {
   manager?.reloading();
   await server.reload('SIGHUP');
   manager?.ready(statusOf(server));
 }
 
 /** One line for `systemctl status`. */
-function statusOf(server: Server): string {
+function statusOf(server: NamegateServer): string {
   const { reload: refused } = server.readiness.report();
   const { waiting } = server.readiness;
   if (waiting.length > 0) return `waits for the address of ${waiting.join(', ')}`;
@@ -104,7 +104,12 @@ function statusOf(server: Server): string {
   return `the last change is not in force, ${count(refused.count, 'problem')}${where}`;
 }
 
-function greet(terminal: Terminal, server: Server, { settings, snapshot }: Loaded, took: number): void {
+function greet(
+  terminal: Terminal,
+  server: NamegateServer,
+  { settings, snapshot }: Loaded,
+  took: number,
+): void {
   const line = (label: string, text: string): void =>
     terminal.print(`  ${terminal.paint('dim', label.padEnd(10))} ${text}`);
   terminal.print(terminal.paint('bold', `namegate ${version()}`));

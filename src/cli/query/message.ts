@@ -28,7 +28,7 @@ export function queryMessage(name: Uint8Array, type: number): Buffer | null {
 }
 
 /** A reply as text. Nothing in it can be misread by a terminal. */
-export interface Reply {
+export interface ReadableReply {
   /** The mnemonic of the RCODE, extended by OPT. */
   readonly status: string;
   /** Of `qr aa tc rd ra ad cd` those that are set. */
@@ -50,7 +50,7 @@ export interface ReplyRecord {
 }
 
 /** Reads a reply, or says why it cannot be read. */
-export function readReply(octets: Buffer): Reply | string {
+export function readReply(octets: Buffer): ReadableReply | string {
   // Before dns2: bounds are checked here, and names cannot lead it in circles.
   const message = readMessage(octets);
   const headerOnly = sectionCount(octets, 0) === 0;
@@ -121,7 +121,7 @@ function rcodeText(rcode: number): string {
   return Object.entries(Packet.RCODE).find(([, code]) => code === rcode)?.[0] ?? `RCODE${rcode}`;
 }
 
-function edeOf({ type, rdata }: Resource): Reply['ede'] {
+function edeOf({ type, rdata }: Resource): ReadableReply['ede'] {
   if (type !== TYPE.OPT) return [];
   return (rdata ?? []).flatMap((option) => {
     if (option.ednsCode !== Packet.EDNS_OPTION_CODE.EDE) return [];

@@ -11,7 +11,7 @@ import { complainProblems } from '../policy/problems.ts';
 import { CONFIG_HELP, EXIT_GOOD, EXIT_PROBLEMS, EXIT_USAGE, serverFile, type Terminal } from '../terminal.ts';
 import { type Exchanged, exchange, type Transport } from './exchange.ts';
 import { listenerTarget } from './listener-target.ts';
-import { queryMessage, type Reply, readReply } from './message.ts';
+import { queryMessage, type ReadableReply, readReply } from './message.ts';
 import { readQuestionName } from './question-name.ts';
 import { parseTarget, type Target, targetText } from './target.ts';
 
@@ -109,7 +109,7 @@ interface Asked {
   /** It was asked over UDP first, and the answer did not fit. */
   readonly truncated: boolean;
   /** What came, or why nothing useful did. */
-  readonly reply: Reply | string;
+  readonly reply: ReadableReply | string;
   /** Milliseconds of the last exchange; 0 without a reply. */
   readonly elapsed: number;
 }
@@ -132,7 +132,7 @@ async function ask(message: Buffer, server: Target, transport: Transport, timeou
 }
 
 /** namegate keeps its denials over UDP within three times the question: a reason that fills this may have been cut. */
-function isReasonCut(reply: Reply | string, octets: Buffer, message: Buffer): boolean {
+function isReasonCut(reply: ReadableReply | string, octets: Buffer, message: Buffer): boolean {
   // The cut leaves up to three octets free, so as not to split a UTF-8 sequence.
   return typeof reply !== 'string' && reply.ede.length > 0 && octets.length + 3 >= 3 * message.length;
 }

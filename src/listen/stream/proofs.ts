@@ -24,7 +24,7 @@ export interface Proof {
 }
 
 /** Whom a listener trusts, and whether it has to know its clients. */
-export interface ClientTrust {
+export interface ShownTrust {
   readonly clients: 'required' | 'optional' | 'none';
   /** Null where no certificate is asked for. */
   readonly judge: CredentialJudge | null;
@@ -38,25 +38,25 @@ export interface ClientTrust {
  * remembered by the leaf, where a certificate was accepted and in bounds; a leaf that is not remembered is judged alone.
  */
 export class Proofs {
-  #trust: ClientTrust;
+  #trust: ShownTrust;
   readonly #epoch: () => number;
   /** The longest unused first. */
   readonly #remembered = new Map<string, readonly Buffer[]>();
   #octets = 0;
 
   /** `epoch`: seconds since 1970. */
-  constructor(trust: ClientTrust, epoch: () => number) {
+  constructor(trust: ShownTrust, epoch: () => number) {
     this.#trust = trust;
     this.#epoch = epoch;
   }
 
   /** From now on; every proof is to be judged again. */
-  update(trust: ClientTrust): void {
+  update(trust: ShownTrust): void {
     this.#trust = trust;
   }
 
   /** What a new connection proves, or why it is refused. The handshake is done. */
-  take(socket: TLSSocket): Proof | Refusal {
+  take(socket: TLSSocket): Proof | CredentialRefusal {
     const { clients, judge } = this.#trust;
     if (clients === 'none' || judge === null) return { ...NOBODY };
     const leaf = socket.getPeerX509Certificate();
@@ -82,7 +82,7 @@ export class Proofs {
    * A chain within its handshake, of which OpenSSL says `fault`: why it is refused, or null. The client has not proved that it
    * holds the key, so this only refuses: `take` judges again, of what the finished handshake holds.
    */
-  examine(chain: readonly Buffer[], fault: ChainFault | null): Refusal | null {
+  examine(chain: readonly Buffer[], fault: ChainFault | null): CredentialRefusal | null {
     const { judge } = this.#trust;
     if (fault !== null) {
       const rule = RULES.get(fault.code) ?? 'chain';
@@ -93,7 +93,7 @@ export class Proofs {
   }
 
   /** What the log says of a refusal: the first certificate, and what is weak about one of them. */
-  tell({ message, chain }: Refusal): { message: string; certificate: ShownCertificate | null } {
+  tell({ message, chain }: CredentialRefusal): { message: string; certificate: ShownCertificate | null } {
     const { judge } = this.#trust;
     const [certificate = null, ...above] = judge === null ? [] : chain.map((der) => judge.describe(der));
     if (certificate === null) return { message, certificate };
@@ -104,7 +104,7 @@ export class Proofs {
   }
 
   /** Judges again by the trust of now; null where it is accepted. Never throws. */
-  renew(proof: Proof): Refusal | null {
+  renew(proof: Proof): CredentialRefusal | null {
     const { clients, judge } = this.#trust;
     if (clients === 'none' || judge === null) {
       proof.credential = null;
@@ -122,7 +122,7 @@ export class Proofs {
     return proof.until <= this.#epoch();
   }
 
-  #judge(proof: Proof, judge: CredentialJudge): Refusal | null {
+  #judge(proof: Proof, judge: CredentialJudge): CredentialRefusal | null {
     const judgement = judge.judge(proof.chain!, this.#epoch());
     if (judgement.kind === 'refused') return { ...judgement, chain: proof.chain! };
     proof.credential = judgement.credential;
@@ -156,13 +156,13 @@ export class Proofs {
   }
 }
 
-export type Refusal = Extract<Judgement, { kind: 'refused' }> & {
+export type CredentialRefusal = Extract<Judgement, { kind: 'refused' }> & {
   /** DER, the leaf first; empty where no certificate was shown. */
   readonly chain: readonly Buffer[];
 };
 
 /** The X509_V_ERR number that stands for a refusal: OpenSSL makes the alert of it. */
-export function x509ErrorOf({ rule }: Refusal): number {
+export function x509ErrorOf({ rule }: CredentialRefusal): number {
   return ERRORS[rule] ?? X509_ERROR.REJECTED;
 }
 
@@ -190,7 +190,7 @@ const RULES: ReadonlyMap<number | string, string> = new Map<number | string, str
 
 /** A client without a certificate: nothing of it ends. */
 const NOBODY: Proof = { chain: null, credential: null, until: Number.POSITIVE_INFINITY };
-const NO_CERTIFICATE: Refusal = {
+const NO_CERTIFICATE: CredentialRefusal = {
   kind: 'refused',
   rule: 'missing',
   message: 'the client has shown no certificate',

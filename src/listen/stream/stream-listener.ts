@@ -3,15 +3,15 @@ import type { TLSSocket } from 'node:tls';
 import { type AddressWords, addressText, clientKey, readAddress } from '../../socket/address-words.ts';
 import type { ChainFault } from '../../socket/chain-check.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import { type Endpoint, type ListenOptions, monotonic } from '../listener.ts';
+import { type ListenerEndpoint, type ListenOptions, monotonic } from '../listener.ts';
 import { isWithin } from '../prefixes.ts';
 import { Arrival, type ArrivalEnd, type ArrivalHost } from './arrival.ts';
 import { Crowd, type Member } from './crowd.ts';
 import { CHAIN_REFUSED, type HandshakeEvents, Handshakes, type TlsMaterial } from './handshakes.ts';
-import { type Proof, Proofs, type Refusal, x509ErrorOf } from './proofs.ts';
+import { type CredentialRefusal, type Proof, Proofs, x509ErrorOf } from './proofs.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import { Connection, type StreamHost } from './stream.ts';
-import { newCounters, STREAM_LIMITS, type StreamCounters, type StreamLimits } from './stream-limits.ts';
+import { type ClientStreamLimits, newCounters, STREAM_LIMITS, type StreamCounters } from './stream-limits.ts';
 import { StreamNotices } from './stream-notices.ts';
 import type { StreamOptions, TlsListener, TlsOptions } from './stream-options.ts';
 
@@ -41,10 +41,10 @@ interface Guest extends Member {
  */
 export class StreamListener implements TlsListener, StreamHost, ArrivalHost, HandshakeEvents {
   readonly protocol: 'tcp' | 'tls';
-  address: Endpoint;
+  address: ListenerEndpoint;
   readonly details: Readonly<Record<string, string | number>>;
   readonly counters: StreamCounters = newCounters();
-  readonly limits: StreamLimits;
+  readonly limits: ClientStreamLimits;
   readonly batch: ReplyBatch;
   readonly answerer: ListenOptions['answerer'];
   readonly gathers: boolean;
@@ -60,7 +60,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
   readonly #handshaking = new WeakMap<Socket, Arrival>();
   readonly #scratch: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
   /** Of the handshake in which it was found: OpenSSL ends that one before another goes on. */
-  #refusal: Refusal | null = null;
+  #refusal: CredentialRefusal | null = null;
   readonly #checkMs: number;
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
@@ -194,7 +194,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
     return refusal !== null;
   }
 
-  #distrust(client: Readonly<AddressWords>, refusal: Refusal): void {
+  #distrust(client: Readonly<AddressWords>, refusal: CredentialRefusal): void {
     this.counters.distrusted++;
     this.#notices.certificate(addressText(client), true, refusal.rule, () => this.#proofs!.tell(refusal));
   }

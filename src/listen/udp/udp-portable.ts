@@ -3,9 +3,9 @@ import { isIPv6 } from 'node:net';
 import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
 import { type AddressWords, readAddress } from '../../socket/address-words.ts';
 import {
-  type Endpoint,
   type ListenCounters,
   type Listener,
+  type ListenerEndpoint,
   monotonic,
   Pace,
   type UdpOptions,
@@ -31,7 +31,7 @@ export function portableUdp(options: UdpOptions): Listener {
 
 class PortableUdp implements Listener {
   readonly protocol = 'udp';
-  address: Endpoint;
+  address: ListenerEndpoint;
   details: Readonly<Record<string, string | number>> = {};
   readonly counters: ListenCounters = { received: 0, answered: 0, dropped: 0, sendErrors: 0, faults: 0 };
   readonly #options: UdpOptions;

@@ -5,9 +5,9 @@ import type { Native, Poll, UdpSocket } from '../../socket/native.ts';
 import { EAGAIN, EINTR, SendQueue } from '../../socket/send-queue.ts';
 import { ADDRESS_SIZE, AF_INET6 } from '../../socket/socket-address.ts';
 import {
-  type Endpoint,
   type ListenCounters,
   type Listener,
+  type ListenerEndpoint,
   monotonic,
   Pace,
   type UdpOptions,
@@ -40,7 +40,7 @@ export function batchedUdp(native: Native, options: UdpOptions): Listener {
 
 class BatchedUdp implements Listener {
   readonly protocol = 'udp';
-  address: Endpoint;
+  address: ListenerEndpoint;
   details: Readonly<Record<string, string | number>> = {};
   readonly counters: ListenCounters = { received: 0, answered: 0, dropped: 0, sendErrors: 0, faults: 0 };
   readonly #native: Native;

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { queryMessage, type Reply, readReply } from '../../../src/cli/query/message.ts';
+import { queryMessage, type ReadableReply, readReply } from '../../../src/cli/query/message.ts';
 import { Query, readQuery } from '../../../src/wire/question.ts';
 import { worked } from '../../clock.ts';
 import { record, replyTo, txt, wire } from '../responder.ts';
 
 const query = queryMessage(wire('a.example'), 16)!;
 
-function read(octets: Buffer): Reply {
+function read(octets: Buffer): ReadableReply {
   const reply = readReply(octets);
   if (typeof reply === 'string') throw new Error(reply);
   return reply;
@@ -147,7 +147,7 @@ t.test('status, flags and extended errors', async (t) => {
 });
 
 /** Everything that a reply can bring to a terminal. */
-function words({ status, flags, answers, authority, additional, ede }: Reply): string {
+function words({ status, flags, answers, authority, additional, ede }: ReadableReply): string {
   const records = [...answers, ...authority, ...additional].map((one) => Object.values(one).join(' '));
   return [status, ...flags, ...records, ...ede.map(({ name, text }) => `${name} ${text}`)].join(' ');
 }
