@@ -65,11 +65,14 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 const LONGEST_FILE = 350;
 
-/** In these rooms one word has one meaning: no type and no file of theirs has the name of another. */
+/** In these rooms no file has the name of another. Of exported types that is so in the whole house. */
 const ONE_MEANING: ReadonlySet<string> = new Set(['policy', 'settings', 'resolve', 'report', 'server.ts']);
 
-/** Types of those rooms whose name another room took too. It is for that room to give way; a name that has one place goes from here. */
-const TAKEN_ELSEWHERE: ReadonlySet<string> = new Set(['Answerer', 'Ground', 'Standing', 'Server']);
+/**
+ * Types whose name stands twice, and why. `Query`: the message as a client sent it, and as it goes to a server (RFC 9499).
+ * `Delivery`: what a worker has to deliver, and its delivery by one sink.
+ */
+const SAME_WORD: ReadonlySet<string> = new Set(['Query', 'Delivery']);
 
 /** Names that say nothing of what a file or folder holds. */
 const GRAB_BAGS = /^(?:utils?|helpers?|types|common|misc|shared|lib|constants)$/;
@@ -225,7 +228,7 @@ function readsTheClock(tokens: readonly Token[], at: number): boolean {
   return after !== '(' || tokens[at + 2]?.text === ')';
 }
 
-/** Exported types and file names of the rooms where a word has one meaning. */
+/** Exported types of the house, and file names of the rooms where a word has one meaning. */
 function breachesOfMeaning(tree: Tree): Breach[] {
   const found: Breach[] = [];
   const types = new Map<string, { readonly file: string; readonly line: number }[]>();
@@ -245,8 +248,8 @@ function breachesOfMeaning(tree: Tree): Breach[] {
     }
   }
   for (const [type, places] of types) {
-    if (places.length < 2 || !places.some(({ file }) => isHeld(file)) || TAKEN_ELSEWHERE.has(type)) continue;
-    const { file, line } = places.find((place) => isHeld(place.file)) as { file: string; line: number };
+    if (places.length < 2 || SAME_WORD.has(type)) continue;
+    const { file, line } = places[0]!;
     const others = places.filter((place) => place.file !== file).map((place) => place.file);
     found.push({ rule: 'twice', file, line, message: `the type ${type} is in ${others.join(', ')} too` });
   }

@@ -22,7 +22,7 @@ import {
 import { identityAt, identityNamed } from './asker.ts';
 import { explainLease, liveExceptions, liveState } from './explain-lease.ts';
 import { complainProblems } from './problems.ts';
-import { type ShownCertificate, seeCertificate } from './shown-certificate.ts';
+import { type SeenClient, seeCertificate } from './shown-certificate.ts';
 
 interface Options {
   readonly config?: string;
@@ -135,12 +135,7 @@ async function explainQuestion(
 }
 
 /** Who asks, or what is wrong with how that was said. */
-function findAsker(
-  snapshot: Snapshot,
-  trusts: Trusts,
-  options: Options,
-  at: number,
-): ShownCertificate | string {
+function findAsker(snapshot: Snapshot, trusts: Trusts, options: Options, at: number): SeenClient | string {
   if (options.cert !== undefined) return seeCertificate(options.cert, trusts, snapshot, at);
   const identity =
     options.identity === undefined

@@ -8,7 +8,7 @@ import type { Credential } from '../../resolve/client/credential.ts';
 import { enumerate } from '../terminal.ts';
 
 /** As whom a client is seen that shows a certificate. */
-export interface ShownCertificate {
+export interface SeenClient {
   /** Null where the handshake fails: nobody answers. */
   readonly identity: Identity | null;
   /** What is to be said beside, one line each. */
@@ -24,7 +24,7 @@ export function seeCertificate(
   trusts: Trusts,
   snapshot: Snapshot,
   epoch: number,
-): ShownCertificate | string {
+): SeenClient | string {
   let octets: Buffer;
   try {
     octets = readFileSync(file);
@@ -49,7 +49,7 @@ export function seeCertificate(
   return 'no tls:// listener of this config asks clients for a certificate';
 }
 
-function recognise({ names, fault }: Credential, snapshot: Snapshot): ShownCertificate {
+function recognise({ names, fault }: Credential, snapshot: Snapshot): SeenClient {
   if (fault !== null) return { identity: UNKNOWN, remarks: [`the certificate breaks a rule: ${fault}`] };
   const index = findCertificate(snapshot.certificates, names);
   const identity = snapshot.identities[index];

@@ -4,7 +4,7 @@ import type { Member } from './crowd.ts';
 import { readProxyHeader } from './proxy.ts';
 
 /** What a connection is made of. */
-export interface ArrivalSockets {
+export interface Arrived {
   readonly socket: Socket;
   /** The socket that a TLS one runs over, or the same one. */
   readonly raw: Socket;

@@ -1,7 +1,7 @@
 import type { ListenCounters } from '../listener.ts';
 
 /** Milliseconds, octets and counts that bound one connection. */
-export interface ClientStreamLimits {
+export interface StreamBounds {
   /** Silence with nothing in flight, after which the connection ends (RFC 7766 §6.2.3). */
   readonly idleMs: number;
   /** From a message's first octet to its last. */
@@ -73,7 +73,7 @@ export function newCounters(): StreamCounters {
 /** How long a connection may be silent. The value of the edns-tcp-keepalive option, there in units of 100 ms (RFC 7828 §3.1). */
 export const TCP_IDLE_MS = 10_000;
 
-export const STREAM_LIMITS: ClientStreamLimits = {
+export const STREAM_LIMITS: StreamBounds = {
   idleMs: TCP_IDLE_MS,
   messageMs: 5_000,
   stallMs: 10_000,

@@ -11,7 +11,7 @@ import { CHAIN_REFUSED, type HandshakeEvents, Handshakes, type TlsMaterial } fro
 import { type CredentialRefusal, type Proof, Proofs, x509ErrorOf } from './proofs.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import { Connection, type StreamHost } from './stream.ts';
-import { type ClientStreamLimits, newCounters, STREAM_LIMITS, type StreamCounters } from './stream-limits.ts';
+import { newCounters, STREAM_LIMITS, type StreamBounds, type StreamCounters } from './stream-limits.ts';
 import { StreamNotices } from './stream-notices.ts';
 import type { StreamOptions, TlsListener, TlsOptions } from './stream-options.ts';
 
@@ -44,7 +44,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
   address: ListenerEndpoint;
   readonly details: Readonly<Record<string, string | number>>;
   readonly counters: StreamCounters = newCounters();
-  readonly limits: ClientStreamLimits;
+  readonly limits: StreamBounds;
   readonly batch: ReplyBatch;
   readonly answerer: ListenOptions['answerer'];
   readonly gathers: boolean;

@@ -2,7 +2,7 @@ import type { ChainCheck } from '../../socket/chain-check.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Listener, ListenOptions } from '../listener.ts';
 import type { TlsMaterial } from './handshakes.ts';
-import type { ClientStreamLimits } from './stream-limits.ts';
+import type { StreamBounds } from './stream-limits.ts';
 
 /** What a listener of a stream is made from. */
 export interface StreamOptions extends ListenOptions {
@@ -10,7 +10,7 @@ export interface StreamOptions extends ListenOptions {
   readonly clients?: number;
   /** Connections of one client: an IPv4 address or an IPv6 /64. An eighth of the total unless said; at least 1. */
   readonly perClient?: number;
-  readonly limits?: Partial<ClientStreamLimits>;
+  readonly limits?: Partial<StreamBounds>;
   /** From these addresses a PROXY v2 header is required, and says who the client is; from others it is garbage. */
   readonly proxyFrom?: readonly Prefix[];
 }

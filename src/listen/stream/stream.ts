@@ -5,11 +5,11 @@ import { type AddressWords, readAddress } from '../../socket/address-words.ts';
 import { FrameReader } from '../../wire/framing.ts';
 import { HEADER_OCTETS } from '../listener.ts';
 import { ReplyOnce } from '../reply-once.ts';
-import type { ArrivalSockets } from './arrival.ts';
+import type { Arrived } from './arrival.ts';
 import type { Member } from './crowd.ts';
 import type { Proof } from './proofs.ts';
 import type { BatchOwner, ReplyBatch } from './reply-batch.ts';
-import type { ClientStreamLimits, StreamCounters } from './stream-limits.ts';
+import type { StreamBounds, StreamCounters } from './stream-limits.ts';
 
 /** Messages of one connection that are answered before others get their turn. */
 const TURN = 128;
@@ -56,12 +56,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   #gone = false;
 
   /** `proof`: what a TLS client has shown, null on TCP. */
-  constructor(
-    sockets: ArrivalSockets,
-    address: Readonly<AddressWords>,
-    proof: Proof | null,
-    host: StreamHost,
-  ) {
+  constructor(sockets: Arrived, address: Readonly<AddressWords>, proof: Proof | null, host: StreamHost) {
     const { socket } = sockets;
     this.#socket = socket;
     this.#raw = sockets.raw;
@@ -338,7 +333,7 @@ export interface StreamHost {
   readonly answerer: Answerer;
   /** What is read comes in small chunks, so that answers wait for the end of the turn of the event loop. */
   readonly gathers: boolean;
-  readonly limits: ClientStreamLimits;
+  readonly limits: StreamBounds;
   readonly counters: StreamCounters;
   readonly batch: ReplyBatch;
   now(): number;
