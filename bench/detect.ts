@@ -16,6 +16,22 @@ import { type Asked, commonZone, readTrace, type Trace } from './detect/traces.t
 import { table, wilson } from './figures.ts';
 import { printHelp } from './help.ts';
 
+/** Why ordinary clients ask many new names there, by what their zone is. */
+const CAUSES: readonly (readonly [RegExp, string])[] = [
+  [
+    /(^|\.)(sorbs|spamhaus|spamcop|njabl|ahbl)\.(net|org)$/,
+    'a mail server looks senders up in a blocklist: each name is an address',
+  ],
+  [
+    /(^|\.)dropbox\.com$/,
+    'one program asks each of its numbered hosts: as client{0..199}.dropbox.com they would be free',
+  ],
+];
+
+function causeOf(base: string): string {
+  return CAUSES.find(([zone]) => zone.test(base))?.[1] ?? 'its cause is NOT KNOWN';
+}
+
 const BASELINES: readonly Baseline[] = [LONG_UNIQUE, IBHH, COMPRESSED];
 /** Ordinary traces that are no ordinary clients: a crawl of a list, and servers that scanners ask. */
 const APART = /ggyggy-normal|rita-server/;
@@ -67,7 +83,7 @@ for (const apart of [false, true]) {
     for (const zone of zones.filter(({ most }) => most >= 512)) {
       const sample = [...zone.names].slice(0, 3).join(' ');
       process.stdout.write(
-        `  ${trace.file} ${zone.client} ${zone.base}: ${Math.round(zone.most)} octets, ${zone.names.size} names: ${sample}\n`,
+        `  ${trace.file} ${zone.client} ${zone.base}: ${Math.round(zone.most)} octets, ${zone.names.size} names: ${sample}; ${causeOf(zone.base)}\n`,
       );
     }
   }
@@ -132,7 +148,7 @@ function tunnelRow({ trace, base, zone, baselines }: Tunnel): string[] {
   const hasPayload = trace.asked.some(({ payload }) => payload !== null);
   return [
     trace.file,
-    base ?? '(none in common)',
+    base ?? `(several; ${zone.base} here)`,
     String(zone.asked),
     at(zone.alertAt),
     String(Math.round(zone.alertOctets)),
