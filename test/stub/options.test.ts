@@ -116,3 +116,20 @@ t.test('an OPT that is too large for UDP loses its options', async (t) => {
   t.equal(cut?.readUInt16BE(2), 0x8380);
   t.strictSame(cut?.subarray(6, 12), Buffer.from([0, 0, 0, 0, 0, 1]));
 });
+
+t.test('a limit counts to the octet, for the whole reply and for what is left of it', async (t) => {
+  const asked = query(7, 'a.example', opt());
+  const seen = { octets: asked, query: read(asked) };
+  const options: Option[] = [[15, Buffer.from('\0\x0fblocked')]];
+  const whole = replyTo(seen, { options });
+  const bare = replyTo(seen, { options, records: Buffer.alloc(0), count: 0, flags: 0x8380 });
+  const least = replyTo(seen, { options: [], records: Buffer.alloc(0), count: 0, flags: 0x8380 });
+  for (const [limit, wanted, what] of [
+    [whole.length + 1, whole, 'room to spare'],
+    [whole.length, whole, 'a reply that just fits'],
+    [whole.length - 1, bare, 'one octet too many: no record, and TC'],
+    [bare.length, bare, 'options that just fit'],
+    [bare.length - 1, least, 'one octet too many: no option'],
+  ] as const)
+    t.equal(given(whole, asked, { limit })?.toString('hex'), wanted.toString('hex'), what);
+});
