@@ -18,8 +18,7 @@ export const VECTOR = 16;
 export const VECTOR_COUNT = 24;
 export const CONTROL = 32;
 export const CONTROL_LENGTH = 40;
-export const MESSAGE_FLAGS = 48;
-export const MESSAGE_LENGTH = 56;
+const MESSAGE_LENGTH = 56;
 
 /** BATCH datagrams with their addresses and control data, laid out for recvmmsg and sendmmsg. */
 export class DatagramBatch {
