@@ -317,6 +317,7 @@ export class NamegateServer {
         explain: (...question) => this.#resolver.explain(...question),
         recompile: () => this.#reloads.outcome('an exception changed'),
         ledger: this.#ledger.keeper,
+        alerts: this.#feed,
         readiness: this.readiness,
       },
     });

@@ -6,6 +6,7 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
+import type { AlertDesk } from './alerts/alert-routes.ts';
 import { ClockWatch } from './clock-watch.ts';
 import {
   ExceptionBook,
@@ -28,6 +29,7 @@ const RETRY_TICKS = 10;
 /** What the rest of the server does for this room. */
 export interface AdminPorts {
   readonly ledger: LedgerDesk;
+  readonly alerts: AlertDesk;
   /** Questions under a lease, by verdict. */
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
   /** Explains a question of an identity at a stage, with what is so now. `name`: a wire name in lower case. */
@@ -141,6 +143,7 @@ export class Admin {
       leases: this.#leases,
       exceptions: this.#exceptions,
       desk: ports.ledger,
+      alerts: ports.alerts,
       clock,
       log,
       countsOf: ports.countsOf,

@@ -42,6 +42,10 @@ export const VERBS = {
     summary: 'Show what jobs have put upstream through wildcards, and reset it.',
     load: async () => (await import('./admin/ledger.ts')).ledgerVerb,
   },
+  alerts: {
+    summary: 'Show the sinks of the alert feed, try them, and send events again.',
+    load: async () => (await import('./admin/alerts.ts')).alertsVerb,
+  },
   identity: {
     summary: 'List identities, and show what one may resolve, from the config files.',
     load: async () => (await import('./policy/identity.ts')).identityVerb,

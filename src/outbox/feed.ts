@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Kind } from './event.ts';
 import { FeedWriter } from './feed-writer.ts';
+import type { FeedRequest } from './requests.ts';
 import { type MapFile, openRing } from './ring.ts';
 import { RingWriter } from './ring-writer.ts';
 import type { DeliveryState } from './sinks/sink.ts';
-import type { FeedJob, FeedOrder, FeedReport, FeedSetting, WorkerStatus } from './worker.ts';
+import type { FeedJob, FeedOrder, FeedReport, FeedSetting, RequestAnswer, WorkerStatus } from './worker.ts';
 
 /** Before a worker that has ended is started again, doubled each time that it ends soon. */
 const FIRST_WAIT_MS = 1_000;
@@ -14,6 +15,7 @@ const LONGEST_WAIT_MS = 60_000;
 const SOUND_MS = 60_000;
 const STOP_MS = 3_000;
 const STATUS_MS = 2_000;
+const REQUEST_MS = 15_000;
 
 /** Who is told how the feed is. */
 export interface FeedNotices {
@@ -51,6 +53,7 @@ export class Feed {
   #isStopping = false;
   #isRefused = false;
   #nextId = 1;
+  readonly #requested = new Map<number, (answer: RequestAnswer) => void>();
   readonly #asked = new Map<number, (status: WorkerStatus | null) => void>();
 
   /** The state folder's lock is the caller's. Nothing is lost that another run has left in the ring. */
@@ -118,6 +121,27 @@ export class Feed {
     });
   }
 
+  /** Asks something of the sinks; a text where it could not be done. */
+  request(request: FeedRequest): Promise<RequestAnswer> {
+    const id = this.#nextId++;
+    const late = 'the worker of the alert feed does not answer';
+    if (this.#worker === null) return Promise.resolve(late);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#done(id, late), REQUEST_MS);
+      timer.unref();
+      this.#requested.set(id, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+      this.#order({ say: 'request', id, request });
+    });
+  }
+
+  #done(id: number, answer: RequestAnswer): void {
+    this.#requested.get(id)?.(answer);
+    this.#requested.delete(id);
+  }
+
   /** Lets the worker take what is in the ring, and ends it. What it cannot take in three seconds the next start does. */
   async stop(): Promise<void> {
     this.#isStopping = true;
@@ -164,6 +188,9 @@ export class Feed {
       case 'status':
         this.#answer(report.id, report.status);
         break;
+      case 'done':
+        this.#done(report.id, report.answer);
+        break;
     }
   }
 
@@ -171,6 +198,7 @@ export class Feed {
     if (this.#worker !== worker) return;
     this.#worker = null;
     for (const id of [...this.#asked.keys()]) this.#answer(id, null);
+    for (const id of [...this.#requested.keys()]) this.#done(id, 'the worker of the alert feed has ended');
     if (this.#isStopping || this.#isRefused) return;
     if (performance.now() - this.#startedAt > SOUND_MS) this.#wait = FIRST_WAIT_MS;
     this.restarts++;

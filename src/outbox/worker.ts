@@ -5,6 +5,7 @@ import type { SuffixTable } from '../policy/pattern/suffix.ts';
 import type { SinkSetting } from '../settings/alerts.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
 import { registeredDomains } from './registered-domains.ts';
+import { doRequest, type FeedRequest, type SinkAnswer, type SinkReach } from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
 import type { StoreRefusal } from './schema.ts';
 import type { DeliveryState } from './sinks/sink.ts';
@@ -32,6 +33,7 @@ export interface FeedSetting {
 export type FeedOrder =
   | { readonly say: 'configure'; readonly setting: FeedSetting }
   | { readonly say: 'status'; readonly id: number }
+  | { readonly say: 'request'; readonly id: number; readonly request: FeedRequest }
   /** Sinks read their certificates, keys and tokens anew, and open files anew. */
   | { readonly say: 'renew' }
   | { readonly say: 'stop' };
@@ -47,7 +49,11 @@ export type FeedReport =
   | { readonly said: 'damaged'; readonly text: string; readonly copy: string }
   /** A sink is in trouble, is refused, or is in order again. */
   | { readonly said: 'sink'; readonly state: DeliveryState }
-  | { readonly said: 'status'; readonly id: number; readonly status: WorkerStatus };
+  | { readonly said: 'status'; readonly id: number; readonly status: WorkerStatus }
+  /** Null where there is no such sink; a text says why it could not be done. */
+  | { readonly said: 'done'; readonly id: number; readonly answer: RequestAnswer };
+
+export type RequestAnswer = readonly SinkAnswer[] | string | null;
 
 export interface WorkerStatus {
   readonly sinks: readonly DeliveryState[];
@@ -58,7 +64,7 @@ export interface WorkerStatus {
 }
 
 /** What else runs in the worker: it reads the store's events, and is told when there are more. */
-export interface Delivery {
+export interface Delivery extends SinkReach {
   configure(setting: FeedSetting): void;
   committed(): void;
   renew(): void;
@@ -151,6 +157,10 @@ class FeedWorker {
       this.#delivery?.renew();
       return;
     }
+    if (order.say === 'request') {
+      void this.#do(order.request).then((answer) => this.#say({ said: 'done', id: order.id, answer }));
+      return;
+    }
     const store = this.#store;
     if (store === null) return;
     const { faults } = this.#loop!;
@@ -164,6 +174,17 @@ class FeedWorker {
         trouble: this.#trouble,
       },
     });
+  }
+
+  async #do(request: FeedRequest): Promise<RequestAnswer> {
+    const { server, version } = this.#job;
+    const store = this.#store;
+    if (store === null) return this.#trouble ?? 'the events are not to be had yet';
+    try {
+      return await doRequest(request, { store, delivery: this.#delivery, server, version, now: Date.now });
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   /** Takes what is in the ring, writes what is in hand, and closes all. */

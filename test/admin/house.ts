@@ -11,6 +11,7 @@ import { load } from '../../src/config/load.ts';
 import { LONGEST_WAIT } from '../../src/detect/holder.ts';
 import { Ledger } from '../../src/detect/ledger.ts';
 import type { JournalFault } from '../../src/journal/journal.ts';
+import type { RequestAnswer } from '../../src/outbox/worker.ts';
 import { explain } from '../../src/policy/explain/explain.ts';
 import { LeaseTable } from '../../src/policy/lease/lease.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
@@ -143,6 +144,8 @@ export class House {
   /** What `/ready` would be told of the journal. */
   readonly troubles: (string | null)[] = [];
   readonly damages: string[] = [];
+  /** What the alert feed answers. */
+  alertAnswer: RequestAnswer = 'there is none here';
   readonly desk = new TestDesk();
   readonly admin: Admin;
   snapshot: Snapshot;
@@ -157,6 +160,7 @@ export class House {
     this.snapshot = this.compile().snapshot!;
     const ports: AdminPorts = {
       ledger: this.desk,
+      alerts: { status: async () => null, request: async () => this.alertAnswer },
       countsOf: (lease) => ({ allow: lease.length, deny: 0 }),
       explain: (name, stageName, wire, type) => {
         const identity = this.snapshot.identities.find((each) => each.name === name)!;

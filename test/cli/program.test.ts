@@ -17,6 +17,7 @@ t.test('help, version, and mistakes in the command line', async (t) => {
     'lease',
     'exception',
     'ledger',
+    'alerts',
     'identity',
     'doctor',
     'stub',

@@ -10,6 +10,7 @@ import Fastify, {
 import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../../settings/settings.ts';
+import { type AlertDesk, alertRoutes } from '../alerts/alert-routes.ts';
 import type { Authentication } from '../callers/authentication.ts';
 import { mayInspectAll } from '../callers/callers.ts';
 import type { ExceptionBook } from '../exceptions/exception-book.ts';
@@ -44,6 +45,7 @@ export interface ApiOptions {
   readonly leases: LeaseBook;
   readonly exceptions: ExceptionBook;
   readonly desk: LedgerDesk;
+  readonly alerts: AlertDesk;
   readonly clock: Clock;
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
@@ -150,6 +152,7 @@ export class Api {
       exceptionRoutes(guarded, options);
       policyRoutes(guarded, options);
       ledgerRoutes(guarded, options);
+      alertRoutes(guarded, options);
     });
     await app.ready();
     return new Api(options.setting, options.log, app, server!);

@@ -15,6 +15,7 @@ export const REFUSALS = {
   'headers-large': [431, 'The headers are too large'],
   fault: [500, 'A fault of the server'],
   'keys-unavailable': [503, 'The keys of the issuer are not to be had'],
+  'feed-silent': [503, 'The alert feed could not do it'],
   'policy-broken': [503, 'The policy files have problems'],
   full: [503, 'There is no room for more'],
   'not-durable': [507, 'It could not be written to disk'],

@@ -2,7 +2,8 @@ import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
 import type { Note } from '../../outbox/notes.ts';
-import type { FeedSetting, WorkerStatus } from '../../outbox/worker.ts';
+import type { FeedRequest } from '../../outbox/requests.ts';
+import type { FeedSetting, RequestAnswer, WorkerStatus } from '../../outbox/worker.ts';
 import { policyId } from '../../policy/compile/content-hash.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import type { CrossingFacts } from '../../report/ledger-findings.ts';
@@ -143,9 +144,21 @@ export class FeedRoom implements Observer {
     this.#note({ note: 'heartbeat', at: Date.now(), policy: policyId(this.#snapshot), counts }, '');
   }
 
+  /** What the worker says of itself; null where there is none, or it does not answer. */
+  async status(): Promise<WorkerStatus | null> {
+    return (await this.#feed?.status()) ?? null;
+  }
+
+  /** Asks something of the sinks; a text where it could not be done. */
+  async request(request: FeedRequest): Promise<RequestAnswer> {
+    return this.#feed === null
+      ? 'there is no alert feed: the state folder is not to be had'
+      : this.#feed.request(request);
+  }
+
   /** Asks the worker how it is, for `samples`. */
   async prepare(): Promise<void> {
-    this.#status = (await this.#feed?.status()) ?? null;
+    this.#status = await this.status();
   }
 
   samples(): Iterable<Samples> {

@@ -39,6 +39,7 @@ export type JsonMember =
   | 'name'
   | 'verdict'
   | 'balances'
+  | 'sinks'
   | 'reset';
 
 function isAnswer(body: unknown, member: JsonMember): boolean {

@@ -19,6 +19,8 @@ export const deliver: NonNullable<WorkerParts['delivery']> = (store, setting, on
     configure,
     committed: () => sinks.wake(),
     renew: () => sinks.renew(),
+    rewind: (name) => sinks.rewind(name),
+    tryOut: (...args) => sinks.tryOut(...args),
     states: () => sinks.states,
     close: async () => {
       await changing;
