@@ -12,7 +12,7 @@ t.test(
     const folder = t.testdir({});
     const state = join(folder, 'state');
     mkdirSync(state);
-    await must(['mount', '-t', 'tmpfs', '-o', 'size=32k', 'none', state]);
+    await must(['mount', '-t', 'tmpfs', '-o', 'size=48m', 'none', state]);
     try {
       house(t, { policy: POLICY, settings: 'admin: unix:admin.sock' }, folder);
       const url = `unix:${join(folder, 'admin.sock')}`;
@@ -32,7 +32,7 @@ t.test(
 
       const first = (await open('10.9.0.1')).body['id'] as string;
       const filler = join(state, 'filler');
-      t.throws(() => writeFileSync(filler, Buffer.alloc(65_536)), { code: 'ENOSPC' });
+      t.throws(() => writeFileSync(filler, Buffer.alloc(64 * 2 ** 20)), { code: 'ENOSPC' });
       const opened: string[] = [];
       let full = await open('10.9.1.1');
       for (let i = 2; full.status === 201 && i < 200; i++) {
@@ -54,7 +54,7 @@ t.test(
       for (const id of opened) t.ok(there.has(id));
 
       t.equal((await askAt(url, 'DELETE', `/v1/leases/${second.body['id']}`)).status, 200);
-      t.throws(() => writeFileSync(filler, Buffer.alloc(65_536)), { code: 'ENOSPC' });
+      t.throws(() => writeFileSync(filler, Buffer.alloc(64 * 2 ** 20)), { code: 'ENOSPC' });
       await killAndStart();
       t.same(
         [...(await list()).keys()].sort(),

@@ -246,7 +246,10 @@ export class LeakRun {
       return;
     }
     const forSomebody = [...this.#waiting.keys()].some((one) => {
-      if (one.type !== type || one.checkingDisabled !== asked.checkingDisabled) return false;
+      if (one.type !== type) return false;
+      // CD leaves for nobody who did not send it, and never with a validator's types.
+      if (asked.checkingDisabled && (!one.checkingDisabled || type === 'DS' || type === 'DNSKEY'))
+        return false;
       const upstream = this.#judge.upstreamOf(one);
       return upstream === name || (upstream !== null && isOfChain(name, upstream, type));
     });

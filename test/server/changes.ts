@@ -5,7 +5,7 @@ import { type Namegate, until } from './namegate.ts';
 /** What tests of reloads share: a small policy, and the wait until a change is in force, or refused. */
 
 /** Milliseconds in which a change is in force. */
-export const IN_FORCE = 2000;
+export const IN_FORCE = 10_000;
 
 /** A policy that approves these names and has an address for each, so that nothing is asked upstream. */
 export function policyOf(...names: string[]): string {

@@ -15,7 +15,7 @@ t.test('an output that is full or closed stops nothing', { skip }, async (t) => 
   for (const arrange of ['>/dev/full', '2>/dev/full', '>/dev/full 2>/dev/full', '>&-', '2>&-', '>&- 2>&-']) {
     const folder = join(t.testdirName, arrange.replace(/\W+/g, '_'));
     mkdirSync(folder, { recursive: true });
-    house(t, { policy: policyOf('local.example'), settings: 'metrics: http://127.0.0.77:0' }, folder);
+    house(t, { policy: policyOf('local.example'), settings: 'metrics: http://127.0.0.61:0' }, folder);
     const server = new Process(t, folder, { under: ['sh', '-c', `exec "$@" ${arrange}`, 'sh'] });
     // It has printed what it prints at its start.
     await until(
@@ -28,11 +28,11 @@ t.test('an output that is full or closed stops nothing', { skip }, async (t) => 
   }
 });
 
-/** Whether a process has a listening TCP socket on 127.0.0.77. */
+/** Whether a process has a listening TCP socket on 127.0.0.61. */
 function listens(pid: number): boolean {
   try {
     readFileSync(`/proc/${pid}/stat`);
-    return /^ *\d+: 4D00007F:\w+ \S+ 0A/m.test(readFileSync(`/proc/${pid}/net/tcp`, 'latin1'));
+    return /^ *\d+: 3D00007F:\w+ \S+ 0A/m.test(readFileSync(`/proc/${pid}/net/tcp`, 'latin1'));
   } catch {
     return false;
   }
