@@ -273,6 +273,10 @@ t.test('the API describes itself', async (t) => {
     paths: { '/v1/leases': { post: {}, get: {} }, '/v1/leases/{id}': { patch: {} } },
   });
   t.same(Object.keys(body['paths'] as object).sort(), [
+    '/v1/alerts',
+    '/v1/alerts/dead',
+    '/v1/alerts/replay',
+    '/v1/alerts/test',
     '/v1/exceptions',
     '/v1/exceptions/{id}',
     '/v1/explain',
