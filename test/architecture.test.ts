@@ -74,7 +74,7 @@ t.test('a stub loads what it forwards with, and nothing of policy, answers or fi
 function breachesWith(files: Record<string, string>): Breach[] {
   const sound = {
     'wire/name.ts': 'export const ROOT = 0;\n',
-    'policy/view.ts': "import '../wire/name.ts';\n",
+    'policy/view.ts': "import { ROOT } from '../wire/name.ts';\n",
   };
   return breaches(new Map(Object.entries({ ...sound, ...files })));
 }
@@ -131,6 +131,22 @@ t.test('the checker reports each kind of breach', async (t) => {
     );
     t.strictSame(rulesOf({ 'policy/a.ts': '', 'resolve/story/a.ts': '' }), ['twice policy/a.ts:0']);
     t.strictSame(rulesOf({ 'policy/a.ts': '', 'cli/a.ts': '' }), []);
+  });
+
+  t.test('dead exports', async (t) => {
+    t.strictSame(rulesOf({ 'wire/a.ts': '\nexport function left() {}\n' }), ['dead wire/a.ts:2']);
+    for (const text of [
+      'export const left = 1;',
+      'export class left {}',
+      'export async function* left() {}',
+      'export abstract class left {}',
+    ]) {
+      t.strictSame(rulesOf({ 'wire/a.ts': text }), ['dead wire/a.ts:1'], text);
+    }
+    const used = "import { left } from './a.ts';\nleft();";
+    t.strictSame(rulesOf({ 'wire/a.ts': 'export function left() {}', 'wire/b.ts': used }), []);
+    t.strictSame(rulesOf({ 'wire/a.ts': 'export const left = 1;\nleft + 1;' }), []);
+    t.strictSame(rulesOf({ 'wire/a.ts': 'export interface Left {}' }), [], 'the shape of what is given');
   });
 
   t.test('purity', async (t) => {

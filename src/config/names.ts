@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url';
 import { type Pattern, parsePattern } from '../policy/pattern/pattern.ts';
 import { PatternFault } from '../policy/pattern/pattern-fault.ts';
 import { WireError } from '../wire/error.ts';
-import { lowerName, nameFromText } from '../wire/name.ts';
+import { nameFromText } from '../wire/name.ts';
 import { type Fault, TextFault } from './problems.ts';
 import { quote } from './units.ts';
 
@@ -90,15 +90,6 @@ export function readTarget(text: string): Uint8Array | TextFault {
   if (!(name instanceof WireError)) return name;
   const offset = ascii.converted ? 0 : Math.min(name.offset, Math.max(text.length - 1, 0));
   return new TextFault('name-form', offset, `${quote(text)} is no name`, 'write a name such as mail.example');
-}
-
-/** A zone or search suffix in lower case; not the root. */
-export function readZone(
-  text: string,
-  what: string,
-): { readonly name: Uint8Array; readonly ascii: AsciiName } | Fault {
-  const read = readExactName(text, what);
-  return 'name' in read ? { name: lowerName(read.name), ascii: read.ascii } : read;
 }
 
 function plain(fault: PatternFault): Fault {

@@ -9,7 +9,17 @@ import { type Dependency, dependenciesOf, type Token, tokensOf } from './source.
 export type Tree = ReadonlyMap<string, string>;
 
 export interface Breach {
-  readonly rule: 'rank' | 'room' | 'pure' | 'package' | 'length' | 'name' | 'cycle' | 'import' | 'twice';
+  readonly rule:
+    | 'rank'
+    | 'room'
+    | 'pure'
+    | 'package'
+    | 'length'
+    | 'name'
+    | 'cycle'
+    | 'import'
+    | 'twice'
+    | 'dead';
   /** Path below `src/`. */
   readonly file: string;
   /** From 1; 0 where the whole file is meant. */
@@ -132,7 +142,7 @@ export function breaches(tree: Tree): Breach[] {
       }
     }
   }
-  found.push(...cycles(edges), ...breachesOfMeaning(tree));
+  found.push(...cycles(edges), ...breachesOfMeaning(tree), ...breachesOfUse(tree));
   return found.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
 }
 
@@ -263,6 +273,28 @@ function breachesOfMeaning(tree: Tree): Breach[] {
       });
   }
   return found;
+}
+
+/** Exported functions, classes and values whose name stands nowhere else in the house: neither in another file nor in their own. */
+function breachesOfUse(tree: Tree): Breach[] {
+  const uses = new Map<string, number>();
+  const declared: { readonly name: string; readonly file: string; readonly line: number }[] = [];
+  for (const [file, text] of tree) {
+    const tokens = tokensOf(text);
+    for (const [at, { kind, text: word, line }] of tokens.entries()) {
+      if (kind === 'word') uses.set(word, (uses.get(word) ?? 0) + 1);
+      if (word !== 'export') continue;
+      let next = at + 1;
+      while (['abstract', 'async', '*'].includes(tokens[next]?.text ?? '')) next++;
+      if (!['function', 'class', 'const', 'let'].includes(tokens[next]?.text ?? '')) continue;
+      if (tokens[next + 1]?.text === '*') next++;
+      const name = tokens[next + 1];
+      if (name?.kind === 'word') declared.push({ name: name.text, file, line });
+    }
+  }
+  return declared
+    .filter(({ name }) => uses.get(name) === 1)
+    .map(({ name, file, line }) => ({ rule: 'dead', file, line, message: `nobody uses ${name}` }));
 }
 
 /** Each file that can reach itself, once for each cycle that a walk meets. */
