@@ -213,7 +213,7 @@ t.test('a question that ends each connection is not asked for ever', async (t) =
   const { forwarder } = upstreams(t, [server.server]);
   let done = false;
   const deadly = ask(forwarder, 'deadly.example.com');
-  deadly.then(() => {
+  void deadly.then(() => {
     done = true;
   });
   while (!done) await ask(forwarder, 'harmless.example.com');
@@ -244,7 +244,7 @@ t.test('a question that a live connection holds is not asked again', async (t) =
   const { forwarder } = upstreams(t, [server.server]);
   const slow = ask(forwarder, 'slow.example.com');
   let done = false;
-  slow.then(() => {
+  void slow.then(() => {
     done = true;
   });
   while (!done) {
