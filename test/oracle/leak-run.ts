@@ -57,6 +57,8 @@ export class LeakRun {
   /** The lease that was last opened for each asker. */
   readonly #leaseIds: string[] = [];
   #ticking = false;
+  /** The question whose end is being told. */
+  #settling: Upstream | null = null;
   /** Names that were renewed, by type. */
   readonly #renewed = new Map<string, Set<Name>>();
   #fault: string | null = null;
@@ -222,7 +224,9 @@ export class LeakRun {
     const random = new Random(seed);
     const name = nameOf(nameToText(asked.name) === '.' ? '' : nameToText(asked.name));
     const type = typeToText(asked.type);
+    this.#settling = asked;
     this.#house!.settle(asked, upstreamScript(name, type, randomVictim(random), random));
+    this.#settling = null;
   }
 
   /** A question goes upstream: for whom? */
@@ -245,6 +249,7 @@ export class LeakRun {
       if (!this.#judge.mayRenew(name, type)) this.#fail(`${asked.text} is renewed, and nobody may ask it`);
       return;
     }
+    if (this.#isRestOf(this.#settling, name, type)) return;
     const forSomebody = [...this.#waiting.keys()].some((one) => {
       if (one.type !== type) return false;
       // CD leaves for nobody who did not send it, and never with a validator's types.
@@ -256,6 +261,16 @@ export class LeakRun {
     const renewed = [...(this.#renewed.get(type) ?? [])].some((one) => isOfChain(name, one, type));
     if (!forSomebody && !renewed)
       this.#fail(`${asked.text} goes upstream, and no policy approves it for who asked`);
+  }
+
+  /**
+   * Whether a reply that comes in just now leads to the question: a chain without its end. What went out rightly is brought to
+   * its end under the policy and lease that it began with; only its reply is held to those of its own moment. So a lease may
+   * have given the asker to another identity meanwhile, or a reload may have taken the name away.
+   */
+  #isRestOf(settling: Upstream | null, name: Name, type: string): boolean {
+    if (settling === null || typeToText(settling.type) !== type) return false;
+    return isOfChain(name, nameOf(nameToText(settling.name)), type);
   }
 
   #fail(fault: string): void {

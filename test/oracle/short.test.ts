@@ -86,6 +86,11 @@ t.test('leases, on addresses and certificates, bind whom the slow reference says
   );
 });
 
+t.test('a question that left rightly is brought to its end after a lease took its asker away', async (t) => {
+  const { failure } = await watchForLeaks({ questions: 2000, reloads: 30, seed: 12 });
+  t.equal(failure, null);
+});
+
 t.test('two identities, lying answers and 60 reloads: nothing leaks in 4,000 questions', async (t) => {
   const { failure, counts } = await watchForLeaks({ questions: 4000, reloads: 60, seed: SEED });
   t.equal(failure, null);
