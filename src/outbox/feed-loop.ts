@@ -1,6 +1,7 @@
 import type { Draft, Loss } from './draft.ts';
 import { FindingLife, OPEN_KEY } from './finding-life.ts';
 import { FOLD_KEY, Folding } from './folding.ts';
+import type { Follower } from './follower.ts';
 import { readNote } from './notes.ts';
 import type { RingReader } from './ring-reader.ts';
 import { RingWords, WORD_KEY } from './ring-words.ts';
@@ -41,6 +42,7 @@ export class FeedLoop {
   readonly #life = new FindingLife();
   readonly #registered: (name: Uint8Array) => number;
   readonly #now: () => number;
+  readonly #followers: readonly Follower[];
   #drafts: Draft[] = [];
   #losses: Loss[] = [];
   #state = new Map<string, string | null>();
@@ -49,9 +51,21 @@ export class FeedLoop {
   #committed: number;
   /** The disk had trouble since the last loss was told. */
   #hadTrouble = false;
+  /** Slots that were read since the last commit. */
+  #held = 0;
 
-  /** `registered`: where the registered domain of a wire name starts. `now`: milliseconds since 1970. */
-  constructor(store: Store, reader: RingReader, registered: (name: Uint8Array) => number, now: () => number) {
+  /**
+   * `registered`: where the registered domain of a wire name starts. `now`: milliseconds since 1970. The loop does not close
+   * its followers.
+   */
+  constructor(
+    store: Store,
+    reader: RingReader,
+    registered: (name: Uint8Array) => number,
+    now: () => number,
+    followers: readonly Follower[] = [],
+  ) {
+    this.#followers = followers;
     this.#store = store;
     this.#reader = reader;
     this.#registered = registered;
@@ -67,8 +81,8 @@ export class FeedLoop {
   /** Reads what is there, as much as one commit takes, and commits it. `all`: running counts too, since it stops. */
   round(all = false): Taking {
     let slots = 0;
-    while (slots < MOST_SLOTS && this.#drafts.length < MOST_ROWS) {
-      const wanted = Math.min(MOST_ROWS, MOST_SLOTS - slots);
+    while (this.#held + slots < MOST_SLOTS && this.#drafts.length < MOST_ROWS) {
+      const wanted = Math.min(MOST_ROWS, MOST_SLOTS - this.#held - slots);
       const taken = this.#reader.read(wanted, (slot) => this.#take(slot));
       slots += taken;
       if (taken < wanted) break;
@@ -77,11 +91,14 @@ export class FeedLoop {
     for (let i = 0; this.#words.isPartial && i < MOST_PARTS; i++) {
       if (this.#reader.read(1, (slot) => this.#take(slot)) === 0) break;
     }
-    const isFull = slots >= MOST_SLOTS || this.#drafts.length >= MOST_ROWS;
+    this.#held += slots;
+    const isFull = this.#held >= MOST_SLOTS || this.#drafts.length >= MOST_ROWS;
     const now = this.#now();
     // A batch that waits for the disk does not grow.
     if (this.#drafts.length < MOST_ROWS) {
       this.#folding.flush(now, all, this.#drafts);
+      for (const follower of this.#followers)
+        follower.flush(now, all, (sighting) => this.#life.take(sighting, this.#drafts));
       this.#life.flush(now, this.#drafts);
     }
     return { slots, isFull, fault: this.#commit() };
@@ -90,7 +107,7 @@ export class FeedLoop {
   #take(slot: Buffer): void {
     try {
       const record = readSlot(slot, this.#words);
-      if (record !== null) this.#sort(record);
+      if (record !== null) this.#hear(record);
     } catch {
       this.faults++;
     }
@@ -100,6 +117,19 @@ export class FeedLoop {
   /** The reader counts a slot when `take` is over. */
   #positionBehind(): number {
     return (this.#reader.position + 1) >>> 0;
+  }
+
+  /** A fault of one of those who hear it keeps it from none of the others. */
+  #hear(record: SlotRecord): void {
+    const now = this.#now();
+    for (const follower of this.#followers) {
+      try {
+        follower.take(record, this.#reader.position, now);
+      } catch {
+        this.faults++;
+      }
+    }
+    this.#sort(record);
   }
 
   #sort(record: SlotRecord): void {
@@ -142,12 +172,20 @@ export class FeedLoop {
   }
 
   #commit(): Error | null {
+    try {
+      for (const follower of this.#followers) follower.commit(this.#position);
+    } catch (error) {
+      this.#hadTrouble = true;
+      return error as Error;
+    }
     for (const changes of [this.#words.changes(), this.#folding.changes(), this.#life.changes()]) {
       for (const [key, value] of changes) this.#state.set(key, value);
     }
     const hasMoved = this.#position !== this.#committed;
-    if (!hasMoved && this.#drafts.length === 0 && this.#losses.length === 0 && this.#state.size === 0)
+    if (!hasMoved && this.#drafts.length === 0 && this.#losses.length === 0 && this.#state.size === 0) {
+      this.#held = 0;
       return null;
+    }
     this.#state.set(READ_KEY, `${this.#reader.id} ${this.#position}`);
     try {
       this.#store.commit({ drafts: this.#drafts, losses: this.#losses, state: this.#state });
@@ -159,6 +197,7 @@ export class FeedLoop {
     this.#losses = [];
     this.#state = new Map();
     this.#committed = this.#position;
+    this.#held = 0;
     this.#reader.release(this.#position);
     return null;
   }

@@ -1,9 +1,11 @@
 import { closeSync, openSync, renameSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { dirname } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
 import type { SinkSetting } from '../settings/alerts.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
+import type { Follower, OpenFollower } from './follower.ts';
 import { registeredDomains } from './registered-domains.ts';
 import { doRequest, type FeedRequest, type SinkAnswer, type SinkReach } from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
@@ -78,6 +80,7 @@ export interface WorkerParts {
   readonly delivery:
     | ((store: Store, setting: FeedSetting, onChange: (state: DeliveryState) => void) => Delivery)
     | null;
+  readonly followers?: readonly OpenFollower[];
 }
 
 /** Between two looks at the ring, and at a disk that could not be written. */
@@ -110,6 +113,7 @@ class FeedWorker {
   #store: Store | null = null;
   #loop: FeedLoop | null = null;
   #delivery: Delivery | null = null;
+  #followers: Follower[] = [];
   #file = -1;
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   #trouble: string | null = null;
@@ -151,6 +155,7 @@ class FeedWorker {
       this.#setting = order.setting;
       this.#store?.configure(order.setting.store, namesOf(order.setting));
       this.#delivery?.configure(order.setting);
+      for (const follower of this.#followers) follower.configure?.(order.setting);
       return;
     }
     if (order.say === 'renew') {
@@ -202,6 +207,7 @@ class FeedWorker {
     }
     this.#delivery?.committed();
     await this.#delivery?.close();
+    for (const follower of this.#followers) follower.close();
     this.#store?.close();
     if (this.#file >= 0) closeSync(this.#file);
   }
@@ -215,8 +221,15 @@ class FeedWorker {
       const place: RingPlace = typeof ring === 'string' ? { file: openSync(ring, 'r+') } : { memory: ring };
       if ('file' in place) this.#file = place.file;
       const reader = new RingReader(place, keptPosition(store));
-      this.#loop = new FeedLoop(store, reader, registeredDomains(this.#parts.suffixes), now);
+      const registered = registeredDomains(this.#parts.suffixes);
+      const setting = this.#setting;
+      for (const open of this.#parts.followers ?? [])
+        this.#followers.push(
+          open({ folder: dirname(path), ring: reader.id, server, setting, registered, now }),
+        );
+      this.#loop = new FeedLoop(store, reader, registered, now, this.#followers);
     } catch (error) {
+      for (const follower of this.#followers.splice(0)) follower.close();
       store.close();
       throw error;
     }

@@ -5,6 +5,7 @@ import type { FeedEvent, Kind, Selection } from '../../src/outbox/event.ts';
 import { KINDS } from '../../src/outbox/event.ts';
 import { FeedLoop, keptPosition } from '../../src/outbox/feed-loop.ts';
 import { FeedWriter } from '../../src/outbox/feed-writer.ts';
+import type { Follower } from '../../src/outbox/follower.ts';
 import { registeredDomains } from '../../src/outbox/registered-domains.ts';
 import { openRing, type Ring } from '../../src/outbox/ring.ts';
 import { RingReader } from '../../src/outbox/ring-reader.ts';
@@ -30,6 +31,8 @@ export class Rig {
   ringWriter!: RingWriter;
   store!: Store;
   loop!: FeedLoop;
+  /** Those that the next `open` begins with. */
+  followers: readonly Follower[] = [];
   readonly #t: Test;
 
   constructor(t: Test, policy: string, kinds: readonly Kind[] = KINDS, settings: object = {}) {
@@ -59,7 +62,7 @@ export class Rig {
       { memory: this.ring.memory as SharedArrayBuffer },
       keptPosition(this.store),
     );
-    this.loop = new FeedLoop(this.store, reader, registeredDomains(suffixTable), now);
+    this.loop = new FeedLoop(this.store, reader, registeredDomains(suffixTable), now, this.followers);
   }
 
   /** Milliseconds since 1970. */

@@ -1,0 +1,46 @@
+import type { Sighting } from './finding-life.ts';
+import type { SlotRecord } from './slot-record.ts';
+import type { FeedSetting } from './worker.ts';
+
+/**
+ * Who else hears what the ring says, in the worker. A round commits followers first and events then; slots of the ring are
+ * given back only when all have committed. So a follower that cannot write holds the ring, and what has no room in it is counted.
+ */
+export interface Follower {
+  /**
+   * Hears each record once a run, in order. After a kill it hears again what was not given back: `position` tells those apart.
+   * It is the record's place in the ring, modulo 2^32; of a text in several slots that of the last. `now`: milliseconds since
+   * 1970. The record is good during the call.
+   */
+  take(record: SlotRecord, position: number, now: number): void;
+  /**
+   * Between rounds, about every 100 ms: what time alone brings. `all`: the worker is about to stop. What goes to `sight` has
+   * the life of a finding: create, update, close.
+   */
+  flush(now: number, all: boolean, sight: (sighting: Sighting) => void): void;
+  /**
+   * Writes what it holds, with the position behind the last record that it took. Called each round, so it costs nothing where
+   * nothing is new. Throws where it cannot: nothing is given back, and it is tried again.
+   */
+  commit(position: number): void;
+  /** A reload. */
+  configure?(setting: FeedSetting): void;
+  close(): void;
+}
+
+/** What a follower is opened with. */
+export interface FollowerPlace {
+  /** Absolute path of the state folder. */
+  readonly folder: string;
+  /** Of the ring: positions of another say nothing of this one. */
+  readonly ring: string;
+  readonly server: string;
+  readonly setting: FeedSetting;
+  /** Where the registered domain of a wire name starts. */
+  readonly registered: (name: Uint8Array) => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Opens a follower before the first record is read. What it throws is trouble of the worker, which tries again. */
+export type OpenFollower = (place: FollowerPlace) => Follower;
