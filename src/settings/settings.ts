@@ -181,7 +181,7 @@ export type AdminSetting =
       readonly oidc: readonly OidcSetting[];
     };
 
-export type Right = 'open' | 'advance' | 'administer';
+export type Right = 'open' | 'advance' | 'read' | 'administer';
 
 /** A token of the token file. */
 export interface TokenGrant {

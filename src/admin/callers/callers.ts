@@ -51,6 +51,11 @@ export function administers(caller: Caller, identity: string | null): boolean {
   return caller.kind === 'socket' || (caller.kind === 'token' && has(caller.grant, 'administer', identity));
 }
 
+/** Whether the caller may know what clients of an identity asked, past their own leases; null: of all identities. */
+export function mayRead(caller: Caller, identity: string | null): boolean {
+  return administers(caller, identity) || (caller.kind === 'token' && has(caller.grant, 'read', identity));
+}
+
 /** Whether a token has a right on an identity; null: on all of them. */
 function has({ rights, identities }: TokenGrant, right: Right, identity: string | null): boolean {
   if (!rights.includes(right)) return false;

@@ -31,9 +31,11 @@ const tokenFileSchema = z
             '^[0-9a-f]{64}$',
           ),
           rights: list(
-            z.enum(['open', 'advance', 'administer']).meta({ title: 'open, advance or administer' }),
+            z
+              .enum(['open', 'advance', 'read', 'administer'])
+              .meta({ title: 'open, advance, read or administer' }),
             'a list of rights',
-            'open: leases at their first stage. advance: their stages, renewal and end. administer: everything.',
+            'open: leases at their first stage. advance: their stages, renewal and end. read: what clients asked. administer: everything.',
           ).min(1),
           identities: z
             .union([
