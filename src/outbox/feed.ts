@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Kind } from './event.ts';
+import type { FeedSetting } from './feed-setting.ts';
 import { FeedWriter } from './feed-writer.ts';
 import type { FeedRequest } from './requests.ts';
 import { type MapFile, openRing } from './ring.ts';
 import { RingWriter } from './ring-writer.ts';
 import type { DeliveryState } from './sinks/sink.ts';
-import type { FeedJob, FeedOrder, FeedReport, FeedSetting, RequestAnswer, WorkerStatus } from './worker.ts';
+import type { FeedJob, FeedOrder, FeedReport, RequestAnswer, WorkerStatus } from './worker.ts';
 
 /** Before a worker that has ended is started again, doubled each time that it ends soon. */
 const FIRST_WAIT_MS = 1_000;

@@ -1,6 +1,6 @@
+import type { FeedSetting } from './feed-setting.ts';
 import type { Sighting } from './finding-life.ts';
 import type { SlotRecord } from './slot-record.ts';
-import type { FeedSetting } from './worker.ts';
 
 /**
  * Who else hears what the ring says, in the worker. A round commits followers first and events then; slots of the ring are

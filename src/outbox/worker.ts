@@ -3,15 +3,15 @@ import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
-import type { SinkSetting } from '../settings/alerts.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
+import type { FeedSetting } from './feed-setting.ts';
 import type { Follower, OpenFollower } from './follower.ts';
 import { registeredDomains } from './registered-domains.ts';
 import { doRequest, type FeedRequest, type SinkAnswer, type SinkReach } from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
 import type { StoreRefusal } from './schema.ts';
 import type { DeliveryState } from './sinks/sink.ts';
-import { Store, type StoreSetting, type StoreStatus } from './store.ts';
+import { Store, type StoreStatus } from './store.ts';
 
 /** What the worker needs to begin. */
 export interface FeedJob {
@@ -22,13 +22,6 @@ export interface FeedJob {
   readonly server: string;
   readonly version: string;
   readonly setting: FeedSetting;
-}
-
-/** What a reload may change. */
-export interface FeedSetting {
-  readonly store: StoreSetting;
-  /** To these events are owed, by their names. */
-  readonly sinks: readonly SinkSetting[];
 }
 
 /** What the query thread says to the worker. */

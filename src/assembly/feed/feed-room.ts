@@ -1,9 +1,10 @@
 import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
+import type { FeedSetting } from '../../outbox/feed-setting.ts';
 import type { Note } from '../../outbox/notes.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
-import type { FeedSetting, RequestAnswer, WorkerStatus } from '../../outbox/worker.ts';
+import type { RequestAnswer, WorkerStatus } from '../../outbox/worker.ts';
 import { policyId } from '../../policy/compile/content-hash.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import type { CrossingFacts } from '../../report/ledger-findings.ts';

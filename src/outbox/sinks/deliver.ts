@@ -1,4 +1,5 @@
-import type { Delivery, FeedSetting, WorkerParts } from '../worker.ts';
+import type { FeedSetting } from '../feed-setting.ts';
+import type { Delivery, WorkerParts } from '../worker.ts';
 import { CLOCK } from './sink.ts';
 import { Sinks } from './sinks.ts';
 
