@@ -141,6 +141,8 @@ export class House {
   readonly log = new TestLog();
   readonly table = new LeaseTable();
   readonly ended: string[] = [];
+  /** The leases that explanations were asked for; null for an identity. */
+  readonly explained: (string | null)[] = [];
   /** What `/ready` would be told of the journal. */
   readonly troubles: (string | null)[] = [];
   readonly damages: string[] = [];
@@ -162,7 +164,8 @@ export class House {
       ledger: this.desk,
       alerts: { status: async () => null, request: async () => this.alertAnswer },
       countsOf: (lease) => ({ allow: lease.length, deny: 0 }),
-      explain: (name, stageName, wire, type) => {
+      explain: (name, stageName, lease, wire, type) => {
+        this.explained.push(lease);
         const identity = this.snapshot.identities.find((each) => each.name === name)!;
         const stage = identity.stages.find((each) => each.name === stageName) ?? null;
         return explain(this.snapshot, identity, stage, wire, type, this.clock.epoch());

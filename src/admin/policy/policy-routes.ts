@@ -19,8 +19,14 @@ interface PolicyRouteOptions {
   readonly explain: Explain;
 }
 
-/** Explains a question of an identity at a stage; null for none. `name`: a wire name in lower case. */
-export type Explain = (identity: string, stage: string | null, name: Uint8Array, type: RrType) => Explanation;
+/** Explains a question of an identity at a stage, or of a lease of it; null for none. `name`: a wire name in lower case. */
+export type Explain = (
+  identity: string,
+  stage: string | null,
+  lease: string | null,
+  name: Uint8Array,
+  type: RrType,
+) => Explanation;
 
 /** What the policy in force says: `/v1/identities` and `/v1/explain`. */
 export function policyRoutes(app: FastifyInstance, { leases, clock, explain }: PolicyRouteOptions): void {
@@ -72,7 +78,9 @@ function explainQuery(
   if (type === null) return Refusal.at('#type', `${query.type} is no type`);
   const read = readExactName(query.name, 'a question');
   if (!('name' in read)) return Refusal.at('#name', `${read.message}; ${read.fix}`);
-  const explained = explain(subject.identity.name, subject.stage?.name ?? null, lowerName(read.name), type);
+  const { identity, stage } = subject;
+  const name = lowerName(read.name);
+  const explained = explain(identity.name, stage?.name ?? null, query.lease ?? null, name, type);
   return { ...explained, text: explanationLine(explained) };
 }
 

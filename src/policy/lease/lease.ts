@@ -277,7 +277,17 @@ interface CertificateClaims {
   readonly leases: Set<string>;
 }
 
-function boundOf({ id, identity, stage, job, endsAt, known, sourceEnforced, addresses }: Lease): Bound {
+/** What a live lease says of who has it. */
+export function boundOf({
+  id,
+  identity,
+  stage,
+  job,
+  endsAt,
+  known,
+  sourceEnforced,
+  addresses,
+}: Lease): Bound {
   if (!known) return { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
   const claims = addresses
     .filter(({ family, length }) => length === (family === 4 ? 32 : 128))

@@ -5,15 +5,29 @@ import type { Ledger } from '../../detect/ledger.ts';
 import type { Decision } from '../../policy/decide/decision.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
+import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import { SipHash } from '../client/siphash.ts';
+import type { InForce } from '../in-force.ts';
+import type { Client } from '../ports.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
-import type { Turn } from '../story/turn.ts';
+import type { Asker, Turn } from '../story/turn.ts';
 import { ClaimedNames } from './claimed-names.ts';
 import type { Departures } from './departures.ts';
 
 const OCTET = 8 * UNITS_A_BIT;
 /** A rule's `budget` is the lease's; a claim may have as many times more. */
 const CLAIM_TIMES = 4;
+
+/** Who pays for a question: the turn says it, or who explains a question beside all queries. */
+export interface Purse {
+  readonly inForce: InForce;
+  readonly now: Milliseconds;
+  readonly epoch: Seconds;
+  readonly asker: Pick<Asker, 'standing' | 'view' | 'bound'> & {
+    /** Null where nobody asks now: then a lease, what it binds, and the identity pay. */
+    readonly client: Client | null;
+  };
+}
 
 /** Charges questions that leave because of a wildcard. It knows who pays; how much, and whether it fits, the ledger says. */
 export class Charges {
@@ -57,14 +71,14 @@ export class Charges {
   }
 
   /**
-   * Whether the asker's question for another name, decided as `decision` says, would be refused. `name`: what would leave.
-   * Changes nothing.
+   * Whether a question of whoever would pay, decided as `decision` says, would be refused. `name`: what would leave. Changes
+   * nothing.
    */
-  isContained(turn: Turn, name: Uint8Array, decision: Decision): boolean {
-    const { inForce, asker, epoch } = turn;
+  isContained(purse: Purse, name: Uint8Array, decision: Decision): boolean {
+    const { inForce, asker, epoch } = purse;
     wildcardsAbove(inForce.snapshot, asker.view, decision, epoch, this.#above);
     if (this.#above.count === 0 || asker.standing.identity.auditUntil > epoch) return false;
-    this.#fillFor(turn, name, name.length, decision, decision.subject.name.length, null);
+    this.#fillFor(purse, name, name.length, decision, decision.subject.name.length, null);
     return !this.ledger.quote(this.#bill, this.departures.tick);
   }
 
@@ -116,7 +130,7 @@ export class Charges {
 
   /** `decision` is that of a name of `decidedLength` octets; `#above` holds its wildcards. */
   #fillFor(
-    turn: Turn,
+    purse: Purse,
     name: Uint8Array,
     nameLength: number,
     decision: Decision,
@@ -124,7 +138,7 @@ export class Charges {
     trust: TrustTarget | null,
   ): void {
     const bill = this.#bill;
-    const { asker, inForce } = turn;
+    const { asker, inForce } = purse;
     bill.begin();
     bill.name = name;
     bill.nameLength = nameLength;
@@ -132,7 +146,7 @@ export class Charges {
     bill.nameLow = this.#hash.low;
     bill.nameHigh = this.#hash.high;
     bill.identity = asker.standing.identity.name;
-    bill.audited = asker.standing.identity.auditUntil > turn.epoch;
+    bill.audited = asker.standing.identity.auditUntil > purse.epoch;
     const { rules } = inForce.snapshot;
     const terms = trust === null ? rules.terms[rules.term[decision.rule]!]! : trust.terms;
     bill.trust = trust !== null;
@@ -148,7 +162,7 @@ export class Charges {
         this.#addBase(subject.name, start, decidedLength - start);
       }
     }
-    this.#addAccounts(turn, terms?.budget ?? null);
+    this.#addAccounts(purse, terms?.budget ?? null);
   }
 
   #addBase(name: Uint8Array, start: number, octets: number): void {
@@ -158,7 +172,7 @@ export class Charges {
     this.#bill.addBase(scratch, octets, this.#hash.low, this.#hash.high);
   }
 
-  #addAccounts({ asker, now, inForce }: Turn, budget: BudgetSetting | null): void {
+  #addAccounts({ asker, now, inForce }: Purse, budget: BudgetSetting | null): void {
     const { client, bound, standing } = asker;
     const { lease_wildcard, claim_wildcard, identity_wildcard, identity } = inForce.budgets;
     const own = budget ?? lease_wildcard;
@@ -166,17 +180,23 @@ export class Charges {
       budget === null
         ? claim_wildcard
         : { alert: budget.alert * CLAIM_TIMES, contain: budget.contain * CLAIM_TIMES };
-    const certificate = certificateName(asker.client.credential?.names ?? null);
-    // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody.
-    const isMany = client.family === 6 && !isMapped(client);
-    const address = addressText(client);
-    const isShared = certificate !== null && this.#claimed.isShared(certificate, address, isMany, now);
-    if (bound !== null && bound.lease !== '') this.#add(HOLDER.LEASE, bound.lease, own, false);
-    // What several machines show is none of them: each is held to its own address.
-    else if (certificate !== null && !isShared) this.#add(HOLDER.CLIENT, certificate, own, false);
-    else this.#add(HOLDER.CLIENT, address, own, isMany);
-    this.#add(HOLDER.CLAIM, address, claim, isMany);
-    if (certificate !== null) this.#add(HOLDER.CLAIM, certificate, claim, isShared);
+    const leased = bound !== null && bound.lease !== '';
+    if (leased) this.#add(HOLDER.LEASE, bound.lease, own, false);
+    let address = '';
+    if (client !== null) {
+      const certificate = certificateName(client.credential?.names ?? null);
+      // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody.
+      const isMany = client.family === 6 && !isMapped(client);
+      address = addressText(client);
+      const isShared = certificate !== null && this.#claimed.isShared(certificate, address, isMany, now);
+      // What several machines show is none of them: each is held to its own address.
+      if (!leased) {
+        if (certificate !== null && !isShared) this.#add(HOLDER.CLIENT, certificate, own, false);
+        else this.#add(HOLDER.CLIENT, address, own, isMany);
+      }
+      this.#add(HOLDER.CLAIM, address, claim, isMany);
+      if (certificate !== null) this.#add(HOLDER.CLAIM, certificate, claim, isShared);
+    }
     // A job that has an address of IPv4 and one of IPv6 is one machine, by either.
     const bindings = bound?.claims ?? NO_CLAIMS;
     for (let i = 0; i < bindings.length; i++) {
@@ -207,7 +227,7 @@ function certificateName(names: readonly string[] | null): string | null {
   return names?.find((name) => !name.startsWith('sha256:')) ?? null;
 }
 
-type Words = Turn['asker']['client'];
+type Words = Client;
 
 function isMapped({ w0, w1, w2 }: Words): boolean {
   return w0 === 0 && w1 === 0 && w2 === 0xffff;

@@ -1,5 +1,7 @@
+import type { Decision } from '../../policy/decide/decision.ts';
 import type { Explanation } from '../../policy/explain/explain.ts';
 import { REASON } from '../../policy/explain/reason.ts';
+import { boundOf } from '../../policy/lease/lease.ts';
 import { type Milliseconds, type RrType, type Seconds, unreachable } from '../../wire/quantity.ts';
 import { readQuery } from '../../wire/question.ts';
 import { Tally } from '../client/tally.ts';
@@ -67,21 +69,28 @@ export class Resolver implements Answerer {
   }
 
   /**
-   * Explains a question of an identity at a stage (null for none) beside all queries: from what is in force and what is
-   * kept, asking nobody. `name`: a wire name in lower case.
+   * Explains a question of an identity at a stage (null for none), or of a lease of it, beside all queries: from what is in
+   * force, what is kept and what is charged, asking nobody. `name`: a wire name in lower case; `lease`: its id, null for none.
    */
-  explain(identity: string, stage: string | null, name: Uint8Array, type: RrType): Explanation {
+  explain(
+    identity: string,
+    stage: string | null,
+    lease: string | null,
+    name: Uint8Array,
+    type: RrType,
+  ): Explanation {
     const inForce = this.#inForce;
-    const { clock } = this.#ports;
+    const { clock, leases, charges } = this.#ports;
     const standing = inForce.standings.named(identity);
     const entered = standing.identity.stages.find((each) => each.name === stage) ?? null;
-    const moment = {
-      inForce,
-      standing,
-      stage: entered,
-      now: clock.monotonic(),
-      epoch: Math.floor(clock.epoch()),
-    };
+    const [now, epoch] = [clock.monotonic(), Math.floor(clock.epoch())];
+    const held = lease === null ? null : leases.get(lease);
+    const { view } = entered ?? standing.identity;
+    const asker = { standing, view, bound: held === null ? null : boundOf(held), client: null };
+    const purse = { inForce, now, epoch, asker };
+    const contained = (wanted: Uint8Array, decided: Decision): boolean =>
+      charges?.isContained(purse, wanted, decided) ?? false;
+    const moment = { inForce, standing, stage: entered, now, epoch, contained };
     return explainNow(moment, this.flights, name, type, { contact: inForce.replies.contact });
   }
 

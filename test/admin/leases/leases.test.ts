@@ -292,7 +292,8 @@ t.test('the API describes itself', async (t) => {
 });
 
 t.test('identities and explanations', async (t) => {
-  const { ask } = bind(await house(t));
+  const made = await house(t);
+  const { ask } = bind(made);
   const all = await ask('GET', '/v1/identities');
   t.same(
     (all.body['identities'] as { name: string }[]).map(({ name }) => name),
@@ -318,6 +319,7 @@ t.test('identities and explanations', async (t) => {
   t.equal(await explain('identity=build&name=release.example'), 'deny');
   t.equal(await explain('identity=build&stage=release&name=Release.Example.&type=AAAA'), 'allow');
   t.equal(await explain(`lease=${body['id']}&name=release.example`), 'allow');
+  t.same(made.explained, [null, null, null, body['id']], 'the ledger is asked about the lease');
   t.equal(await explain('lease=le-1&name=release.example'), 404);
   t.equal(await explain('identity=build&name=a..b'), 400);
   t.equal(await explain('identity=build&name=a.example&type=NOPE'), 400);
