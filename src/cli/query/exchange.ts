@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { FrameReader } from '../../wire/framing.ts';
+import { DnsStream, StreamQuestion } from '../../socket/dns-stream.ts';
 import {
   FLAG,
   HEADER_SIZE,
@@ -66,7 +66,7 @@ function overUdp(query: Buffer, { host, port }: Target, patience: number): Promi
       resolve(outcome);
     };
     const timer = setTimeout(() => finish(silence(patience, false)), patience);
-    socket.on('error', (error) => finish(failure(error, false)));
+    socket.on('error', (error) => finish(ended(codeOf(error), false)));
     socket.on('message', (octets) => {
       if (!answers(octets, query)) return;
       finish({ kind: 'reply', octets, elapsed: performance.now() - started, local });
@@ -84,39 +84,36 @@ function overUdp(query: Buffer, { host, port }: Target, patience: number): Promi
 function overTcp(query: Buffer, { host, port }: Target, patience: number): Promise<Exchanged> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
-    const reader = new FrameReader();
     let started = 0;
     let connected = false;
     const finish = (outcome: Exchanged): void => {
       clearTimeout(timer);
-      socket.removeAllListeners();
-      socket.on('error', () => {});
-      socket.destroy();
-      reader.close();
+      stream.close();
       resolve(outcome);
     };
     const timer = setTimeout(() => finish(silence(patience, connected)), patience);
-    const closed = (): void =>
-      finish({ kind: 'failure', reason: 'the connection was closed without an answer', connected });
-    socket.on('error', (error) => finish(failure(error, connected)));
-    socket.on('connect', () => {
-      connected = true;
-      started = performance.now();
-      const prefix = Buffer.alloc(2);
-      prefix.writeUInt16BE(query.length);
-      socket.write(Buffer.concat([prefix, query]));
-    });
-    socket.on('data', (chunk: Buffer) => {
-      const open = reader.push(chunk, (message) => {
+    const stream = new DnsStream(socket, {
+      streamOpened: () => {
+        connected = true;
+        started = performance.now();
+        stream.write(new StreamQuestion(messageId(query), query, questionEnd(query)));
+      },
+      // Once the reply is there this says nothing any more.
+      streamRead: (chunk) => {
+        if (!stream.push(chunk)) finish(ended(null, connected));
+      },
+      streamMessage: (message) => {
         if (!answers(message, query)) return;
-        const octets = Buffer.from(message);
         const local = socket.localAddress ?? '';
-        finish({ kind: 'reply', octets, elapsed: performance.now() - started, local });
-      });
-      if (!open && reader.fault !== null) closed();
+        finish({
+          kind: 'reply',
+          octets: Buffer.from(message),
+          elapsed: performance.now() - started,
+          local,
+        });
+      },
+      streamEnded: (fault) => finish(ended(fault, connected)),
     });
-    socket.on('end', closed);
-    socket.on('close', closed);
   });
 }
 
@@ -132,7 +129,7 @@ export function tryConnect({ host, port }: Target, patience: number): Promise<st
       resolve(reason);
     };
     const timer = setTimeout(() => finish(`no answer within ${patience / 1000} s`), patience);
-    socket.on('error', (error) => finish(reasonOf(error)));
+    socket.on('error', (error) => finish(reasonOf(codeOf(error))));
     socket.on('connect', () => finish(null));
   });
 }
@@ -165,12 +162,18 @@ function silence(patience: number, connected: boolean): Exchanged {
   return { kind: 'failure', reason: `no answer within ${patience / 1000} s`, connected };
 }
 
-function failure(error: Error, connected: boolean): Exchanged {
-  return { kind: 'failure', reason: reasonOf(error), connected };
+/** `fault`: the system's code, or null where the server closed the connection. */
+function ended(fault: string | null, connected: boolean): Exchanged {
+  const reason = fault === null ? 'the connection was closed without an answer' : reasonOf(fault);
+  return { kind: 'failure', reason, connected };
 }
 
-function reasonOf(error: Error & { readonly code?: string }): string {
-  switch (error.code) {
+function codeOf(error: Error & { readonly code?: string }): string {
+  return error.code ?? error.message;
+}
+
+function reasonOf(code: string): string {
+  switch (code) {
     case 'ECONNREFUSED':
       return 'refused: nothing listens there, or a firewall rejects';
     case 'ECONNRESET':
@@ -185,6 +188,6 @@ function reasonOf(error: Error & { readonly code?: string }): string {
     case 'ETIMEDOUT':
       return 'no answer';
     default:
-      return error.code ?? error.message;
+      return code;
   }
 }
