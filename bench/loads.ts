@@ -11,8 +11,8 @@ export interface Load {
   readonly setting: Setting;
   /** Every question is new in each measurement. */
   readonly unique: boolean;
-  /** How far namegate may be from the best peer: CPU a query, or the median where one question is in flight. */
-  readonly target: Target | null;
+  /** How far namegate may be from a peer. */
+  readonly targets: readonly Target[];
 }
 
 /**
@@ -23,7 +23,8 @@ export const SETTINGS = ['plain', 'dot', 'dot-upstream'] as const;
 export type Setting = (typeof SETTINGS)[number];
 
 export interface Target {
-  readonly figure: 'cpu' | 'p50';
+  /** CPU a query, or a quantile of the latencies. */
+  readonly figure: 'cpu' | 'p50' | 'p99';
   /** Compared with the cheapest peer, or with this one. */
   readonly against: 'best' | 'unbound' | 'dnsdist';
   /** Ratios: what must be reached, and what is wanted. */
@@ -50,7 +51,7 @@ export const LOADS: readonly Load[] = [
     transport: 'udp',
     setting: 'plain',
     unique: false,
-    target: { figure: 'cpu', against: 'best', most: 0.85, goal: 0.7 },
+    targets: [{ figure: 'cpu', against: 'best', most: 0.7, goal: 0.6 }],
   },
   {
     name: 'denied',
@@ -58,7 +59,7 @@ export const LOADS: readonly Load[] = [
     transport: 'udp',
     setting: 'plain',
     unique: false,
-    target: { figure: 'cpu', against: 'best', most: 0.85, goal: 0.7 },
+    targets: [{ figure: 'cpu', against: 'best', most: 0.7, goal: 0.6 }],
   },
   {
     name: 'misses',
@@ -66,7 +67,10 @@ export const LOADS: readonly Load[] = [
     transport: 'udp',
     setting: 'plain',
     unique: true,
-    target: { figure: 'cpu', against: 'best', most: 1.5, goal: 1 },
+    targets: [
+      { figure: 'cpu', against: 'dnsdist', most: 1.2, goal: 1 },
+      { figure: 'p99', against: 'dnsdist', most: 1.5, goal: 1 },
+    ],
   },
   {
     name: 'one',
@@ -74,7 +78,10 @@ export const LOADS: readonly Load[] = [
     transport: 'udp',
     setting: 'plain',
     unique: false,
-    target: { figure: 'p50', against: 'unbound', most: 1.3, goal: 1 },
+    targets: [
+      { figure: 'cpu', against: 'best', most: 1.15, goal: 1 },
+      { figure: 'p50', against: 'unbound', most: 1, goal: 1 },
+    ],
   },
   {
     name: 'tcp',
@@ -82,7 +89,10 @@ export const LOADS: readonly Load[] = [
     transport: 'tcp',
     setting: 'plain',
     unique: false,
-    target: null,
+    targets: [
+      { figure: 'cpu', against: 'best', most: 0.38, goal: 0.3 },
+      { figure: 'p50', against: 'dnsdist', most: 1, goal: 1 },
+    ],
   },
   {
     name: 'dot',
@@ -90,7 +100,7 @@ export const LOADS: readonly Load[] = [
     transport: 'dot',
     setting: 'dot',
     unique: false,
-    target: { figure: 'cpu', against: 'best', most: 0.6, goal: 0.6 },
+    targets: [{ figure: 'cpu', against: 'best', most: 0.5, goal: 0.4 }],
   },
   {
     name: 'handshake',
@@ -99,7 +109,7 @@ export const LOADS: readonly Load[] = [
     transport: 'dot',
     setting: 'dot',
     unique: false,
-    target: { figure: 'cpu', against: 'dnsdist', most: 2, goal: 2 },
+    targets: [{ figure: 'cpu', against: 'dnsdist', most: 1.6, goal: 1.3 }],
   },
   {
     name: 'dot-upstream',
@@ -107,7 +117,7 @@ export const LOADS: readonly Load[] = [
     transport: 'udp',
     setting: 'dot-upstream',
     unique: true,
-    target: null,
+    targets: [{ figure: 'cpu', against: 'best', most: 0.57, goal: 0.5 }],
   },
 ];
 

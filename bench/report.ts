@@ -1,5 +1,5 @@
 import { ratios, type Spread, spreadOf, spreadText, table } from './figures.ts';
-import type { Load, LoadName } from './loads.ts';
+import type { Load, LoadName, Target } from './loads.ts';
 
 /** One server under one load for once. */
 export interface Measurement {
@@ -43,6 +43,7 @@ export function reportLoad(load: Load, measurements: readonly Measurement[]): st
   const lines = [
     ...compare(`CPU a ${unit}`, 'cpu', load, of(OURS), peers.map(of), cpu),
     ...compare('median latency', 'p50', load, of(OURS), peers.map(of), ({ p50 }) => p50),
+    ...compare('99th percentile', 'p99', load, of(OURS), peers.map(of), ({ p99 }) => p99),
   ];
   return `\n${load.name}: ${load.about}\n${table([head, ...rows])}${lines.map((line) => `  ${line}\n`).join('')}`;
 }
@@ -83,15 +84,15 @@ function cpu({ user, system }: Measurement): number {
 /** Lines about one figure: the ratio to the peer with the least mean, and to the peer that a target names. */
 function compare(
   label: string,
-  figure: 'cpu' | 'p50',
-  { target }: Load,
+  figure: Target['figure'],
+  { targets }: Load,
   ours: readonly Measurement[],
   peers: readonly (readonly Measurement[])[],
   value: (one: Measurement) => number,
 ): string[] {
   const best = bestOf(peers, value);
   if (ours.length === 0 || best === null) return [];
-  const aimed = target?.figure === figure ? target : null;
+  const aimed = targets.find((target) => target.figure === figure) ?? null;
   const named = peers.find((peer) => peer[0]?.server === aimed?.against);
   const lines: string[] = [];
   for (const peer of new Set(named === undefined ? [best] : [best, named])) {
