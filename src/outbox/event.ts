@@ -78,6 +78,8 @@ export interface FeedEvent {
   readonly type?: string;
   readonly verdict?: string;
   readonly ground?: string;
+  /** With ground `other_stage` the stage that approves it; absent where that is the identity's own list. */
+  readonly approved_stage?: string;
   readonly rcode?: string;
   /** `FILE:LINE` of the rule that decided. */
   readonly rule?: string;

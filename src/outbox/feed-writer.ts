@@ -1,3 +1,4 @@
+import { GROUND } from '../policy/decide/decision.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import { EXIT, type Exit } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
@@ -162,7 +163,8 @@ export class FeedWriter {
     const { credential } = client;
     const certificate = credential === null ? 0 : own.certificate(credential);
     const policy = own.view(asker.view);
-    const { rule } = decision;
+    const { rule, nearStage } = decision;
+    const other = decision.ground !== GROUND.OTHER_STAGE || nearStage === null ? 0 : own.of(nearStage.name);
     const file = rule < 0 ? 0 : ruleFile(own, snapshot, rule);
     this.#other = asker.disagrees === null ? 0 : own.of(asker.disagrees);
 
@@ -192,7 +194,7 @@ export class FeedWriter {
     words[word + AT.CLIENT / 4 + 1] = client.w1;
     words[word + AT.CLIENT / 4 + 2] = client.w2;
     words[word + AT.CLIENT / 4 + 3] = client.w3;
-    words[word + AT.OTHER / 4] = 0;
+    words[word + AT.OTHER / 4] = other;
     const length = query.nameLength;
     bytes[at + AT.NAME_LENGTH] = length;
     const octets = query.name;

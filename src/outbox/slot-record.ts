@@ -1,5 +1,5 @@
 import { addressToText } from '../policy/address.ts';
-import { GROUND, VERDICT } from '../policy/decide/decision.ts';
+import { GROUND_TEXT, VERDICT } from '../policy/decide/decision.ts';
 import { RCODE, typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
 import type { Draft, Loss } from './draft.ts';
@@ -147,7 +147,6 @@ function timeOf(slot: Buffer): number {
 }
 
 const VERDICTS = Object.fromEntries(Object.entries(VERDICT).map(([text, n]) => [n, text.toLowerCase()]));
-const GROUNDS = Object.fromEntries(Object.entries(GROUND).map(([text, n]) => [n, text.toLowerCase()]));
 const RCODES = Object.fromEntries(Object.entries(RCODE).map(([text, n]) => [n, text]));
 
 function draftOf(
@@ -178,7 +177,8 @@ function draftOf(
     ...nameFields(name),
     type: typeToText(slot.readUInt16LE(AT.TYPE)),
     verdict: isContained ? 'contain' : (VERDICTS[slot[AT.VERDICT]!] ?? 'deny'),
-    ...present('ground', GROUNDS[slot[AT.GROUND]!] ?? ''),
+    ...present('ground', GROUND_TEXT[slot[AT.GROUND]!] ?? ''),
+    ...(slot[AT.RECORD] === RECORD.DECISION ? present('approved_stage', word(AT.OTHER)) : {}),
     ...(rcode === NO_RCODE ? {} : { rcode: RCODES[rcode] ?? `RCODE${rcode}` }),
     ...(file === '' ? {} : { rule: `${file}:${slot.readUInt32LE(AT.LINE)}` }),
     ...present('policy', word(AT.POLICY)),

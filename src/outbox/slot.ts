@@ -74,7 +74,7 @@ export const AT = {
   /** Of what stands at EXTRA: how many addresses, or octets of the culprit. */
   EXTRA_COUNT: 60,
   CLIENT: 64,
-  /** The word of another identity. */
+  /** Of a finding the word of another identity, of a decision that of the stage which approves what is refused. */
   OTHER: 80,
   NAME: 96,
   EXTRA: 352,

@@ -23,6 +23,7 @@ export const UNKNOWN: Identity = {
   certificates: [],
   ...DEFAULT_TERMS,
   view: EMPTY_VIEW,
+  everywhere: null,
   stages: [],
   at: null,
 };

@@ -139,6 +139,8 @@ export interface Identity {
   readonly quarantine: number;
   /** Without a stage. */
   readonly view: View;
+  /** What it has at any stage or without one, taken together; null where that is what it has without a stage. */
+  readonly everywhere: View | null;
   /** In the order in which a lease enters them. */
   readonly stages: readonly Stage[];
   readonly at: Position | null;

@@ -176,6 +176,7 @@ export const DNS_ROWS: readonly Row[] = [
     'certificate',
     'job',
     'verdict',
+    'approved_stage',
     'wire_name',
     'total',
     'distinct_names',

@@ -108,6 +108,7 @@ export const FINDING_ROWS: readonly Row[] = [
     'certificate',
     'verdict',
     'ground',
+    'approved_stage',
     'rcode',
     'wire_name',
     'addresses',

@@ -88,6 +88,7 @@ const OWN = [
   'lease',
   'verdict',
   'ground',
+  'approved_stage',
   'rule',
   'policy',
   'count',

@@ -179,6 +179,7 @@ function compileIdentity(
       view: views.intern(stage.kind === 'only' ? [] : own, [...sets, ...exceptions]),
     };
   });
+  const view = views.intern(own, exceptions);
   return {
     index,
     name: input.name,
@@ -191,7 +192,8 @@ function compileIdentity(
     addresses: input.addresses.map(({ text }) => text),
     certificates: input.certificates.map(({ text }) => text),
     ...input.terms,
-    view: views.intern(own, exceptions),
+    view,
+    everywhere: joinViews([view, ...stages.map((stage) => stage.view)]),
     stages,
     at: input.at,
   };
@@ -249,6 +251,17 @@ function checkIdentity({ problems, now }: Build, input: IdentityInput): void {
         : warning('audit', at, message, 'write mode: enforce when the record is clean'),
     );
   }
+}
+
+/** What several views hold, for looking whether any of them approves a name; null where the first holds it all. Nobody's view. */
+function joinViews(views: readonly View[]): View | null {
+  const sets = new Set(views.flatMap((view) => [...view.sets]));
+  if (new Set(views).size === 1) return null;
+  return {
+    id: EMPTY_VIEW.id,
+    sets: Uint32Array.from(sets).sort(),
+    dynamic: new Uint8Array(sets.size),
+  };
 }
 
 /** Views with the same sets are one view. */

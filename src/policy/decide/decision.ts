@@ -23,7 +23,7 @@ export const GROUND = {
   CHAIN_OF_TRUST: 4,
   /** A rule of the view approved it until its end: `near`. */
   ENDED: 5,
-  /** The same identity approves it at another stage: `near`, `nearStage`. */
+  /** The same identity approves it, name and type, at another stage: `near`, `nearStage`. With DENY and EMPTY alike. */
   OTHER_STAGE: 6,
   /** A wildcard or family of the view just misses the name: `near`. */
   BESIDE: 7,
@@ -32,6 +32,9 @@ export const GROUND = {
 } as const;
 
 export type Ground = (typeof GROUND)[keyof typeof GROUND];
+
+/** Grounds as interfaces and events say them, such as `other_stage`, by number. */
+export const GROUND_TEXT: readonly string[] = Object.keys(GROUND).map((name) => name.toLowerCase());
 
 /** A question as `decide` wants it: the fields of `wire/question.ts`'s Query, or the same of any other name. */
 export interface Subject {
@@ -76,7 +79,7 @@ export class Decision {
   readonly path = new Int32Array(128);
   /** The most specific rule that matches the name but not the type, or -1. */
   refused: RuleIndex = -1;
-  /** With one of the last three grounds the rule that comes nearest, or -1. */
+  /** With ENDED, OTHER_STAGE and BESIDE the rule that comes nearest, or -1. */
   near: RuleIndex = -1;
   /** With GROUND.OTHER_STAGE the stage; null for the identity's own list, which this stage leaves out. */
   nearStage: Stage | null = null;

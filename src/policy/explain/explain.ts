@@ -2,7 +2,8 @@ import { TYPE, typeToText } from '../../wire/iana.ts';
 import { labelOffsets, nameToText } from '../../wire/name.ts';
 import { type RrType, type Seconds, unreachable } from '../../wire/quantity.ts';
 import { decide } from '../decide/decide.ts';
-import { Decision, GROUND, type Ground, VERDICT, type Verdict } from '../decide/decision.ts';
+import { Decision, GROUND, GROUND_TEXT, type Ground, VERDICT, type Verdict } from '../decide/decision.ts';
+import { approvedElsewhere } from '../decide/elsewhere.ts';
 import { type Identity, KIND, type Snapshot, type Stage } from '../snapshot.ts';
 import { NO_NODE } from '../tree.ts';
 import { findNear, type Miss, missOf } from './near-miss.ts';
@@ -19,6 +20,10 @@ export interface Explanation {
   readonly type: string;
   /** The rule that decides; null where none does. */
   readonly rule: ExplainedRule | null;
+  /** What the verdict rests on, such as `rule`, `nothing` or `other_stage`; events say the same word. */
+  readonly ground: string;
+  /** With ground `other_stage` the stage that approves the question; null for the identity's own list, and else. */
+  readonly approved_stage: string | null;
   /** Whom to ask for a change; empty where nobody is known. */
   readonly ask: string;
   /** Why, for what is not the rule's own reason; else empty. */
@@ -78,6 +83,8 @@ export function explain(
     name: nameToText(name),
     type: typeToText(type),
     rule: decision.rule < 0 ? null : explainRule(snapshot, decision.rule),
+    ground: GROUND_TEXT[decision.ground]!,
+    approved_stage: near === GROUND.OTHER_STAGE ? (decision.nearStage?.name ?? null) : null,
     ask,
     reason: reasonOf(told, near),
     next: refused ? nextOf(told, near, ask) : '',
@@ -144,8 +151,10 @@ function nearOf(
   stage: Stage | null,
   decision: Decision,
 ): Ground | null {
-  if (identity.index < 0 || decision.ground === GROUND.CHARACTER) return null;
-  const near = findNear(snapshot, identity, stage, decision);
+  if (identity.index < 0) return null;
+  if (approvedElsewhere(snapshot, identity, stage, decision)) return GROUND.OTHER_STAGE;
+  if (decision.ground === GROUND.CHARACTER) return null;
+  const near = findNear(snapshot, (stage ?? identity).view, decision);
   const beside = near === GROUND.BESIDE;
   const useless =
     beside &&
@@ -176,7 +185,7 @@ function plainReason({ snapshot, identity, decision, unclaimed }: Told): string 
         : `${special} is denied to everyone`;
     }
     case GROUND.ABOVE:
-      return 'no data: approved names lie below it';
+      return REASON_ABOVE;
     case GROUND.CHAIN_OF_TRUST:
       return 'asked by a validator';
     case GROUND.CHARACTER:
@@ -190,7 +199,8 @@ function plainReason({ snapshot, identity, decision, unclaimed }: Told): string 
     default:
       return unreachable(ground);
   }
-  const denial = denialReason(identity, decision);
+  if (ground === GROUND.OTHER_STAGE && decision.rule < 0) return REASON_ABOVE;
+  const denial = ground === GROUND.OTHER_STAGE ? REASON.TYPE : denialReason(identity, decision);
   if (denial === REASON.UNKNOWN && unclaimed !== '') return unclaimed;
   if (denial === REASON.TYPE)
     return `${denial}, the rule approves ${typesOf(snapshot, decision.rule).join(', ')}`;
@@ -201,6 +211,8 @@ function plainReason({ snapshot, identity, decision, unclaimed }: Told): string 
   }
   return TARGETED.has(decision.type) ? 'dropped if it leads to a name that is not approved' : '';
 }
+
+const REASON_ABOVE = 'no data: approved names lie below it';
 
 const TARGETED = new Set<number>([TYPE.MX, TYPE.SRV, TYPE.SVCB, TYPE.HTTPS]);
 

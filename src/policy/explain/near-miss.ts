@@ -1,38 +1,20 @@
 import { approve, fits, walk } from '../decide/decide.ts';
 import { Decision, GROUND, type Ground } from '../decide/decision.ts';
 import { Joined, joinView } from '../decide/view.ts';
-import {
-  type Identity,
-  KIND,
-  NODE,
-  type RuleIndex,
-  type Snapshot,
-  type Stage,
-  type View,
-} from '../snapshot.ts';
+import { KIND, NODE, type RuleIndex, type Snapshot, type View } from '../snapshot.ts';
 import { FAMILY, findChild, NO_NODE, type Node } from '../tree.ts';
 
 /**
- * Says what comes nearest to approving a question that the view does not approve: a rule that has ended, another stage of
- * the same identity, or a pattern that just misses the name. Writes `near`, `nearStage` and, for a denial, `ground`; leaves
- * them where nothing comes near. `decided`: as `decide` left it, of that view. Allocates nothing, and costs nothing for a
- * name that no rule of anybody comes near.
+ * Says what comes nearest to approving a question that neither the view nor another stage approves: a rule that has ended, or
+ * a pattern that just misses the name. Writes `near`; leaves it where nothing comes near. `decided`: as `decide` left it, of
+ * that view. Allocates nothing, and costs nothing for a name that no rule of anybody comes near.
  */
-export function findNear(
-  snapshot: Snapshot,
-  identity: Identity,
-  stage: Stage | null,
-  decided: Decision,
-): Ground | null {
+export function findNear(snapshot: Snapshot, view: View, decided: Decision): Ground | null {
   decided.near = -1;
-  decided.nearStage = null;
   if (decided.node === NO_NODE && (decided.seen & PATTERN) === 0) return null;
   const { subject, now, type } = decided;
-  const view = (stage ?? identity).view;
   walk(snapshot, subject, 0, probe);
   probe.type = type;
-  probe.now = now;
-  if (isElsewhere(snapshot, identity, stage, decided)) return GROUND.OTHER_STAGE;
   // Before all ends every rule holds.
   probe.now = 0;
   if (approve(snapshot, view, probe)) return take(decided, GROUND.ENDED, probe.rule);
@@ -49,29 +31,6 @@ const joined = new Joined();
 function take(decided: Decision, ground: Ground, rule: RuleIndex): Ground {
   decided.near = rule;
   return ground;
-}
-
-/** The stages that come later first, for a lease moves forward; then those before, and the identity's own list. */
-function isElsewhere(
-  snapshot: Snapshot,
-  identity: Identity,
-  stage: Stage | null,
-  decided: Decision,
-): boolean {
-  const { stages } = identity;
-  if (stages.length === 0) return false;
-  const own = (stage ?? identity).view;
-  const present = stage === null ? -1 : stages.indexOf(stage);
-  for (let i = 1; i <= stages.length; i++) {
-    const other = stages[(present + i) % stages.length]!;
-    if (other.view === own || !approve(snapshot, other.view, probe)) continue;
-    decided.near = probe.rule;
-    decided.nearStage = other;
-    return true;
-  }
-  if (stage === null || !approve(snapshot, identity.view, probe)) return false;
-  decided.near = probe.rule;
-  return true;
 }
 
 /** The rule of the nearest wildcard or family above the walked name, or -1. */

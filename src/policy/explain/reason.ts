@@ -21,13 +21,13 @@ export const REASON = {
 
 /** The reason for a denied or emptied question, or the empty text where it is not one. */
 export function denialReason(identity: Identity, decision: Decision): string {
+  if (decision.ground === GROUND.OTHER_STAGE) return stageReason(decision.nearStage);
   if (decision.verdict === VERDICT.EMPTY) return decision.ground === GROUND.RULE ? REASON.TYPE : '';
   if (decision.verdict !== VERDICT.DENY) return '';
   if (decision.ground === GROUND.SPECIAL) return REASON.SPECIAL;
   if (identity.index < 0) return REASON.UNKNOWN;
   if (decision.ground === GROUND.CHARACTER) return REASON.CHARACTER;
   if (decision.ground === GROUND.ENDED) return REASON.ENDED;
-  if (decision.ground === GROUND.OTHER_STAGE) return stageReason(decision.nearStage);
   return isSearchMiss(identity, decision) ? REASON.SEARCH : REASON.NOT_APPROVED;
 }
 
@@ -38,7 +38,7 @@ function stageReason(stage: Stage | null): string {
   if (stage === null) return REASON.OWN_LIST;
   let reason = stageReasons.get(stage);
   if (reason === undefined) {
-    reason = `approved at stage ${stage.name} alone`;
+    reason = `approved at stage ${stage.name}`;
     stageReasons.set(stage, reason);
   }
   return reason;

@@ -1,5 +1,6 @@
 import { decide } from '../../policy/decide/decide.ts';
 import { GROUND, VERDICT } from '../../policy/decide/decision.ts';
+import { approvedElsewhere } from '../../policy/decide/elsewhere.ts';
 import { findNear } from '../../policy/explain/near-miss.ts';
 import { FLAG } from '../../wire/header.ts';
 import { isTrustType, TYPE } from '../../wire/iana.ts';
@@ -32,7 +33,7 @@ function courseOf(turn: Turn, trust: TrustTargets): CourseKind {
     case VERDICT.EMPTY:
     case VERDICT.DENY:
       if (isTrustQuestion(turn, trust)) return COURSE.FETCH;
-      if (verdict === VERDICT.DENY) lookAround(turn);
+      if (turn.asker.isKnown) lookAround(turn);
       if (isAudited(turn)) {
         turn.course.isAudited = true;
         return fetchCourse(turn);
@@ -43,10 +44,12 @@ function courseOf(turn: Turn, trust: TrustTargets): CourseKind {
   }
 }
 
-/** Why nothing approves the name may be something that people can mend. */
+/** Why nothing approves the question may be something that people can mend. */
 function lookAround({ asker, decision, inForce }: Turn): void {
-  if (!asker.isKnown || decision.ground !== GROUND.NOTHING) return;
-  const near = findNear(inForce.snapshot, asker.standing.identity, asker.stage, decision);
+  const { snapshot } = inForce;
+  if (approvedElsewhere(snapshot, asker.standing.identity, asker.stage, decision)) return;
+  if (decision.ground !== GROUND.NOTHING) return;
+  const near = findNear(snapshot, asker.view, decision);
   if (near !== null) decision.ground = near;
 }
 

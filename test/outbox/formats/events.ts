@@ -93,6 +93,7 @@ export const anyEvent: fc.Arbitrary<FeedEvent> = fc
       type: fc.constantFrom('A', 'AAAA', 'TXT', 'TYPE65280'),
       verdict: fc.constantFrom('allow', 'deny', 'empty', 'local', 'contain'),
       ground: hostile,
+      approved_stage: hostile,
       rcode: fc.constantFrom('NOERROR', 'NXDOMAIN', 'SERVFAIL', 'REFUSED', 'BADVERS', 'RCODE99'),
       rule: hostile,
       policy: fc.constantFrom('0123456789abcdef'),

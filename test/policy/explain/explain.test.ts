@@ -194,6 +194,8 @@ t.test('the fields of an explanation', async (t) => {
       reason: 'results',
       until: null,
     },
+    ground: 'rule',
+    approved_stage: null,
     ask: 'team-payments',
     reason: '',
     next: '',
