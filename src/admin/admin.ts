@@ -97,7 +97,7 @@ export class Admin {
     yield single(LEASES, this.#leases.size);
     yield single(OPENED, opened);
     yield byLabel(ENDED, Object.entries(ends));
-    yield single(EXCEPTIONS, this.#exceptions.all.length);
+    yield single(EXCEPTIONS, this.#exceptions.count);
   }
 
   /** Where the API is asked, once `start` is done; else empty. */
@@ -151,7 +151,7 @@ export class Admin {
       limits: () => this.#limits,
       health: () => ({
         leases: this.#leases.size,
-        exceptions: this.#exceptions.all.length,
+        exceptions: this.#exceptions.count,
         ...ports.readiness.report(),
       }),
       ready: () => ports.readiness.ready,

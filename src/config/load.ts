@@ -11,7 +11,7 @@ import { isFolder } from './files/look.ts';
 import { withoutSecrets } from './files/secrets.ts';
 import { readYaml } from './files/yaml.ts';
 import { contentOf, freeze, type LoadOptions, type LoadResult } from './loaded.ts';
-import { withExceptions } from './policy/exceptions.ts';
+import { exceptionFile, withExceptions } from './policy/exceptions.ts';
 import { Lists, relativeTo } from './policy/lists.ts';
 import { readPolicyFile } from './policy/policy-file.ts';
 import { TermPool } from './policy/rules.ts';
@@ -187,8 +187,16 @@ class Loading {
     return !(this.#problems.lost && ABOUT_MISSING.has(code));
   }
 
+  /** They approve nothing, and are compiled to say when they ended: whatever is wrong with them keeps nothing out. */
+  #endedExceptions(): ReadonlySet<string> {
+    const { exceptions = [], now } = this.#options;
+    return new Set(exceptions.filter(({ until }) => until <= now).map(({ id }) => exceptionFile(id)));
+  }
+
   done(settings: Settings | null): LoadResult {
-    const all = [...this.#problems.list, ...(this.#compiled?.problems ?? [])];
+    const over = this.#endedExceptions();
+    const found = [...this.#problems.list, ...(this.#compiled?.problems ?? [])];
+    const all = over.size === 0 ? found : found.filter(({ at }) => !over.has(at.file));
     const files = this.#reader.hash();
     const good = !all.some(isError) && this.#compiled !== null;
     return {

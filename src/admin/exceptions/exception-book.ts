@@ -11,10 +11,15 @@ import { Turns } from '../turns.ts';
 /** Exceptions at once: each is a rule of the policy, and is compiled with it. */
 const MAX_EXCEPTIONS = 10_000;
 
-/** What the journal holds of exceptions. `at`: milliseconds since 1970. */
+/** Seconds for which one that has ended is compiled on: it approves nothing, and whoever asks why is told when it ended. */
+const TOLD = 86_400;
+/** Of those at most. */
+const MOST_TOLD = 1_000;
+
+/** What the journal holds of exceptions. `at`: milliseconds since 1970. `refused`: the policy did not take it. */
 export type ExceptionEntry =
   | { readonly t: 'except'; readonly at: number; readonly exception: StoredException }
-  | { readonly t: 'revoke'; readonly at: number; readonly id: string };
+  | { readonly t: 'revoke'; readonly at: number; readonly id: string; readonly refused?: true };
 
 /** `made`: milliseconds since 1970. */
 export type StoredException = DynamicException & { readonly made: number };
@@ -59,7 +64,10 @@ export interface ExceptionView {
 export class ExceptionBook {
   readonly #options: ExceptionBookOptions;
   readonly #turns = new Turns();
+  /** Those that hold, and those that have ended and are told. */
   #all: readonly StoredException[] = [];
+  /** Ids of those whose end stands in the log. */
+  readonly #logged = new Set<string>();
   /** Revoked, but not on disk yet. */
   readonly #unwritten = new Set<string>();
   /** On disk, and not in force yet: the policy may still refuse it. */
@@ -72,7 +80,7 @@ export class ExceptionBook {
 
   /** What the policy is to be compiled with. */
   get all(): readonly StoredException[] {
-    return this.#all;
+    return told(this.#all, this.#options.clock.epoch());
   }
 
   use(journal: Journal): void {
@@ -86,8 +94,7 @@ export class ExceptionBook {
 
   async #add({ ttl, ...wanted }: WantedException): Promise<ExceptionView | Refusal> {
     const { clock, log } = this.#options;
-    if (this.#all.length >= MAX_EXCEPTIONS)
-      return new Refusal('full', `there are ${MAX_EXCEPTIONS} exceptions`);
+    if (this.count >= MAX_EXCEPTIONS) return new Refusal('full', `there are ${MAX_EXCEPTIONS} exceptions`);
     const now = clock.epoch();
     const id = `ex-${Math.floor(now * 1000)
       .toString(16)
@@ -100,7 +107,7 @@ export class ExceptionBook {
     this.#trying = null;
     if (fault !== null) {
       this.#drop(id);
-      await this.#writeEnd(id);
+      await this.#writeEnd(id, { refused: true });
       // What was tried out has failed: the last word on the policy must not be that.
       if (fault.kind === 'malformed') await this.#options.recompile();
       return fault;
@@ -144,7 +151,7 @@ export class ExceptionBook {
         return new Refusal('not-found', `there is no exception ${id}`);
       }
       const at = clock.epoch() * 1000;
-      this.#drop(id);
+      this.#endNow(id, at / 1000);
       const unwritten = await this.#writeEnd(id);
       const { inForce } = await recompile();
       if (exception !== null) {
@@ -167,38 +174,55 @@ export class ExceptionBook {
     });
   }
 
+  /** One that holds. */
   find(id: string): StoredException | null {
-    return this.#all.find((exception) => exception.id === id) ?? null;
-  }
-
-  views(): ExceptionView[] {
     const now = this.#options.clock.epoch();
-    return this.#all.filter(({ until, id }) => until > now && id !== this.#trying).map(viewOf);
+    return this.#all.find((exception) => exception.id === id && exception.until > now) ?? null;
   }
 
-  /** Forgets those that have ended: their rules stopped approving by themselves. */
+  /** How many hold. */
+  get count(): number {
+    const now = this.#options.clock.epoch();
+    return this.#all.filter(({ until }) => until > now).length;
+  }
+
+  /** Those that hold; with `ended` also those that ended in the last day. */
+  views(ended = false): ExceptionView[] {
+    const now = this.#options.clock.epoch();
+    return this.#all.filter(({ until, id }) => (ended || until > now) && id !== this.#trying).map(viewOf);
+  }
+
+  /** Tells of those that have ended, whose rules stopped approving by themselves, and forgets them later. */
   tidy(): void {
     const now = this.#options.clock.epoch();
     if (this.#all.every(({ until }) => until > now)) return;
     for (const { id, identity, name, until } of this.#all) {
-      if (until > now) continue;
+      if (until > now || this.#logged.has(id)) continue;
+      this.#logged.add(id);
       this.#options.log.info('exception-ended', `an exception for ${identity} has ended`, {
         exception: id,
         identity,
         name,
       });
     }
-    this.#all = this.#all.filter(({ until }) => until > now);
+    this.#all = told(this.#all, now);
+    const left = new Set(this.#all.map(({ id }) => id));
+    for (const id of this.#logged) if (!left.has(id)) this.#logged.delete(id);
   }
 
   replay(entries: readonly ExceptionEntry[]): void {
     const found = new Map<string, StoredException>();
     for (const entry of entries) {
       if (entry.t === 'except') found.set(entry.exception.id, entry.exception);
-      else found.delete(entry.id);
+      else if (entry.refused === true) found.delete(entry.id);
+      else {
+        const revoked = found.get(entry.id);
+        if (revoked !== undefined) found.set(entry.id, endedAt(revoked, entry.at / 1000));
+      }
     }
     const now = this.#options.clock.epoch();
-    this.#all = [...found.values()].filter(({ until }) => until > now);
+    this.#all = told([...found.values()], now);
+    for (const { id, until } of this.#all) if (until <= now) this.#logged.add(id);
   }
 
   /**
@@ -227,6 +251,15 @@ export class ExceptionBook {
     for (const exception of this.#all) yield { t: 'except', at: exception.made, exception };
   }
 
+  /** It approves nothing from now on; compiled on, it says when it ended. */
+  #endNow(id: string, now: number): void {
+    this.#all = told(
+      this.#all.map((exception) => (exception.id === id ? endedAt(exception, now) : exception)),
+      now,
+    );
+    this.#logged.add(id);
+  }
+
   #drop(id: string): void {
     this.#all = this.#all.filter((exception) => exception.id !== id);
   }
@@ -242,9 +275,9 @@ export class ExceptionBook {
   }
 
   /** A revocation counts at once, whether or not it can be written. */
-  async #writeEnd(id: string): Promise<JournalFault | null> {
+  async #writeEnd(id: string, why: { readonly refused?: true } = {}): Promise<JournalFault | null> {
     if (this.#journal === null) throw new Error('the journal is not open');
-    const entry: ExceptionEntry = { t: 'revoke', at: this.#options.clock.epoch() * 1000, id };
+    const entry: ExceptionEntry = { t: 'revoke', at: this.#options.clock.epoch() * 1000, id, ...why };
     const fault = await this.#journal.record(entry);
     if (fault === null) this.#unwritten.delete(id);
     else this.#unwritten.add(id);
@@ -272,4 +305,16 @@ function viewOf({
     reason,
     approved_by: approvedBy,
   };
+}
+
+/** Those that hold at `now`, and the latest of those that ended. */
+function told(exceptions: readonly StoredException[], now: number): readonly StoredException[] {
+  const ended = exceptions.filter(({ until }) => until <= now && until > now - TOLD);
+  const least = ended.map(({ until }) => until).sort((a, b) => b - a)[MOST_TOLD - 1] ?? 0;
+  return exceptions.filter(({ until }) => until > now || (until > now - TOLD && until >= least));
+}
+
+/** `until` is whole seconds: one that was revoked holds no longer at once. */
+function endedAt(exception: StoredException, now: number): StoredException {
+  return { ...exception, until: Math.min(exception.until, Math.floor(now)) };
 }

@@ -29,9 +29,11 @@ export function exceptionRoutes(
     return reply.code(201).header('location', `/v1/exceptions/${result.id}`).send(result);
   });
 
-  app.get('/v1/exceptions', { schema: schema.list }, (request) => {
+  app.get<{ Querystring: ListQuery }>('/v1/exceptions', { schema: schema.list }, (request) => {
     const caller = callerOf(request);
-    const mine = exceptions.views().filter(({ identity }) => mayInspect(caller, identity));
+    const mine = exceptions
+      .views(request.query.ended === 'true')
+      .filter(({ identity }) => mayInspect(caller, identity));
     return { exceptions: mine };
   });
 
@@ -48,6 +50,10 @@ export function exceptionRoutes(
       return answer(reply, await exceptions.revoke(id, callerName(caller)));
     },
   );
+}
+
+interface ListQuery {
+  readonly ended?: 'true' | 'false';
 }
 
 interface AddBody {

@@ -57,6 +57,13 @@ export const add = {
 
 export const list = {
   summary: 'Exceptions in force that were made over the API',
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      ended: { enum: ['true', 'false'], description: 'Also those that ended in the last day.' },
+    },
+  },
   response: {
     200: { type: 'object', properties: { exceptions: { type: 'array', items: exception } } },
     401: problem,

@@ -31,7 +31,7 @@ const PATIENCE_MS = 1_000;
 export async function liveExceptions(config: string | undefined): Promise<DynamicException[]> {
   const client = liveClient(config);
   if (client === null) return [];
-  const answer = await client.ask('GET', '/v1/exceptions');
+  const answer = await client.ask('GET', '/v1/exceptions?ended=true');
   if (answer.kind !== 'good') return [];
   const { exceptions } = answer.body as { readonly exceptions: readonly LiveException[] };
   return exceptions.map(({ id, identity, name, types, expires, reason, approved_by: approvedBy }) => ({

@@ -59,6 +59,51 @@ t.test('it is revoked at once', async (t) => {
   t.equal((await made.ask('DELETE', path)).status, 404);
 });
 
+t.test(
+  'for a day whoever asks is told when it ended or was revoked, over reloads and restarts',
+  async (t) => {
+    const folder = t.testdir({});
+    const made = await house(t, { folder });
+    const ran = await made.ask('POST', '/v1/exceptions', GOOD);
+    const cut = await made.ask('POST', '/v1/exceptions', { ...GOOD, name: 'cut.example', ttl: 7200 });
+    made.clock.pass(600);
+    t.equal((await made.ask('DELETE', `/v1/exceptions/${cut.body['id']}`)).status, 200);
+    made.clock.pass(3001);
+    const reasons = async (of: House): Promise<unknown[]> => {
+      const names = ['a.vendor.example', 'cut.example'];
+      const query = (name: string) => `/v1/explain?identity=build&stage=compile&name=${name}&type=TXT`;
+      return Promise.all(names.map(async (name) => (await of.ask('GET', query(name))).body['reason']));
+    };
+    const told = [
+      `rule *.vendor.example (exception ${ran.body['id']}:1) ended at 2026-11-20T01:00:00Z`,
+      `rule cut.example (exception ${cut.body['id']}:1) ended at 2026-11-20T00:10:00Z`,
+    ];
+    for (const round of ['at once', 'after a reload']) {
+      t.same(await reasons(made), told, round);
+      const { snapshot, problems } = made.compile();
+      t.same(problems, [], 'there is nothing to be mended');
+      made.swap(snapshot!);
+    }
+    const listed = async (query: string): Promise<unknown[]> => {
+      const { exceptions } = (await made.ask('GET', `/v1/exceptions${query}`)).body;
+      return (exceptions as { id: string }[]).map(({ id }) => id);
+    };
+    t.same(await listed(''), []);
+    t.same(await listed('?ended=true'), [ran.body['id'], cut.body['id']]);
+    t.match((await made.ask('GET', '/v1/health')).body, { exceptions: 0 });
+    t.equal((await made.ask('DELETE', `/v1/exceptions/${ran.body['id']}`)).status, 404);
+    await made.close();
+    // What the policy would not take as an exception any more keeps nothing out once it has ended.
+    const records = 'records: [{ name: cut.example, type: A, data: 192.0.2.1 }]\n';
+    const again = await house(t, { folder, clock: made.clock, policy: `${made.policy}${records}` });
+    t.equal((await reasons(again))[0], told[0], 'after a restart');
+    t.equal(again.log.count('exception-ended'), 0, 'which the log does not tell again');
+    again.clock.pass(86_400);
+    again.swap(again.compile().snapshot!);
+    t.notMatch((await reasons(again))[0], /ended at/, 'a day later it is forgotten');
+  },
+);
+
 t.test('what is malformed, or does not go with the policy, changes nothing', async (t) => {
   const made = await house(t);
   const before = made.snapshot;
