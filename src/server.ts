@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Admin } from './admin/admin.ts';
 import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
+import { closeRooms } from './assembly/close-rooms.ts';
 import { FeedRoom } from './assembly/feed/feed-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
@@ -17,7 +18,6 @@ import { CrlWatch } from './assembly/trust/crl-watch.ts';
 import { TrustInForce } from './assembly/trust/trust-in-force.ts';
 import type { TrustBuilder, Vetted } from './assembly/trust/trusts.ts';
 import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
-import { within } from './assembly/within.ts';
 import { RingAnswerStore } from './cache/store.ts';
 import type { Loaded } from './config/loaded.ts';
 import { RateLimits } from './listen/limits.ts';
@@ -279,23 +279,18 @@ export class NamegateServer {
     this.#log.info('stopping', 'draining', { why, waiting: this.#resolver.waiting });
     this.readiness.raise('stopping', 'the server is stopping');
     this.#chores.stop();
-    const left = new Set<string>();
-    const closing = async (name: string, closed: Promise<void> | undefined): Promise<void> => {
-      left.add(name);
-      await closed;
-      left.delete(name);
-    };
-    const closed = Promise.all([
-      closing('the watch of files', this.#reloads.close()),
-      closing('the API', this.#admin?.close()),
-      closing('listeners', this.#listeners.close(DRAIN_MS)).then(() => this.#upstreams.close()),
-    ])
-      .then(() => this.#ledger.tell())
-      .then(() => closing('the alert feed', this.#feed.close()))
-      .then(() => closing('the ledger', this.#ledger.close()))
-      .then(() => closing('the status listener', this.#status.close()));
-    if (!(await within(DRAIN_MS + CLOSE_MS, closed)))
-      this.#log.warn('listener-trouble', 'what did not close in time is left', { left: [...left] });
+    const left = await closeRooms(DRAIN_MS + CLOSE_MS, [
+      [
+        ['the watch of files', () => this.#reloads.close()],
+        ['the API', () => this.#admin?.close()],
+        ['listeners', () => this.#listeners.close(DRAIN_MS).then(() => this.#upstreams.close())],
+      ],
+      [['the ledger', () => this.#ledger.tell()]],
+      [['the alert feed', () => this.#feed.close()]],
+      [['the ledger', () => this.#ledger.close()]],
+      [['the status listener', () => this.#status.close()]],
+    ]);
+    if (left.length > 0) this.#log.warn('listener-trouble', 'what did not close in time is left', { left });
     this.#log.info('stopped', 'stopped', {
       queries: this.#observer.report(),
       lost_log_lines: this.#log.dropped,
