@@ -34,6 +34,7 @@ const KIND_OF_EXIT = new Int8Array(Object.keys(EXIT).length).fill(-1);
 const ENDS: readonly [Exit, number][] = [
   [EXIT.deny, DENY],
   [EXIT.deny_unproven, DENY],
+  [EXIT.deny_expected, DENY],
   [EXIT.empty, EMPTY],
   [EXIT.contained, CONTAIN],
   [EXIT.local, ALLOW],
@@ -176,7 +177,10 @@ export class FeedWriter {
     bytes[at + AT.GROUND] = decision.ground;
     bytes[at + AT.RCODE] = turn.end.rcode ?? NO_RCODE;
     bytes[at + AT.TRANSPORT] = TRANSPORTS.indexOf(client.transport);
-    bytes[at + AT.FLAGS] = (proven ? FLAG_BIT.PROVEN : 0) | (client.family === 6 ? FLAG_BIT.SIX : 0);
+    bytes[at + AT.FLAGS] =
+      (proven ? FLAG_BIT.PROVEN : 0) |
+      (client.family === 6 ? FLAG_BIT.SIX : 0) |
+      (decision.expected < 0 ? 0 : FLAG_BIT.EXPECTED);
     halves[(at + AT.TYPE) >>> 1] = query.type;
     halves[(at + AT.PORT) >>> 1] = client.port;
     floats[(at + AT.TIME) >>> 3] = time;

@@ -129,12 +129,13 @@ export class Folding {
     now: Milliseconds,
     out: Draft[],
   ): void {
-    const { name, kind } = question;
+    const { name, kind, expected } = question;
     const domain = name.subarray(this.#registered(name));
-    let key = `${kind} under ${latin1(domain)}`;
+    const what = expected ? `${kind} expected` : kind;
+    let key = `${what} under ${latin1(domain)}`;
     let entry = this.#table.get(owner, key);
     if (entry === undefined && minute.domains >= DOMAINS_A_MINUTE) {
-      key = `${kind}${ALL}`;
+      key = `${what}${ALL}`;
       entry = this.#table.get(owner, key);
     } else if (entry === undefined) minute.domains++;
     if (entry === undefined) {
@@ -147,6 +148,7 @@ export class Folding {
         proven,
         ...(key.endsWith(ALL) ? {} : nameFields(domain)),
         verdict,
+        ...(expected ? { expected: true as const } : {}),
         folded: 'domain',
       };
       entry = this.#entry(about, '', 'domain', now - WRITE_MS);

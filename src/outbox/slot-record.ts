@@ -29,6 +29,8 @@ export interface QuestionRecord {
   readonly identity: string;
   /** The source address may be forged. */
   readonly proven: boolean;
+  /** An operator said beforehand that this is to be expected: it is no news, and no finding comes of it. */
+  readonly expected: boolean;
   /** Milliseconds since 1970. */
   readonly at: number;
   /** Wire name in lower case. */
@@ -102,6 +104,7 @@ class SlotQuestion implements QuestionRecord {
   readonly kind: Kind;
   readonly identity: string;
   readonly proven: boolean;
+  readonly expected: boolean;
   readonly at: number;
   readonly name: Uint8Array;
   readonly #slot: Buffer;
@@ -112,6 +115,7 @@ class SlotQuestion implements QuestionRecord {
     this.kind = kind;
     this.identity = words.text(slot.readUInt32LE(AT.IDENTITY)) || 'unknown';
     this.proven = (slot[AT.FLAGS]! & FLAG_BIT.PROVEN) !== 0;
+    this.expected = (slot[AT.FLAGS]! & FLAG_BIT.EXPECTED) !== 0;
     this.at = timeOf(slot);
     this.name = slot.subarray(AT.NAME, AT.NAME + slot[AT.NAME_LENGTH]!);
     // A loss of power may leave anything in a slot.
@@ -126,7 +130,7 @@ class SlotQuestion implements QuestionRecord {
     // Record, kind, verdict and ground are one word.
     const what = slot.readUInt32LE(AT.RECORD);
     const name = slot.toString('latin1', AT.NAME, AT.NAME + slot[AT.NAME_LENGTH]!);
-    return `${what} ${slot[AT.RCODE]} ${slot.readUInt16LE(AT.TYPE)} ${lease} ${name}`;
+    return `${what}${this.expected ? ' expected' : ''} ${slot[AT.RCODE]} ${slot.readUInt16LE(AT.TYPE)} ${lease} ${name}`;
   }
 
   get client(): string {
@@ -136,7 +140,10 @@ class SlotQuestion implements QuestionRecord {
   }
 
   get draft(): Draft {
-    this.#draft ??= draftOf(this.#slot, this.#words, this.kind, this.identity, this.name, this.proven);
+    if (this.#draft === null) {
+      const draft = draftOf(this.#slot, this.#words, this.kind, this.identity, this.name, this.proven);
+      this.#draft = this.expected ? { ...draft, expected: true } : draft;
+    }
     return this.#draft;
   }
 }

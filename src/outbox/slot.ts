@@ -97,6 +97,8 @@ export const FLAG_BIT = {
   CULPRIT_NAME: 16,
   /** which has lost its first labels. */
   CUT: 32,
+  /** The identity expects to be denied this. */
+  EXPECTED: 64,
 } as const;
 
 /** Of a part of a word or note. */

@@ -25,6 +25,8 @@ export const UNKNOWN: Identity = {
   view: EMPTY_VIEW,
   everywhere: null,
   stages: [],
+  expected: [],
+  expectedView: null,
   at: null,
 };
 

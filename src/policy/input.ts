@@ -93,6 +93,8 @@ export interface IdentityInput {
   readonly allow: readonly EntryInput[];
   readonly stages: readonly StageInput[];
   readonly exceptions: readonly RuleInput[];
+  /** What it expects to be denied. These rules approve nothing, and all of them end. */
+  readonly expected: readonly RuleInput[];
   readonly at: Position;
 }
 

@@ -8,12 +8,9 @@ import type { Tree } from './tree.ts';
  * The policy in force: compiled once, frozen, swapped by one reference. What is large is flat typed arrays; the
  * objects are as many as destinations, identities and local names.
  */
-export interface Snapshot {
-  readonly tree: Tree;
-  /** Per node, NODE bits. */
-  readonly nodeFlags: Uint8Array;
-  readonly postings: Postings;
-  readonly rules: Rules;
+export interface Snapshot extends RuleTree {
+  /** What identities expect to be denied; null where nobody expects anything. It approves nothing. */
+  readonly expected: RuleTree | null;
   /** Per set: the destination's name, or null for rules written on the spot. */
   readonly sets: readonly (string | null)[];
   /** Distinct views, the empty one of `unknown` first. */
@@ -26,6 +23,15 @@ export interface Snapshot {
   readonly specials: ReadonlyMap<number, SpecialName>;
   /** By node (NODE.LOCAL is set there). */
   readonly locals: ReadonlyMap<number, LocalName>;
+}
+
+/** Rules, and the names that they stand at. */
+export interface RuleTree {
+  readonly tree: Tree;
+  /** Per node, NODE bits. */
+  readonly nodeFlags: Uint8Array;
+  readonly postings: Postings;
+  readonly rules: Rules;
 }
 
 /** What is true of a node for everyone. */
@@ -143,7 +149,20 @@ export interface Identity {
   readonly everywhere: View | null;
   /** In the order in which a lease enters them. */
   readonly stages: readonly Stage[];
+  /** What it expects to be denied, as written, and the view of `Snapshot.expected` for it; null for nothing. */
+  readonly expected: readonly ExpectedName[];
+  readonly expectedView: View | null;
   readonly at: Position | null;
+}
+
+/** Denials that are no news. */
+export interface ExpectedName {
+  /** A pattern. */
+  readonly name: string;
+  readonly reason: string;
+  /** Seconds since 1970. */
+  readonly until: number;
+  readonly owner: string;
 }
 
 /** A trust zone of a job: its own rules. */

@@ -18,6 +18,8 @@ export const EXIT = {
   unproven: 15,
   /** What it could carry out would pass its wildcard's budget. */
   contained: 16,
+  /** A denial that an operator said beforehand is no news. */
+  deny_expected: 17,
 } as const;
 
 export type Exit = (typeof EXIT)[keyof typeof EXIT];

@@ -165,6 +165,7 @@ export function toInput(policy: Policy, { files, lines }: Layout): PolicyInput {
         at: NOWHERE,
       })),
       exceptions: identity.exceptions.map((each) => rule(each, {}, null)),
+      expected: [],
       at: NOWHERE,
     })),
     records: policy.records.map(({ name, type, data }) => {

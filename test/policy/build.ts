@@ -123,6 +123,7 @@ export function identity(name: string, some: Partial<IdentityInput> = {}): Ident
     allow: [],
     stages: [],
     exceptions: [],
+    expected: [],
     at: at(1),
     ...some,
   };

@@ -132,6 +132,7 @@ t.test('the time of each exit', async (t) => {
     limited: 'none',
     unproven: 'none',
     contained: 'denied',
+    deny_expected: 'denied',
   });
 });
 

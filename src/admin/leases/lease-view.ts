@@ -16,7 +16,7 @@ export interface LeaseView extends LeaseTerms {
 export interface EndedLease {
   readonly id: string;
   readonly ended: string;
-  /** Questions by verdict; `deny_unproven` are those whose source anybody may have forged. */
+  /** Questions by verdict; `deny_unproven` are those whose source anybody may have forged, `deny_expected` those that are no news. */
   readonly counts: Readonly<Record<string, number>>;
 }
 

@@ -23,6 +23,19 @@ const view = {
     max_lease: { type: 'integer', description: 'Seconds.' },
     self_advance: { type: 'boolean' },
     quarantine: { type: 'integer', description: 'Seconds.' },
+    expected: {
+      type: 'array',
+      description: 'What it expects to be denied.',
+      items: {
+        type: 'object',
+        properties: {
+          name: { type: 'string' },
+          reason: { type: 'string' },
+          until: { type: 'string', format: 'date-time' },
+          owner: { type: 'string' },
+        },
+      },
+    },
   },
 } as const;
 
@@ -65,6 +78,12 @@ export const explain = {
         name: { type: 'string' },
         type: { type: 'string' },
         rule: { type: ['object', 'null'] },
+        ground: { type: 'string', description: 'What the verdict rests on; events say the same word.' },
+        approved_stage: {
+          type: ['string', 'null'],
+          description: 'With ground other_stage the stage that approves it.',
+        },
+        expected: { type: ['object', 'null'], description: 'The entry of expected: that names it.' },
         ask: { type: 'string', description: 'Whom to ask; empty where nobody is known.' },
         reason: { type: 'string', description: "Why, where it is not the rule's own reason." },
         next: { type: 'string', description: 'What to do next; empty where there is nothing to be done.' },

@@ -203,8 +203,12 @@ function printOne(terminal: Terminal, lease: Lease, { json }: AdminClientOptions
 
 /** Denials, and those whose source may be forged. */
 function deniedText(counts: Readonly<Record<string, number>> = {}): string {
-  const { deny = 0, deny_unproven: unproven = 0 } = counts;
-  return unproven === 0 ? String(deny) : `${deny} + ${unproven} unproven`;
+  const { deny = 0, deny_unproven: unproven = 0, deny_expected: expected = 0 } = counts;
+  return [
+    String(deny),
+    ...(unproven === 0 ? [] : [`${unproven} unproven`]),
+    ...(expected === 0 ? [] : [`${expected} expected`]),
+  ].join(' + ');
 }
 
 function countsText(counts: Readonly<Record<string, number>>): string {

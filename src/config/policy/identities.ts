@@ -41,6 +41,7 @@ export function readIdentity(written: WrittenIdentity, context: PolicyContext): 
     allow: readEntries(written.allow, owner, context),
     stages: readStages(written.stages, owner, context),
     exceptions: readExceptions(written.exceptions, owner, context),
+    expected: readExpected(written.expected, owner, context),
     at: marks.has(written, 'name') ? marks.value(written, 'name') : marks.container(written),
   };
 }
@@ -169,6 +170,20 @@ function readExceptions(
       owner: oneLine(entry.owner ?? owner),
       reason: oneLine(entry.reason),
       approvedBy: oneLine(entry.approved_by),
+    };
+    const rule = readRule(entry, who, DEFAULT_GRANTS, context);
+    return rule === null ? [] : [rule];
+  });
+}
+
+function readExpected(list: WrittenIdentity['expected'], owner: string, context: PolicyContext): RuleInput[] {
+  return (list ?? []).flatMap((entry) => {
+    if (entry === undefined) return [];
+    const who = {
+      destination: null,
+      owner: oneLine(entry.owner ?? owner),
+      reason: oneLine(entry.reason),
+      approvedBy: null,
     };
     const rule = readRule(entry, who, DEFAULT_GRANTS, context);
     return rule === null ? [] : [rule];

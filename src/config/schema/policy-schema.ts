@@ -192,6 +192,18 @@ const identity = z
       'a list of exceptions',
       'Time-boxed rules. They hold at every stage.',
     ).optional(),
+    expected: list(
+      z
+        .strictObject({
+          name: pattern,
+          reason: prose('Why it is asked for, and why it stays denied.', 'the vendor tool phones home'),
+          until: time('From when on its denials are news again.'),
+          owner: owner.optional(),
+        })
+        .meta({ title: 'a map with name, reason and until' }),
+      'a list of names that are expected to be denied',
+      'Names that are denied as ever. Their denials are counted and shown apart: they fail no job and make no finding.',
+    ).optional(),
   })
   .meta({ title: 'a map with name and owner' });
 

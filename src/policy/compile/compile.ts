@@ -8,6 +8,7 @@ import { type Identity, NODE, type Snapshot, type View } from '../snapshot.ts';
 import { PRIVATE_REVERSE, SPECIAL, SPECIAL_NAMES, type SpecialName } from '../special.ts';
 import { claimAddresses, claimCertificates } from './claims.ts';
 import { viewId } from './content-hash.ts';
+import { checkExpected, compileExpected, expectedNames } from './expected-names.ts';
 import { compileLocals } from './locals.ts';
 import { MAX_WRITTEN_OUT, namesWrittenOut, Rulebook } from './rulebook.ts';
 import { checkRule, checkUnapproved } from './vet.ts';
@@ -45,6 +46,7 @@ export function compile(
     }
     build.sets.set(destination.name, addSet(build, destination.name, destination.rules, destination.lists));
   }
+  const expected = compileExpected(input.identities, suffixes, options, problems);
   const names = new Set<string>();
   const identities = input.identities.map((identity, index) => {
     if (names.has(identity.name)) {
@@ -52,7 +54,11 @@ export function compile(
       problems.push(error('identity-duplicate', identity.at, message, 'rename one, or join them'));
     }
     names.add(identity.name);
-    return compileIdentity(build, views, identity, index, used);
+    return {
+      ...compileIdentity(build, views, identity, index, used),
+      expected: expectedNames(identity),
+      expectedView: expected.views[index]!,
+    };
   });
   for (const destination of input.destinations) {
     if (used.has(destination.name)) continue;
@@ -67,6 +73,7 @@ export function compile(
   const snapshot: Snapshot = {
     tree: book.tree.done(),
     ...book.done(),
+    expected: expected.tree,
     sets: book.sets,
     views: views.all,
     identities,
@@ -76,6 +83,7 @@ export function compile(
     locals: locals.byNode,
   };
   checkUnapproved(input, snapshot, options.now, problems);
+  checkExpected(input.identities, snapshot, options.now, problems);
   return { snapshot, problems };
 }
 
@@ -161,7 +169,7 @@ function compileIdentity(
   input: IdentityInput,
   index: number,
   used: Set<string>,
-): Identity {
+): Omit<Identity, 'expected' | 'expectedView'> {
   checkIdentity(build, input);
   const own = resolveEntries(build, input.allow, used);
   const exceptions = input.exceptions.length === 0 ? [] : [addSet(build, null, input.exceptions, [])];

@@ -1,7 +1,7 @@
 import { isTrustType, TYPE } from '../../wire/iana.ts';
 import type { RrType, Seconds } from '../../wire/quantity.ts';
 import { FOREVER } from '../input.ts';
-import { KIND, NODE, type Snapshot, type Terms, type View } from '../snapshot.ts';
+import { KIND, NODE, type RuleTree, type Snapshot, type Terms, type View } from '../snapshot.ts';
 import { FAMILY, findChild, NO_NODE, type Node } from '../tree.ts';
 import { Decision, GROUND, type Subject, VERDICT } from './decision.ts';
 import { isHostOctet } from './host-octet.ts';
@@ -68,7 +68,7 @@ function isLocal(snapshot: Snapshot, out: Decision): boolean {
 }
 
 /** Finds the nodes on the way from the root to the subject, less its `first` leftmost labels. */
-export function walk(snapshot: Snapshot, subject: Subject, first: number, out: Decision): void {
+export function walk(snapshot: RuleTree, subject: Subject, first: number, out: Decision): void {
   const { tree, nodeFlags } = snapshot;
   const { name, labels } = subject;
   const last = subject.labelCount - 1;
@@ -105,7 +105,7 @@ export function walk(snapshot: Snapshot, subject: Subject, first: number, out: D
  * Looks for a live rule that approves the walked name for `out.type`, the most specific first: exact, family, `*.`, the
  * longest `**.`. Fills rule, dynamic and until, or `refused`.
  */
-export function approve(snapshot: Snapshot, view: View, out: Decision): boolean {
+export function approve(snapshot: RuleTree, view: View, out: Decision): boolean {
   const { nodeFlags } = snapshot;
   const count = out.count;
   out.refused = -1;
@@ -135,7 +135,7 @@ export function approve(snapshot: Snapshot, view: View, out: Decision): boolean 
  * prefix has. Returns whether there is one.
  */
 function bestAt(
-  snapshot: Snapshot,
+  snapshot: RuleTree,
   view: View,
   node: Node,
   kind: number,
@@ -174,7 +174,7 @@ function bestAt(
  * A family's label is a prefix, a number and a suffix: every prefix that ends before a digit may lead to one. All families
  * are equally specific, those that were compiled into their names among them.
  */
-function bestFamily(snapshot: Snapshot, view: View, parent: number, out: Decision): boolean {
+function bestFamily(snapshot: RuleTree, view: View, parent: number, out: Decision): boolean {
   const { name, labels } = out.subject;
   const at = labels[out.first]! + 1;
   let found = out.node !== NO_NODE && bestAt(snapshot, view, out.node, KIND.MEMBER, 0, out);
@@ -187,7 +187,7 @@ function bestFamily(snapshot: Snapshot, view: View, parent: number, out: Decisio
   return found;
 }
 
-function inFamily(snapshot: Snapshot, rule: number, prefix: number, out: Decision): boolean {
+function inFamily(snapshot: RuleTree, rule: number, prefix: number, out: Decision): boolean {
   const { name, labels } = out.subject;
   const at = labels[out.first]!;
   const family = snapshot.rules.families.get(rule)!;

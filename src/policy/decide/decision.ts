@@ -83,6 +83,8 @@ export class Decision {
   near: RuleIndex = -1;
   /** With GROUND.OTHER_STAGE the stage; null for the identity's own list, which this stage leaves out. */
   nearStage: Stage | null = null;
+  /** Of what was refused: the entry of `expected:` that names it, an index into the rules of `Snapshot.expected`, or -1. */
+  expected: RuleIndex = -1;
   /** A wildcard matches the name but for one of its octets. */
   strange = false;
   /** Where `joinView` found a rule's set in the view. */
@@ -104,6 +106,7 @@ export class Decision {
     this.refused = -1;
     this.near = -1;
     this.nearStage = null;
+    this.expected = -1;
     this.strange = false;
   }
 }

@@ -19,6 +19,13 @@ export interface DescribedIdentity {
   readonly max_lease: number;
   readonly self_advance: boolean;
   readonly quarantine: number;
+  /** What it expects to be denied. */
+  readonly expected: readonly {
+    readonly name: string;
+    readonly reason: string;
+    readonly until: string;
+    readonly owner: string;
+  }[];
 }
 
 /** `now`: seconds since 1970. */
@@ -39,6 +46,7 @@ export function describeIdentity(identity: Identity, now: number): DescribedIden
     max_lease: identity.maxLease,
     self_advance: identity.selfAdvance,
     quarantine: identity.quarantine,
+    expected: identity.expected.map((each) => ({ ...each, until: isoSeconds(each.until) })),
   };
 }
 

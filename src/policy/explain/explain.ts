@@ -4,6 +4,7 @@ import { type RrType, type Seconds, unreachable } from '../../wire/quantity.ts';
 import { decide } from '../decide/decide.ts';
 import { Decision, GROUND, GROUND_TEXT, type Ground, VERDICT, type Verdict } from '../decide/decision.ts';
 import { approvedElsewhere } from '../decide/elsewhere.ts';
+import { findExpected } from '../decide/expected.ts';
 import { type Identity, KIND, type Snapshot, type Stage } from '../snapshot.ts';
 import { NO_NODE } from '../tree.ts';
 import { findNear, type Miss, missOf } from './near-miss.ts';
@@ -24,6 +25,8 @@ export interface Explanation {
   readonly ground: string;
   /** With ground `other_stage` the stage that approves the question; null for the identity's own list, and else. */
   readonly approved_stage: string | null;
+  /** The entry of `expected:` that says beforehand that this is denied; null for none. */
+  readonly expected: ExplainedRule | null;
   /** Whom to ask for a change; empty where nobody is known. */
   readonly ask: string;
   /** Why, for what is not the rule's own reason; else empty. */
@@ -73,6 +76,7 @@ export function explain(
   const refused = verdict === VERDICT.DENY || verdict === VERDICT.EMPTY;
   const near =
     refused && decision.ground !== GROUND.SPECIAL ? nearOf(snapshot, identity, stage, decision) : null;
+  const expected = refused ? findExpected(snapshot, identity, decision) : -1;
   const ask = refused ? whomToAsk(snapshot, identity, contact, decision) : identity.owner;
   const told = { snapshot, identity, stage, decision, unclaimed };
   return {
@@ -85,6 +89,7 @@ export function explain(
     rule: decision.rule < 0 ? null : explainRule(snapshot, decision.rule),
     ground: GROUND_TEXT[decision.ground]!,
     approved_stage: near === GROUND.OTHER_STAGE ? (decision.nearStage?.name ?? null) : null,
+    expected: expected < 0 ? null : explainRule(snapshot.expected!, expected),
     ask,
     reason: reasonOf(told, near),
     next: refused ? nextOf(told, near, ask) : '',
@@ -114,7 +119,7 @@ export function withState(explained: Explanation, state: ExplainedState, next: s
 
 /** The explanation on one line. */
 export function explanationLine(explained: Explanation): string {
-  const { name, type, verdict, mode, identity, stage, rule, reason, next, state } = explained;
+  const { name, type, verdict, mode, identity, stage, rule, reason, next, state, expected } = explained;
   const who = stage === null ? identity : `${identity} at stage ${stage}`;
   const parts = [
     `${name} ${type}: ${verdict} for ${who}${mode === 'audit' ? ' (audit: resolved and recorded)' : ''}`,
@@ -123,6 +128,12 @@ export function explanationLine(explained: Explanation): string {
   if (rule !== null) {
     const until = rule.until === null ? '' : ` until ${rule.until}`;
     parts.push(`${ruleText(rule)}${until}: ${rule.reason}; owner ${rule.owner}`);
+  }
+  if (expected !== null) {
+    const { pattern, file, line, until } = expected;
+    parts.push(
+      `expected as ${pattern} (${file}:${line}) until ${until}: ${expected.reason}; owner ${expected.owner}`,
+    );
   }
   if (state !== null) parts.push(`now: ${state.text}`);
   if (next !== '') parts.push(next);

@@ -1,7 +1,7 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { FOREVER } from '../input.ts';
 import { patternText } from '../pattern/pattern.ts';
-import { KIND, type RuleIndex, type Snapshot } from '../snapshot.ts';
+import { KIND, type RuleIndex, type RuleTree } from '../snapshot.ts';
 import { FAMILY, nameOfNode } from '../tree.ts';
 
 /** A rule as interfaces show it. */
@@ -17,7 +17,7 @@ export interface ExplainedRule {
 }
 
 /** A rule with its pattern as text and where it is written. */
-export function explainRule(snapshot: Snapshot, rule: RuleIndex): ExplainedRule {
+export function explainRule(snapshot: RuleTree, rule: RuleIndex): ExplainedRule {
   const { rules } = snapshot;
   const terms = rules.terms[rules.term[rule]!]!;
   return {
@@ -42,14 +42,14 @@ export function isoTime(seconds: number): string {
 }
 
 /** The types that a rule approves, as they would be written. */
-export function typesOf({ rules }: Snapshot, rule: RuleIndex): string[] {
+export function typesOf({ rules }: RuleTree, rule: RuleIndex): string[] {
   const { types } = rules.terms[rules.term[rule]!]!;
   if (types !== null) return types.map(typeToText);
   const common = [TYPE.A, TYPE.AAAA, TYPE.CNAME].map(typeToText);
   return rules.kind[rule]! <= KIND.FAMILY ? [...common, typeToText(TYPE.HTTPS)] : common;
 }
 
-function patternOf(snapshot: Snapshot, rule: RuleIndex): string {
+function patternOf(snapshot: RuleTree, rule: RuleIndex): string {
   const { rules, tree } = snapshot;
   const written = rules.written.get(rule);
   if (written !== undefined) return written;

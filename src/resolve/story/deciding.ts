@@ -1,6 +1,7 @@
 import { decide } from '../../policy/decide/decide.ts';
 import { GROUND, VERDICT } from '../../policy/decide/decision.ts';
 import { approvedElsewhere } from '../../policy/decide/elsewhere.ts';
+import { findExpected } from '../../policy/decide/expected.ts';
 import { findNear } from '../../policy/explain/near-miss.ts';
 import { FLAG } from '../../wire/header.ts';
 import { isTrustType, TYPE } from '../../wire/iana.ts';
@@ -47,7 +48,9 @@ function courseOf(turn: Turn, trust: TrustTargets): CourseKind {
 /** Why nothing approves the question may be something that people can mend. */
 function lookAround({ asker, decision, inForce }: Turn): void {
   const { snapshot } = inForce;
-  if (approvedElsewhere(snapshot, asker.standing.identity, asker.stage, decision)) return;
+  const { identity } = asker.standing;
+  decision.expected = findExpected(snapshot, identity, decision);
+  if (approvedElsewhere(snapshot, identity, asker.stage, decision)) return;
   if (decision.ground !== GROUND.NOTHING) return;
   const near = findNear(snapshot, asker.view, decision);
   if (near !== null) decision.ground = near;

@@ -30,9 +30,10 @@ export function refuse(turn: Turn, { rcode, exit }: MessageRefusal): number {
   return finish(turn, exit, rcode, null, null, turn.reply.limit);
 }
 
-/** A denial whose source may be forged is counted apart: it is held against nobody. */
+/** A denial whose source may be forged is counted apart, as is one that is expected: they are held against nobody. */
 export function deny(turn: Turn): number {
-  const exit = turn.asker.proven ? EXIT.deny : EXIT.deny_unproven;
+  const denied = turn.decision.expected < 0 ? EXIT.deny : EXIT.deny_expected;
+  const exit = turn.asker.proven ? denied : EXIT.deny_unproven;
   return negative(turn, RCODE.NXDOMAIN, denialOf(turn), exit);
 }
 

@@ -236,7 +236,8 @@ export class Resolver implements Answerer {
 
   #decided(turn: Turn): void {
     const { bound, proven } = turn.asker;
-    if (bound !== null) this.tally.count(bound.lease, turn.decision.verdict, proven);
+    if (bound !== null)
+      this.tally.count(bound.lease, turn.decision.verdict, proven, turn.decision.expected >= 0);
     this.#ports.observer.decided(turn);
   }
 

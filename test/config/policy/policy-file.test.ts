@@ -124,12 +124,15 @@ identities:
       "2x": { only: [] }
     exceptions:
       - { name: e.example, until: 2026-12-24T18:00:00Z, reason: "CHG-1", approved_by: sec }
+    expected:
+      - { name: "*.t.example", until: 2026-12-24T18:00:00Z, reason: " phones  home ", owner: other }
+      - { name: u.example, until: 2026-12-24, reason: r }
   - name: bare
     owner: team
 `.replace('      "2x": { only: [] }\n', ''),
   );
   const [all, bare] = identities;
-  const { allow, stages, exceptions, search, addresses, ...rest } = all!;
+  const { allow, stages, exceptions, expected, search, addresses, ...rest } = all!;
   t.same(rest, {
     name: 'all-of_it2',
     owner: 'team',
@@ -171,8 +174,16 @@ identities:
     approvedBy: 'sec',
     until: Date.UTC(2026, 11, 24, 18) / 1000,
   });
+  t.match(
+    expected.map(({ terms, at }) => [terms.owner, terms.reason, terms.until, at.line]),
+    [
+      ['other', 'phones home', Date.UTC(2026, 11, 24, 18) / 1000, 21],
+      ['team', 'r', Date.UTC(2026, 11, 24) / 1000, 22],
+    ],
+  );
   t.match(bare, {
     reviewBy: null,
+    expected: [],
     workload: null,
     mode: 'enforce',
     auditUntil: 0,
@@ -383,6 +394,27 @@ t.test('each mistake, where it stands', async (t) => {
         '    exceptions:\n      - { name: a.example, until: 2020-01-01, reason: r, approved_by: x }\n',
       ),
       ['7:17 rule-ended?'],
+    ],
+    // Each entry has an end and a reason, and no key of a rule that approves.
+    [identity('    expected: [a.example]\n'), ['6:16 value-kind']],
+    [identity('    expected: [{ name: a.example, reason: r }]\n'), ['6:16 key-missing']],
+    [identity('    expected: [{ name: a.example, until: 2027-01-01 }]\n'), ['6:16 key-missing']],
+    [identity('    expected: [{ name: a.example, until: soon, reason: r }]\n'), ['6:42 time-form']],
+    [
+      identity('    expected: [{ name: a_b*.example, until: 2027-01-01, reason: r }]\n'),
+      ['6:27 pattern-star'],
+    ],
+    [
+      identity('    expected: [{ name: a.example, until: 2027-01-01, reason: r, private: true }]\n'),
+      ['6:65 key-unknown'],
+    ],
+    [
+      identity('    expected: [{ name: a.example, until: 2020-01-01, reason: r }]\n'),
+      ['6:24 expected-ended?'],
+    ],
+    [
+      identity('    expected: [{ name: "**.github.io", until: 2099-01-01, reason: r }]\n'),
+      ['6:24 expected-wide'],
     ],
     // What ends in a colon is a map to YAML.
     [identity('    search: [a.example:]\n'), ['6:14 value-kind']],

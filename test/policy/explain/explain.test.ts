@@ -196,6 +196,7 @@ t.test('the fields of an explanation', async (t) => {
     },
     ground: 'rule',
     approved_stage: null,
+    expected: null,
     ask: 'team-payments',
     reason: '',
     next: '',
