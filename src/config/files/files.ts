@@ -4,6 +4,7 @@ import type { Position } from '../../policy/problem.ts';
 import type { Problems } from '../problems.ts';
 import type { Enclosure } from './enclosure.ts';
 import { look, MAX_FILE, type Seen } from './look.ts';
+import { nearFix } from './near.ts';
 
 /** Reads the files of one load, and remembers everything that it looked at, found or not. */
 export class FileReader {
@@ -138,7 +139,7 @@ export function reportUnread(
     }
     case 'fault':
       if (seen.code === 'ENOENT' || seen.code === 'ENOTDIR') {
-        problems.error('file-missing', at, `${path} is not there`, 'create it, or correct the path');
+        problems.error('file-missing', at, `${path} is not there`, nearFix(path, within));
       } else {
         const message = `${path} cannot be read (${seen.code})`;
         problems.error(
