@@ -42,8 +42,18 @@ export interface RuleTerms {
   readonly maxLabelLength: number;
   /** Wildcards: what one client may put upstream through it, or null for the server's default. */
   readonly budget: { readonly alert: number; readonly contain: number } | null;
+  /** What people do while it fails; null where nothing is written. It changes no answer. */
+  readonly fallback: Fallback | null;
   /** Exceptions alone: who approved it. */
   readonly approvedBy: string | null;
+}
+
+/** What people do while a dependency fails. */
+export interface Fallback {
+  /** As it is shown: a sentence, or `redirect NAME`. */
+  readonly text: string;
+  /** The name, in ASCII, that a redirect of the dependency would lead to; null where it is a sentence. */
+  readonly redirect: string | null;
 }
 
 /** Which restricted addresses an answer may hold: none, the private ranges (RFC 1918, RFC 6598, ULA), or these prefixes alone. */

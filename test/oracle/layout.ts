@@ -212,6 +212,7 @@ function termsInput(own: Terms, defaults: Terms, destination: string | null): Ru
     maxLabels: own.maxLabels ?? defaults.maxLabels ?? 127,
     maxLabelLength: own.maxLabelLength ?? defaults.maxLabelLength ?? 63,
     budget: null,
+    fallback: null,
     approvedBy: null,
   };
 }

@@ -62,6 +62,7 @@ export function terms(some: Partial<RuleTerms> = {}): RuleTerms {
     maxLabels: 127,
     maxLabelLength: 63,
     budget: null,
+    fallback: null,
     approvedBy: null,
     ...some,
   };

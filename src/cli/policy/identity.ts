@@ -136,10 +136,13 @@ function show(terminal: Terminal, snapshot: Snapshot, now: number, name: string,
     );
     const patterns = identityPatterns(snapshot, view);
     if (patterns.length === 0) terminal.print('  nothing');
-    for (const { pattern, destination, until } of patterns.slice(0, LISTED)) {
+    for (const { pattern, destination, until, fallback } of patterns.slice(0, LISTED)) {
       const from = destination === null ? '' : `  ${destination}`;
       const end = until === null ? '' : `  until ${until}`;
-      terminal.print(`  ${escapeText(pattern).padEnd(40)}${escapeText(from)}${end}`.trimEnd());
+      const failing = fallback === null ? '' : `  while it fails: ${fallback}`;
+      terminal.print(
+        `  ${escapeText(pattern).padEnd(40)}${escapeText(from)}${end}${escapeText(failing)}`.trimEnd(),
+      );
     }
     if (patterns.length > LISTED)
       terminal.print(`  and ${count(patterns.length - LISTED, 'more pattern')}: --json has all`);

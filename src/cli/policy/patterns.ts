@@ -1,6 +1,6 @@
 import { newNames, USUAL_NAME } from '../../detect/estimate.ts';
 import { type Blast, blastRadius } from '../../policy/explain/blast.ts';
-import { explainRule } from '../../policy/explain/rule-text.ts';
+import { type ExplainedRule, explainRule } from '../../policy/explain/rule-text.ts';
 import { KIND, type Snapshot, type View } from '../../policy/snapshot.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
 import { sizeText } from '../size-text.ts';
@@ -27,14 +27,14 @@ export function patternLines(terminal: Terminal, snapshot: Snapshot, usual: Budg
 export function identityPatterns(
   snapshot: Snapshot,
   view: View,
-): { readonly pattern: string; readonly destination: string | null; readonly until: string | null }[] {
+): Pick<ExplainedRule, 'pattern' | 'destination' | 'until' | 'fallback'>[] {
   const bySet = rulesBySet(snapshot);
   return Array.from(view.sets).flatMap((set) =>
     (bySet[set] ?? [])
       .filter((rule) => !isRepeated(snapshot, rule))
       .map((rule) => {
-        const { pattern, destination, until } = explainRule(snapshot, rule);
-        return { pattern, destination, until };
+        const { pattern, destination, until, fallback } = explainRule(snapshot, rule);
+        return { pattern, destination, until, fallback };
       }),
   );
 }

@@ -3,6 +3,7 @@ import type { Pattern } from '../../policy/pattern/pattern.ts';
 import type { Position } from '../../policy/problem.ts';
 import { DEFAULT_BUDGETS } from '../../settings/settings.ts';
 import { isMetaType, typeFromText } from '../../wire/iana.ts';
+import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { parsePrefix } from '../addresses.ts';
 import { readBudget } from '../budgets.ts';
@@ -32,6 +33,7 @@ export interface WrittenTerms {
   readonly max_labels?: number | undefined;
   readonly max_label_length?: number | undefined;
   readonly budget?: WrittenBudget | undefined;
+  readonly fallback?: string | undefined;
 }
 
 /** What a rule grants, apart from who says so. */
@@ -45,6 +47,7 @@ export const DEFAULT_GRANTS: Grants = {
   maxLabels: 127,
   maxLabelLength: 63,
   budget: null,
+  fallback: null,
 };
 
 /** The keys that `holder` has, over `defaults`. */
@@ -57,7 +60,27 @@ export function readGrants(holder: WrittenTerms, defaults: Grants, context: Poli
     maxLabels: holder.max_labels ?? defaults.maxLabels,
     maxLabelLength: holder.max_label_length ?? defaults.maxLabelLength,
     budget: readBudget(holder, 'budget', DEFAULT_BUDGETS.lease_wildcard, context) ?? defaults.budget,
+    fallback:
+      holder.fallback === undefined ? defaults.fallback : readFallback(holder.fallback, holder, context),
   };
+}
+
+/** A sentence, or `redirect NAME`. A sentence may begin with that word too. */
+function readFallback(
+  text: string,
+  holder: WrittenTerms,
+  { marks, problems }: PolicyContext,
+): RuleTerms['fallback'] {
+  const [, word = '', name = ''] = /^(\s*redirect\s+)(\S+)\s*$/i.exec(text) ?? [];
+  if (name === '') return { text: oneLine(text), redirect: null };
+  const read = readExactName(name, 'a fallback');
+  if ('name' in read) {
+    const to = nameToText(read.name);
+    return { text: `redirect ${to}`, redirect: to };
+  }
+  problems.fault(read, marks.inside(holder, 'fallback', word.length + read.offset));
+  problems.lose();
+  return null;
 }
 
 /** Seconds since 1970, or null where nothing is written or it was refused. */
@@ -213,6 +236,7 @@ export class TermPool {
       maxLabels,
       maxLabelLength,
       budget,
+      fallback,
       approvedBy,
     } = terms;
     const key = JSON.stringify([
@@ -226,6 +250,7 @@ export class TermPool {
       maxLabels,
       maxLabelLength,
       budget,
+      fallback,
       approvedBy,
     ]);
     const known = this.#known.get(key);

@@ -61,11 +61,20 @@ const terms = {
   ).optional(),
 };
 
+/** Keys of what is approved for good. */
+const lasting = {
+  ...terms,
+  fallback: prose(
+    'What people do while it fails: a sentence, or `redirect NAME` for a mirror. It is shown where the failure is, and changes no answer.',
+    'redirect pypi-mirror.corp.example',
+  ).optional(),
+};
+
 const owner = prose('Who answers for it.', 'platform-security');
 const reason = prose('Why it is approved.', 'clone and fetch');
 
 const nameEntry = z
-  .union([pattern, z.strictObject({ name: pattern, reason: reason.optional(), ...terms })])
+  .union([pattern, z.strictObject({ name: pattern, reason: reason.optional(), ...lasting })])
   .meta({ title: 'a pattern or a map with name' });
 
 const destination = z
@@ -87,14 +96,14 @@ const destination = z
       'a list of paths',
       'Long lists.',
     ).optional(),
-    ...terms,
+    ...lasting,
   })
   .meta({ title: 'a map with owner, reason and names' });
 
 const allowEntry = z
   .union([
     text('a destination', 'Its name.', NAMES, 'source-control'),
-    z.strictObject({ name: pattern, reason, owner: owner.optional(), ...terms }),
+    z.strictObject({ name: pattern, reason, owner: owner.optional(), ...lasting }),
   ])
   .meta({ title: 'a destination or a map { name, reason }' });
 

@@ -214,8 +214,10 @@ export class Rulebook {
         destination,
         owner,
         reason,
+        fallback,
       } = terms;
       const content = [types, until, grant, maxLabels, maxLabelLength, budget, destination, owner, reason];
+      if (fallback !== null) content.push(fallback.text);
       known.text(JSON.stringify(content));
       this.#hashes.set(terms, known);
     }

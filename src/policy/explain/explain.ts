@@ -128,6 +128,7 @@ export function explanationLine(explained: Explanation): string {
   if (rule !== null) {
     const until = rule.until === null ? '' : ` until ${rule.until}`;
     parts.push(`${ruleText(rule)}${until}: ${rule.reason}; owner ${rule.owner}`);
+    if (rule.fallback !== null && verdict === 'allow') parts.push(`while it fails: ${rule.fallback}`);
   }
   if (expected !== null) {
     const { pattern, file, line, until } = expected;

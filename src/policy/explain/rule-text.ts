@@ -14,6 +14,8 @@ export interface ExplainedRule {
   readonly reason: string;
   /** ISO 8601, or null where it does not end. */
   readonly until: string | null;
+  /** What people do while it fails: a sentence, or `redirect NAME`; null where nothing is written. */
+  readonly fallback: string | null;
 }
 
 /** A rule with its pattern as text and where it is written. */
@@ -28,6 +30,7 @@ export function explainRule(snapshot: RuleTree, rule: RuleIndex): ExplainedRule 
     owner: terms.owner,
     reason: terms.reason,
     until: terms.until === FOREVER ? null : isoTime(terms.until),
+    fallback: terms.fallback?.text ?? null,
   };
 }
 

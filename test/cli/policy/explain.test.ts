@@ -50,6 +50,7 @@ t.test('explain --json has exactly its keys, and the exit code is the verdict', 
     owner: 'platform',
     reason: 'clone and fetch',
     until: null,
+    fallback: null,
   };
   const build = { mode: 'enforce', identity: 'build', stage: null, type: 'A', ask: 'team-build' };
   const denied = { verdict: 'deny', rule: null };

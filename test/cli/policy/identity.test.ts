@@ -64,6 +64,49 @@ t.test('identity show says how it is recognised, and what it may resolve at each
   });
 });
 
+t.test('identity show and explain say what is expected, and what people do while a name fails', async (t) => {
+  const config = configured(
+    t,
+    `identities:
+  - name: one
+    owner: team
+    review_by: 2090-01-01
+    from: { addresses: [10.1.0.0/16] }
+    allow:
+      - { name: a.example, reason: r, fallback: redirect mirror.example }
+      - { name: b.example, reason: r, fallback: "take the \\u2028 cache" }
+      - { name: c.example, reason: r }
+    expected: [{ name: t.example, until: 2090-01-01, reason: phones home }]
+`.replace(' \\u2028', ''),
+  );
+  const shown = (await say(['identity', 'show', 'one', ...config])).stdout;
+  t.match(shown, /^expected +t\.example until 2090-01-01: phones home; owner team$/m);
+  t.match(shown, /^ +a\.example +while it fails: redirect mirror\.example$/m);
+  t.match(shown, /^ +c\.example$/m);
+  const json = JSON.parse((await say(['identity', 'show', 'one', '--json', ...config])).stdout) as unknown;
+  t.match(json, {
+    expected: [{ name: 't.example', until: '2090-01-01T00:00:00Z', reason: 'phones home', owner: 'team' }],
+    resolves: [
+      {
+        patterns: [
+          { fallback: 'redirect mirror.example' },
+          { fallback: 'take the cache' },
+          { fallback: null },
+        ],
+      },
+    ],
+  });
+  const asked = ['explain', '--identity', 'one', ...config];
+  t.match(
+    (await say([...asked, 'a.example'])).stdout,
+    /; owner team; while it fails: redirect mirror\.example\n$/,
+  );
+  t.match((await say([...asked, 'a.example', 'MX'])).stdout, /; owner team; ask team\n$/);
+  t.match(JSON.parse((await say([...asked, 'a.example', '--json'])).stdout), {
+    rule: { fallback: 'redirect mirror.example' },
+  });
+});
+
 t.test('a policy with errors is told, not guessed', async (t) => {
   t.match(await say(['identity', 'list', ...configured(t, 'x: 1\n')]), {
     code: 2,

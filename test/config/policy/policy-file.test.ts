@@ -45,10 +45,11 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     max_labels: 2
     max_label_length: 32
     budget: { alert: 2KiB, contain: 8KiB }
+    fallback: " Redirect   MIRROR.example. "
     names:
       - a.example
       - { name: "**.B.example", budget: off }
-      - { name: c.example, types: [AAAA], until: 2028-01-01T00:00:00Z, reason: other, private: false }
+      - { name: c.example, types: [AAAA], until: 2028-01-01T00:00:00Z, reason: other, private: false, fallback: "redirect it by  hand" }
       - n{0..9}.d.example
   second: { owner: o, reason: r, names: [a.example] }
 `);
@@ -57,10 +58,10 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
   t.same(
     first!.rules.map(({ pattern, at }) => [patternText(pattern), at.line, at.column]),
     [
-      ['a.example', 15, 9],
-      ['**.b.example', 16, 17],
-      ['c.example', 17, 17],
-      ['n{0..9}.d.example', 18, 9],
+      ['a.example', 16, 9],
+      ['**.b.example', 17, 17],
+      ['c.example', 18, 17],
+      ['n{0..9}.d.example', 19, 9],
     ],
   );
   const terms = first!.rules[0]!.terms;
@@ -78,6 +79,7 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     maxLabels: 2,
     maxLabelLength: 32,
     budget: { alert: 2048, contain: 8192 },
+    fallback: { text: 'redirect mirror.example', redirect: 'mirror.example' },
     approvedBy: null,
   });
   t.same(first!.rules[1]!.terms, { ...terms, budget: { alert: 0, contain: 0 } }, 'off');
@@ -89,6 +91,7 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     reason: 'other',
     private: false,
     maxLabels: 2,
+    fallback: { text: 'redirect it by hand', redirect: null },
   });
   t.match(second!.rules[0]!.terms, {
     destination: 'second',
@@ -99,6 +102,7 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     maxLabels: 127,
     maxLabelLength: 63,
     budget: null,
+    fallback: null,
   });
 });
 
@@ -415,6 +419,16 @@ t.test('each mistake, where it stands', async (t) => {
     [
       identity('    expected: [{ name: "**.github.io", until: 2099-01-01, reason: r }]\n'),
       ['6:24 expected-wide'],
+    ],
+    // A fallback is a sentence or one exact name; an exception has none.
+    [destination('names: [a.example], fallback: redirect a..example'), ['2:70 pattern-label']],
+    [destination('names: [a.example], fallback: "redirect *.a.example"'), ['2:69 name-exact']],
+    [destination('names: [a.example], fallback: ""'), ['2:59 value-empty']],
+    [
+      identity(
+        '    exceptions:\n      - { name: a.example, until: 2027-01-01, reason: r, approved_by: x, fallback: y }\n',
+      ),
+      ['7:74 key-unknown'],
     ],
     // What ends in a colon is a map to YAML.
     [identity('    search: [a.example:]\n'), ['6:14 value-kind']],

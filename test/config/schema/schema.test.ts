@@ -78,7 +78,7 @@ t.test('the keys are these, and no other', async (t) => {
   );
   t.same(
     keys('policy'),
-    `addresses alert allow approved_by audit_until budget burst certificates claims contain data destinations exceptions expected from identities
+    `addresses alert allow approved_by audit_until budget burst certificates claims contain data destinations exceptions expected fallback from identities
      in_flight issuer limits max_label_length max_labels max_lease mode name names names_from only owner private
      proof qps quarantine reason records redirects review_by search self_advance shared_zone stages to ttl type
      types until workload`

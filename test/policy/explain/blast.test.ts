@@ -15,6 +15,7 @@ const TERMS: RuleTerms = {
   maxLabels: 127,
   maxLabelLength: 63,
   budget: null,
+  fallback: null,
   approvedBy: null,
 };
 

@@ -193,6 +193,7 @@ t.test('the fields of an explanation', async (t) => {
       owner: 'security',
       reason: 'results',
       until: null,
+      fallback: null,
     },
     ground: 'rule',
     approved_stage: null,
