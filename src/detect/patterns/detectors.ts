@@ -1,0 +1,234 @@
+import { RCODE, TYPE, typeToText } from '../../wire/iana.ts';
+import { isAtOrUnder, nameToText } from '../../wire/name.ts';
+import { Acquaintance } from './acquaintance.ts';
+import { Attempts } from './attempts.ts';
+import { type ClientState, Clients, isStorm } from './clients.ts';
+import { Dependencies } from './dependencies.ts';
+import { Endings } from './endings.ts';
+import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
+import type { Observed, OctetHash, Seen } from './observed.ts';
+import { OutOfBand } from './out-of-band.ts';
+import { type Rate, Rates } from './rates.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** A finding that has no end of its own stays open so long. */
+const OUTAGE = 7 * DAY;
+
+/** RFC 6895 §3.1. */
+const FIRST_PRIVATE_TYPE = 65_280;
+const LAST_PRIVATE_TYPE = 65_534;
+/** Types that nobody uses but tunnels. */
+const ODD_TYPES: ReadonlySet<number> = new Set([TYPE.NULL, TYPE.KEY, TYPE.WKS]);
+
+/** What an identity's part of the policy says to detectors. */
+export interface DetectTerms {
+  /** Kinds that are off for it. */
+  readonly off: ReadonlySet<Detected>;
+  /** Search suffixes of its stubs, as wire names in lower case: what lies under one is noise where it is denied. */
+  readonly search: readonly Uint8Array[];
+}
+
+const NO_TERMS: DetectTerms = { off: new Set(), search: [] };
+
+/**
+ * All that looks for patterns in what was asked. It hears of each question, of rates, and of leases, and gives what is to be
+ * told. Its memory is bounded whatever clients send: see the parts.
+ */
+export class Detectors {
+  readonly acquaintance: Acquaintance;
+  readonly endings = new Endings();
+  /** Questions without proof of their source, which are held against nobody. */
+  unproven = 0;
+  readonly #attempts: Attempts;
+  readonly #clients: Clients;
+  readonly #rates = new Rates();
+  readonly #dependencies = new Dependencies();
+  readonly #outOfBand = new OutOfBand();
+  #limits: Thresholds;
+  #terms: ReadonlyMap<string, DetectTerms>;
+
+  /** `hash`: keyed anew each run. `kept`: keyed the same in each run, for what is kept. */
+  constructor(
+    hash: OctetHash,
+    kept: OctetHash,
+    limits: Thresholds,
+    terms: ReadonlyMap<string, DetectTerms> = new Map(),
+  ) {
+    this.#attempts = new Attempts(hash);
+    this.#clients = new Clients(hash);
+    this.acquaintance = new Acquaintance(kept);
+    this.#limits = limits;
+    this.#terms = terms;
+  }
+
+  configure(limits: Thresholds, terms: ReadonlyMap<string, DetectTerms>): void {
+    this.#limits = limits;
+    this.#terms = terms;
+  }
+
+  /** Hears of a question, and adds what is to be told to `out`. */
+  take(asked: Observed, out: Seen[]): void {
+    const { verdict, proven, identity } = asked;
+    const isDenied = verdict === 'deny';
+    if (!proven) {
+      // Whoever forges a source chooses what is said of it.
+      this.unproven += asked.count;
+      return;
+    }
+    const terms = this.#terms.get(identity) ?? NO_TERMS;
+    if (isDenied && isNoise(asked, terms)) return;
+    this.#takeService(asked, terms, out);
+    if (asked.expected) return;
+    const client = this.#clients.of(identity, asked.claim);
+    const storm = this.#limitsOf('nxdomain-storm', terms);
+    const isMissing = verdict === 'allow' && asked.rcode === RCODE.NXDOMAIN;
+    if (storm !== null && isStorm(client, asked, isMissing, storm))
+      out.push(seen('nxdomain-storm', identity, asked.claim, asked.claim, HOUR, asked.count));
+    if (isDenied) this.#takeDenied(asked, terms, client, out);
+    if (verdict === 'would_deny') this.#takeResembling(asked, terms, out);
+    this.#takeType(asked, terms, out);
+    if (verdict === 'allow') this.#takeAllowed(asked, terms, out);
+  }
+
+  /** Hears how much an identity asked. */
+  rate(rate: Rate, out: Seen[]): void {
+    const { identity } = rate;
+    const terms = this.#terms.get(identity) ?? NO_TERMS;
+    const volume = this.#limitsOf('volume', terms);
+    const odd = this.#limitsOf('odd-type', terms);
+    this.#rates.count(rate);
+    if (volume !== null) {
+      const excess = this.#rates.volume(rate, volume);
+      const key = excess === 'limit' ? 'over its qps' : 'over its usual rate';
+      if (excess !== null) out.push(seen('volume', identity, excess, key, HOUR, rate.questions));
+    }
+    if (odd !== null && rate.txt > 0 && this.#rates.isTxtOdd(rate, odd))
+      out.push(seen('odd-type', identity, 'TXT', 'TXT', HOUR, rate.txt));
+  }
+
+  /** What time brings; to be called every second or so. */
+  pass(now: number, out: Seen[]): void {
+    const limits = this.#limits.sweep;
+    if (limits !== null) {
+      for (const identity of this.#clients.sweptTogether(now, limits))
+        out.push(seen('sweep', identity, 'together', 'several clients', HOUR, 1));
+    }
+  }
+
+  /** Forgets what is over; to be called every few minutes. */
+  tidy(now: number): void {
+    this.#attempts.sweep(now);
+  }
+
+  /** How much it remembers. */
+  get counts(): { readonly attempts: number; readonly clients: number; readonly names: number } {
+    return {
+      attempts: this.#attempts.count,
+      clients: this.#clients.count,
+      names: this.#dependencies.count,
+    };
+  }
+
+  #limitsOf<K extends Detected>(kind: K, terms: DetectTerms): Thresholds[K] {
+    return terms.off.has(kind) ? (null as Thresholds[K]) : this.#limits[kind];
+  }
+
+  /** Denied or not, expected or not. */
+  #takeService(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+    if (this.#limitsOf('out-of-band', terms) === null) return;
+    const found = this.#outOfBand.find(asked.name);
+    if (found === null) return;
+    const suffix = nameToText(asked.name.subarray(found.start));
+    out.push(seen('out-of-band', asked.identity, suffix, `${suffix} (${found.service})`, DAY, asked.count));
+  }
+
+  #takeDenied(asked: Observed, terms: DetectTerms, client: ClientState, out: Seen[]): void {
+    const { identity, claim, lease, name, domain, count, at } = asked;
+    const after = this.#limitsOf('after-end', terms);
+    if (after !== null) {
+      const ending = this.endings.after(claim, at, asked.isInQuarantine, after);
+      if (ending !== null) {
+        const of = ending.lease || claim;
+        out.push(seen('after-end', ending.identity || identity, of, of, HOUR, count));
+      }
+    }
+    if (asked.isOfOtherStage) {
+      // It is a slip of the job's, and no attempt to get out.
+      if (this.#limitsOf('other-stage', terms) !== null) {
+        const text = nameToText(name);
+        out.push(seen('other-stage', identity, `${lease || claim} ${text}`, text, DAY, count));
+      }
+      return;
+    }
+    this.#takeResembling(asked, terms, out);
+    const attempt = this.#limitsOf('attempt', terms);
+    if (attempt !== null) {
+      const key = latin1(name, domain);
+      const told = this.#attempts.take(asked, key, attempt);
+      if (told > 0) {
+        const base = seen('attempt', identity, key, nameToText(name.subarray(domain)), DAY, count);
+        out.push(told === 2 ? { ...base, severity: DETECTED.attempt.rises } : base);
+      }
+    }
+    const sweep = this.#limitsOf('sweep', terms);
+    if (sweep !== null && this.#clients.isSweeping(client, asked, sweep))
+      out.push(seen('sweep', identity, claim, claim, HOUR, count));
+  }
+
+  #takeResembling(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+    const { resembles, identity, name, count } = asked;
+    if (resembles === '' || this.#limitsOf('near-miss', terms) === null) return;
+    const text = nameToText(name);
+    out.push({ ...seen('near-miss', identity, text, text, DAY, count), target: resembles, hasDomain: true });
+  }
+
+  #takeType(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+    const { type, identity, count } = asked;
+    const isPrivate = type >= FIRST_PRIVATE_TYPE && type <= LAST_PRIVATE_TYPE;
+    if (!isPrivate && !ODD_TYPES.has(type)) return;
+    if (this.#limitsOf('odd-type', terms) === null) return;
+    const text = typeToText(type);
+    out.push(seen('odd-type', identity, isPrivate ? 'private' : text, text, HOUR, count));
+  }
+
+  #takeAllowed(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+    const { identity, name, rcode, count, at } = asked;
+    const first = this.#limitsOf('first-contact', terms);
+    if (first !== null && this.acquaintance.isFirst(asked, first)) {
+      const text = nameToText(name);
+      out.push({ ...seen('first-contact', identity, text, text, DAY, count), hasDomain: true });
+    }
+    const dependency = this.#limitsOf('dependency', terms);
+    const isBad = rcode === RCODE.SERVFAIL || rcode === RCODE.NXDOMAIN || rcode < 0;
+    if (dependency === null || (!isBad && rcode !== RCODE.NOERROR)) return;
+    const key = `${identity} ${latin1(name, 0)}`;
+    const state = this.#dependencies.take(key, at, !isBad, dependency);
+    if (state === null) return;
+    const text = nameToText(name);
+    const base = seen('dependency', identity, text, text, OUTAGE, count);
+    out.push(state === 'over' ? { ...base, isOver: true } : base);
+  }
+}
+
+function seen(
+  finding: Detected,
+  identity: string,
+  place: string,
+  key: string,
+  window: number,
+  count: number,
+): Seen {
+  const { severity } = DETECTED[finding];
+  const hasDomain = finding === 'attempt' || finding === 'other-stage';
+  return { finding, severity, place, key, window, identity, count, hasDomain };
+}
+
+/** A stub appends its search suffixes to each name: what is denied under one says nothing. */
+function isNoise({ name }: Observed, { search }: DetectTerms): boolean {
+  return search.some((suffix) => name.length > suffix.length && isAtOrUnder(name, suffix));
+}
+
+function latin1(name: Uint8Array, from: number): string {
+  return Buffer.from(name.buffer, name.byteOffset + from, name.length - from).toString('latin1');
+}
