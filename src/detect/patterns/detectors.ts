@@ -6,7 +6,7 @@ import { type ClientState, Clients, isStorm } from './clients.ts';
 import { Dependencies } from './dependencies.ts';
 import { Endings } from './endings.ts';
 import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
-import type { Observed, OctetHash, Seen } from './observed.ts';
+import type { Observed, OctetHash, Noticed } from './observed.ts';
 import { OutOfBand } from './out-of-band.ts';
 import { type Rate, Rates } from './rates.ts';
 
@@ -68,7 +68,7 @@ export class Detectors {
   }
 
   /** Hears of a question, and adds what is to be told to `out`. */
-  take(asked: Observed, out: Seen[]): void {
+  take(asked: Observed, out: Noticed[]): void {
     const { verdict, proven, identity } = asked;
     const isDenied = verdict === 'deny';
     if (!proven) {
@@ -84,7 +84,7 @@ export class Detectors {
     const storm = this.#limitsOf('nxdomain-storm', terms);
     const isMissing = verdict === 'allow' && asked.rcode === RCODE.NXDOMAIN;
     if (storm !== null && isStorm(client, asked, isMissing, storm))
-      out.push(seen('nxdomain-storm', identity, asked.claim, asked.claim, HOUR, asked.count));
+      out.push(noticed('nxdomain-storm', identity, asked.claim, asked.claim, HOUR, asked.count));
     if (isDenied) this.#takeDenied(asked, terms, client, out);
     if (verdict === 'would_deny') this.#takeResembling(asked, terms, out);
     this.#takeType(asked, terms, out);
@@ -92,7 +92,7 @@ export class Detectors {
   }
 
   /** Hears how much an identity asked. */
-  rate(rate: Rate, out: Seen[]): void {
+  rate(rate: Rate, out: Noticed[]): void {
     const { identity } = rate;
     const terms = this.#terms.get(identity) ?? NO_TERMS;
     const volume = this.#limitsOf('volume', terms);
@@ -101,18 +101,18 @@ export class Detectors {
     if (volume !== null) {
       const excess = this.#rates.volume(rate, volume);
       const key = excess === 'limit' ? 'over its qps' : 'over its usual rate';
-      if (excess !== null) out.push(seen('volume', identity, excess, key, HOUR, rate.questions));
+      if (excess !== null) out.push(noticed('volume', identity, excess, key, HOUR, rate.questions));
     }
     if (odd !== null && rate.txt > 0 && this.#rates.isTxtOdd(rate, odd))
-      out.push(seen('odd-type', identity, 'TXT', 'TXT', HOUR, rate.txt));
+      out.push(noticed('odd-type', identity, 'TXT', 'TXT', HOUR, rate.txt));
   }
 
   /** What time brings; to be called every second or so. */
-  pass(now: number, out: Seen[]): void {
+  pass(now: number, out: Noticed[]): void {
     const limits = this.#limits.sweep;
     if (limits !== null) {
       for (const identity of this.#clients.sweptTogether(now, limits))
-        out.push(seen('sweep', identity, 'together', 'several clients', HOUR, 1));
+        out.push(noticed('sweep', identity, 'together', 'several clients', HOUR, 1));
     }
   }
 
@@ -135,29 +135,29 @@ export class Detectors {
   }
 
   /** Denied or not, expected or not. */
-  #takeService(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+  #takeService(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
     if (this.#limitsOf('out-of-band', terms) === null) return;
     const found = this.#outOfBand.find(asked.name);
     if (found === null) return;
     const suffix = nameToText(asked.name.subarray(found.start));
-    out.push(seen('out-of-band', asked.identity, suffix, `${suffix} (${found.service})`, DAY, asked.count));
+    out.push(noticed('out-of-band', asked.identity, suffix, `${suffix} (${found.service})`, DAY, asked.count));
   }
 
-  #takeDenied(asked: Observed, terms: DetectTerms, client: ClientState, out: Seen[]): void {
+  #takeDenied(asked: Observed, terms: DetectTerms, client: ClientState, out: Noticed[]): void {
     const { identity, claim, lease, name, domain, count, at } = asked;
     const after = this.#limitsOf('after-end', terms);
     if (after !== null) {
       const ending = this.endings.after(claim, at, asked.isInQuarantine, after);
       if (ending !== null) {
         const of = ending.lease || claim;
-        out.push(seen('after-end', ending.identity || identity, of, of, HOUR, count));
+        out.push(noticed('after-end', ending.identity || identity, of, of, HOUR, count));
       }
     }
     if (asked.isOfOtherStage) {
       // It is a slip of the job's, and no attempt to get out.
       if (this.#limitsOf('other-stage', terms) !== null) {
         const text = nameToText(name);
-        out.push(seen('other-stage', identity, `${lease || claim} ${text}`, text, DAY, count));
+        out.push(noticed('other-stage', identity, `${lease || claim} ${text}`, text, DAY, count));
       }
       return;
     }
@@ -167,37 +167,37 @@ export class Detectors {
       const key = latin1(name, domain);
       const told = this.#attempts.take(asked, key, attempt);
       if (told > 0) {
-        const base = seen('attempt', identity, key, nameToText(name.subarray(domain)), DAY, count);
+        const base = noticed('attempt', identity, key, nameToText(name.subarray(domain)), DAY, count);
         out.push(told === 2 ? { ...base, severity: DETECTED.attempt.rises } : base);
       }
     }
     const sweep = this.#limitsOf('sweep', terms);
     if (sweep !== null && this.#clients.isSweeping(client, asked, sweep))
-      out.push(seen('sweep', identity, claim, claim, HOUR, count));
+      out.push(noticed('sweep', identity, claim, claim, HOUR, count));
   }
 
-  #takeResembling(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+  #takeResembling(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
     const { resembles, identity, name, count } = asked;
     if (resembles === '' || this.#limitsOf('near-miss', terms) === null) return;
     const text = nameToText(name);
-    out.push({ ...seen('near-miss', identity, text, text, DAY, count), target: resembles, hasDomain: true });
+    out.push({ ...noticed('near-miss', identity, text, text, DAY, count), target: resembles, hasDomain: true });
   }
 
-  #takeType(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+  #takeType(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
     const { type, identity, count } = asked;
     const isPrivate = type >= FIRST_PRIVATE_TYPE && type <= LAST_PRIVATE_TYPE;
     if (!isPrivate && !ODD_TYPES.has(type)) return;
     if (this.#limitsOf('odd-type', terms) === null) return;
     const text = typeToText(type);
-    out.push(seen('odd-type', identity, isPrivate ? 'private' : text, text, HOUR, count));
+    out.push(noticed('odd-type', identity, isPrivate ? 'private' : text, text, HOUR, count));
   }
 
-  #takeAllowed(asked: Observed, terms: DetectTerms, out: Seen[]): void {
+  #takeAllowed(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
     const { identity, name, rcode, count, at } = asked;
     const first = this.#limitsOf('first-contact', terms);
     if (first !== null && this.acquaintance.isFirst(asked, first)) {
       const text = nameToText(name);
-      out.push({ ...seen('first-contact', identity, text, text, DAY, count), hasDomain: true });
+      out.push({ ...noticed('first-contact', identity, text, text, DAY, count), hasDomain: true });
     }
     const dependency = this.#limitsOf('dependency', terms);
     const isBad = rcode === RCODE.SERVFAIL || rcode === RCODE.NXDOMAIN || rcode < 0;
@@ -206,19 +206,19 @@ export class Detectors {
     const state = this.#dependencies.take(key, at, !isBad, dependency);
     if (state === null) return;
     const text = nameToText(name);
-    const base = seen('dependency', identity, text, text, OUTAGE, count);
+    const base = noticed('dependency', identity, text, text, OUTAGE, count);
     out.push(state === 'over' ? { ...base, isOver: true } : base);
   }
 }
 
-function seen(
+function noticed(
   finding: Detected,
   identity: string,
   place: string,
   key: string,
   window: number,
   count: number,
-): Seen {
+): Noticed {
   const { severity } = DETECTED[finding];
   const hasDomain = finding === 'attempt' || finding === 'other-stage';
   return { finding, severity, place, key, window, identity, count, hasDomain };

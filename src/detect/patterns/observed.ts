@@ -37,7 +37,7 @@ export interface Observed {
 }
 
 /** What a detector saw in a question or in the passing of time. */
-export interface Seen {
+export interface Noticed {
   readonly finding: Detected;
   readonly severity: 'low' | 'medium' | 'high' | 'operations';
   /** Tells it from others of the same finding and identity. */

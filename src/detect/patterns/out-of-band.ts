@@ -7,12 +7,10 @@ interface Service {
   readonly suffixes: readonly string[];
 }
 
-/** When the list was looked through last. It is part of a release, and nothing else changes it. */
-export const OUT_OF_BAND_DATE = '2026-11-29';
-
 /**
  * Services that exploit tools call home to. What such a tool injects holds a name under one of these, so whoever asks for the
- * name has run it. Each entry is known from the documentation or the source of the tool that is named with it.
+ * name has run it. Looked through last on 2026-11-29; it is part of a release, and nothing else changes it. Each entry is known
+ * from the documentation or the source of the tool that is named with it.
  */
 export const OUT_OF_BAND: readonly Service[] = [
   {

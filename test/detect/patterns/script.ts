@@ -5,7 +5,7 @@
 import { suffixTable } from '../../../src/config/policy/suffixes.ts';
 import { Detectors, type DetectTerms } from '../../../src/detect/patterns/detectors.ts';
 import { DEFAULT_THRESHOLDS, type Detected, type Thresholds } from '../../../src/detect/patterns/kinds.ts';
-import type { Observed, ObservedVerdict, Seen } from '../../../src/detect/patterns/observed.ts';
+import type { Observed, ObservedVerdict, Noticed } from '../../../src/detect/patterns/observed.ts';
 import { registeredDomain } from '../../../src/policy/pattern/suffix.ts';
 import { halfSipHash } from '../../../src/resolve/answer/key-hash.ts';
 import { TYPE } from '../../../src/wire/iana.ts';
@@ -65,10 +65,10 @@ function milliseconds(text: string): number {
   return Number(number) * units[unit]!;
 }
 
-export function run(script: Script): { readonly told: Map<string, string>; readonly seen: readonly Seen[] } {
+export function run(script: Script): { readonly told: Map<string, string>; readonly seen: readonly Noticed[] } {
   const terms = new Map<string, DetectTerms>([['ci', { off: script.off, search: script.search }]]);
   const detectors = new Detectors(hash(1, 2), hash(3, 4), script.limits, terms);
-  const seen: Seen[] = [];
+  const seen: Noticed[] = [];
   let at = START;
   for (const line of script.lines) {
     const words = line.split(/\s+/);
@@ -80,7 +80,7 @@ export function run(script: Script): { readonly told: Map<string, string>; reado
       words.splice(0, 4);
     }
     for (let i = 0; i < times; i++) {
-      const told: Seen[] = [];
+      const told: Noticed[] = [];
       at += i === 0 ? 0 : every;
       const filled = words.map((word) => fill(word, i));
       switch (filled[0]) {
