@@ -1,5 +1,6 @@
 import type { Draft, Loss } from './draft.ts';
-import { FindingLife, OPEN_KEY } from './finding-life.ts';
+import type { Kind } from './event.ts';
+import { FindingLife, OPEN_KEY, type Sighting } from './finding-life.ts';
 import { FOLD_KEY, Folding } from './folding.ts';
 import type { Follower } from './follower.ts';
 import { readNote } from './notes.ts';
@@ -43,6 +44,9 @@ export class FeedLoop {
   readonly #registered: (name: Uint8Array) => number;
   readonly #now: () => number;
   readonly #followers: readonly Follower[];
+  readonly #sight = (sighting: Sighting): void => this.#life.take(sighting, this.#drafts);
+  /** Kinds of decisions that become events; null for all. */
+  #kinds: ReadonlySet<Kind> | null = null;
   #drafts: Draft[] = [];
   #losses: Loss[] = [];
   #state = new Map<string, string | null>();
@@ -78,6 +82,11 @@ export class FeedLoop {
     this.#committed = -1;
   }
 
+  /** What nobody but followers hears of becomes no event. `kinds`: of decisions that somebody takes. */
+  keep(kinds: Iterable<Kind>): void {
+    this.#kinds = new Set(kinds);
+  }
+
   /** Reads what is there, as much as one commit takes, and commits it. `all`: running counts too, since it stops. */
   round(all = false): Taking {
     let slots = 0;
@@ -97,8 +106,7 @@ export class FeedLoop {
     // A batch that waits for the disk does not grow.
     if (this.#drafts.length < MOST_ROWS) {
       this.#folding.flush(now, all, this.#drafts);
-      for (const follower of this.#followers)
-        follower.flush(now, all, (sighting) => this.#life.take(sighting, this.#drafts));
+      for (const follower of this.#followers) follower.flush(now, all, this.#sight);
       this.#life.flush(now, this.#drafts);
     }
     return { slots, isFull, fault: this.#commit() };
@@ -124,7 +132,7 @@ export class FeedLoop {
     const now = this.#now();
     for (const follower of this.#followers) {
       try {
-        follower.take(record, this.#reader.position, now);
+        follower.take(record, this.#reader.position, now, this.#sight);
       } catch {
         this.faults++;
       }
@@ -135,6 +143,7 @@ export class FeedLoop {
   #sort(record: SlotRecord): void {
     switch (record.record) {
       case 'decision':
+        if (this.#kinds?.has(record.question.kind) === false) break;
         this.#folding.take(record.question, this.#now(), this.#drafts);
         break;
       case 'finding':

@@ -1,4 +1,6 @@
+import type { Detected, Thresholds } from '../detect/patterns/kinds.ts';
 import type { SinkSetting } from '../settings/alerts.ts';
+import type { Kind } from './event.ts';
 import type { StoreSetting } from './store.ts';
 
 /** What a reload may change of the worker. */
@@ -6,4 +8,20 @@ export interface FeedSetting {
   readonly store: StoreSetting;
   /** To these events are owed, by their names. */
   readonly sinks: readonly SinkSetting[];
+  /** Of decisions, the kinds that become events; the others are heard of by followers alone. */
+  readonly kinds: readonly Kind[];
+  /** What is looked for, and what identities say to it. */
+  readonly detect: DetectSetting;
+}
+
+export interface DetectSetting {
+  /** Thresholds by kind. */
+  readonly limits: Thresholds;
+  /** Identities that say something to detectors. */
+  readonly identities: readonly {
+    readonly name: string;
+    readonly off: readonly Detected[];
+    /** Wire names in lower case. */
+    readonly search: readonly Uint8Array[];
+  }[];
 }

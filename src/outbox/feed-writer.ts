@@ -177,10 +177,12 @@ export class FeedWriter {
     bytes[at + AT.GROUND] = decision.ground;
     bytes[at + AT.RCODE] = turn.end.rcode ?? NO_RCODE;
     bytes[at + AT.TRANSPORT] = TRANSPORTS.indexOf(client.transport);
+    const isInQuarantine = bound !== null && bound.lease === '';
     bytes[at + AT.FLAGS] =
       (proven ? FLAG_BIT.PROVEN : 0) |
       (client.family === 6 ? FLAG_BIT.SIX : 0) |
-      (decision.expected < 0 ? 0 : FLAG_BIT.EXPECTED);
+      (decision.expected < 0 ? 0 : FLAG_BIT.EXPECTED) |
+      (isInQuarantine ? FLAG_BIT.QUARANTINE : 0);
     halves[(at + AT.TYPE) >>> 1] = query.type;
     halves[(at + AT.PORT) >>> 1] = client.port;
     floats[(at + AT.TIME) >>> 3] = time;

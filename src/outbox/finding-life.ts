@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { SharedTable } from '../detect/shared-table.ts';
 import type { Milliseconds } from '../wire/quantity.ts';
 import type { Draft } from './draft.ts';
+import { SEVERITIES, type Severity } from './event.ts';
 
 /** Findings that are open at once: of one identity, and of all. */
 const MOST_OF_ONE = 128;
@@ -24,6 +25,12 @@ export interface Sighting {
   readonly at: number;
   /** How long the finding stays open after its first sight. */
   readonly window: Milliseconds;
+  /** Questions that are counted with it; 1 unless said. */
+  readonly count?: number;
+  /** Where it may rise while the finding is open: then the finding is told anew. */
+  readonly severity?: Severity;
+  /** It is over: what is open is closed, and nothing begins. */
+  readonly isOver?: boolean;
   /** What it is about, beside the identity, for people. */
   key(): string;
   /** The registered domain that it belongs to, where there may be ever other keys; else null. */
@@ -72,6 +79,10 @@ export class FindingLife {
     const owner = `${sighting.proven ? '+' : '-'}${sighting.identity}`;
     const single = `${sighting.finding} ${sighting.place}`;
     const same = this.#open.get(owner, single);
+    if (sighting.isOver === true) {
+      if (same !== undefined) this.#end(same, sighting.at, out);
+      return;
+    }
     if (same !== undefined) {
       this.#sightAgain(same, sighting, out);
       return;
@@ -84,10 +95,7 @@ export class FindingLife {
     const place = `${sighting.finding} under ${under}`;
     const open = this.#open.get(owner, place);
     if (open === undefined) this.#create(owner, place, under, sighting, out);
-    else {
-      if (open.names.length < SAMPLES) addNames(open, sighting.names());
-      this.#sightAgain(open, sighting, out);
-    }
+    else this.#sightAgain(open, sighting, out);
   }
 
   /** Tells that what is open has gone further: it has another name, such as `budget-contain`. What is not open begins. */
@@ -102,16 +110,14 @@ export class FindingLife {
     const { finding } = open.draft;
     open.draft = sighting.draft();
     addNames(open, sighting.names());
-    this.#see(open, sighting.at);
+    this.#see(open, sighting.at, 1);
     if (finding !== sighting.finding) this.#tell(open, 'update', out);
   }
 
   /** Ends what `advance` began, before its window does. Nothing where it is not open. */
   end(identity: string, place: string, at: number, out: Draft[]): void {
     const open = this.#open.get(`+${identity}`, `budget ${place}`);
-    if (open === undefined) return;
-    open.to = at;
-    this.#close(open, out);
+    if (open !== undefined) this.#end(open, at, out);
   }
 
   /** Closes what is over by `now` (milliseconds since 1970). */
@@ -141,16 +147,16 @@ export class FindingLife {
   }
 
   #create(owner: string, place: string, key: string, sighting: Sighting, out: Draft[]): void {
-    const { at, identity, finding, window } = sighting;
+    const { at, identity, finding, window, count = 1 } = sighting;
     const open: OpenFinding = {
       number: this.#next++,
       uid: uidOf(finding, identity, key, at),
       until: at + window,
       draft: { ...sighting.draft(), finding, key },
       names: sighting.names().slice(-SAMPLES),
-      pending: 1,
-      total: 1,
-      next: 2,
+      pending: count,
+      total: count,
+      next: 2 * count,
       from: at,
       to: at,
       owner,
@@ -161,17 +167,21 @@ export class FindingLife {
     this.#tell(open, 'create', out);
   }
 
-  #sightAgain(open: OpenFinding, { at }: Sighting, out: Draft[]): void {
-    this.#see(open, at);
-    if (open.total < open.next) return;
+  #sightAgain(open: OpenFinding, sighting: Sighting, out: Draft[]): void {
+    const { at, severity, finding, count = 1 } = sighting;
+    if (open.names.length < SAMPLES) addNames(open, sighting.names());
+    this.#see(open, at, count);
+    const hasRisen = severity !== undefined && rankOf(severity) > rankOf(open.draft.severity);
+    if (hasRisen) open.draft = { ...sighting.draft(), finding, key: open.draft.key ?? sighting.key() };
+    if (open.total < open.next && !hasRisen) return;
     this.#tell(open, 'update', out);
     open.next = open.total * 2;
   }
 
-  #see(open: OpenFinding, at: number): void {
+  #see(open: OpenFinding, at: number, count: number): void {
     if (open.pending === 0) open.from = at;
-    open.pending++;
-    open.total++;
+    open.pending += count;
+    open.total += count;
     open.to = at;
     this.#changed.set(open.number, open);
   }
@@ -193,6 +203,11 @@ export class FindingLife {
     this.#changed.set(open.number, open);
   }
 
+  #end(open: OpenFinding, at: number, out: Draft[]): void {
+    open.to = at;
+    this.#close(open, out);
+  }
+
   #close(open: OpenFinding, out: Draft[]): void {
     this.#open.delete(open.owner, open.place);
     this.#tellClosed(open, out);
@@ -202,6 +217,10 @@ export class FindingLife {
     this.#tell(open, 'close', out);
     this.#changed.set(open.number, null);
   }
+}
+
+function rankOf(severity: Severity | undefined): number {
+  return SEVERITIES.indexOf(severity ?? 'low');
 }
 
 function addNames({ names }: OpenFinding, more: readonly string[]): void {

@@ -10,12 +10,11 @@ export interface Follower {
   /**
    * Hears each record once a run, in order. After a kill it hears again what was not given back: `position` tells those apart.
    * It is the record's place in the ring, modulo 2^32; of a text in several slots that of the last. `now`: milliseconds since
-   * 1970. The record is good during the call.
+   * 1970. The record is good during the call. What goes to `sight` has the life of a finding: create, update, close.
    */
-  take(record: SlotRecord, position: number, now: number): void;
+  take(record: SlotRecord, position: number, now: number, sight: (sighting: Sighting) => void): void;
   /**
-   * Between rounds, about every 100 ms: what time alone brings. `all`: the worker is about to stop. What goes to `sight` has
-   * the life of a finding: create, update, close.
+   * Between rounds, about every 100 ms: what time alone brings. `all`: the worker is about to stop.
    */
   flush(now: number, all: boolean, sight: (sighting: Sighting) => void): void;
   /**

@@ -1,3 +1,4 @@
+import { DETECTED } from '../detect/patterns/kinds.ts';
 import { nameToText } from '../wire/name.ts';
 import type { Draft } from './draft.ts';
 import type { Severity } from './event.ts';
@@ -17,6 +18,7 @@ interface Telling {
 
 /** By the finding's name. The docs have this table. */
 export const TELLINGS: Readonly<Record<string, Telling>> = {
+  ...DETECTED,
   'private-address': {
     severity: 'high',
     text: 'an answer held an address that the rule does not grant, and was withheld',

@@ -39,6 +39,18 @@ export interface QuestionRecord {
   readonly key: string;
   /** Of its client, for whoever asks whether there were several. */
   readonly client: string;
+  readonly type: number;
+  /** RCODE of the reply; -1 where there was none. */
+  readonly rcode: number;
+  readonly ground: number;
+  /** The lease's id; empty without one. */
+  readonly lease: string;
+  /** A quarantine has the client: its lease has ended. */
+  readonly isInQuarantine: boolean;
+  /** Names of the client's certificate, in JSON; empty without one. */
+  readonly certificate: string;
+  /** The client's address as text; of IPv6 the /64, all of which a client has. */
+  readonly network: string;
   /** The event of this question alone. */
   readonly draft: Draft;
 }
@@ -139,6 +151,39 @@ class SlotQuestion implements QuestionRecord {
     return slot.toString('latin1', AT.CLIENT, AT.CLIENT + 16);
   }
 
+  get type(): number {
+    return this.#slot.readUInt16LE(AT.TYPE);
+  }
+
+  get rcode(): number {
+    const rcode = this.#slot[AT.RCODE]!;
+    return rcode === NO_RCODE ? -1 : rcode;
+  }
+
+  get ground(): number {
+    return this.#slot[AT.GROUND]!;
+  }
+
+  get lease(): string {
+    return this.#words.text(this.#slot.readUInt32LE(AT.LEASE));
+  }
+
+  get isInQuarantine(): boolean {
+    return (this.#slot[AT.FLAGS]! & FLAG_BIT.QUARANTINE) !== 0;
+  }
+
+  get certificate(): string {
+    return this.#words.text(this.#slot.readUInt32LE(AT.CERTIFICATE));
+  }
+
+  get network(): string {
+    const slot = this.#slot;
+    const address = clientOf(slot);
+    if (!address.includes(':')) return address;
+    const half = (at: number): string => slot.readUInt16LE(AT.CLIENT + at).toString(16);
+    return `${half(2)}:${half(0)}:${half(6)}:${half(4)}::/64`;
+  }
+
   get draft(): Draft {
     if (this.#draft === null) {
       const draft = draftOf(this.#slot, this.#words, this.kind, this.identity, this.name, this.proven);
@@ -218,7 +263,7 @@ function jobOf(text: string): Pick<Draft, 'job'> {
   }
 }
 
-function certificateOf(text: string): Pick<Draft, 'certificate'> {
+export function certificateOf(text: string): Pick<Draft, 'certificate'> {
   if (text === '') return {};
   try {
     const names = JSON.parse(text) as string[];

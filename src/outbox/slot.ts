@@ -99,6 +99,8 @@ export const FLAG_BIT = {
   CUT: 32,
   /** The identity expects to be denied this. */
   EXPECTED: 64,
+  /** A quarantine has the client: its lease has ended. */
+  QUARANTINE: 128,
 } as const;
 
 /** Of a part of a word or note. */

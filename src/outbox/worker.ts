@@ -147,6 +147,7 @@ class FeedWorker {
     if (order.say === 'configure') {
       this.#setting = order.setting;
       this.#store?.configure(order.setting.store, namesOf(order.setting));
+      this.#loop?.keep(order.setting.kinds);
       this.#delivery?.configure(order.setting);
       for (const follower of this.#followers) follower.configure?.(order.setting);
       return;
@@ -221,6 +222,7 @@ class FeedWorker {
           open({ folder: dirname(path), ring: reader.id, server, setting, registered, now }),
         );
       this.#loop = new FeedLoop(store, reader, registered, now, this.#followers);
+      this.#loop.keep(setting.kinds);
     } catch (error) {
       for (const follower of this.#followers.splice(0)) follower.close();
       store.close();

@@ -1,5 +1,6 @@
 import type { Prefix } from '../wire/prefix.ts';
 import type { AlertSettings } from './alerts.ts';
+import type { DetectSettings } from './detect.ts';
 
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as
@@ -15,6 +16,7 @@ export interface Settings {
   readonly policy: string;
   readonly cache: CacheSetting;
   readonly budgets: BudgetSettings;
+  readonly detect: DetectSettings;
   readonly replies: ReplySetting;
   readonly limits: LimitSetting;
   /** Null: nothing is renewed. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
 import { FEED_THREAD } from '../../src/assembly/feed/feed-thread.ts';
+import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
 import { Feed } from '../../src/outbox/feed.ts';
 import { mapFile } from '../../src/socket/mapped-file.ts';
 import { SETTING } from '../outbox/rig.ts';
@@ -29,7 +30,12 @@ t.test(`findings under a flood of ${NAMES} random names`, async (t) => {
     map: mapFile,
     server: 'ns1',
     version: '1',
-    setting: { store: SETTING, sinks: [] },
+    setting: {
+      store: SETTING,
+      sinks: [],
+      kinds: ['deny'],
+      detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
+    },
     kinds: ['deny'],
     notices: { told: (text) => told.push(text), trouble: (text) => told.push(String(text)), sink: () => {} },
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
 import { FEED_THREAD } from '../../src/assembly/feed/feed-thread.ts';
+import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
 import type { FeedEvent } from '../../src/outbox/event.ts';
 import { Feed } from '../../src/outbox/feed.ts';
 import { Store } from '../../src/outbox/store.ts';
@@ -37,7 +38,12 @@ function made(t: Test, folder: string, thread: URL, map = mapFile): Made {
     map,
     server: 'ns1',
     version: '1',
-    setting: { store: SETTING, sinks: [] },
+    setting: {
+      store: SETTING,
+      sinks: [],
+      kinds: ['deny'],
+      detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
+    },
     kinds: ['deny'],
     notices: { told: (text) => told.push(text), trouble: (text) => trouble.push(text), sink: () => {} },
   });

@@ -12,6 +12,7 @@ const settings: Settings = {
   policy: '/policy',
   cache: { size: 1000, maxTtl: 1, serveStale: 1, share: 'all' },
   budgets: DEFAULT_BUDGETS,
+  detect: {},
   replies: { maxTtl: 1, dynamicMaxTtl: 1, edeText: true, contact: '' },
   limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
   renew: null,

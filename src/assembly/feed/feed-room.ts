@@ -1,3 +1,4 @@
+import type { Thresholds } from '../../detect/patterns/kinds.ts';
 import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
@@ -67,7 +68,7 @@ export class FeedRoom implements Observer {
       map: mapFile,
       server: settings.name,
       version,
-      setting: settingOf(settings),
+      setting: settingOf(settings, this.#snapshot),
       kinds: kindsOf(settings),
       notices: {
         trouble: (text) => this.#tellTrouble(text),
@@ -89,7 +90,7 @@ export class FeedRoom implements Observer {
     this.#snapshot = snapshot;
     this.#settings = settings;
     this.#sinks.keep(settings.alerts.sinks.map(({ name }) => name));
-    this.#feed?.configure(settingOf(settings), kindsOf(settings));
+    this.#feed?.configure(settingOf(settings, snapshot), kindsOf(settings));
   }
 
   decided(turn: Turn): void {
@@ -192,12 +193,30 @@ export class FeedRoom implements Observer {
   }
 }
 
-function settingOf({ alerts }: Settings): FeedSetting {
+function settingOf({ alerts, detect }: Settings, { identities }: Snapshot): FeedSetting {
   const { isDurable, decisions, findings, full, sinks } = alerts;
-  return { store: { isDurable, decisions, findings, full }, sinks };
+  return {
+    store: { isDurable, decisions, findings, full },
+    sinks,
+    kinds: takenBy(sinks),
+    // The server file's reading made it from the table of kinds.
+    detect: { limits: detect as unknown as Thresholds, identities: termsOf(identities) },
+  };
 }
 
-/** Kinds beside findings that somebody takes. */
-function kindsOf({ alerts }: Settings): ReadonlySet<Kind> {
-  return new Set(alerts.sinks.flatMap(({ kinds }) => kinds));
+/** Most identities say nothing to detectors. */
+function termsOf(identities: Snapshot['identities']): FeedSetting['detect']['identities'] {
+  return identities.flatMap(({ name, search }) => (search.length === 0 ? [] : [{ name, off: [], search }]));
 }
+
+/** Kinds beside findings that somebody takes: sinks, and the detectors. */
+function kindsOf({ alerts, detect }: Settings): ReadonlySet<Kind> {
+  const looked = Object.values(detect).some((limits) => limits !== null) ? LOOKED_AT : [];
+  return new Set([...takenBy(alerts.sinks), ...looked]);
+}
+
+function takenBy(sinks: Settings['alerts']['sinks']): Kind[] {
+  return [...new Set(sinks.flatMap(({ kinds }) => kinds))];
+}
+
+const LOOKED_AT: readonly Kind[] = ['deny', 'would_deny'];

@@ -5,6 +5,7 @@ import { listenEntry } from '../server/listeners.ts';
 import { FORM } from '../units.ts';
 import { alerts } from './alert-schema.ts';
 import { budget } from './budget-schema.ts';
+import { detectKeys } from './detect-schema.ts';
 import { count, duration, list, MOST, NAMES, prose, text } from './schema-parts.ts';
 
 /** Printable ASCII without spaces: a syslog header must hold it (RFC 5424 §6). */
@@ -211,8 +212,12 @@ export const serverSchema = z
             description: 'Octets that may go upstream through wildcards in a day, by who is counted.',
           })
           .optional(),
+        ...detectKeys,
       })
-      .meta({ title: 'a map with budgets', description: 'The leak ledger.' })
+      .meta({
+        title: 'a map',
+        description: 'The budgets of the leak ledger, and what detectors look for.',
+      })
       .optional(),
     state: text(
       'a path',

@@ -15,6 +15,7 @@ import type { Repaired } from '../schema/shape.ts';
 import { parseSize } from '../units.ts';
 import { readAdmin } from './admin.ts';
 import { readAlerts } from './alerts.ts';
+import { readDetect, type WrittenKinds } from './detect.ts';
 import { parseMetrics } from './endpoint.ts';
 import { readListeners } from './listeners.ts';
 import { readSeconds } from './seconds.ts';
@@ -47,6 +48,7 @@ export function readServerFile(written: Written, policy: string, context: Server
       share: written.cache?.share ?? 'all',
     },
     budgets: readBudgets(written.detect?.budgets, context),
+    detect: readDetect(written.detect as WrittenKinds, context),
     replies: {
       maxTtl: readSeconds(written.replies, 'max_ttl', 0, context) ?? 300,
       dynamicMaxTtl: readSeconds(written.replies, 'dynamic_max_ttl', 0, context) ?? 30,

@@ -6,7 +6,7 @@ import { type ClientState, Clients, isStorm } from './clients.ts';
 import { Dependencies } from './dependencies.ts';
 import { Endings } from './endings.ts';
 import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
-import type { Observed, OctetHash, Noticed } from './observed.ts';
+import type { Noticed, Observed, OctetHash } from './observed.ts';
 import { OutOfBand } from './out-of-band.ts';
 import { type Rate, Rates } from './rates.ts';
 
@@ -140,7 +140,9 @@ export class Detectors {
     const found = this.#outOfBand.find(asked.name);
     if (found === null) return;
     const suffix = nameToText(asked.name.subarray(found.start));
-    out.push(noticed('out-of-band', asked.identity, suffix, `${suffix} (${found.service})`, DAY, asked.count));
+    out.push(
+      noticed('out-of-band', asked.identity, suffix, `${suffix} (${found.service})`, DAY, asked.count),
+    );
   }
 
   #takeDenied(asked: Observed, terms: DetectTerms, client: ClientState, out: Noticed[]): void {
@@ -180,7 +182,11 @@ export class Detectors {
     const { resembles, identity, name, count } = asked;
     if (resembles === '' || this.#limitsOf('near-miss', terms) === null) return;
     const text = nameToText(name);
-    out.push({ ...noticed('near-miss', identity, text, text, DAY, count), target: resembles, hasDomain: true });
+    out.push({
+      ...noticed('near-miss', identity, text, text, DAY, count),
+      target: resembles,
+      hasDomain: true,
+    });
   }
 
   #takeType(asked: Observed, terms: DetectTerms, out: Noticed[]): void {

@@ -68,11 +68,13 @@ t.test('the keys are these, and no other', async (t) => {
   };
   t.same(
     keys('server'),
-    `admin age alert alerts audience budgets ca cache certificate claim_wildcard client_ca clients contact contain crl
-     crl_ended decisions detect dynamic_max_ttl ede_text except exceptions findings format full identity identity_wildcard
-     in_flight issuer jwks keep key kinds lease_wildcard level limits listen log max max_ttl may_read metrics min_severity
-     mix_case name names oidc on path policy proxy_from quota renew replies serve_stale server servers share sinks size spoofable
-     state sync tcp_clients to token_file tokens trust_domains type unknown_qps upstreams zones`
+    `admin after_end age alert alerts attempt audience budgets ca cache certificate claim_wildcard client_ca clients contact
+     contain crl crl_ended decisions dependency detect domains dynamic_max_ttl ede_text except exceptions findings
+     first_contact for format full grace history identity identity_wildcard in_flight issuer jwks keep key kinds known
+     lease_wildcard leases length level limits listen log max max_ttl may_read metrics min_severity mix_case name names
+     near_miss nxdomain_storm octets odd_type oidc on other_stage out_of_band path policy proxy_from qps questions quota
+     renew replies serve_stale server servers share sinks size spoofable state sweep sync tcp_clients times to token_file
+     tokens trust_domains txt type unknown_qps upstreams volume within zones`
       .trim()
       .split(/\s+/),
   );

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { LoadResult } from '../../../src/config/loaded.ts';
+import { DEFAULT_THRESHOLDS } from '../../../src/detect/patterns/kinds.ts';
 import { DEFAULT_ALERTS } from '../../../src/settings/alerts.ts';
 import { DEFAULT_BUDGETS, type Settings, type UpstreamServer } from '../../../src/settings/settings.ts';
 import { nameToText } from '../../../src/wire/name.ts';
@@ -30,6 +31,7 @@ t.test('defaults', async (t) => {
     upstreams: [{ name: 'default', servers: 'system', zones: [] }],
     cache: { size: 67_108_864, maxTtl: 86_400, serveStale: 3_600, share: 'all' },
     budgets: DEFAULT_BUDGETS,
+    detect: DEFAULT_THRESHOLDS,
     replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
     limits: { inFlight: 10_000, tcpClients: 1_000, unknownQps: 20 },
     renew: null,
@@ -176,6 +178,15 @@ t.test('each mistake, where it stands', async (t) => {
     ['detect: { budgets: { identity: { alert: 2KiB, contain: on } } }', ['3:56 size-form']],
     ['detect: { budgets: { identity: { contain: 0B } } }', ['3:43 value-range']],
     ['detect: { budgets: { identity: { contain: 2GiB } } }', ['3:43 value-range']],
+    ['detect: { attempt: { octets: 8B } }', ['3:30 value-range']],
+    ['detect: { attempt: { octets: 128KiB } }', ['3:30 value-range']],
+    ['detect: { attempt: { octets: 128 } }', ['3:30 yaml-quote']],
+    ['detect: { attempt: on }', ['3:20 value-kind']],
+    ['detect: { sweep: { within: 10 } }', ['3:28 yaml-quote']],
+    ['detect: { sweep: { within: 10ms } }', ['3:28 value-range']],
+    ['detect: { sweep: { domains: 1 } }', ['3:29 value-range']],
+    ['detect: { out_of_band: { length: 3 } }', ['3:24 value-choice']],
+    ['detect: { typosquat: off }', ['3:11 key-unknown']],
     ['detect: { budgets: { identity: never } }', ['3:32 value-kind']],
     ['detect: { budgets: { lease_wildcard: { alert: 2KiB } } }', ['3:47 budget-order']],
     ['detect: { budgets: { lease: off } }', ['3:22 key-unknown']],

@@ -5,7 +5,7 @@
 import { suffixTable } from '../../../src/config/policy/suffixes.ts';
 import { Detectors, type DetectTerms } from '../../../src/detect/patterns/detectors.ts';
 import { DEFAULT_THRESHOLDS, type Detected, type Thresholds } from '../../../src/detect/patterns/kinds.ts';
-import type { Observed, ObservedVerdict, Noticed } from '../../../src/detect/patterns/observed.ts';
+import type { Noticed, Observed, ObservedVerdict } from '../../../src/detect/patterns/observed.ts';
 import { registeredDomain } from '../../../src/policy/pattern/suffix.ts';
 import { halfSipHash } from '../../../src/resolve/answer/key-hash.ts';
 import { TYPE } from '../../../src/wire/iana.ts';
@@ -65,7 +65,10 @@ function milliseconds(text: string): number {
   return Number(number) * units[unit]!;
 }
 
-export function run(script: Script): { readonly told: Map<string, string>; readonly seen: readonly Noticed[] } {
+export function run(script: Script): {
+  readonly told: Map<string, string>;
+  readonly seen: readonly Noticed[];
+} {
   const terms = new Map<string, DetectTerms>([['ci', { off: script.off, search: script.search }]]);
   const detectors = new Detectors(hash(1, 2), hash(3, 4), script.limits, terms);
   const seen: Noticed[] = [];

@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto';
+import { Detectors, type DetectTerms } from '../detect/patterns/detectors.ts';
+import { DETECTED } from '../detect/patterns/kinds.ts';
+import type { Noticed, Observed, ObservedVerdict, OctetHash } from '../detect/patterns/observed.ts';
+import { GROUND } from '../policy/decide/decision.ts';
+import { halfSipHash } from '../resolve/answer/key-hash.ts';
+import { nameToText } from '../wire/name.ts';
+import type { Draft } from './draft.ts';
+import { DECISIONS } from './event.ts';
+import type { DetectSetting, FeedSetting } from './feed-setting.ts';
+import type { Sighting } from './finding-life.ts';
+import type { Follower, FollowerPlace } from './follower.ts';
+import { certificateOf, type QuestionRecord, type SlotRecord } from './slot-record.ts';
+
+const SECOND = 1_000;
+const TIDY_MS = 600_000;
+/** Texts of claims that are remembered. */
+const MOST_CLAIMS = 8_192;
+
+/** Leads the detectors in the worker: what the ring says goes to them, and what they notice becomes findings. */
+export class Detection implements Follower {
+  readonly detectors: Detectors;
+  readonly #registered: (name: Uint8Array) => number;
+  readonly #noticed: Noticed[] = [];
+  readonly #claims = new Map<string, string>();
+  #passedAt = 0;
+  #tidiedAt = 0;
+
+  constructor({ setting, registered }: Pick<FollowerPlace, 'setting' | 'registered'>) {
+    const { limits } = setting.detect;
+    this.detectors = new Detectors(keyedHash(randomBytes(8)), keyedHash(randomBytes(8)), limits);
+    this.#registered = registered;
+    this.configure(setting);
+  }
+
+  configure({ detect }: FeedSetting): void {
+    this.detectors.configure(detect.limits, termsOf(detect));
+  }
+
+  take(record: SlotRecord, _position: number, _now: number, sight: (sighting: Sighting) => void): void {
+    if (record.record !== 'decision' || !DECISIONS.has(record.question.kind)) return;
+    const { question } = record;
+    this.detectors.take(this.#observed(question), this.#noticed);
+    for (const noticed of this.#noticed.splice(0))
+      sight(questionSighting(noticed, question, this.#registered));
+  }
+
+  flush(now: number, _all: boolean, sight: (sighting: Sighting) => void): void {
+    if (now - this.#passedAt < SECOND && now >= this.#passedAt) return;
+    this.#passedAt = now;
+    this.detectors.pass(now, this.#noticed);
+    for (const noticed of this.#noticed.splice(0)) sight(passingSighting(noticed, now));
+    if (now - this.#tidiedAt < TIDY_MS && now >= this.#tidiedAt) return;
+    this.#tidiedAt = now;
+    this.detectors.tidy(now);
+  }
+
+  commit(): void {}
+
+  close(): void {}
+
+  #observed(question: QuestionRecord): Observed {
+    const { at, identity, name, proven, kind, lease, type, rcode, ground, isInQuarantine } = question;
+    return {
+      at,
+      identity,
+      claim: this.#claimOf(question),
+      lease,
+      name,
+      domain: this.#registered(name),
+      type,
+      verdict: kind as ObservedVerdict,
+      rcode,
+      count: 1,
+      proven,
+      expected: false,
+      isOfOtherStage: ground === GROUND.OTHER_STAGE,
+      isInQuarantine,
+      resembles: '',
+      isOfPattern: false,
+    };
+  }
+
+  /** The name of a certificate, or an address. */
+  #claimOf(question: QuestionRecord): string {
+    const { certificate, client } = question;
+    const key = certificate === '' ? `address ${client}` : certificate;
+    let claim = this.#claims.get(key);
+    if (claim === undefined) {
+      const { san, fingerprint } = certificateOf(certificate).certificate ?? {};
+      claim = san ?? fingerprint ?? question.network;
+      if (this.#claims.size >= MOST_CLAIMS) this.#claims.clear();
+      this.#claims.set(key, claim);
+    }
+    return claim;
+  }
+}
+
+function commonOf(noticed: Noticed, at: number) {
+  const { finding, place, key, identity, window, count, severity, isOver = false } = noticed;
+  return { identity, proven: true, finding, place, at, window, count, severity, isOver, key: () => key };
+}
+
+/** What time brings belongs to no question. */
+function passingSighting(noticed: Noticed, now: number): Sighting {
+  const { identity, names = [] } = noticed;
+  return {
+    ...commonOf(noticed, now),
+    domain: () => null,
+    draft: () => ({
+      kind: 'finding',
+      at: now,
+      ...(identity === '' ? {} : { identity }),
+      ...wordsOf(noticed),
+    }),
+    names: () => names,
+  };
+}
+
+function questionSighting(
+  noticed: Noticed,
+  question: QuestionRecord,
+  registered: (name: Uint8Array) => number,
+): Sighting {
+  const { name } = question;
+  const { identity } = noticed;
+  return {
+    ...commonOf(noticed, question.at),
+    domain: () => (noticed.hasDomain ? nameToText(name.subarray(registered(name))) : null),
+    // A claim in quarantine is nobody's now: what it does is told of whose it was.
+    draft: () => ({
+      ...question.draft,
+      ...(identity === '' ? {} : { identity }),
+      kind: 'finding',
+      ...wordsOf(noticed),
+    }),
+    names: () => [...(noticed.names ?? []), nameToText(name)],
+  };
+}
+
+function wordsOf({
+  finding,
+  severity,
+  target,
+}: Noticed): Pick<Draft, 'severity' | 'text' | 'next' | 'target'> {
+  const { text, next } = DETECTED[finding];
+  return { severity, text, next, ...(target === undefined ? {} : { target }) };
+}
+
+function termsOf({ identities }: DetectSetting): ReadonlyMap<string, DetectTerms> {
+  return new Map(identities.map(({ name, off, search }) => [name, { off: new Set(off), search }]));
+}
+
+/** `secret`: eight octets. */
+function keyedHash(secret: Buffer): OctetHash {
+  const first = secret.readInt32LE(0);
+  const second = secret.readInt32LE(4);
+  return (octets, from, to) => {
+    const part = from === 0 && to === octets.length ? octets : octets.subarray(from, to);
+    return halfSipHash(part, part.length, first, second, 1, 3);
+  };
+}

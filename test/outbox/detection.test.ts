@@ -1,0 +1,80 @@
+import t, { type Test } from 'tap';
+import { suffixTable } from '../../src/config/policy/suffixes.ts';
+import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
+import { Detection } from '../../src/outbox/detection.ts';
+import type { FeedEvent } from '../../src/outbox/event.ts';
+import { registeredDomains } from '../../src/outbox/registered-domains.ts';
+import { policy } from '../resolve/policy.ts';
+import { Rig, SETTING } from './rig.ts';
+
+const POLICY = policy({
+  builder: { allow: ['github.com', '*.cdn.example'], more: ['stages: { fetch: { allow: [] } }'] },
+  audited: { allow: ['github.com'], more: ['mode: audit', 'audit_until: 2027-01-01'] },
+});
+
+const BUILDER = { from: '127.0.0.1' };
+
+function rig(t: Test, detect: object = {}): Rig {
+  const setting = {
+    store: SETTING,
+    sinks: [],
+    kinds: [],
+    detect: { limits: { ...DEFAULT_THRESHOLDS, ...detect }, identities: [] },
+  };
+  const feed = new Rig(t, POLICY, ['deny', 'would_deny']);
+  const registered = registeredDomains(suffixTable);
+  feed.followers = [new Detection({ setting, registered })];
+  feed.store.close();
+  feed.open();
+  feed.loop.keep([]);
+  return feed;
+}
+
+const brief = ({ activity, finding, severity, identity, key, total }: FeedEvent): string =>
+  [activity, finding, severity, identity, key, total].filter((part) => part !== undefined).join(' ');
+
+const long = (i: number): string => `${String(i).padStart(30, 'x')}.tunnel.example`;
+
+t.test('a tunnel of denied names is an attempt that rises, and three events', async (t) => {
+  const feed = rig(t);
+  for (let i = 0; i < 16; i++) {
+    feed.house.pass(1);
+    await feed.house.ask(long(i), 'A', BUILDER);
+  }
+  const events = feed.take();
+  t.strictSame(events.filter(({ activity }) => activity === 'create').map(brief), [
+    'create attempt low builder tunnel.example 1',
+  ]);
+  t.ok(
+    events.some(
+      ({ finding, activity, severity }) => `${finding} ${activity} ${severity}` === 'attempt update medium',
+    ),
+  );
+  t.equal(events.at(-1)?.names?.length, 5, 'with five names at most');
+  t.match(events.at(-1)?.next, /look at the names/);
+  t.equal(events.filter(({ kind }) => kind === 'deny').length, 0, 'nobody takes denials, and none is kept');
+  feed.house.pass(90_000);
+  t.strictSame(feed.take().map(brief), ['close attempt medium builder tunnel.example 11']);
+});
+
+t.test('a call home is told at its first question, denied or audited', async (t) => {
+  const feed = rig(t);
+  await feed.house.ask('abc.oast.fun', 'A', BUILDER);
+  await feed.house.ask('abc.oast.fun', 'A', { from: '127.0.0.2' });
+  t.strictSame(feed.take().map(brief), [
+    'create out-of-band high builder oast.fun (interactsh) 1',
+    'create out-of-band high audited oast.fun (interactsh) 1',
+  ]);
+});
+
+t.test('what a forged source may have sent makes no finding', async (t) => {
+  const feed = rig(t);
+  for (let i = 0; i < 30; i++) await feed.house.ask(long(i), 'A', { ...BUILDER, spoofable: true });
+  t.strictSame(feed.take().map(brief), []);
+});
+
+t.test('a kind that is off is not looked for', async (t) => {
+  const feed = rig(t, { attempt: null });
+  for (let i = 0; i < 30; i++) await feed.house.ask(long(i), 'A', BUILDER);
+  t.strictSame(feed.take().map(brief), []);
+});
