@@ -73,7 +73,7 @@ export class Detection implements Follower {
       rcode,
       count: 1,
       proven,
-      expected: question.isExpected,
+      expected: question.expected,
       isOfOtherStage: ground === GROUND.OTHER_STAGE,
       isInQuarantine,
       resembles: '',

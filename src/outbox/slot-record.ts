@@ -47,8 +47,6 @@ export interface QuestionRecord {
   readonly lease: string;
   /** A quarantine has the client: its lease has ended. */
   readonly isInQuarantine: boolean;
-  /** The identity expects to be denied this. */
-  readonly isExpected: boolean;
   /** Names of the client's certificate, in JSON; empty without one. */
   readonly certificate: string;
   /** The client's address as text; of IPv6 the /64, all of which a client has. */
@@ -172,10 +170,6 @@ class SlotQuestion implements QuestionRecord {
 
   get isInQuarantine(): boolean {
     return (this.#slot[AT.FLAGS]! & FLAG_BIT.QUARANTINE) !== 0;
-  }
-
-  get isExpected(): boolean {
-    return (this.#slot[AT.FLAGS]! & FLAG_BIT.EXPECTED) !== 0;
   }
 
   get certificate(): string {

@@ -120,6 +120,8 @@ export interface IdentityTerms {
   readonly selfAdvance: boolean;
   /** Seconds after a lease's end for which whom it bound is `unknown`; 0 for none. */
   readonly quarantine: number;
+  /** Findings that detectors do not make of it, by their names, and why; null for none. */
+  readonly undetected: { readonly kinds: readonly string[]; readonly reason: string } | null;
 }
 
 export interface TokenClaims {
@@ -135,6 +137,7 @@ export const DEFAULT_TERMS: IdentityTerms = {
   maxLease: 21_600,
   selfAdvance: false,
   quarantine: 0,
+  undetected: null,
 };
 
 export interface IdentityLimits {

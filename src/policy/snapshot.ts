@@ -143,6 +143,7 @@ export interface Identity {
   readonly selfAdvance: boolean;
   /** Seconds. */
   readonly quarantine: number;
+  readonly undetected: IdentityTerms['undetected'];
   /** Without a stage. */
   readonly view: View;
   /** What it has at any stage or without one, taken together; null where that is what it has without a stage. */

@@ -23,6 +23,11 @@ const view = {
     max_lease: { type: 'integer', description: 'Seconds.' },
     self_advance: { type: 'boolean' },
     quarantine: { type: 'integer', description: 'Seconds.' },
+    undetected: {
+      type: ['object', 'null'],
+      description: 'Findings of detectors that are not made of it, and why.',
+      properties: { kinds: { type: 'array', items: { type: 'string' } }, reason: { type: 'string' } },
+    },
     expected: {
       type: 'array',
       description: 'What it expects to be denied.',

@@ -1,4 +1,4 @@
-import type { Thresholds } from '../../detect/patterns/kinds.ts';
+import type { Detected, Thresholds } from '../../detect/patterns/kinds.ts';
 import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
@@ -206,7 +206,10 @@ function settingOf({ alerts, detect }: Settings, { identities }: Snapshot): Feed
 
 /** Most identities say nothing to detectors. */
 function termsOf(identities: Snapshot['identities']): FeedSetting['detect']['identities'] {
-  return identities.flatMap(({ name, search }) => (search.length === 0 ? [] : [{ name, off: [], search }]));
+  return identities.flatMap(({ name, search, undetected }) => {
+    if (search.length === 0 && undetected === null) return [];
+    return [{ name, off: (undetected?.kinds ?? []) as readonly Detected[], search }];
+  });
 }
 
 /** Kinds beside findings that somebody takes: sinks, and the detectors. */

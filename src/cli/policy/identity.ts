@@ -127,6 +127,8 @@ function show(terminal: Terminal, snapshot: Snapshot, now: number, name: string,
     'leases',
     `at most ${identity.maxLease} s${identity.quarantine > 0 ? `, then ${identity.quarantine} s of quarantine` : ''}`,
   );
+  if (identity.undetected !== null)
+    line('no findings', `${identity.undetected.kinds.join(', ')}: ${identity.undetected.reason}`);
   for (const each of identity.expected)
     line('expected', `${each.name} until ${day(each.until)}: ${each.reason}; owner ${each.owner}`);
   for (const { name: stage, view } of views) {

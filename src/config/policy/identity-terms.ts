@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { DETECTED_KINDS, keyOfKind } from '../../detect/patterns/kinds.ts';
 import { DEFAULT_TERMS, type IdentityTerms, type TokenClaims } from '../../policy/input.ts';
-import { duration, list, text } from '../schema/schema-parts.ts';
+import { detectOffKeys } from '../schema/detect-schema.ts';
+import { duration, list, prose, text } from '../schema/schema-parts.ts';
 import { readSeconds } from '../server/seconds.ts';
 import { quote } from '../units.ts';
-import type { PolicyContext } from './rules.ts';
+import { oneLine, type PolicyContext } from './rules.ts';
 
 /** Keys of an identity that say how it is proven, and what its leases are like. */
 export const identityTerms = {
@@ -40,6 +42,17 @@ export const identityTerms = {
     'How long after the end of a lease whom it bound is `unknown` (default 0s).',
     '10m',
   ).optional(),
+  detect: z
+    .strictObject({
+      ...detectOffKeys,
+      reason: prose('Why.', 'the scanner asks for what it likes'),
+    })
+    .meta({
+      title: 'a map of kinds that are off, with reason',
+      description: 'Findings of detectors that are not made of this identity.',
+      examples: ['{ volume: off, reason: load tests }'],
+    })
+    .optional(),
 };
 
 interface WrittenTerms {
@@ -48,6 +61,7 @@ interface WrittenTerms {
   readonly max_lease?: string | undefined;
   readonly self_advance?: boolean | undefined;
   readonly quarantine?: string | undefined;
+  readonly detect?: { readonly [key: string]: string | undefined } | undefined;
 }
 
 interface WrittenClaims {
@@ -62,7 +76,21 @@ export function readTerms(written: WrittenTerms, context: PolicyContext): Identi
     maxLease: readSeconds(written, 'max_lease', 1, context) ?? DEFAULT_TERMS.maxLease,
     selfAdvance: written.self_advance ?? DEFAULT_TERMS.selfAdvance,
     quarantine: readSeconds(written, 'quarantine', 0, context) ?? DEFAULT_TERMS.quarantine,
+    undetected: readUndetected(written, context),
   };
+}
+
+function readUndetected(
+  written: WrittenTerms,
+  { marks, problems }: PolicyContext,
+): IdentityTerms['undetected'] {
+  const { detect } = written;
+  if (detect === undefined) return DEFAULT_TERMS.undetected;
+  const kinds = DETECTED_KINDS.filter((kind) => detect[keyOfKind(kind)] !== undefined);
+  if (kinds.length > 0) return { kinds, reason: oneLine(detect.reason) };
+  const message = 'detect turns nothing off';
+  problems.warn('term-unused', marks.key(written, 'detect'), message, 'remove it, or write a kind and off');
+  return null;
 }
 
 /** Claims that say whose job it is: anyone may have a branch of the same name elsewhere. */

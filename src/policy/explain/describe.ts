@@ -1,3 +1,4 @@
+import type { IdentityTerms } from '../input.ts';
 import type { Identity } from '../snapshot.ts';
 
 /** An identity as interfaces show it: dates in ISO 8601, times in seconds. */
@@ -19,6 +20,7 @@ export interface DescribedIdentity {
   readonly max_lease: number;
   readonly self_advance: boolean;
   readonly quarantine: number;
+  readonly undetected: IdentityTerms['undetected'];
   /** What it expects to be denied. */
   readonly expected: readonly {
     readonly name: string;
@@ -46,6 +48,7 @@ export function describeIdentity(identity: Identity, now: number): DescribedIden
     max_lease: identity.maxLease,
     self_advance: identity.selfAdvance,
     quarantine: identity.quarantine,
+    undetected: identity.undetected,
     expected: identity.expected.map((each) => ({ ...each, until: isoSeconds(each.until) })),
   };
 }
