@@ -230,7 +230,7 @@ export class NamegateServer {
   async start(): Promise<void> {
     await this.#status.start();
     await this.#ledger.open(this.#state, this.#admin !== null);
-    this.#charges.useKey(this.#ledger.keeper.key);
+    this.#charges.takeUp(this.#ledger.keeper.key, performance.now());
     this.#feed.open(this.#ledger.isLocked ? this.#state : null);
     // What was leased before a restart is in force before anybody is answered.
     await this.#admin?.open();

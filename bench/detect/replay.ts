@@ -1,7 +1,7 @@
 /** Replays questions through the ledger as the resolver would: what is kept costs nothing, what leaves is charged. */
 import { Bill } from '../../src/detect/bill.ts';
 import { TICK_MS, UNITS_A_BIT } from '../../src/detect/charge.ts';
-import { HOLDER, type Holder, LONGEST_WAIT } from '../../src/detect/holder.ts';
+import { HOLDER, type Holder, type HolderKind, LONGEST_WAIT } from '../../src/detect/holder.ts';
 import { Ledger } from '../../src/detect/ledger.ts';
 import { nameFromText } from '../../src/wire/name.ts';
 import type { Asked } from './traces.ts';
@@ -130,23 +130,12 @@ function fill(bill: Bill, asked: Asked, base: string, { contain, types }: Replay
   bill.addBase(octets, octets.length, ...hashOf(octets));
   const { client, claim, wildcard, identity } = DEFAULTS;
   const bound = (octets: number) => (contain ? octets * OCTET : 0);
-  const subject = (kind: number, text: string) => hashOf(Buffer.from(`${kind} ${text}`));
-  bill.addAccount(
-    HOLDER.CLIENT,
-    ...subject(HOLDER.CLIENT, asked.client),
-    asked.client,
-    client.alert * OCTET,
-    bound(client.contain),
-  );
-  bill.addAccount(
-    HOLDER.CLAIM,
-    ...subject(HOLDER.CLAIM, asked.client),
-    asked.client,
-    claim.alert * OCTET,
-    bound(claim.contain),
-  );
-  bill.addAccount(HOLDER.WILDCARD, ...subject(HOLDER.WILDCARD, ''), 'trace', wildcard.alert * OCTET, 0);
-  bill.addAccount(HOLDER.IDENTITY, ...subject(HOLDER.IDENTITY, ''), 'trace', identity.alert * OCTET, 0);
+  const add = (kind: HolderKind, key: string, name: string, alert: number, bound: number): void =>
+    bill.addAccount(kind, ...hashOf(Buffer.from(`${kind} ${key}`)), alert * OCTET, bound).name(name);
+  add(HOLDER.CLIENT, asked.client, asked.client, client.alert, bound(client.contain));
+  add(HOLDER.CLAIM, asked.client, asked.client, claim.alert, bound(claim.contain));
+  add(HOLDER.WILDCARD, '', 'trace', wildcard.alert, 0);
+  add(HOLDER.IDENTITY, '', 'trace', identity.alert, 0);
 }
 
 function holderOf(ledger: Ledger, client: string, base: string): Holder | undefined {

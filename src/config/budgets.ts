@@ -25,12 +25,13 @@ export function readBudget<Key extends string>(
   if (written === 'off') return NO_BUDGET;
   const contain = readOctets(written, 'contain', context) ?? defaults.contain;
   const alert = readOctets(written, 'alert', context);
+  const rest = { contain, ...(written.contain === undefined ? {} : { containsShared: contain > 0 }) };
   if (alert === null)
     return {
       alert: contain === 0 ? defaults.alert : Math.min(defaults.alert, Math.max(1, contain >>> 1)),
-      contain,
+      ...rest,
     };
-  if (contain === 0 || alert <= contain) return { alert, contain };
+  if (contain === 0 || alert <= contain) return { alert, ...rest };
   const bound = written.contain ?? `${contain}B, the default`;
   context.problems.error(
     'budget-order',

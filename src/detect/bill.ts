@@ -1,21 +1,10 @@
+import { Account } from './account.ts';
 import type { HolderKind } from './holder.ts';
 
 /** Wildcards that one question is charged to at most: its rule's base, and wider ones. */
 export const MAX_BASES = 8;
 /** Keys for each wildcard, and the identity's own. */
-export const MAX_ACCOUNTS = 8;
-
-/** A key that pays, as the client and the policy have it. */
-export interface Account {
-  kind: HolderKind;
-  /** 64 bits of a keyed hash of what the key is, signed words. */
-  low: number;
-  high: number;
-  subject: string;
-  /** Units from which it alerts, and beyond which nothing is sent; 0 is off. */
-  alert: number;
-  contain: number;
-}
+export const MAX_ACCOUNTS = 9;
 
 /** One question that wants to leave because of a wildcard, and who pays. One object is filled again and again. */
 export class Bill {
@@ -27,7 +16,7 @@ export class Bill {
   nameHigh = 0;
   /** A validator's question, whose name an upstream chose. */
   trust = false;
-  /** Types that the rule approves. */
+  /** Types that a client can ask of the name: of all wildcards that it lies under. */
   types = 0;
   /** It leaves whatever it costs: the identity is audited. */
   audited = false;
@@ -42,14 +31,7 @@ export class Bill {
   readonly #bases = Array.from({ length: MAX_BASES }, () => new Uint8Array(255));
   /** Who pays for each wildcard. HOLDER.IDENTITY pays once. */
   accountCount = 0;
-  readonly accounts: readonly Account[] = Array.from({ length: MAX_ACCOUNTS }, () => ({
-    kind: 0 as HolderKind,
-    low: 0,
-    high: 0,
-    subject: '',
-    alert: 0,
-    contain: 0,
-  }));
+  readonly accounts: readonly Account[] = Array.from({ length: MAX_ACCOUNTS }, () => new Account());
 
   begin(): void {
     this.baseCount = 0;
@@ -86,22 +68,17 @@ export class Bill {
     return this.#bases[index]!.slice(0, this.baseOctets[index]!);
   }
 
-  addAccount(
-    kind: HolderKind,
-    low: number,
-    high: number,
-    subject: string,
-    alert: number,
-    contain: number,
-  ): void {
+  /** Adds a key, whose subject the caller names in what this returns. */
+  addAccount(kind: HolderKind, low: number, high: number, alert: number, contain: number): Account {
     const account = this.accounts[this.accountCount];
     if (account === undefined) throw new RangeError('too many accounts');
     this.accountCount++;
     account.kind = kind;
     account.low = low;
     account.high = high;
-    account.subject = subject;
     account.alert = alert;
     account.contain = contain;
+    account.isShared = false;
+    return account;
   }
 }

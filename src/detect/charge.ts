@@ -9,7 +9,7 @@
  * |---|---|---|
  * | one more question; a new name or a known one | 2 | each halves what is left; the end of the sequence has the other half |
  * | ticks since the last charge of the key | Elias's delta code of ticks + 1 | 2^-bits over all waits is at most 1 |
- * | type and CD | log2 (2 x (types of the rule + 2)) | the two are DS and DNSKEY |
+ * | type and CD | log2 (2 x (types + 2)) | types: those that the client's wildcards approve for the name; the two are DS and DNSKEY |
  * | a new name | log2 40 an octet in front of the base, and one more for its end | 38 characters, the end of a label, the end |
  * | a new name of a validator's question | 8 an octet of the whole name, and 1 | it may hold any octet |
  * | a known name | 10 | one of 1,024 |
@@ -41,7 +41,7 @@ function floorLog2(number: number): number {
   return 63 - Math.clz32(Math.min(number / 0x1_0000_0000, 0xf_ffff));
 }
 
-/** Units of one question's moment and type. `ticks`: since the key's last charge; `types`: how many the rule approves. */
+/** Units of one question's moment and type. `ticks`: since the key's last charge; `types`: how many the client could choose from. */
 export function occasionCost(ticks: number, types: number): number {
   return BASIC + deltaBits(ticks + 1) * UNITS_A_BIT + Math.ceil(Math.log2(2 * (types + 2)) * UNITS_A_BIT);
 }

@@ -9,6 +9,10 @@ export const LONGEST_WAIT = SLICES * TICKS_A_SLICE;
 const WORDS_A_NAME = 3;
 const FIRST_NAMES = 8;
 
+/** Names that a finding shows, and octets that one has at most. */
+const SAMPLES = 5;
+const SAMPLE = 256;
+
 /** What a key is a sum over. */
 export const HOLDER = {
   /** One lease and one wildcard. */
@@ -50,8 +54,8 @@ export class Holder {
   containedAt = -1;
   /** Crossings that nobody was told of yet, as bits: 1 << CROSSING. */
   untold = 0;
-  /** Names in wire form, for findings: the last few before and at a crossing. */
-  readonly samples: Uint8Array[] = [];
+  /** Several machines have the key. */
+  isShared = false;
   /** Neighbours by the time of the last charge. */
   newer: Holder | null = null;
   older: Holder | null = null;
@@ -66,6 +70,9 @@ export class Holder {
   /** Places of names + 1 by their low word, with open addressing; 0 is free. */
   #index = new Int16Array(FIRST_NAMES * 4);
   #indexed = 0;
+  /** A ring, each name behind its length; made when the key nears a threshold. */
+  #samples: Uint8Array | null = null;
+  #sampled = 0;
 
   constructor(
     kind: HolderKind,
@@ -87,7 +94,27 @@ export class Holder {
 
   /** Octets that it holds, roughly. */
   get octets(): number {
-    return 400 + 2 * this.subject.length + this.base.length + this.#names.byteLength + this.#index.byteLength;
+    const samples = this.#samples?.length ?? 0;
+    const names = this.#names.byteLength + this.#index.byteLength;
+    return 400 + 2 * this.subject.length + this.base.length + names + samples;
+  }
+
+  /** Names in wire form, for findings: the last few before and at a crossing. */
+  get samples(): Uint8Array[] {
+    const ring = this.#samples;
+    if (ring === null) return [];
+    const count = Math.min(this.#sampled, SAMPLES);
+    return Array.from({ length: count }, (_, i) => {
+      const at = ((this.#sampled - count + i) % SAMPLES) * SAMPLE;
+      return ring.slice(at + 1, at + 1 + ring[at]!);
+    });
+  }
+
+  addSample(name: Uint8Array, length: number): void {
+    this.#samples ??= new Uint8Array(SAMPLES * SAMPLE);
+    const at = (this.#sampled++ % SAMPLES) * SAMPLE;
+    this.#samples[at] = length;
+    for (let i = 0; i < length; i++) this.#samples[at + 1 + i] = name[i]!;
   }
 
   /** Units charged in the window that ends at `tick`. */
@@ -131,7 +158,8 @@ export class Holder {
     this.#makeIndex();
     this.alertedAt = -1;
     this.containedAt = -1;
-    this.samples.length = 0;
+    this.#samples = null;
+    this.#sampled = 0;
   }
 
   /** Where the name with this hash stands, if it was paid for in the window; else -1. */

@@ -21,6 +21,8 @@ export interface HolderRecord {
   readonly containedAt: number;
   /** Crossings that nobody was told of, as bits; left out where there are none. */
   readonly untold?: number;
+  /** Several machines have the key; left out where one has. */
+  readonly shared?: true;
   /** Of an orderly stop alone: the tick of the last charge, and the names that are paid for, base64 of little-endian words. */
   readonly last?: number;
   readonly names?: string;
@@ -58,6 +60,7 @@ export function holderRecord(holder: Holder, tick: number, exact: boolean): Hold
     alertedAt,
     containedAt,
     ...(untold === 0 ? {} : { untold }),
+    ...(holder.isShared ? { shared: true as const } : {}),
   };
   if (!exact) return record;
   const { names } = holder;
@@ -98,6 +101,7 @@ export function restoreRecord(ledger: Ledger, record: object, tick: number): boo
   holder.contain = record.contain;
   holder.alertedAt = record.alertedAt;
   holder.untold = record.untold ?? 0;
+  holder.isShared = record.shared === true;
   holder.last = record.last ?? -1;
   if (record.names !== undefined) {
     const words = Buffer.from(record.names, 'base64');

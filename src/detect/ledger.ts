@@ -1,4 +1,5 @@
-import { type Account, type Bill, MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
+import type { Account } from './account.ts';
+import { type Bill, MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
 import { END, knownNameCost, newNameCost, occasionCost, trustNameCost, UNITS_A_BIT } from './charge.ts';
 import { HOLDER, Holder, type HolderKind, LONGEST_WAIT } from './holder.ts';
 import { HolderTable } from './holder-table.ts';
@@ -7,8 +8,6 @@ import { HolderTable } from './holder-table.ts';
 export const RESERVATION = 32 * 8 * UNITS_A_BIT;
 const MOST_HOLDERS = 10_000;
 const MOST_OCTETS = 20 * 1024 * 1024;
-/** Names that a finding shows. */
-const SAMPLES = 5;
 
 export const CROSSING = { ALERT: 0, CONTAIN: 1, END: 2 } as const;
 
@@ -220,9 +219,11 @@ export class Ledger {
   #pay(holder: Holder, account: Account, bill: Bill, at: number, tick: number): void {
     const place = this.#places[at]!;
     holder.alert = account.alert;
+    holder.isShared = account.isShared;
     if (place < 0) {
       const { octets } = holder;
-      if (isNearing(account, holder.balance(tick) + this.#costs[at]!)) addSample(holder, bill);
+      if (isNearing(account, holder.balance(tick) + this.#costs[at]!))
+        holder.addSample(bill.name, bill.nameLength);
       holder.remember(bill.nameLow, bill.nameHigh, tick);
       this.holders.touch(holder, octets);
     } else holder.refresh(place, tick);
@@ -259,7 +260,7 @@ export class Ledger {
       holder.contain = account.contain;
       if (holder.containedAt >= 0) continue;
       holder.containedAt = tick;
-      addSample(holder, bill);
+      holder.addSample(bill.name, bill.nameLength);
       this.#contained.add(holder);
       this.#cross(CROSSING.CONTAIN, holder);
     }
@@ -293,10 +294,4 @@ function foldOf(bill: Bill, base: number, { kind }: Account): string {
 function isNearing({ alert, contain }: Account, balance: number): boolean {
   const first = alert === 0 ? contain : alert;
   return first > 0 && balance * 2 >= first;
-}
-
-function addSample({ samples }: Holder, bill: Bill): void {
-  if (samples.length === SAMPLES) samples.shift();
-  // A Buffer's own `slice` would be a view of what the next question overwrites.
-  samples.push(new Uint8Array(bill.name.subarray(0, bill.nameLength)));
 }

@@ -41,7 +41,12 @@ export interface RuleTerms {
   /** Wildcards: octets that each of them may have, 1 to 63. */
   readonly maxLabelLength: number;
   /** Wildcards: what one client may put upstream through it, or null for the server's default. */
-  readonly budget: { readonly alert: number; readonly contain: number } | null;
+  readonly budget: {
+    readonly alert: number;
+    readonly contain: number;
+    /** `contain` was written: keys that several machines share contain too. */
+    readonly containsShared?: boolean;
+  } | null;
   /** What people do while it fails; null where nothing is written. It changes no answer. */
   readonly fallback: Fallback | null;
   /** Exceptions alone: who approved it. */

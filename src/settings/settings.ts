@@ -36,6 +36,8 @@ export interface Settings {
 export interface BudgetSetting {
   readonly alert: number;
   readonly contain: number;
+  /** `contain` was written: keys that several machines share contain too. */
+  readonly containsShared?: boolean;
 }
 
 /** By kind of key; a rule's own `budget` is a lease's, and four times as much a claim's. */

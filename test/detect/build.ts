@@ -49,7 +49,7 @@ export function billOf(asked: Asked): Bill {
   }
   for (const [kind, subject, alert, contain] of accounts) {
     const words = hashOf(Buffer.from(`${kind} ${subject}`));
-    bill.addAccount(kind, ...words, subject, alert * 8192, contain * 8192);
+    bill.addAccount(kind, ...words, alert * 8192, contain * 8192).name(subject);
   }
   return bill;
 }

@@ -1,6 +1,10 @@
 import t from 'tap';
 import { HOLDER } from '../../src/detect/holder.ts';
+import { Ledger } from '../../src/detect/ledger.ts';
+import { ledgerRecords, restoreRecord } from '../../src/detect/ledger-state.ts';
+import { Credential } from '../../src/resolve/client/credential.ts';
 import { ClaimedNames } from '../../src/resolve/ledger/claimed-names.ts';
+import { DEFAULT_BUDGETS } from '../../src/settings/settings.ts';
 import { House } from './house.ts';
 import { newCharges, Ticks } from './ledger.ts';
 
@@ -63,12 +67,115 @@ t.test(
   'a certificate by one address of each family is one machine; a third address makes it several',
   async (t) => {
     const claimed = new ClaimedNames();
-    t.notOk(claimed.isShared('job.example', '10.0.0.1', false, 0));
-    t.notOk(claimed.isShared('job.example', '2001:db8:0:0::/64', true, 1));
-    t.notOk(claimed.isShared('job.example', '10.0.0.1', false, 2));
-    t.ok(claimed.isShared('job.example', '2001:db8:0:1::/64', true, 3));
-    t.ok(claimed.isShared('job.example', '10.0.0.1', false, 4), 'and so it stays');
-    t.notOk(claimed.isShared('other.example', '10.0.0.9', false, 5));
-    t.ok(claimed.isShared('other.example', '10.0.0.8', false, 6));
+    const [FOUR_A, FOUR_B, SIX_A, SIX_B] = [
+      [1, 2, false],
+      [1, 3, false],
+      [5, 2, true],
+      [4, 2, true],
+    ] as const;
+    t.notOk(claimed.isShared('job.example', ...FOUR_A, 0));
+    t.notOk(claimed.isShared('job.example', ...SIX_A, 1));
+    t.notOk(claimed.isShared('job.example', ...FOUR_A, 2));
+    t.ok(claimed.isShared('job.example', ...SIX_B, 3));
+    t.ok(claimed.isShared('job.example', ...FOUR_A, 4), 'and so it stays');
+    t.notOk(claimed.isShared('other.example', ...FOUR_A, 5));
+    t.ok(claimed.isShared('other.example', ...FOUR_B, 6), 'half of its key is another');
   },
 );
+
+/** Asks new names of 20 octets, and returns how many left. */
+async function lost(
+  { house, ticks }: { house: House; ticks: Ticks },
+  options: { from: string; credential?: Credential },
+  asked: number,
+  prefix: string,
+): Promise<number> {
+  let left = 0;
+  for (let i = 0; i < asked; i++) {
+    ticks.tick++;
+    const before = house.asked.length;
+    const name = `${prefix.padEnd(17, 'x')}${String(i).padStart(3, '0')}.t.example`;
+    await house.ask(name, 'A', { ...options, transport: 'tcp' }, FINE);
+    if (house.asked.length > before) left++;
+  }
+  return left;
+}
+
+const BY_SIX = POLICY.replace('[10.0.0.0/24]', '["2001:db8::/32", 10.0.0.0/24]');
+
+function leaseOf(house: House, id: string, words: number[]): void {
+  const lease = {
+    id,
+    identity: 'build',
+    stage: null,
+    job: null,
+    addresses: [{ family: 6 as const, words, length: 128 }],
+    certificate: null,
+    endsAt: house.now + 1e6,
+    quarantine: 0,
+    sourceEnforced: true,
+    known: true,
+  };
+  if (house.leases.open(lease, house.now) !== null) throw new Error('the lease was refused');
+}
+
+t.test(
+  'a /64 alerts alone, and contains where `contain` is written: in the rule or the server file',
+  async (t) => {
+    const withRule = BY_SIX.replace('reason: test', 'reason: test, budget: { contain: 1KiB }');
+    const written = { alert: 512, contain: 1024, containsShared: true };
+    for (const [what, policy, budgets, contains] of [
+      ['nothing written', BY_SIX, DEFAULT_BUDGETS, false],
+      ['on the rule', withRule, DEFAULT_BUDGETS, true],
+      ['for leases', BY_SIX, { ...DEFAULT_BUDGETS, lease_wildcard: written }, true],
+      ['for claims', BY_SIX, { ...DEFAULT_BUDGETS, claim_wildcard: written }, true],
+      ['for alerts', BY_SIX, { ...DEFAULT_BUDGETS, lease_wildcard: { alert: 256, contain: 1024 } }, false],
+    ] as const) {
+      const ticks = new Ticks();
+      const charges = newCharges(ticks);
+      const house = new House(t.testdir.bind(t), policy, { charges, budgets });
+      const left = await lost({ house, ticks }, { from: '2001:db8::1' }, 120, 'a');
+      t.equal(left < 100, contains, `${what}: ${left} left`);
+    }
+  },
+);
+
+t.test('an address of IPv6 that a lease bound goes on in its claim without the lease', async (t) => {
+  const ticks = new Ticks();
+  const charges = newCharges(ticks);
+  const house = new House(t.testdir.bind(t), BY_SIX, { charges });
+  const from = '2001:db8::1';
+  let left = 0;
+  for (let job = 0; job < 3; job++) {
+    leaseOf(house, `job-${job}`, [0x2001_0db8, 0, 0, 1]);
+    left += await lost({ house, ticks }, { from }, 100, `j${job}`);
+    house.leases.end(`job-${job}`, house.now);
+  }
+  left += await lost({ house, ticks }, { from }, 400, 'n');
+  t.ok(left > 100 && left * 20 * Math.log2(40) <= 4096 * 8, `${left} names of 20 octets`);
+  const next = await lost({ house, ticks }, { from: '2001:db8::2' }, 60, 'm');
+  t.equal(next, 60, 'its neighbour in the /64 is refused nothing');
+  // A process that takes up the balances knows it too.
+  const charged = newCharges(ticks, charges.ledger);
+  charged.takeUp(Buffer.alloc(16, 9), house.now);
+  const later = new House(t.testdir.bind(t), BY_SIX, { charges: charged });
+  t.equal(await lost({ house: later, ticks }, { from }, 20, 'r'), 0, 'after a restart');
+});
+
+t.test('what several machines show is known to be shared after a restart', async (t) => {
+  const certified = POLICY.replace('addresses: [10.0.0.0/24]', 'certificates: ["dns:job.example"]');
+  const credential = new Credential(['dns:job.example', 'sha256:00'], null);
+  const ticks = new Ticks();
+  const charges = newCharges(ticks);
+  const house = new House(t.testdir.bind(t), certified, { charges });
+  for (const from of ['10.0.0.1', '10.0.0.2']) await lost({ house, ticks }, { from, credential }, 10, from);
+  const records = JSON.parse(JSON.stringify([...ledgerRecords(charges.ledger, ticks.tick, true)]));
+  const ledger = new Ledger();
+  for (const record of records) t.ok(restoreRecord(ledger, record, ticks.tick));
+  const taken = newCharges(ticks, ledger);
+  taken.takeUp(Buffer.alloc(16, 9), house.now);
+  const later = new House(t.testdir.bind(t), certified, { charges: taken });
+  await lost({ house: later, ticks }, { from: '10.0.0.1', credential }, 200, 'z');
+  const left = await lost({ house: later, ticks }, { from: '10.0.0.2', credential }, 20, 'y');
+  t.equal(left, 20, 'whoever was seen first denies nothing to the other');
+});

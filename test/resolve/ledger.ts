@@ -23,6 +23,6 @@ export class Ticks implements Departures {
   }
 }
 
-export function newCharges(ticks: Ticks): Charges {
-  return new Charges(new Ledger(), ticks, Buffer.alloc(16, 9));
+export function newCharges(ticks: Ticks, ledger = new Ledger()): Charges {
+  return new Charges(ledger, ticks, Buffer.alloc(16, 9));
 }

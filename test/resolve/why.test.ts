@@ -206,7 +206,7 @@ t.test('it tells what is so now, from what is kept alone', async (t) => {
     ['zero.example', /now: the answer is withheld, for it holds 10\.0\.0\.9/],
     [
       'unsupported.example',
-      /now: the upstream says that there is no such name \(NXDOMAIN\), 0 s ago, and it is not kept$/,
+      /now: the upstream says that there is no such name \(NXDOMAIN\), kept for 5 s more$/,
     ],
     ['cold.example', /: test; owner net-team$/],
     ['evil.example', /deny for alice; name not approved; ask platform$/],

@@ -24,6 +24,8 @@ const FAILURE_GRACE = 70_000;
  */
 const FIRST_FAILURE = 1;
 const LAST_FAILURE = 4;
+/** Seconds that a negative answer without an SOA is kept at most. */
+const UNSUPPORTED_LIFE = 5;
 /** Seconds that a renewed answer, or a failure to renew, lives at least. */
 export const RENEWED_LIFE = 60;
 /** Milliseconds from a question's start within which another may be asked for the end of its chain. */
@@ -306,11 +308,12 @@ export class Flights implements Tower {
 
   #succeed(answer: Answer, renewal: Renewal, leastLife: number, now: number): void {
     const renewed = renewal !== 'no';
-    // What may not be kept at all stays so.
-    const least = renewed ? RENEWED_LIFE : answer.ttl > 0 || answer.supported ? leastLife : 0;
+    // A negative answer without an SOA may not be kept (RFC 2308 §5), but for as long as a client must not cause another question.
+    const most = answer.ttl > 0 || answer.supported ? leastLife : Math.min(leastLife, UNSUPPORTED_LIFE);
+    const least = renewed ? RENEWED_LIFE : most;
     const life = Math.max(answer.ttl, least);
-    const most = Math.max(this.#maxTtl, least);
-    this.#landing.takeAnswer(answer, now, now + Math.min(life, most) * 1000, renewed);
+    const longest = Math.max(this.#maxTtl, least);
+    this.#landing.takeAnswer(answer, now, now + Math.min(life, longest) * 1000, renewed);
   }
 
   #fail(old: Entry | null, outcome: Outcome, renewal: Renewal, now: number): void {

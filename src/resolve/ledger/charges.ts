@@ -1,8 +1,10 @@
+import { type Account, MOST_ADDRESS } from '../../detect/account.ts';
 import { Bill } from '../../detect/bill.ts';
 import { END, UNITS_A_BIT } from '../../detect/charge.ts';
 import { HOLDER, type HolderKind } from '../../detect/holder.ts';
 import type { Ledger } from '../../detect/ledger.ts';
 import type { Decision } from '../../policy/decide/decision.ts';
+import { wildcardTypes } from '../../policy/decide/wildcard-types.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
@@ -12,7 +14,9 @@ import type { Client } from '../ports.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
 import type { Asker, Turn } from '../story/turn.ts';
 import { ClaimedNames } from './claimed-names.ts';
+import { type AddressWords, isMapped, writeMachine, writeSix } from './client-address.ts';
 import type { Departures } from './departures.ts';
+import { LeasedAddresses } from './leased-addresses.ts';
 
 const OCTET = 8 * UNITS_A_BIT;
 /** A rule's `budget` is the lease's; a claim may have as many times more. */
@@ -37,7 +41,10 @@ export class Charges {
   readonly #bill = new Bill();
   readonly #above = new WildcardsAbove();
   readonly #scratch = new Uint8Array(512);
+  /** The client's address as text. */
+  readonly #address = new Uint8Array(MOST_ADDRESS);
   readonly #claimed = new ClaimedNames();
+  readonly #leased = new LeasedAddresses();
 
   /** `key`: 16 octets, the same for as long as the balances are kept. */
   constructor(ledger: Ledger, departures: Departures, key: Uint8Array) {
@@ -46,9 +53,19 @@ export class Charges {
     this.#hash = new SipHash(key);
   }
 
-  /** Takes the key of balances that were kept. Nothing may have been charged yet. */
-  useKey(key: Uint8Array): void {
+  /**
+   * Takes up the balances that were kept, and their key. Nothing may have been charged yet; `now` is monotonic milliseconds.
+   * What several machines share, and what a lease had bound, is known from them.
+   */
+  takeUp(key: Uint8Array, now: Milliseconds): void {
     this.#hash = new SipHash(key);
+    for (const { kind, subject, isShared } of this.ledger.holders.all()) {
+      if (kind !== HOLDER.CLAIM) continue;
+      if (isShared) this.#claimed.recall(subject, now);
+      if (!isSingleSix(subject)) continue;
+      this.#hashText(kind, subject);
+      this.#leased.note(subject, this.#hash.low, this.#hash.high, now);
+    }
   }
 
   /** Whether a question for `turn.wanted` would be charged: a wildcard decided it, or led to it. */
@@ -150,11 +167,12 @@ export class Charges {
     const { rules } = inForce.snapshot;
     const terms = trust === null ? rules.terms[rules.term[decision.rule]!]! : trust.terms;
     bill.trust = trust !== null;
-    bill.types = terms?.types?.length ?? DEFAULT_TYPES;
     if (trust !== null) {
+      bill.types = terms?.types?.length ?? DEFAULT_TYPES;
       this.#addBase(trust.base, 0, trust.base.length);
       for (const base of trust.wider) this.#addBase(base, 0, base.length);
     } else {
+      bill.types = wildcardTypes(inForce.snapshot, asker.standing.identity, decision);
       const { subject } = decision;
       for (let i = 0; i < this.#above.count; i++) {
         const labels = this.#above.labels[i]!;
@@ -176,44 +194,112 @@ export class Charges {
     const { client, bound, standing } = asker;
     const { lease_wildcard, claim_wildcard, identity_wildcard, identity } = inForce.budgets;
     const own = budget ?? lease_wildcard;
-    const claim =
-      budget === null
-        ? claim_wildcard
-        : { alert: budget.alert * CLAIM_TIMES, contain: budget.contain * CLAIM_TIMES };
+    const claim = budget ?? claim_wildcard;
+    const times = budget === null ? 1 : CLAIM_TIMES;
     const leased = bound !== null && bound.lease !== '';
-    if (leased) this.#add(HOLDER.LEASE, bound.lease, own, false);
-    let address = '';
-    if (client !== null) {
-      const certificate = certificateName(client.credential?.names ?? null);
-      // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody.
-      const isMany = client.family === 6 && !isMapped(client);
-      address = addressText(client);
-      const isShared = certificate !== null && this.#claimed.isShared(certificate, address, isMany, now);
-      // What several machines show is none of them: each is held to its own address.
-      if (!leased) {
-        if (certificate !== null && !isShared) this.#add(HOLDER.CLIENT, certificate, own, false);
-        else this.#add(HOLDER.CLIENT, address, own, isMany);
-      }
-      this.#add(HOLDER.CLAIM, address, claim, isMany);
-      if (certificate !== null) this.#add(HOLDER.CLAIM, certificate, claim, isShared);
-    }
+    if (leased) this.#add(HOLDER.LEASE, bound.lease, own, 1, false);
+    const length = client === null ? 0 : writeMachine(client, this.#address, 0);
+    if (client !== null) this.#addClient(client, length, leased ? null : own, claim, times, now);
     // A job that has an address of IPv4 and one of IPv6 is one machine, by either.
     const bindings = bound?.claims ?? NO_CLAIMS;
     for (let i = 0; i < bindings.length; i++) {
-      if (bindings[i] !== address) this.#add(HOLDER.CLAIM, bindings[i]!, claim, false);
+      const text = bindings[i]!;
+      if (this.#isAddress(text, length)) continue;
+      const { low, high } = this.#add(HOLDER.CLAIM, text, claim, times, false);
+      if (isSingleSix(text)) this.#leased.note(text, low, high, now);
     }
-    this.#add(HOLDER.WILDCARD, standing.identity.name, identity_wildcard, false);
-    this.#add(HOLDER.IDENTITY, standing.identity.name, identity, false);
+    if (client?.family === 6 && !this.#leased.isEmpty) this.#addLeased(client, claim, times, bindings, now);
+    this.#add(HOLDER.WILDCARD, standing.identity.name, identity_wildcard, 1, false);
+    this.#add(HOLDER.IDENTITY, standing.identity.name, identity, 1, false);
   }
 
-  #add(kind: HolderKind, subject: string, { alert, contain }: BudgetSetting, alertOnly: boolean): void {
-    const scratch = this.#scratch;
-    const length = Math.min(subject.length, scratch.length - 1);
-    scratch[0] = kind;
-    for (let i = 0; i < length; i++) scratch[i + 1] = subject.charCodeAt(i);
-    this.#hash.run(scratch, length + 1);
+  /** What the client is by itself: its address, in the first `length` octets of `#address`, and its certificate. `own`: null under a lease. */
+  #addClient(
+    client: Client,
+    length: number,
+    own: BudgetSetting | null,
+    claim: BudgetSetting,
+    times: number,
+    now: Milliseconds,
+  ): void {
+    const certificate = certificateName(client.credential?.names ?? null);
+    // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody unless the policy says so.
+    const isMany = client.family === 6 && !isMapped(client);
+    this.#hash.run(this.#address, length);
     const { low, high } = this.#hash;
-    this.#bill.addAccount(kind, low, high, subject, alert * OCTET, alertOnly ? 0 : contain * OCTET);
+    const isShared = certificate !== null && this.#claimed.isShared(certificate, low, high, isMany, now);
+    // What several machines show is none of them: each is held to its own address.
+    if (own !== null) {
+      if (certificate !== null && !isShared) this.#add(HOLDER.CLIENT, certificate, own, 1, false);
+      else this.#addAddress(HOLDER.CLIENT, length, own, 1, isMany);
+    }
+    this.#addAddress(HOLDER.CLAIM, length, claim, times, isMany);
+    if (certificate === null) return;
+    this.#add(HOLDER.CLAIM, certificate, claim, times, isShared).isShared = isShared;
+  }
+
+  /** An address that a lease has bound by itself goes on in its claim, whatever it asks as now. */
+  #addLeased(
+    client: AddressWords,
+    budget: BudgetSetting,
+    times: number,
+    bindings: readonly string[],
+    now: Milliseconds,
+  ): void {
+    const scratch = this.#scratch;
+    scratch[0] = HOLDER.CLAIM;
+    this.#hash.run(scratch, 1 + writeSix(client, scratch, 1));
+    const text = this.#leased.find(this.#hash.low, this.#hash.high, now);
+    if (text !== null && !bindings.includes(text)) this.#add(HOLDER.CLAIM, text, budget, times, false);
+  }
+
+  /** Whether the client's address, in the first `length` octets of `#address`, is this text. */
+  #isAddress(text: string, length: number): boolean {
+    if (text.length !== length) return false;
+    for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== this.#address[i]) return false;
+    return true;
+  }
+
+  #hashText(kind: HolderKind, text: string): void {
+    const scratch = this.#scratch;
+    const length = Math.min(text.length, scratch.length - 1);
+    scratch[0] = kind;
+    for (let i = 0; i < length; i++) scratch[i + 1] = text.charCodeAt(i);
+    this.#hash.run(scratch, length + 1);
+  }
+
+  #add(kind: HolderKind, subject: string, budget: BudgetSetting, times: number, isShared: boolean): Account {
+    this.#hashText(kind, subject);
+    const account = this.#addHashed(kind, budget, times, isShared);
+    account.name(subject);
+    return account;
+  }
+
+  /** The client's address, in the first `length` octets of `#address`: no text is made of it. */
+  #addAddress(
+    kind: HolderKind,
+    length: number,
+    budget: BudgetSetting,
+    times: number,
+    isShared: boolean,
+  ): void {
+    const scratch = this.#scratch;
+    scratch[0] = kind;
+    for (let i = 0; i < length; i++) scratch[i + 1] = this.#address[i]!;
+    this.#hash.run(scratch, length + 1);
+    this.#addHashed(kind, budget, times, isShared).nameOctets(this.#address, 0, length);
+  }
+
+  /** `isShared`: other machines have the key too, so that it refuses only where the policy writes so. */
+  #addHashed(
+    kind: HolderKind,
+    { alert, contain, containsShared = false }: BudgetSetting,
+    times: number,
+    isShared: boolean,
+  ): Account {
+    const { low, high } = this.#hash;
+    const bound = isShared && !containsShared ? 0 : contain * times * OCTET;
+    return this.#bill.addAccount(kind, low, high, alert * times * OCTET, bound);
   }
 }
 
@@ -227,18 +313,9 @@ function certificateName(names: readonly string[] | null): string | null {
   return names?.find((name) => !name.startsWith('sha256:')) ?? null;
 }
 
-type Words = Client;
-
-function isMapped({ w0, w1, w2 }: Words): boolean {
-  return w0 === 0 && w1 === 0 && w2 === 0xffff;
+/** Whether a claim is one address of IPv6: names of certificates and addresses of other forms are not written so. */
+function isSingleSix(subject: string): boolean {
+  return subject.includes(':') && SINGLE_SIX.test(subject);
 }
 
-/** `192.0.2.1`, or the /64 of an IPv6 address. */
-function addressText(client: Words): string {
-  if (client.family === 4 || isMapped(client)) {
-    const word = client.family === 4 ? client.w0 : client.w3;
-    return `${word >>> 24}.${(word >>> 16) & 0xff}.${(word >>> 8) & 0xff}.${word & 0xff}`;
-  }
-  const groups = [client.w0 >>> 16, client.w0 & 0xffff, client.w1 >>> 16, client.w1 & 0xffff];
-  return `${groups.map((group) => group.toString(16)).join(':')}::/64`;
-}
+const SINGLE_SIX = /^[0-9a-f:]{2,39}$/;

@@ -4,11 +4,17 @@ const MOST = 10_000;
 const LIFE = 27 * 3_600_000;
 
 interface Seen {
-  /** The first of IPv4, and the first /64; empty for none. */
-  four: string;
-  six: string;
+  /** Keys of the first address of IPv4, and of the first /64. */
+  readonly four: Machine;
+  readonly six: Machine;
   shared: boolean;
   until: number;
+}
+
+interface Machine {
+  isKnown: boolean;
+  low: number;
+  high: number;
 }
 
 /**
@@ -18,21 +24,35 @@ interface Seen {
 export class ClaimedNames {
   readonly #seen = new Map<string, Seen>();
 
-  /** Notes that a name came from an address; `now` is monotonic milliseconds. */
-  isShared(name: string, address: string, isSix: boolean, now: number): boolean {
-    let seen = this.#seen.get(name);
-    if (seen === undefined || seen.until <= now) {
-      this.#seen.delete(name);
-      seen = { four: '', six: '', shared: false, until: now + LIFE };
-      this.#seen.set(name, seen);
-      if (this.#seen.size > MOST) this.#seen.delete(this.#seen.keys().next().value!);
+  /** Notes that a name came from an address, by 64 bits of a keyed hash of it; `now` is monotonic milliseconds. */
+  isShared(name: string, low: number, high: number, isSix: boolean, now: number): boolean {
+    const seen = this.#find(name, now);
+    const first = isSix ? seen.six : seen.four;
+    if (!first.isKnown) {
+      first.isKnown = true;
+      first.low = low;
+      first.high = high;
     }
-    if (isSix && seen.six === '') seen.six = address;
-    if (!isSix && seen.four === '') seen.four = address;
-    if ((isSix ? seen.six : seen.four) !== address) {
+    if (first.low !== low || first.high !== high) {
       seen.shared = true;
       seen.until = now + LIFE;
     }
     return seen.shared;
+  }
+
+  /** Takes up after a restart that a name is shared. */
+  recall(name: string, now: number): void {
+    this.#find(name, now).shared = true;
+  }
+
+  #find(name: string, now: number): Seen {
+    let seen = this.#seen.get(name);
+    if (seen !== undefined && seen.until > now) return seen;
+    this.#seen.delete(name);
+    const nobody = { isKnown: false, low: 0, high: 0 };
+    seen = { four: { ...nobody }, six: { ...nobody }, shared: false, until: now + LIFE };
+    this.#seen.set(name, seen);
+    if (this.#seen.size > MOST) this.#seen.delete(this.#seen.keys().next().value!);
+    return seen;
   }
 }

@@ -78,7 +78,7 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     sharedZone: true,
     maxLabels: 2,
     maxLabelLength: 32,
-    budget: { alert: 2048, contain: 8192 },
+    budget: { alert: 2048, contain: 8192, containsShared: true },
     fallback: { text: 'redirect mirror.example', redirect: 'mirror.example' },
     approvedBy: null,
   });

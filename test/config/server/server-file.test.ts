@@ -88,10 +88,10 @@ log: { level: silent }
   ]);
   t.same(settings.cache, { size: 1_048_576, maxTtl: 3_600, serveStale: 0, share: 'identity' });
   t.same(settings.budgets, {
-    lease_wildcard: { alert: 1024, contain: 2048 },
+    lease_wildcard: { alert: 1024, contain: 2048, containsShared: true },
     claim_wildcard: { alert: 0, contain: 0 },
     identity_wildcard: { alert: 4096, contain: 0 },
-    identity: { alert: 10_240, contain: 20_480 },
+    identity: { alert: 10_240, contain: 20_480, containsShared: true },
   });
   t.equal(settings.name, 'ns1.example');
   t.same(settings.replies, { maxTtl: 60, dynamicMaxTtl: 0, edeText: false, contact: '' });
