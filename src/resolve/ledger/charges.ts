@@ -14,7 +14,7 @@ import type { Client } from '../ports.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
 import type { Asker, Turn } from '../story/turn.ts';
 import { ClaimedNames } from './claimed-names.ts';
-import { type AddressWords, isMapped, writeMachine, writeSix } from './client-address.ts';
+import { type ClientWords, isMapped, writeMachine, writeSix } from './client-address.ts';
 import type { Departures } from './departures.ts';
 import { LeasedAddresses } from './leased-addresses.ts';
 
@@ -240,7 +240,7 @@ export class Charges {
 
   /** An address that a lease has bound by itself goes on in its claim, whatever it asks as now. */
   #addLeased(
-    client: AddressWords,
+    client: ClientWords,
     budget: BudgetSetting,
     times: number,
     bindings: readonly string[],
