@@ -51,6 +51,9 @@ export class Process {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
+  readonly #lines: LogLine[] = [];
+  /** Characters of `stderr` whose lines are in `#lines`. */
+  #read = 0;
   /** Resolves when it has ended and all that it printed was read. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 
@@ -100,11 +103,14 @@ export class Process {
 
   /** Lines of the log so far; what else stands on the standard error is left out. */
   get log(): LogLine[] {
-    return this.stderr
-      .split('\n')
-      .slice(0, -1)
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as LogLine);
+    // Tests look every few milliseconds: each line is read once.
+    for (let end = this.stderr.indexOf('\n', this.#read); end >= 0; ) {
+      const line = this.stderr.slice(this.#read, end);
+      if (line.startsWith('{')) this.#lines.push(JSON.parse(line) as LogLine);
+      this.#read = end + 1;
+      end = this.stderr.indexOf('\n', this.#read);
+    }
+    return [...this.#lines];
   }
 
   events(event: string): LogLine[] {

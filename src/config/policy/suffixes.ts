@@ -3,16 +3,27 @@ import { domainToASCII } from 'node:url';
 import { SUFFIX, type SuffixTable } from '../../policy/pattern/suffix.ts';
 import { rentedZones } from './rented-zones.ts';
 
-let built: SuffixTable | null = null;
+type Table = ReadonlyMap<string, number>;
 
-/** The public suffix list that tldts brings, as `policy/` wants it. Built once, in some 10 ms. */
+let built: Table | null = null;
+const lazy: SuffixTable = { get: (name) => wholeTable().get(name) };
+
+/**
+ * The public suffix list that tldts brings, as `policy/` wants it. Built once, in some 35 ms, when it is first looked into:
+ * a policy without wildcards has no need of it.
+ */
 export function suffixTable(): SuffixTable {
+  return lazy;
+}
+
+/** All of it. */
+export function wholeTable(): Table {
   built ??= withRented(buildTable(loadTrie()));
   return built;
 }
 
 /** The list with zones that it does not have, as private suffixes; what lies above one is above a private suffix. */
-function withRented(list: SuffixTable): SuffixTable {
+function withRented(list: Table): Table {
   const table = new Map(list);
   const mark = (name: string, flag: number): void => void table.set(name, (table.get(name) ?? 0) | flag);
   for (const zone of rentedZones()) {
@@ -42,7 +53,7 @@ export interface Trie {
 const ICANN = 1;
 const PRIVATE = 2;
 
-export function buildTable(trie: Trie): SuffixTable {
+export function buildTable(trie: Trie): Table {
   const offsets = new Uint32Array(trie.edgeLength.length);
   for (let edge = 0, at = 0; edge < offsets.length; edge++) {
     offsets[edge] = at;

@@ -1,23 +1,25 @@
 import type { SinkSetting } from '../../settings/alerts.ts';
-import { FileSink } from './file.ts';
-import { OtlpSink } from './otlp.ts';
 import type { EventSink, SinkClock } from './sink.ts';
-import { StdoutSink } from './stdout.ts';
-import { SyslogStream } from './syslog.ts';
-import { SyslogDatagrams } from './syslog-datagrams.ts';
 
-/** The sink that a setting describes; nothing is opened before the first event. */
-export function makeSink(setting: SinkSetting, isDurable: boolean, clock: SinkClock): EventSink {
+/**
+ * The sink that a setting describes; nothing is opened before the first event. Only what is written in the settings is
+ * loaded: each kind of sink brings modules of its own into the worker's memory.
+ */
+export async function makeSink(
+  setting: SinkSetting,
+  isDurable: boolean,
+  clock: SinkClock,
+): Promise<EventSink> {
   switch (setting.type) {
     case 'file':
-      return new FileSink(setting, isDurable, clock);
+      return new (await import('./file.ts')).FileSink(setting, isDurable, clock);
     case 'stdout':
-      return new StdoutSink(setting, clock);
+      return new (await import('./stdout.ts')).StdoutSink(setting, clock);
     case 'syslog':
       return setting.protocol === 'udp'
-        ? new SyslogDatagrams(setting, clock)
-        : new SyslogStream(setting, clock);
+        ? new (await import('./syslog-datagrams.ts')).SyslogDatagrams(setting, clock)
+        : new (await import('./syslog.ts')).SyslogStream(setting, clock);
     case 'otlp':
-      return new OtlpSink(setting, clock);
+      return new (await import('./otlp.ts')).OtlpSink(setting, clock);
   }
 }

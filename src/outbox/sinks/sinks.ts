@@ -43,7 +43,7 @@ export class Sinks {
     for (const setting of sinks) {
       const there = this.#running.get(setting.name);
       if (there !== undefined) void there.delivery.reload();
-      else this.#running.set(setting.name, this.#start(setting, isDurable));
+      else this.#running.set(setting.name, await this.#start(setting, isDurable));
     }
   }
 
@@ -65,7 +65,7 @@ export class Sinks {
   async tryOut(name: string, events: readonly Placed[], patience: number): Promise<Sending | null> {
     const running = this.#running.get(name);
     if (running === undefined) return null;
-    const sink = makeSink(running.setting, running.isDurable, this.#clock);
+    const sink = await makeSink(running.setting, running.isDurable, this.#clock);
     try {
       return await sink.send(events, AbortSignal.timeout(patience));
     } finally {
@@ -89,12 +89,12 @@ export class Sinks {
     await Promise.all(all.map(({ delivery }) => delivery.close()));
   }
 
-  #start(setting: SinkSetting, isDurable: boolean): Running {
+  async #start(setting: SinkSetting, isDurable: boolean): Promise<Running> {
     const delivery = new Delivery({
       name: setting.name,
       selection: { kinds: new Set<Kind>([...setting.kinds, 'dropped']), minSeverity: setting.minSeverity },
       source: this.#source,
-      sink: makeSink(setting, isDurable, this.#clock),
+      sink: await makeSink(setting, isDurable, this.#clock),
       clock: this.#clock,
       random: Math.random,
       onChange: this.#onChange,
