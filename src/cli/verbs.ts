@@ -46,6 +46,10 @@ export const VERBS = {
     summary: 'Show the sinks of the alert feed, try them, and send events again.',
     load: async () => (await import('./admin/alerts.ts')).alertsVerb,
   },
+  findings: {
+    summary: 'Print what a person should know: findings of the last 30 days, those seen last first.',
+    load: async () => (await import('./admin/findings.ts')).findingsVerb,
+  },
   identity: {
     summary: 'List identities, and show what one may resolve, from the config files.',
     load: async () => (await import('./policy/identity.ts')).identityVerb,

@@ -1,4 +1,5 @@
 import { type FeedEvent, KINDS, type Kind, type Placed } from './event.ts';
+import type { FindingList, FindingSelection } from './kept-findings.ts';
 import type { Sending } from './sinks/sink.ts';
 import type { Store } from './store.ts';
 import { ulid } from './ulid.ts';
@@ -15,7 +16,9 @@ export type FeedRequest =
   /** Sends all again that happened at `since` (milliseconds since 1970) or later. */
   | { readonly ask: 'replay'; readonly sink: string; readonly since: number }
   /** Shows what receivers did not take, or sends it again. */
-  | { readonly ask: 'dead'; readonly sink: string | null; readonly retry: boolean };
+  | { readonly ask: 'dead'; readonly sink: string | null; readonly retry: boolean }
+  /** Shows the findings that are kept. */
+  | ({ readonly ask: 'findings' } & FindingSelection);
 
 /** What became of it at one sink. */
 export interface SinkAnswer {
@@ -51,8 +54,9 @@ export interface RequestParts {
 export async function doRequest(
   request: FeedRequest,
   parts: RequestParts,
-): Promise<readonly SinkAnswer[] | null> {
+): Promise<readonly SinkAnswer[] | FindingList | null> {
   const { store, delivery } = parts;
+  if (request.ask === 'findings') return store.findings(request);
   const names = store.status().sinks.map(({ name }) => name);
   const wanted = 'sink' in request && request.sink !== null ? [request.sink] : names;
   if (!wanted.every((name) => names.includes(name))) return null;

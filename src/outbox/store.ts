@@ -13,6 +13,7 @@ import {
   type Selection,
 } from './event.ts';
 import { EventPages } from './event-pages.ts';
+import { type FindingList, type FindingSelection, keptFindings } from './kept-findings.ts';
 import { kindNumber, Losses } from './losses.ts';
 import { Quota, type QuotaSetting } from './quota.ts';
 import { openDatabase } from './schema.ts';
@@ -171,6 +172,10 @@ export class Store implements EventSource {
   /** Gives the log of the database back to the system: where a disk is full, that is the room there is. */
   shrink(): void {
     this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  findings(selection: FindingSelection): FindingList {
+    return keptFindings(this.#database, selection);
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import type { SuffixTable } from '../policy/pattern/suffix.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import type { Follower, OpenFollower } from './follower.ts';
+import type { FindingList } from './kept-findings.ts';
 import { registeredDomains } from './registered-domains.ts';
 import { doRequest, type FeedRequest, type SinkAnswer, type SinkReach } from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
@@ -48,7 +49,8 @@ export type FeedReport =
   /** Null where there is no such sink; a text says why it could not be done. */
   | { readonly said: 'done'; readonly id: number; readonly answer: RequestAnswer };
 
-export type RequestAnswer = readonly SinkAnswer[] | string | null;
+/** Of a request to sinks null says that there is no such sink; a text says why something could not be done. */
+export type RequestAnswer = readonly SinkAnswer[] | FindingList | string | null;
 
 export interface WorkerStatus {
   readonly sinks: readonly DeliveryState[];

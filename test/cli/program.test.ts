@@ -18,6 +18,7 @@ t.test('help, version, and mistakes in the command line', async (t) => {
     'exception',
     'ledger',
     'alerts',
+    'findings',
     'identity',
     'doctor',
     'stub',

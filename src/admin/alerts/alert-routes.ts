@@ -36,7 +36,7 @@ export function alertRoutes(app: FastifyInstance, { alerts }: AlertRouteOptions)
       return sendRefusal(reply, forbidden(`${callerName(caller)} may not ask this of the sinks`));
     const sinks = await alerts.request(what);
     if (sinks === null) return sendRefusal(reply, new Refusal('not-found', 'there is no such sink'));
-    return typeof sinks === 'string' ? sendRefusal(reply, silent(sinks)) : { sinks };
+    return Array.isArray(sinks) ? { sinks } : sendRefusal(reply, silent(String(sinks)));
   };
 
   app.post('/v1/alerts/test', { schema: schema.test }, (request, reply) =>
@@ -62,7 +62,8 @@ export function alertRoutes(app: FastifyInstance, { alerts }: AlertRouteOptions)
   );
 }
 
-function silent(detail: string): Refusal {
+/** Why the worker of the feed has no answer. */
+export function silent(detail: string): Refusal {
   return new Refusal('feed-silent', detail);
 }
 

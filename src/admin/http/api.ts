@@ -15,6 +15,7 @@ import type { Authentication } from '../callers/authentication.ts';
 import { mayInspectAll } from '../callers/callers.ts';
 import type { ExceptionBook } from '../exceptions/exception-book.ts';
 import { exceptionRoutes } from '../exceptions/exception-routes.ts';
+import { findingRoutes } from '../findings/finding-routes.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
 import { leaseRoutes } from '../leases/lease-routes.ts';
 import { ledgerRoutes } from '../ledger/ledger-routes.ts';
@@ -153,6 +154,7 @@ export class Api {
       policyRoutes(guarded, options);
       ledgerRoutes(guarded, options);
       alertRoutes(guarded, options);
+      findingRoutes(guarded, options);
     });
     await app.ready();
     return new Api(options.setting, options.log, app, server!);

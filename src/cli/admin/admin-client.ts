@@ -40,6 +40,7 @@ export type JsonMember =
   | 'verdict'
   | 'balances'
   | 'sinks'
+  | 'findings'
   | 'reset';
 
 function isAnswer(body: unknown, member: JsonMember): boolean {

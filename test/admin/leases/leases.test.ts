@@ -280,6 +280,7 @@ t.test('the API describes itself', async (t) => {
     '/v1/exceptions',
     '/v1/exceptions/{id}',
     '/v1/explain',
+    '/v1/findings',
     '/v1/health',
     '/v1/identities',
     '/v1/identities/{name}',
