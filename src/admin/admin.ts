@@ -6,6 +6,7 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { AlertDesk } from './alerts/alert-routes.ts';
 import { ClockWatch } from './clock-watch.ts';
 import {
@@ -32,6 +33,8 @@ export interface AdminPorts {
   readonly alerts: AlertDesk;
   /** Questions under a lease, by verdict. */
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+  /** Clients among some addresses that were sent from UDP to TCP and did not come: they may know no TCP. */
+  readonly withoutTcp: (prefixes: readonly Prefix[]) => readonly string[];
   /** Explains a question of an identity at a stage, with what is so now. `name`: a wire name in lower case. */
   readonly explain: Explain;
   /** A lease is over: its open streams close. */
@@ -147,6 +150,7 @@ export class Admin {
       clock,
       log,
       countsOf: ports.countsOf,
+      withoutTcp: ports.withoutTcp,
       explain: ports.explain,
       limits: () => this.#limits,
       health: () => ({

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { SocketShares } from '../listen/descriptors.ts';
 import { type Listener, type ListenNotice, listenerUrl, type UdpFactory } from '../listen/listener.ts';
 import { listenerSamples } from '../listen/listener-samples.ts';
@@ -11,6 +12,7 @@ import type { Readiness } from '../report/readiness.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { placesOf } from './places.ts';
 import type { Trusts } from './trust/trusts.ts';
 import { sentToTcp, WithoutTcp } from './without-tcp.ts';
@@ -61,6 +63,11 @@ export class Listeners {
   /** As URLs, in the order of the server file; ports are the real ones once `start` is done. */
   get urls(): string[] {
     return this.#all.map(listenerUrl);
+  }
+
+  /** Clients among some addresses that were sent from UDP to TCP and did not come. */
+  withoutTcp(prefixes: readonly Prefix[]): readonly string[] {
+    return this.#withoutTcp.clients.among(prefixes, performance.now());
   }
 
   /**

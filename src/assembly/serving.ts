@@ -11,6 +11,7 @@ import type { Designation } from '../resolve/local/designation.ts';
 import type { Resolver } from '../resolve/story/story.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { FeedRoom } from './feed/feed-room.ts';
 import type { Listeners } from './listeners.ts';
 import type { Part, Whole } from './swap.ts';
@@ -183,9 +184,14 @@ export function listensAt({ settings }: Whole): (host: string, port: number) => 
 /** What leases hear of the story, and the story of leases: the verdicts of one, and its end, at which nothing of it is kept. */
 export function leasePorts(
   tally: Pick<Tally, 'of' | 'forget'>,
-  listeners: Pick<Listeners, 'endLease'>,
-): { countsOf: (lease: string) => Record<string, number>; leaseEnded: (lease: string) => void } {
+  listeners: Pick<Listeners, 'endLease' | 'withoutTcp'>,
+): {
+  countsOf: (lease: string) => Record<string, number>;
+  withoutTcp: (prefixes: readonly Prefix[]) => readonly string[];
+  leaseEnded: (lease: string) => void;
+} {
   return {
+    withoutTcp: (prefixes) => listeners.withoutTcp(prefixes),
     countsOf: (lease) => tally.of(lease),
     leaseEnded: (lease) => {
       listeners.endLease(lease);

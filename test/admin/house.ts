@@ -164,6 +164,7 @@ export class House {
       ledger: this.desk,
       alerts: { status: async () => null, request: async () => this.alertAnswer },
       countsOf: (lease) => ({ allow: lease.length, deny: 0 }),
+      withoutTcp: (prefixes) => prefixes.map(({ words, length }) => `${words[0]}/${length}`),
       explain: (name, stageName, lease, wire, type) => {
         this.explained.push(lease);
         const identity = this.snapshot.identities.find((each) => each.name === name)!;

@@ -135,9 +135,13 @@ t.test('a chore that meets a bug is told, and comes again as the others do', asy
 t.test('of a lease that has ended no tally is kept, and its streams end', async (t) => {
   const tally = new Tally();
   const ended: string[] = [];
-  const ports = leasePorts(tally, { endLease: (lease) => void ended.push(lease) });
+  const ports = leasePorts(tally, {
+    endLease: (lease) => void ended.push(lease),
+    withoutTcp: (prefixes) => prefixes.map(({ length }) => `/${length}`),
+  });
   tally.count('one', VERDICT.DENY, true);
   t.match(ports.countsOf('one'), { deny: 1 });
+  t.same(ports.withoutTcp([{ family: 4, words: [0], length: 8 }]), ['/8']);
   ports.leaseEnded('one');
   t.match(ports.countsOf('one'), { deny: 0 });
   t.same(ended, ['one']);

@@ -10,6 +10,7 @@ import Fastify, {
 import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../../settings/settings.ts';
+import type { Prefix } from '../../wire/prefix.ts';
 import { type AlertDesk, alertRoutes } from '../alerts/alert-routes.ts';
 import type { Authentication } from '../callers/authentication.ts';
 import { mayInspectAll } from '../callers/callers.ts';
@@ -50,6 +51,7 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+  readonly withoutTcp: (prefixes: readonly Prefix[]) => readonly string[];
   readonly explain: Explain;
   readonly limits: () => ExceptionSetting;
   /** What `/v1/health` says beside to whoever may see all of it. */

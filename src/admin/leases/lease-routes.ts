@@ -30,10 +30,14 @@ interface LeaseRouteOptions {
   readonly leases: LeaseBook;
   readonly clock: Clock;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
+  readonly withoutTcp: (prefixes: readonly Prefix[]) => readonly string[];
 }
 
 /** `/v1/leases`: who may do what is judged before anything is said of what is there. */
-export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: LeaseRouteOptions): void {
+export function leaseRoutes(
+  app: FastifyInstance,
+  { leases, clock, countsOf, withoutTcp }: LeaseRouteOptions,
+): void {
   app.post<{ Body: OpenBody }>('/v1/leases', { schema: schema.open }, async (request, reply) => {
     const wanted = readOpening(request.body, callerOf(request), leases, clock);
     const result = wanted instanceof Refusal ? wanted : await leases.open(wanted);
@@ -74,7 +78,8 @@ export function leaseRoutes(app: FastifyInstance, { leases, clock, countsOf }: L
     if (!maySee(callerOf(request), held)) {
       return sendRefusal(reply, forbidden('this lease is not yours to see'));
     }
-    return { ...view, counts: countsOf(id) };
+    const lacking = withoutTcp(view.addresses.map(prefixFromText));
+    return { ...view, counts: countsOf(id), without_tcp: lacking };
   });
 
   app.patch<{ Params: IdParams; Body: ChangeBody }>(

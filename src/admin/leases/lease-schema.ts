@@ -49,6 +49,12 @@ const lease = {
       description: 'False: the policy has its identity or stage no more; it binds to unknown.',
     },
     counts: { type: 'object', additionalProperties: { type: 'integer' } },
+    without_tcp: {
+      type: 'array',
+      items: { type: 'string' },
+      description:
+        'Addresses of the lease that were sent from UDP to TCP and did not come within five seconds.',
+    },
   },
 } as const;
 

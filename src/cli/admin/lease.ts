@@ -33,7 +33,10 @@ interface OpenOptions extends AdminClientOptions {
 }
 
 /** A lease as the API gives it. */
-type Lease = LeaseView & { readonly counts?: Readonly<Record<string, number>> };
+type Lease = LeaseView & {
+  readonly counts?: Readonly<Record<string, number>>;
+  readonly without_tcp?: readonly string[];
+};
 
 function openVerb(terminal: Terminal): Command {
   return withAdminOptions(
@@ -199,6 +202,8 @@ function printOne(terminal: Terminal, lease: Lease, { json }: AdminClientOptions
   line('expires', shortTime(lease.expires));
   for (const [name, value] of Object.entries(lease.job ?? {})) line('job', `${name}=${value}`);
   if (lease.counts !== undefined) line('questions', countsText(lease.counts));
+  for (const address of lease.without_tcp ?? [])
+    line('tcp', `${address} was sent to TCP and did not come: its resolver may know no TCP`);
 }
 
 /** Denials, and those whose source may be forged. */

@@ -1,5 +1,7 @@
 import { type AddressWords, addressText, isMapped } from '../../socket/address-words.ts';
+import type { Prefix } from '../../wire/prefix.ts';
 import { HalfSipHash } from '../half-siphash.ts';
+import { PrefixTable } from '../prefixes.ts';
 
 /** Clients that are kept in mind: SETS times WAYS. */
 const SETS = 256;
@@ -106,6 +108,17 @@ export class StrandedClients {
       if (entry?.told === true && !entry.came && list.length < most) list.push(strandedOf(entry));
     }
     return list;
+  }
+
+  /** Those among some addresses that were sent to TCP and have not come in their time, told or not. */
+  among(prefixes: readonly Prefix[], now: number): string[] {
+    const table = new PrefixTable(prefixes);
+    const found: string[] = [];
+    for (const entry of this.#entries) {
+      if (entry === null || entry.came || now - entry.since < PATIENCE_MS) continue;
+      if (table.holds(entry)) found.push(addressText(entry));
+    }
+    return found;
   }
 
   #setOf(address: Readonly<AddressWords>): number {

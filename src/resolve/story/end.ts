@@ -32,9 +32,18 @@ export function refuse(turn: Turn, { rcode, exit }: MessageRefusal): number {
 
 /** A denial whose source may be forged is counted apart, as is one that is expected: they are held against nobody. */
 export function deny(turn: Turn): number {
+  if (isLeasedUnproven(turn)) return truncate(turn, EXIT.deny_unproven);
   const denied = turn.decision.expected < 0 ? EXIT.deny : EXIT.deny_expected;
   const exit = turn.asker.proven ? denied : EXIT.deny_unproven;
   return negative(turn, RCODE.NXDOMAIN, denialOf(turn), exit);
+}
+
+/**
+ * A job is held to what it is denied, so a denial to the address of its lease is proven: the client is sent to TCP, where
+ * nobody can forge its address, and is denied there. The reply has no part of a denial, and is no longer than the question.
+ */
+function isLeasedUnproven({ asker }: Turn): boolean {
+  return !asker.proven && asker.bound !== null && asker.bound.lease !== '';
 }
 
 /** The name is in the tree, without data of this type; only a refused type is told as blocked. */

@@ -42,7 +42,7 @@ t.test('a lease is opened, seen, advanced, renewed and ended', async (t) => {
   const renewed = await ask('PATCH', `/v1/leases/${id}`, { ttl: 120 });
   t.match(renewed.body, { stage: 'release', expires: '2026-11-20T00:02:10.000Z' });
   const shown = await ask('GET', `/v1/leases/${id}`);
-  t.match(shown.body, { id, counts: { deny: 0 } });
+  t.match(shown.body, { id, counts: { deny: 0 }, without_tcp: [`${0x0a090001}/32`] });
   const gone = await ask('DELETE', `/v1/leases/${id}`);
   t.equal(gone.status, 200);
   t.match(gone.body, { id, ended: '2026-11-20T00:00:10.000Z', counts: { allow: id.length } });

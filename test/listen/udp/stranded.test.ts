@@ -113,3 +113,19 @@ t.test('a flood of forged sources is told a few at a time, and nothing grows', a
   t.ok(told <= 1024 && told > 900, 'no more than there are places', { told });
   t.equal(clients.list(5000).length, told);
 });
+
+t.test('those among the addresses of a lease', async (t) => {
+  const stranded = new StrandedClients([1, 2]);
+  for (const client of ['192.0.2.7', '::ffff:192.0.2.8', '198.51.100.1', '2001:db8::1'])
+    stranded.sent(words(client), 1_000);
+  stranded.came(words('192.0.2.9'));
+  const among = (now: number, ...prefixes: string[]) => stranded.among(prefixes.map(prefix), now).sort();
+  t.same(among(5_999, '192.0.2.0/24'), [], 'they have five seconds');
+  t.same(among(6_000, '192.0.2.0/24', '2001:db8::/64'), ['192.0.2.7', '2001:db8::1', '::ffff:192.0.2.8']);
+  t.same(among(6_000, '192.0.2.7/32'), ['192.0.2.7']);
+  t.same(among(6_000), []);
+  stranded.look(7_000);
+  t.same(among(7_000, '192.0.2.7/32'), ['192.0.2.7'], 'told or not');
+  stranded.came(words('192.0.2.7'));
+  t.same(among(7_000, '192.0.2.7/32'), []);
+});
