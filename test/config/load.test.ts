@@ -8,6 +8,7 @@ import { load, loadPolicyOnly } from '../../src/config/load.ts';
 import { contentOf, isLoaded } from '../../src/config/loaded.ts';
 import { MAX_PROBLEMS } from '../../src/config/problems.ts';
 import { isError } from '../../src/policy/problem.ts';
+import { amount } from '../amount.ts';
 import { asNobody, unreachableForNobody } from '../nobody.ts';
 import { brief, loadFrom, NOW, POLICY, problemsOf, put, SERVER, write } from './harness.ts';
 
@@ -377,7 +378,7 @@ t.test('a load never throws, and is null exactly where an error is', async (t) =
       }
     },
   );
-  fc.assert(property, { numRuns: 400, seed: 20261120 });
+  fc.assert(property, { numRuns: amount(250, 400), seed: 20261120 });
   t.ok(codes.size > 15, [...codes].join(' '));
   t.ok(good > 0);
 });

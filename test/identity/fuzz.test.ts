@@ -14,6 +14,7 @@ import { latin, NAME } from '../../src/identity/extensions.ts';
 import { factsOf, readChain, readFirst } from '../../src/identity/facts.ts';
 import { readSigned } from '../../src/identity/signature.ts';
 import { buildTrust } from '../../src/identity/trust.ts';
+import { amount } from '../amount.ts';
 import { Random } from '../server/random.ts';
 import { Authority, signWith } from './authority.ts';
 import * as der from './der.ts';
@@ -62,7 +63,7 @@ t.test('a mutated chain never throws, and gives no name that the chain did not g
   const names = good.kind === 'accepted' ? good.credential.names : [];
   t.equal(names.length, 4);
   let accepted = 0;
-  for (let i = 0; i < 6000; i++) {
+  for (let i = 0; i < amount(3_000, 6_000); i++) {
     const chain = [...client.chain];
     const which = random.below(chain.length);
     chain[which] = Buffer.from(mutate(random, chain[which]!));
@@ -153,7 +154,7 @@ t.test('what is read of a mutated certificate that is signed again is what other
   ];
   for (const octets of kinds) t.same(ourFacts(readCertificate(octets)!), peerFacts(octets));
   let read = 0;
-  for (let i = 0; i < 4000; i++) {
+  for (let i = 0; i < amount(2_000, 4_000); i++) {
     const changed = mutate(random, readSigned(random.pick(kinds))!.tbs);
     const octets = signWith(middle.key, changed);
     const certificate = readCertificate(octets);
@@ -173,19 +174,19 @@ t.test('what is read of a mutated certificate that is signed again is what other
     if (facts === null || !/^[\x20-\x7e]*$/.test(plain) || plain === JSON.stringify(facts)) continue;
     if (!isLax(octets)) t.same(ours, facts, Buffer.from(octets).toString('hex'));
   }
-  t.ok(read > 400, `${read} were read`);
+  t.ok(read > 150, `${read} were read`);
 });
 
 t.test('mutated CRLs, bundles and PEM never throw', async (t) => {
   const random = new Random(444);
   const crl = ca.crl({ revoked: [client, { serial: 9, reason: 1 }, 70_000] });
   let signed = 0;
-  for (let i = 0; i < 3000; i++) {
+  for (let i = 0; i < amount(1_500, 3_000); i++) {
     readCrl(mutate(random, crl.der));
     const again = readCrl(signWith(ca.key, mutate(random, readSigned(crl.der)!.tbs)));
     if (typeof again !== 'string') signed++;
   }
-  t.ok(signed > 100);
+  t.ok(signed > 40);
   const texts = { clientCa: ca.pem + middle.pem, crl: crl.pem, certificate: client.pem, key: client.keyPem };
   const kinds = ['clientCa', 'crl', 'certificate', 'key'] as const;
   for (let i = 0; i < 400; i++) {

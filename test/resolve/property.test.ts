@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { FLAG } from '../../src/wire/header.ts';
+import { amount } from '../amount.ts';
 import { House, type QueryOptions, queryOctets } from './house.ts';
 import { exchange, fault, forbidden, options } from './lying-upstream.ts';
 import { policy, rule } from './policy.ts';
@@ -14,7 +15,7 @@ const TYPES = 'types: [A, AAAA, CNAME, MX, SRV, HTTPS, TXT, DNAME, NS, SOA, RRSI
 const POLICY = policy({
   alice: { allow: [rule('www.site.example', TYPES), rule('**.site.example', TYPES), rule('cdn.net', TYPES)] },
 });
-const RUNS = 3000;
+const RUNS = amount(1500, 3000);
 /** The same cases each time; change it to look elsewhere. */
 const SEED = 20_261_120;
 
@@ -83,7 +84,7 @@ t.test('for every reply that an upstream can make of few names', async (t) => {
   );
   t.comment(JSON.stringify(seen));
   for (const kind of ['unusable', 'withheld', 'nxdomain', 'no data', 'answer', 'chain or set', 'truncated'])
-    t.ok((seen[kind] ?? 0) > 10, `${kind}: ${seen[kind] ?? 0} of ${RUNS}`);
+    t.ok((seen[kind] ?? 0) > 5, `${kind}: ${seen[kind] ?? 0} of ${RUNS}`);
   t.same(house.bugs, []);
 });
 
@@ -149,7 +150,7 @@ t.test('for every reply with octets changed: never an exception, and the same ru
     ),
     { numRuns: RUNS, seed: SEED },
   );
-  t.ok(usable > 100, `${usable} of ${RUNS} were usable`);
+  t.ok(usable > 50, `${usable} of ${RUNS} were usable`);
   t.same(house.bugs, []);
 });
 

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { amount } from '../amount.ts';
 import { Client } from './client.ts';
 import {
   approvesName,
@@ -26,7 +27,7 @@ import { type Script, upstream } from './upstream.ts';
  */
 
 const SEED = Number(process.env['NAMEGATE_TEST_SEED'] ?? 20_261_120);
-const SECONDS = Number(process.env['NAMEGATE_LEAK_SECONDS'] ?? 8);
+const SECONDS = Number(process.env['NAMEGATE_LEAK_SECONDS'] ?? amount(5, 8));
 const VARIANTS = 8;
 /** Milliseconds that a time stamp of the log, or of this process, may be wrong. */
 const CLOCK = 25;

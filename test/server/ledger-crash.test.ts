@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { askAt } from '../admin/house.ts';
+import { amount } from '../amount.ts';
 import { Client, queryOctets } from './client.ts';
 import { Namegate, namegate, until } from './namegate.ts';
 import { plain, upstream } from './upstream.ts';
@@ -15,7 +16,7 @@ const POLICY = `identities:
     allow: [{ name: "**.t.example", reason: test }]
 `;
 const CLIENTS = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
-const KILLS = 4;
+const KILLS = amount(2, 4);
 
 interface Balance {
   readonly key: string;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeFolder } from '../../src/journal/folder.ts';
 import { isJournal } from '../../src/report/journald.ts';
+import { some } from '../amount.ts';
 import { policyOf } from './changes.ts';
 import { house, MAIN, Namegate, Process, until } from './namegate.ts';
 
@@ -12,7 +13,8 @@ import { house, MAIN, Namegate, Process, until } from './namegate.ts';
 const skip = process.platform !== 'linux';
 
 t.test('an output that is full or closed stops nothing', { skip }, async (t) => {
-  for (const arrange of ['>/dev/full', '2>/dev/full', '>/dev/full 2>/dev/full', '>&-', '2>&-', '>&- 2>&-']) {
+  const all = ['>/dev/full', '2>/dev/full', '>&- 2>&-', '>/dev/full 2>/dev/full', '>&-', '2>&-'];
+  for (const arrange of some(all, 0, 1, 2)) {
     const folder = join(t.testdirName, arrange.replace(/\W+/g, '_'));
     mkdirSync(folder, { recursive: true });
     house(t, { policy: policyOf('local.example'), settings: 'metrics: http://127.0.0.61:0' }, folder);
@@ -39,8 +41,9 @@ function listens(pid: number): boolean {
 }
 
 t.test('a state folder that cannot be: where, what to write, exit 1', { skip }, async (t) => {
-  for (const state of ['/proc/x', '/proc/x/y/z', '/dev/null/x', '/sys/x']) {
-    t.throws(() => makeFolder(state), state);
+  const all = ['/proc/x', '/dev/null/x', '/proc/x/y/z', '/sys/x'];
+  for (const state of all) t.throws(() => makeFolder(state), state);
+  for (const state of some(all, 0, 1)) {
     const folder = join(t.testdirName, state.replace(/\W/g, '_'));
     mkdirSync(folder, { recursive: true });
     const settings = `state: ${state}\nadmin: unix:${join(folder, 'admin.sock')}`;

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { amount } from '../amount.ts';
 import { ask, Client } from './client.ts';
 import { namegate, pause, until } from './namegate.ts';
 import { type Upstream, upstream } from './upstream.ts';
@@ -101,7 +102,7 @@ t.test('an identity that goes while its question is in flight, and comes back', 
   await server.stop(t);
 });
 
-t.test('20 reloads under load: no question is lost, fails, or is answered by half a policy', async (t) => {
+t.test('reloads under load: no question is lost, fails, or is answered by half a policy', async (t) => {
   const up = await upstream(
     t,
     ({ name }, to) => void setTimeout(() => to.reply({ answer: [`${name} 0 A 198.51.100.1`] }), 15),
@@ -133,13 +134,15 @@ t.test('20 reloads under load: no question is lost, fails, or is answered by hal
       }
       asked++;
       slowest = Math.max(slowest, performance.now() - from);
+      // Eighteen of these are load enough, and leave the machine to others.
+      await pause(10);
     }
   };
   const workers = clients.flatMap((client, i) =>
     Array.from({ length: 6 }, (_, j) => worker(client, 10 * i + j)),
   );
   try {
-    for (let i = 1; i <= 20; i++) {
+    for (let i = 1; i <= amount(15, 30); i++) {
       // A policy that takes some time to compile.
       const more = Array.from({ length: 400 }, (_, j) => `n${i}-${j}.more.example`);
       const seen = server.events('policy-loaded').length;
@@ -155,9 +158,9 @@ t.test('20 reloads under load: no question is lost, fails, or is answered by hal
     for (const client of clients) client.close();
   }
   t.same(wrong.slice(0, 10), []);
-  t.ok(asked > 2000, `${asked} questions`);
-  // Five of the 20 steps wait for their policy; on a busy machine the others may share one compile.
-  t.ok(server.events('policy-loaded').length >= 5, `${server.events('policy-loaded').length} policies`);
+  t.ok(asked > 500, `${asked} questions`);
+  // A third of the steps wait for their policy; on a busy machine the others may share one compile.
+  t.ok(server.events('policy-loaded').length >= 4, `${server.events('policy-loaded').length} policies`);
   t.comment(`the slowest answer took ${Math.round(slowest)} ms`);
   await server.stop(t);
 });

@@ -73,7 +73,7 @@ class Crowd {
           while (this.#running && !client.over) {
             const sent = performance.now();
             this.#note(how, sent, told(await client.ask('victim.example')));
-            await pause(1);
+            await pause(5);
           }
         })(),
       );
@@ -89,7 +89,7 @@ class Crowd {
           this.#note(how, sent, told(await client.ask('victim.example')));
           if (client.resumed) this.resumed++;
           client.close();
-          await pause(5);
+          await pause(25);
         }
       })(),
     );

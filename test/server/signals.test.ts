@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
+import { amount } from '../amount.ts';
 import { running } from '../clock.ts';
 import { policyOf } from './changes.ts';
 import { ask, Client, framed, queryOctets } from './client.ts';
@@ -122,7 +123,7 @@ t.test(
       t.notMatch(server.stderr, /Error|fault/, `${when}: no mistake`);
       return `${code ?? signal}`;
     };
-    for (let delay = 0; delay <= 500; delay += 50) {
+    for (let delay = 0; delay <= 500; delay += amount(100, 50)) {
       const server = new Process(t, folder);
       await pause(delay);
       await end(server, `after ${delay} ms`);

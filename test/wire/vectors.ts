@@ -18,7 +18,7 @@ const FOLDER = new URL('../vectors/', import.meta.url);
 /** All vectors, by name. Throws where a file is not as the README says. */
 export function vectors(): Vector[] {
   return readdirSync(FOLDER)
-    .filter((file) => file !== 'README.md')
+    .filter((file) => file.endsWith('.txt'))
     .sort()
     .map((file) => readVector(file, readFileSync(new URL(file, FOLDER), 'utf8')));
 }

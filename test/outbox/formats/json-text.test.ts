@@ -3,6 +3,7 @@ import t from 'tap';
 import { FORMATS } from '../../../src/outbox/formats/format.ts';
 import { jsonText } from '../../../src/outbox/formats/json-text.ts';
 import { nameFromText, nameToText } from '../../../src/wire/name.ts';
+import { amount } from '../../amount.ts';
 import { anyEvent, DENY, TIME, wireName } from './events.ts';
 
 const SENT = Date.parse(TIME) + 400;
@@ -18,7 +19,7 @@ t.test('no text breaks a line, a record or a terminal, and each reads back', asy
         if (HIDDEN.test(line)) throw new Error(`shows ${JSON.stringify(HIDDEN.exec(line)?.[0])}`);
         if (JSON.stringify(JSON.parse(line)) !== JSON.stringify(object)) throw new Error('another value');
       }),
-      { numRuns: 1_000 },
+      { numRuns: amount(300, 1_000) },
     );
   }
   t.pass();
@@ -54,7 +55,7 @@ t.test('the octets of a name can be had back from its text', async (t) => {
       const back = nameFromText((JSON.parse(line) as { name: string }).name);
       if (!(back instanceof Uint8Array) || Buffer.compare(back, name) !== 0) throw new Error(line);
     }),
-    { numRuns: 2_000 },
+    { numRuns: amount(600, 2_000) },
   );
   t.pass();
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { MAX_FAMILY, type Pattern, parsePattern, patternText } from '../../../src/policy/pattern/pattern.ts';
 import { PatternFault } from '../../../src/policy/pattern/pattern-fault.ts';
+import { amount } from '../../amount.ts';
 import { worked } from '../../clock.ts';
 import { anyName } from '../../wire/arbitrary.ts';
 import { labelled } from '../../wire/build.ts';
@@ -356,7 +357,7 @@ t.test('property: a pattern is the same pattern after its text', async (t) => {
         );
       },
     ),
-    { seed: 40, numRuns: 4000 },
+    { seed: 40, numRuns: amount(2_000, 4_000) },
   );
   t.comment(JSON.stringify(seen));
   t.ok(seen.exact > 300 && seen.star > 300 && seen.globstar > 300 && seen.family > 300);
@@ -407,7 +408,7 @@ t.test('property: any text is a pattern that fits, or a fault inside the text', 
           return parsed.base.length <= 253 && parsed.base.length > 1;
       }
     }),
-    { seed: 41, numRuns: 5000 },
+    { seed: 41, numRuns: amount(2_000, 5_000) },
   );
 });
 

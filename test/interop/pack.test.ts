@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { aliveFor, type Finished, Running, systemNode, userEnvironment } from './system-node.ts';
+import { aliveFor, type Finished, Running, systemNode, userEnvironment } from '../package/system-node.ts';
 
 /** The package as npm makes it, and `npm start`, both under the machine's own Node and npm. */
 const root = fileURLToPath(new URL('../../', import.meta.url));
