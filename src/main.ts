@@ -5,7 +5,7 @@ import { takeSignals } from './cli/process/signals.ts';
 
 // Before anything else is loaded, which takes a while.
 const arguments_ = process.argv.slice(2);
-if (arguments_[0] === 'serve' || arguments_[0] === 'stub') {
+if (['serve', 'stub', 'enforce'].includes(arguments_[0] ?? '')) {
   startWithOptions();
   takeSignals();
 }

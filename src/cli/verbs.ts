@@ -64,6 +64,11 @@ export const VERBS = {
       "Run beside a container: listen on loopback for its resolver, and ask namegate over mutual TLS with the container's certificate. It asks nobody else.",
     load: async () => (await import('./process/stub.ts')).stubVerb,
   },
+  enforce: {
+    summary:
+      'Keep the firewall: clients connect to what namegate answered to them, and to nothing else. Needs CAP_NET_ADMIN.',
+    load: async () => (await import('./process/enforce.ts')).enforceVerb,
+  },
 } as const satisfies Readonly<Record<string, Outline>>;
 
 export type Verb = keyof typeof VERBS;

@@ -45,6 +45,8 @@ export type LogEvent =
   | 'ledger-reset'
   | 'ledger-trouble'
   | 'feed-trouble'
+  | 'enforce-session'
+  | 'enforce-trouble'
   | 'exception-added'
   | 'exception-revoked'
   | 'exception-ended'

@@ -1,6 +1,7 @@
 import type { Prefix } from '../wire/prefix.ts';
 import type { AlertSettings } from './alerts.ts';
 import type { DetectSettings } from './detect.ts';
+import type { EnforceSetting } from './enforce.ts';
 
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as
@@ -29,6 +30,8 @@ export interface Settings {
   /** Where /health, /ready and /metrics are answered, or null. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   readonly alerts: AlertSettings;
+  /** Null: no firewall. */
+  readonly enforce: EnforceSetting | null;
   readonly log: { readonly level: LogLevel };
 }
 

@@ -48,6 +48,7 @@ const RANKS: Readonly<Record<string, number>> = {
   admin: 5,
   assembly: 5,
   stub: 5,
+  enforce: 5,
   'server.ts': 6,
   cli: 7,
   'main.ts': 8,

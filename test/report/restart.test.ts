@@ -21,6 +21,7 @@ const settings: Settings = {
   exceptions: { maxTtl: 1 },
   metrics: null,
   alerts: DEFAULT_ALERTS,
+  enforce: null,
   log: { level: 'info' },
 };
 

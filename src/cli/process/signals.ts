@@ -1,5 +1,5 @@
 /**
- * What signals mean to `serve` and `stub`. It is the first thing that main.ts does for them, before the rest is loaded: a
+ * What signals mean to `serve`, `stub` and `enforce`. It is the first thing that main.ts does for them, before the rest is loaded: a
  * signal that arrives meanwhile is remembered or ignored, and never has Node's default effect. This file imports nothing,
  * so that no import comes first.
  */

@@ -6,6 +6,7 @@ import { FORM } from '../units.ts';
 import { alerts } from './alert-schema.ts';
 import { budget } from './budget-schema.ts';
 import { detectKeys } from './detect-schema.ts';
+import { enforce } from './enforce-schema.ts';
 import { count, duration, list, MOST, NAMES, prose, text } from './schema-parts.ts';
 
 /** Printable ASCII without spaces: a syslog header must hold it (RFC 5424 §6). */
@@ -244,6 +245,7 @@ export const serverSchema = z
     ).optional(),
     ...adminKeys,
     alerts,
+    enforce,
     metrics: text(
       'a URL',
       'Where /health, /ready and /metrics are answered; off unless written.',

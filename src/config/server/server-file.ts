@@ -17,6 +17,7 @@ import { readAdmin } from './admin.ts';
 import { readAlerts } from './alerts.ts';
 import { readDetect, type WrittenKinds } from './detect.ts';
 import { parseMetrics } from './endpoint.ts';
+import { readEnforce } from './enforce.ts';
 import { readListeners } from './listeners.ts';
 import { readSeconds } from './seconds.ts';
 import type { ServerContext } from './server-context.ts';
@@ -66,6 +67,7 @@ export function readServerFile(written: Written, policy: string, context: Server
     exceptions: { maxTtl: readSeconds(written.exceptions, 'max_ttl', 1, context) ?? 604_800 },
     metrics: readMetrics(written, context),
     alerts: readAlerts(written.alerts, state, context),
+    enforce: readEnforce(written.enforce, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
   };
 }

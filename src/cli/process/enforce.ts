@@ -1,0 +1,162 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { formatProblem } from '../../config/files/excerpt.ts';
+import { type EnforceLoad, loadEnforce } from '../../config/load-enforce.ts';
+import { Enforcer } from '../../enforce/enforcer.ts';
+import { Firewall } from '../../enforce/firewall.ts';
+import { SetElements } from '../../enforce/kernel/elements.ts';
+import { NetfilterExchange } from '../../enforce/kernel/exchange.ts';
+import { runNft } from '../../enforce/kernel/nft.ts';
+import { probeKernel } from '../../enforce/kernel/probe.ts';
+import type { NamegateAt, SkeletonTerms } from '../../enforce/skeleton.ts';
+import { isError } from '../../policy/problem.ts';
+import { createLog } from '../../report/log.ts';
+import { ServiceManager } from '../../report/service-manager.ts';
+import type { EnforceSetting } from '../../settings/enforce.ts';
+import {
+  CONFIG_HELP,
+  EXIT_GOOD,
+  EXIT_PROBLEMS,
+  missingServerFile,
+  serverFile,
+  type Terminal,
+  version,
+} from '../terminal.ts';
+import { shrinkHeap } from './heap.ts';
+import { takeSignals } from './signals.ts';
+import { explainSystemError } from './system-error.ts';
+
+export function enforceVerb(terminal: Terminal): Command {
+  return new Command('enforce')
+    .description(
+      'Keep the firewall: clients connect to what namegate answered to them, and to nothing else. Needs CAP_NET_ADMIN.',
+    )
+    .option('-c, --config <file>', CONFIG_HELP)
+    .option('--check', 'say what this kernel can, change nothing that stays, and end')
+    .addHelpText(
+      'after',
+      `
+It owns the table \`inet namegate\` of nftables. What is in the kernel stays when it ends: \`nft delete table inet namegate\`
+takes it away. SIGHUP reads the interfaces and listeners anew. The log is JSON lines on the standard error.
+
+Examples:
+  $ namegate enforce --config /etc/namegate/namegate.yaml --check
+  $ namegate enforce --config /etc/namegate/namegate.yaml`,
+    )
+    .action(async ({ config, check }: { readonly config?: string; readonly check?: boolean }) => {
+      terminal.code = await enforce(terminal, config, check === true);
+    });
+}
+
+async function enforce(terminal: Terminal, config: string | undefined, check: boolean): Promise<number> {
+  const missing = missingServerFile(config);
+  if (missing !== null) return terminal.usage('enforce', missing);
+  const file = serverFile(config);
+  const signals = check ? null : takeSignals();
+  const read = loadEnforce(file);
+  const setting = settingOf(terminal, read, file);
+  if (setting === null) return EXIT_PROBLEMS;
+  const exchange = NetfilterExchange.open();
+  if (typeof exchange === 'string') return refuse(terminal, exchange);
+  const elements = new SetElements(exchange);
+  const found = probeKernel(exchange, elements, runNft);
+  if (check) {
+    for (const { name, good, text } of found)
+      terminal.print(`${(good ? 'yes' : 'NO').padEnd(4)} ${name}: ${text}`);
+    exchange.close();
+    return found.every(({ good, needed }) => good || !needed) ? EXIT_GOOD : EXIT_PROBLEMS;
+  }
+  const lacking = found.find(({ good, needed }) => needed && !good);
+  if (lacking !== undefined) return refuse(terminal, `${lacking.name}: ${lacking.text}`);
+  const users = usersOf(setting);
+  if (typeof users === 'string') return refuse(terminal, users);
+  terminal.courtesy = true;
+  const log = createLog('info');
+  const firewall = new Firewall({ exchange, elements, nft: runNft, now: () => performance.now() });
+  const socket = process.env['LISTEN_PID'] === String(process.pid) ? 3 : setting.socket;
+  const enforcer = new Enforcer({ firewall, log, socket, users, terms: termsOf(setting, read) });
+  const ended = signals!.untilEnd();
+  try {
+    await enforcer.start();
+  } catch (error) {
+    log.close();
+    return refuse(terminal, explainSystemError(error));
+  }
+  terminal.print(terminal.paint('bold', `namegate ${version()} enforce`));
+  terminal.print(`  ${terminal.paint('dim', 'socket'.padEnd(10))} ${setting.socket}`);
+  terminal.print(`  ${terminal.paint('dim', 'judging'.padEnd(10))} ${setting.interfaces.join(', ')}`);
+  shrinkHeap();
+  const manager = ServiceManager.find(process.env);
+  manager?.ready('keeps the table inet namegate');
+  signals!.onReload(() => reload(terminal, enforcer, file));
+  const why = await ended;
+  manager?.stopping();
+  await enforcer.stop();
+  log.info('stopped', `stopped (${why}): what is in the kernel stays`, {});
+  log.close();
+  exchange.close();
+  return EXIT_GOOD;
+}
+
+function reload(terminal: Terminal, enforcer: Enforcer, file: string): void {
+  const read = loadEnforce(file);
+  const setting = settingOf(terminal, read, file);
+  if (setting === null) return;
+  try {
+    enforcer.reload(termsOf(setting, read));
+  } catch (error) {
+    terminal.complain(`namegate enforce: the rules stay as they were: ${explainSystemError(error)}`);
+  }
+}
+
+function settingOf(
+  terminal: Terminal,
+  { problems, sources, setting }: EnforceLoad,
+  file: string,
+): EnforceSetting | null {
+  for (const problem of problems.filter(isError))
+    terminal.complain(formatProblem(problem, sources, { color: terminal.colors.err }));
+  if (setting === null && !problems.some(isError))
+    terminal.complain(
+      `namegate enforce: ${file} has no enforce; write enforce: { socket: PATH, interfaces: [NAME] }`,
+    );
+  return setting;
+}
+
+function refuse(terminal: Terminal, why: string): number {
+  terminal.complain(`namegate enforce: not started: ${why}`);
+  return EXIT_PROBLEMS;
+}
+
+/** Where jobs may ask namegate, whatever was granted to them. */
+function termsOf({ interfaces }: EnforceSetting, { listeners }: EnforceLoad): SkeletonTerms {
+  const at = listeners.map(({ scheme, host, port }): NamegateAt => {
+    const family = host.includes(':') ? 6 : 4;
+    const l4 = scheme === 'udp' ? 'udp' : 'tcp';
+    return { host: host === '0.0.0.0' || host === '::' ? null : host, family, l4, port };
+  });
+  return { interfaces, listeners: at };
+}
+
+/** The user that the socket is for, root, and who this runs as; a text where there is no such user. */
+function usersOf({ user }: EnforceSetting): number[] | string {
+  const own = process.geteuid?.() ?? 0;
+  if (user === null) return [own, 0];
+  const uid = uidOf(user);
+  return uid === null ? `there is no user ${user} on this machine (enforce.user)` : [uid, own, 0];
+}
+
+function uidOf(user: string): number | null {
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((each) => each.startsWith(`${user}:`));
+  if (line !== undefined) return Number(line.split(':')[2]);
+  try {
+    return Number(
+      execFileSync('id', ['-u', user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    );
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { FORM } from '../units.ts';
+import { list, text } from './schema-parts.ts';
+
+/** `tcp/443`, `udp/53`, `tcp/8000-8010`. */
+const PORT_FORM = '^(tcp|udp)/[0-9]{1,5}(-[0-9]{1,5})?$';
+/** Linux' IFNAMSIZ, less its final NUL; what a rule may hold between quotes. */
+const INTERFACE_FORM = '^[A-Za-z0-9_.@-]{1,15}\\*?$';
+
+/** Ports of a rule, and the server's default. */
+export function ports(description: string): z.ZodArray<z.ZodString> {
+  return list(
+    text('a port', 'tcp/ or udp/, and a port or a range.', PORT_FORM, 'tcp/443', 'tcp/8000-8010'),
+    'a list of ports',
+    description,
+  ).min(1);
+}
+
+export const enforce = z
+  .strictObject({
+    socket: text(
+      'a path',
+      'Unix socket that namegate and `namegate enforce` meet on. Relative to this file.',
+      null,
+      'state/enforce.sock',
+    ),
+    interfaces: list(
+      text(
+        'an interface',
+        'Its name, or the beginning of names with * behind it.',
+        INTERFACE_FORM,
+        'docker0',
+        'veth*',
+      ),
+      'a list of interfaces',
+      'Where packets of clients come in: there they reach what was answered to them, and nothing else.',
+    ).min(1),
+    wait: text(
+      'a duration',
+      'How long an answer waits for its grants (default 100ms).',
+      FORM.duration,
+      '100ms',
+    ).optional(),
+    fail: z
+      .enum(['closed', 'open'])
+      .meta({
+        title: 'closed or open',
+        description:
+          'What becomes of an answer whose grants are not in the kernel in time: SERVFAIL, or it is given (default closed).',
+      })
+      .optional(),
+    ports: ports(
+      'Ports that are opened where a rule names none (default tcp/80, tcp/443, udp/443).',
+    ).optional(),
+    user: text(
+      'a user',
+      'User that namegate runs as, where it is neither root nor the user of `namegate enforce`.',
+      '^[a-z_][a-z0-9_-]{0,31}$',
+      'namegate',
+    ).optional(),
+  })
+  .meta({
+    title: 'a map with socket and interfaces',
+    description:
+      'The firewall: clients connect to what was answered to them, and to nothing else. Off unless written.',
+  })
+  .optional();

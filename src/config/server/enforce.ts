@@ -1,0 +1,73 @@
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { DEFAULT_PORTS, type EnforceSetting } from '../../settings/enforce.ts';
+import { relativeTo } from '../policy/lists.ts';
+import { readPorts } from '../ports.ts';
+import { TextFault } from '../problems.ts';
+import type { enforce as schema } from '../schema/enforce-schema.ts';
+import type { Repaired } from '../schema/shape.ts';
+import { parseDuration, quote } from '../units.ts';
+import type { ServerContext } from './server-context.ts';
+
+type Written = NonNullable<Repaired<z.infer<typeof schema>>>;
+
+const WAIT_MS = 100;
+/** A stub asks again after some seconds; nothing is won by a longer wait. */
+const LONGEST_WAIT_MS = 2_000;
+const INTERFACE = /^[A-Za-z0-9_.@-]{1,15}\*?$/;
+const USER = /^[a-z_][a-z0-9_-]{0,31}$/;
+
+type Context = Pick<ServerContext, 'marks' | 'problems'>;
+
+/** Null where nothing is written: then no client's packets are judged. */
+export function readEnforce(written: Written | undefined, context: Context): EnforceSetting | null {
+  if (written === undefined) return null;
+  const { marks, problems } = context;
+  const { socket = '', user = null } = written;
+  if (written.socket === '')
+    problems.error(
+      'value-empty',
+      marks.value(written, 'socket'),
+      'socket is empty',
+      'write the path of a socket',
+    );
+  if (user !== null && !USER.test(user)) {
+    const fix = 'write the name of the user that namegate runs as';
+    problems.error('value-text', marks.value(written, 'user'), `${quote(user)} is no name of a user`, fix);
+  }
+  return {
+    socket: resolve(relativeTo(marks.file, socket)),
+    wait: readWait(written, context),
+    fail: written.fail ?? 'closed',
+    interfaces: readInterfaces(written.interfaces ?? [], context),
+    ports: written.ports === undefined ? DEFAULT_PORTS : readPorts(written.ports, context),
+    user,
+  };
+}
+
+function readWait(written: Written, { marks, problems }: Context): number {
+  if (written.wait === undefined) return WAIT_MS;
+  const wait = parseDuration(written.wait);
+  if (wait instanceof TextFault) problems.fault(wait, marks.inside(written, 'wait', wait.offset));
+  else if (wait < 1 || wait > LONGEST_WAIT_MS)
+    problems.error(
+      'value-range',
+      marks.value(written, 'wait'),
+      `${written.wait} is ${wait < 1 ? 'too short' : 'too long'} for an answer to wait`,
+      'write 1ms to 2s',
+    );
+  else return wait;
+  return WAIT_MS;
+}
+
+function readInterfaces(written: readonly (string | undefined)[], { marks, problems }: Context): string[] {
+  return written.flatMap((name, index) => {
+    if (name === undefined) return [];
+    if (INTERFACE.test(name) && name !== 'lo') return [name];
+    const fix =
+      'write the name of the interface that packets of clients come in by, such as docker0 or veth*';
+    const what = name === 'lo' ? 'lo is the machine itself' : `${quote(name)} is no name of an interface`;
+    problems.error('interface-form', marks.value(written, index), what, fix);
+    return [];
+  });
+}

@@ -1,0 +1,77 @@
+import type { SetElements } from './elements.ts';
+import { TABLE } from './elements.ts';
+import type { NetfilterExchange } from './exchange.ts';
+import { fingerprint } from './fingerprint.ts';
+
+/** One thing that this kernel can or cannot. */
+export interface KernelFinding {
+  readonly name: string;
+  readonly good: boolean;
+  /** Nothing is enforced without. */
+  readonly needed: boolean;
+  readonly text: string;
+}
+
+/**
+ * Tries what the rules are made of, in the table `inet namegate` where there is none yet, which is gone again when this
+ * returns; else in a set of the table that stands. `nft` runs a script and says what is wrong, or null.
+ */
+export function probeKernel(
+  exchange: NetfilterExchange,
+  elements: SetElements,
+  nft: (script: string) => string | null,
+): KernelFinding[] {
+  const found: KernelFinding[] = [];
+  const note = (name: string, needed: boolean, wrong: string | null, good: string): void => {
+    found.push({ name, good: wrong === null, needed, text: wrong ?? good });
+  };
+  const stands = fingerprint(exchange) !== null;
+  const set = `table inet ${TABLE} {
+	set ${PROBE} {
+		type ipv4_addr . ipv4_addr . inet_proto . inet_service
+		flags timeout
+	}
+}
+`;
+  const sets = nft(set);
+  note('sets with timeout and concatenation', true, sets, 'elements end by themselves');
+  if (sets === null) {
+    const key = Buffer.from([192, 0, 2, 1, 192, 0, 2, 2, 6, 0, 0, 0, 1, 187, 0, 0]);
+    const errno = elements.probe(PROBE, key);
+    note(
+      'elements by netlink',
+      true,
+      errno === 0 ? null : `the kernel refuses them (errno ${errno})`,
+      'added and listed',
+    );
+    if (errno === 0) {
+      note(
+        'refresh',
+        false,
+        elements.refreshes ? null : 'an element is taken out and put in again',
+        'an element gets another end in place',
+      );
+      note(
+        'destroy',
+        false,
+        elements.destroys ? null : 'before Linux 6.3: elements go one by one',
+        'an element may go that is not there',
+      );
+    }
+  }
+  const rules = `table inet ${TABLE} {
+	chain ${PROBE} {
+		ct state established accept
+		log group 5300
+		meta l4proto tcp reject with tcp reset
+		reject with icmpx type admin-prohibited
+	}
+}
+`;
+  note('connection tracking, NFLOG and reject', true, nft(rules), 'packets are judged, told and refused');
+  nft(stands ? `delete chain inet ${TABLE} ${PROBE}\n` : `delete table inet ${TABLE}\n`);
+  if (stands) nft(`delete set inet ${TABLE} ${PROBE}\n`);
+  return found;
+}
+
+const PROBE = 'probe';

@@ -1,0 +1,118 @@
+import type { Socket } from 'node:net';
+import {
+  type EnforcerLine,
+  GRANT_PROTOCOL,
+  type GrantOrder,
+  LONGEST_LINE,
+  type NumberedOrder,
+  type ResolverLine,
+} from '../resolve/grants/grant-line.ts';
+
+/** Orders that become one transaction. */
+const MOST_ORDERS = 256;
+
+export interface SessionPorts {
+  /** Puts orders in force; says for each what is wrong with it, or null. */
+  apply(orders: readonly GrantOrder[]): (string | null)[];
+  /** All that is live has been told; `told`: of whom. */
+  settle(told: ReadonlySet<string>): void;
+  /** How the rules are. */
+  rules(): Extract<EnforcerLine, { op: 'rules' }>;
+  ended(why: string): void;
+}
+
+/** One resolver at the other end of the socket. What it sends in one piece is one transaction, and one acknowledgement. */
+export class Session {
+  readonly #socket: Socket;
+  readonly #ports: SessionPorts;
+  #rest = '';
+  #greeted = false;
+  /** Clients that were told live since `hello`; null once the snapshot is over. */
+  #told: Set<string> | null = new Set();
+
+  constructor(socket: Socket, ports: SessionPorts) {
+    this.#socket = socket;
+    this.#ports = ports;
+    socket.setEncoding('utf8');
+    socket.on('data', (text) => this.#take(String(text)));
+    socket.on('error', () => {});
+    socket.on('close', () => ports.ended('the resolver has gone'));
+    this.send({ op: 'hello', v: GRANT_PROTOCOL });
+  }
+
+  send(line: EnforcerLine): void {
+    if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify(line)}\n`);
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+
+  #take(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop()!;
+    if (this.#rest.length > LONGEST_LINE) {
+      this.#refuse('a line is too long');
+      return;
+    }
+    let orders: NumberedOrder[] = [];
+    for (const line of lines) {
+      const read = parse(line);
+      if (read === null) {
+        this.#refuse('a line is no order');
+        return;
+      }
+      if (read.op === 'hello') {
+        this.#greeted = read.v === GRANT_PROTOCOL;
+        this.#told = new Set();
+      }
+      if (!this.#greeted) {
+        this.#refuse(`the resolver does not speak version ${GRANT_PROTOCOL} of the protocol`);
+        return;
+      }
+      if (read.op === 'check' || read.op === 'hello') continue;
+      orders.push(read);
+      if (read.op === 'snapshot' || orders.length === MOST_ORDERS) {
+        this.#put(orders);
+        orders = [];
+      }
+    }
+    this.#put(orders);
+    if (lines.some((line) => line.includes('"check"'))) this.send(this.#ports.rules());
+  }
+
+  #put(orders: readonly NumberedOrder[]): void {
+    const last = orders.at(-1);
+    if (last === undefined) return;
+    const results = this.#ports.apply(orders);
+    let faults = '';
+    orders.forEach((order, i) => {
+      const text = results[i];
+      if (text != null) faults += `${JSON.stringify({ op: 'fault', seq: order.seq, text })}\n`;
+      else if (order.op === 'live') this.#told?.add(order.client);
+    });
+    if (last.op === 'snapshot' && this.#told !== null) {
+      this.#ports.settle(this.#told);
+      this.#told = null;
+    }
+    if (!this.#socket.destroyed) this.#socket.write(`${faults}{"op":"ack","seq":${last.seq}}\n`);
+  }
+
+  #refuse(why: string): void {
+    this.#socket.destroy();
+    this.#ports.ended(why);
+  }
+}
+
+function parse(line: string): ResolverLine | null {
+  try {
+    const read = JSON.parse(line) as Partial<NumberedOrder> | null;
+    if (typeof read !== 'object' || read === null) return null;
+    const op = (read as { op?: unknown }).op;
+    if (op === 'hello' || op === 'check') return read as ResolverLine;
+    const known = op === 'live' || op === 'grant' || op === 'revoke' || op === 'end' || op === 'snapshot';
+    return known && Number.isSafeInteger(read.seq) ? (read as NumberedOrder) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,125 @@
+import { TABLE } from './kernel/elements.ts';
+
+/** A listener of namegate that jobs may reach: `host` null for every address of the machine. */
+export interface NamegateAt {
+  readonly host: string | null;
+  readonly family: 4 | 6 | null;
+  readonly l4: 'tcp' | 'udp';
+  readonly port: number;
+}
+
+export interface SkeletonTerms {
+  /** Names of interfaces, perhaps with `*` at the end: what comes in there is judged. */
+  readonly interfaces: readonly string[];
+  readonly listeners: readonly NamegateAt[];
+}
+
+/** Names of the sets, by family. */
+export const SETS = {
+  4: {
+    live: 'live4',
+    certified: 'certified4',
+    prefixes: 'prefixes4',
+    quarantined: 'quarantined4',
+    grants: 'grants4',
+  },
+  6: {
+    live: 'live6',
+    certified: 'certified6',
+    prefixes: 'prefixes6',
+    quarantined: 'quarantined6',
+    grants: 'grants6',
+  },
+} as const;
+
+/** NFLOG group that refused packets are told to. */
+export const LOG_GROUP = 5300;
+
+/**
+ * The rules as `nft -f` takes them, in one transaction: what the sets hold stays, and so does what is on its way. Rules that
+ * stood in the table before are gone.
+ */
+export function skeleton({ interfaces, listeners }: SkeletonTerms): string {
+  const from = `iifname { ${interfaces.map((name) => `"${name}"`).join(', ')} }`;
+  return `
+table inet ${TABLE} {
+}
+flush table inet ${TABLE}
+table inet ${TABLE} {
+${SETS_TEXT}
+	chain refuse {
+		counter name refused
+		log group ${LOG_GROUP} snaplen 96 queue-threshold 16
+		meta l4proto tcp reject with tcp reset
+		reject with icmpx type admin-prohibited
+	}
+	chain judge {
+		ip saddr @quarantined4 goto refuse
+		ip6 saddr @quarantined6 goto refuse
+		ip saddr != @live4 ip saddr != @certified4 ip saddr != @prefixes4 goto refuse
+		ip6 saddr != @live6 ip6 saddr != @certified6 ip6 saddr != @prefixes6 goto refuse
+		ct state established accept
+		ct state related meta l4proto { icmp, ipv6-icmp } accept
+		ct state invalid counter name invalid drop
+${accepts(listeners.filter(({ host }) => host !== null))}
+		ip saddr . ip daddr . meta l4proto . th dport @grants4 counter name granted accept
+		ip6 saddr . ip6 daddr . meta l4proto . th dport @grants6 counter name granted accept
+		goto refuse
+	}
+	chain judge_arriving {
+		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } ip6 hoplimit 255 accept
+		icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept
+		udp sport 68 udp dport 67 accept
+		udp sport 546 udp dport 547 accept
+${accepts(listeners)}
+		jump judge
+	}
+	chain forwarded {
+		type filter hook forward priority filter - 10; policy accept;
+		${from} jump judge
+	}
+	chain arriving {
+		type filter hook input priority filter - 10; policy accept;
+		${from} jump judge_arriving
+	}
+}
+`;
+}
+
+const SETS_TEXT = ([4, 6] as const)
+  .map((family) => {
+    const { live, certified, prefixes, quarantined, grants } = SETS[family];
+    const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+    return `	set ${live} {
+		type ${type}
+		flags timeout
+	}
+	set ${certified} {
+		type ${type}
+		flags timeout
+	}
+	set ${prefixes} {
+		type ${type}
+		flags interval
+		auto-merge
+	}
+	set ${quarantined} {
+		type ${type}
+		flags timeout
+	}
+	set ${grants} {
+		type ${type} . ${type} . inet_proto . inet_service
+		flags timeout
+	}`;
+  })
+  .join('\n')
+  .concat('\n	counter refused {\n	}\n	counter granted {\n	}\n	counter invalid {\n	}');
+
+/** Questions to namegate itself pass from everybody: it answers who is unknown too. */
+function accepts(listeners: readonly NamegateAt[]): string {
+  const lines = listeners.map(({ host, family, l4, port }) => {
+    if (host !== null) return `${family === 6 ? 'ip6' : 'ip'} daddr ${host} ${l4} dport ${port} accept`;
+    return `${family === null ? '' : `meta nfproto ipv${family} `}${l4} dport ${port} accept`;
+  });
+  return [...new Set(lines)].map((line) => `\t\t${line}`).join('\n');
+}

@@ -1,0 +1,95 @@
+/**
+ * What the resolver tells an enforcer, one JSON object a line, and what it hears. docs/enforce.md is the same for people. A
+ * line has a number (`seq`), and an acknowledgement covers all lines up to its own that are not named as faults.
+ */
+
+/** Of the protocol. An enforcer and a resolver of different versions do not talk. */
+export const GRANT_PROTOCOL = 1;
+/** Octets of the longest line. */
+export const LONGEST_LINE = 65_536;
+/** Addresses that one answer may grant. */
+export const MOST_ADDRESSES = 256;
+
+/** A client may send: an address or prefix, of an identity or of a lease. Without `ttl_ms` it has no end. */
+export interface LiveLine {
+  readonly op: 'live';
+  readonly client: string;
+  readonly identity: string;
+  readonly lease: string | null;
+  readonly ttl_ms: number | null;
+  /** Its certificate alone says who it is: no snapshot has to tell of it again. */
+  readonly certified?: boolean;
+}
+
+/** A client may connect to these addresses at these ports for `ttl_ms` from now; it never takes time from it. */
+export interface GrantLine {
+  readonly op: 'grant';
+  readonly client: string;
+  readonly identity: string;
+  readonly lease: string | null;
+  /** The name that it asked for, as text. */
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly string[];
+  readonly ttl_ms: number;
+}
+
+/** And no longer, from now on. */
+export interface RevokeLine {
+  readonly op: 'revoke';
+  readonly client: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly string[];
+}
+
+/** A client is over: it may send no more, its grants go, and so do its connections. */
+export interface EndLine {
+  readonly op: 'end';
+  readonly client: string;
+  /** It may not send for so long, though a prefix that may holds it. */
+  readonly quarantine_ms: number;
+}
+
+/** All that is live has been told since `hello`: what the enforcer has besides is over. */
+export interface SnapshotLine {
+  readonly op: 'snapshot';
+}
+
+export type GrantOrder = LiveLine | GrantLine | RevokeLine | EndLine | SnapshotLine;
+export type NumberedOrder = GrantOrder & { readonly seq: number };
+
+/** First on each side. */
+export interface HelloLine {
+  readonly op: 'hello';
+  readonly v: number;
+}
+
+/** Are the rules as they were written? */
+export interface CheckLine {
+  readonly op: 'check';
+}
+
+/** `whole`, or since when they were not, as seconds since 1970, and what was found. */
+export interface RulesLine {
+  readonly op: 'rules';
+  readonly hash: string | null;
+  /** How often they were found changed or gone, and were written again. */
+  readonly mended: number;
+  /** Why they are not as they were written; empty where they are. */
+  readonly trouble: string;
+}
+
+export interface AckLine {
+  readonly op: 'ack';
+  readonly seq: number;
+}
+
+/** One line could not be put in force. */
+export interface FaultLine {
+  readonly op: 'fault';
+  readonly seq: number;
+  readonly text: string;
+}
+
+export type ResolverLine = HelloLine | CheckLine | NumberedOrder;
+export type EnforcerLine = HelloLine | RulesLine | AckLine | FaultLine;
