@@ -62,6 +62,7 @@ export function stages(folder: string): Stage[] {
     cache: settings.cache,
     limits: settings.limits,
     budgets: settings.budgets,
+    firewall: null,
     keepalive: 100,
     designations: [],
     groupIds: settings.upstreams.map((_, index) => index),

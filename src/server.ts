@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { Admin } from './admin/admin.ts';
 import { Chores, SYSTEM_TIMERS } from './assembly/chores.ts';
 import { closeRooms } from './assembly/close-rooms.ts';
 import { FeedRoom } from './assembly/feed/feed-room.ts';
+import { type FirewallRoom, firewallOf } from './assembly/firewall/firewall-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
 import { type LoadOutcome, Reloads } from './assembly/reloads.ts';
@@ -12,6 +12,7 @@ import { servingChores } from './assembly/serving-chores.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
 import { StatusRoom } from './assembly/status-room.ts';
 import { Swap } from './assembly/swap.ts';
+import { CLOCK } from './assembly/system-clock.ts';
 import { LoadTaker } from './assembly/take-load.ts';
 import { CertificateWatch } from './assembly/trust/certificate-watch.ts';
 import { CrlWatch } from './assembly/trust/crl-watch.ts';
@@ -29,7 +30,6 @@ import { Cookies } from './resolve/client/cookies.ts';
 import { Renewals } from './resolve/flights/renewals.ts';
 import type { InForce } from './resolve/in-force.ts';
 import { Charges } from './resolve/ledger/charges.ts';
-import type { Clock } from './resolve/ports.ts';
 import { Resolver } from './resolve/story/story.ts';
 import type { AdminSetting } from './settings/settings.ts';
 import { loadNative } from './socket/native.ts';
@@ -70,6 +70,7 @@ export class NamegateServer {
   readonly #feed: FeedRoom;
   readonly #ledger: LedgerRoom;
   readonly #charges: Charges;
+  readonly #firewall: FirewallRoom | null;
   readonly #state: string;
   readonly #native = loadNative();
   readonly #listeners: Listeners;
@@ -114,6 +115,15 @@ export class NamegateServer {
     const { keeper } = this.#ledger;
     this.#charges = new Charges(keeper.ledger, keeper, keeper.key);
     const store = new RingAnswerStore(settings.cache.size);
+    this.#firewall = firewallOf(settings.enforce, {
+      clock: CLOCK,
+      leases: this.#leases,
+      inForce: story.present,
+      log: options.log,
+      readiness: this.readiness,
+      salt: options.salt,
+      bug: (error) => this.#observer.bug(error),
+    });
     this.#resolver = new Resolver(
       {
         store,
@@ -124,6 +134,7 @@ export class NamegateServer {
         leases: this.#leases,
         cookies: this.#cookies,
         charges: this.#charges,
+        gate: this.#firewall?.gate ?? null,
       },
       story.present,
     );
@@ -175,6 +186,7 @@ export class NamegateServer {
       trust,
       admin: this.#admin,
       readiness,
+      firewall: this.#firewall,
       epoch: CLOCK.epoch,
     });
     for (const part of parts) if (BEGUN.has(part.name)) part.build(first)();
@@ -234,6 +246,7 @@ export class NamegateServer {
     this.#feed.open(this.#ledger.isLocked ? this.#state : null);
     // What was leased before a restart is in force before anybody is answered.
     await this.#admin?.open();
+    this.#firewall?.start();
     await this.#listeners.start();
     await this.#admin?.start();
     this.#reloads.start();
@@ -253,6 +266,7 @@ export class NamegateServer {
     );
     this.#chores.start(this.#ledger.chores());
     this.#chores.start(this.#feed.chores());
+    this.#chores.start(this.#firewall?.chores() ?? []);
     this.#giveBackMemory();
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
@@ -285,6 +299,7 @@ export class NamegateServer {
         ['the API', () => this.#admin?.close()],
         ['listeners', () => this.#listeners.close(DRAIN_MS).then(() => this.#upstreams.close())],
       ],
+      [['the way to the enforcer', () => this.#firewall?.close()]],
       [['the ledger', () => this.#ledger.tell()]],
       [['the alert feed', () => this.#feed.close()]],
       [['the ledger', () => this.#ledger.close()]],
@@ -324,8 +339,3 @@ export class NamegateServer {
     if (typeof native !== 'string') setTimeout(() => native.giveBackMemory(), GIVE_BACK_MS).unref();
   }
 }
-
-const CLOCK: Clock = {
-  monotonic: () => performance.now(),
-  epoch: () => Date.now() / 1000,
-};

@@ -13,6 +13,7 @@ import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import type { FeedRoom } from './feed/feed-room.ts';
+import type { FirewallRoom } from './firewall/firewall-room.ts';
 import type { Listeners } from './listeners.ts';
 import type { Part, Whole } from './swap.ts';
 import type { TrustInForce } from './trust/trust-in-force.ts';
@@ -36,13 +37,18 @@ export class StoryInForce {
 
   /** `before`: what it will replace; unless given, what is in force. */
   build({ settings, snapshot, trusts }: Whole, before: InForce | null = this.#present): InForce {
-    const { upstreams, replies, cache, limits, budgets } = settings;
+    const { upstreams, replies, cache, limits, budgets, enforce } = settings;
     const parts = {
       snapshot,
       replies,
       cache,
       limits,
       budgets,
+      // Taking it out of the file needs a restart: until then it stays.
+      firewall:
+        enforce === null
+          ? (before?.firewall ?? null)
+          : { ports: enforce.ports, open: enforce.fail === 'open' },
       keepalive: TCP_IDLE_MS / 100,
       designations: [...trusts.values()].flatMap(({ designation }) => designation ?? []),
       groupIds: upstreams.map(({ name }) => this.#groupId(name)),
@@ -84,6 +90,7 @@ export interface Rooms {
     configure(snapshot: Snapshot, setting: AdminSetting | null, exceptions: ExceptionSetting): void;
   } | null;
   readonly readiness: Readiness;
+  readonly firewall: Pick<FirewallRoom, 'take'> | null;
   /** Seconds since 1970. */
   readonly epoch: () => number;
 }
@@ -137,6 +144,13 @@ export function partsOf(rooms: Rooms): Part[] {
       },
     },
     storyPart(rooms, resolver),
+    {
+      name: 'firewall',
+      build:
+        ({ settings }) =>
+        () =>
+          rooms.firewall?.take(settings.enforce, rooms.story.present),
+    },
   ];
 }
 

@@ -49,6 +49,10 @@ export interface RuleTerms {
   } | null;
   /** What people do while it fails; null where nothing is written. It changes no answer. */
   readonly fallback: Fallback | null;
+  /** What a grant opens of an address that the rule's names have (`tcp/443`), or null for the server's default. */
+  readonly ports: readonly string[] | null;
+  /** The client keeps its grants for as long as its lease and the rule last. */
+  readonly keep: 'lease' | null;
   /** Exceptions alone: who approved it. */
   readonly approvedBy: string | null;
 }

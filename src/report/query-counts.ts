@@ -29,7 +29,8 @@ const NO_KIND = KINDS.length;
 
 /** Kind by exit of a query that waited for nobody; a message that was refused has none. */
 const KIND_OF = new Uint8Array(EXITS.length).fill(NO_KIND);
-for (const exit of [EXIT.hit, EXIT.stale, EXIT.servfail, EXIT.withheld]) KIND_OF[exit] = KINDS.indexOf('hit');
+for (const exit of [EXIT.hit, EXIT.stale, EXIT.servfail, EXIT.withheld, EXIT.ungranted])
+  KIND_OF[exit] = KINDS.indexOf('hit');
 for (const exit of [EXIT.deny, EXIT.deny_unproven, EXIT.deny_expected, EXIT.empty, EXIT.contained])
   KIND_OF[exit] = KINDS.indexOf('denied');
 KIND_OF[EXIT.local] = KINDS.indexOf('local');

@@ -31,6 +31,7 @@ function fixedUntilRestart({
   log,
   cache,
   limits,
+  enforce,
 }: Settings): ReadonlyMap<string, string> {
   const fixed = {
     listen: listen.map(fixedOf),
@@ -41,6 +42,7 @@ function fixedUntilRestart({
     log,
     'cache.size': cache.size,
     'limits.tcp_clients': limits.tcpClients,
+    'enforce.socket': enforce?.socket ?? '',
   };
   return new Map(Object.entries(fixed).map(([key, value]) => [key, JSON.stringify(value)]));
 }

@@ -20,6 +20,8 @@ export const EXIT = {
   contained: 16,
   /** A denial that an operator said beforehand is no news. */
   deny_expected: 17,
+  /** The firewall did not take its grants in time, or a client would have too many. */
+  ungranted: 18,
 } as const;
 
 export type Exit = (typeof EXIT)[keyof typeof EXIT];

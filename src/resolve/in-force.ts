@@ -8,6 +8,7 @@ import type {
 } from '../settings/settings.ts';
 import { isAtOrUnder } from '../wire/name.ts';
 import { Standings } from './client/standing.ts';
+import type { FirewallTerms } from './grants/enforcement.ts';
 import type { Designation } from './local/designation.ts';
 
 /**
@@ -26,6 +27,8 @@ export interface InForceParts {
   readonly cache: CacheSetting;
   readonly limits: LimitSetting;
   readonly budgets: BudgetSettings;
+  /** Null: no firewall. */
+  readonly firewall: FirewallTerms | null;
   /** Idle time of streams that clients are told, in 100 ms (RFC 7828). */
   readonly keepalive: number;
   /** What `_dns.resolver.arpa` tells (RFC 9462). */

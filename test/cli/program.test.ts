@@ -22,6 +22,7 @@ t.test('help, version, and mistakes in the command line', async (t) => {
     'identity',
     'doctor',
     'stub',
+    'enforce',
   ]);
   const [help, checkHelp, ver, none, verb, option, missing, value, extra] = await Promise.all([
     say(['--help']),

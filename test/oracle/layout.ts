@@ -213,6 +213,8 @@ function termsInput(own: Terms, defaults: Terms, destination: string | null): Ru
     maxLabelLength: own.maxLabelLength ?? defaults.maxLabelLength ?? 63,
     budget: null,
     fallback: null,
+    ports: null,
+    keep: null,
     approvedBy: null,
   };
 }

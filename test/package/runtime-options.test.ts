@@ -15,6 +15,7 @@ const STARTS = /[/\s`]node"?,? ((?:"?--[\w=-]+"?,? )+)"?\S*\bmain\.[jt]s/g;
 const PLACES = [
   { file: 'package.json', starts: 1 },
   { file: 'packaging/systemd/namegate.service', starts: 2 },
+  { file: 'packaging/systemd/namegate-enforce.service', starts: 1 },
   { file: 'packaging/container/namegate', starts: 1 },
   { file: 'Dockerfile', starts: 1 },
   { file: 'docs/operations.md', starts: 1 },

@@ -63,6 +63,8 @@ export function terms(some: Partial<RuleTerms> = {}): RuleTerms {
     maxLabelLength: 63,
     budget: null,
     fallback: null,
+    ports: null,
+    keep: null,
     approvedBy: null,
     ...some,
   };

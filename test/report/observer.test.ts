@@ -25,6 +25,7 @@ function rig() {
       cache: { size: 1, maxTtl: 1, serveStale: 1, share: 'all' },
       limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
       budgets: DEFAULT_BUDGETS,
+      firewall: null,
       keepalive: 1,
       designations: [],
       groupIds: [0],

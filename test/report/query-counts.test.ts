@@ -21,6 +21,7 @@ function rig() {
       cache: { size: 1, maxTtl: 1, serveStale: 1, share: 'all' },
       limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
       budgets: DEFAULT_BUDGETS,
+      firewall: null,
       keepalive: 1,
       designations: [],
       groupIds: [0],
@@ -133,6 +134,7 @@ t.test('the time of each exit', async (t) => {
     unproven: 'none',
     contained: 'denied',
     deny_expected: 'denied',
+    ungranted: 'hit',
   });
 });
 

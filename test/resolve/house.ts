@@ -271,6 +271,7 @@ export class House {
       cache: { size: 2 ** 20, maxTtl: 86_400, serveStale: 3600, share: 'all' as const },
       limits: { inFlight: 10_000, tcpClients: 1000, unknownQps: 20 },
       budgets: DEFAULT_BUDGETS,
+      firewall: null,
       keepalive: 100,
       designations: [],
       groupIds: groups.map((_, index) => index),

@@ -11,7 +11,7 @@
 export const RUNTIME_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=8'] as const;
 
 /**
- * More of them for `stub`, which stands beside each container, and `enforce`: both are idle for most of their life.
+ * More of them for `stub`, which stands beside each container and is idle for most of its life.
  *
  * `--invocation-count-for-turbofan`: calls of a function before V8's last compiler takes it; 3,000 otherwise. The loading of
  * modules alone would wake that compiler, whose code takes 5 MiB. A stub that is asked much still gets there.
@@ -20,7 +20,7 @@ export const STUB_OPTIONS = ['--invocation-count-for-turbofan=30000'] as const;
 
 /** What Node is started with for a verb; `undefined` where none was written. */
 export function optionsFor(verb: string | undefined): readonly string[] {
-  return verb === 'stub' || verb === 'enforce' ? [...RUNTIME_OPTIONS, ...STUB_OPTIONS] : RUNTIME_OPTIONS;
+  return verb === 'stub' ? [...RUNTIME_OPTIONS, ...STUB_OPTIONS] : RUNTIME_OPTIONS;
 }
 
 /**

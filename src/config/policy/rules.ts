@@ -10,6 +10,7 @@ import { readBudget } from '../budgets.ts';
 import type { FileReader } from '../files/files.ts';
 import type { Marks } from '../files/marks.ts';
 import { type AsciiName, readExactName, readPattern } from '../names.ts';
+import { readPorts } from '../ports.ts';
 import { type Problems, TextFault } from '../problems.ts';
 import type { WrittenBudget } from '../schema/budget-schema.ts';
 import { parseTime, quote } from '../units.ts';
@@ -34,6 +35,8 @@ export interface WrittenTerms {
   readonly max_label_length?: number | undefined;
   readonly budget?: WrittenBudget | undefined;
   readonly fallback?: string | undefined;
+  readonly ports?: readonly (string | undefined)[] | undefined;
+  readonly keep?: 'lease' | undefined;
 }
 
 /** What a rule grants, apart from who says so. */
@@ -48,6 +51,8 @@ export const DEFAULT_GRANTS: Grants = {
   maxLabelLength: 63,
   budget: null,
   fallback: null,
+  ports: null,
+  keep: null,
 };
 
 /** The keys that `holder` has, over `defaults`. */
@@ -62,6 +67,8 @@ export function readGrants(holder: WrittenTerms, defaults: Grants, context: Poli
     budget: readBudget(holder, 'budget', DEFAULT_BUDGETS.lease_wildcard, context) ?? defaults.budget,
     fallback:
       holder.fallback === undefined ? defaults.fallback : readFallback(holder.fallback, holder, context),
+    ports: holder.ports === undefined ? defaults.ports : readPorts(holder.ports, context),
+    keep: holder.keep ?? defaults.keep,
   };
 }
 
@@ -237,6 +244,8 @@ export class TermPool {
       maxLabelLength,
       budget,
       fallback,
+      ports,
+      keep,
       approvedBy,
     } = terms;
     const key = JSON.stringify([
@@ -251,6 +260,8 @@ export class TermPool {
       maxLabelLength,
       budget,
       fallback,
+      ports,
+      keep,
       approvedBy,
     ]);
     const known = this.#known.get(key);

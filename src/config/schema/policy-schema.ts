@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { identityTerms } from '../policy/identity-terms.ts';
 import { FORM } from '../units.ts';
 import { budget } from './budget-schema.ts';
+import { ports } from './enforce-schema.ts';
 import { count, list, MOST, NAMES, prose, text, time } from './schema-parts.ts';
 
 const pattern = text(
@@ -59,6 +60,17 @@ const terms = {
     'Wildcards: what one job may put upstream through it in a day; four times that for its machine. `off` refuses nothing. Without it: detect.budgets of the server file.',
     '{ alert: 2KiB, contain: 8KiB }',
   ).optional(),
+  ports: ports(
+    'With `enforce` in the server file: what a client may connect to at an address that these names have. Without it: enforce.ports.',
+  ).optional(),
+  keep: z
+    .literal('lease')
+    .meta({
+      title: '`lease`',
+      description:
+        'With `enforce` in the server file: for programs that resolve once. A job may connect to what was answered until its lease ends.',
+    })
+    .optional(),
 };
 
 /** Keys of what is approved for good. */

@@ -215,9 +215,22 @@ export class Rulebook {
         owner,
         reason,
         fallback,
+        ports,
+        keep,
       } = terms;
-      const content = [types, until, grant, maxLabels, maxLabelLength, budget, destination, owner, reason];
+      const content: unknown[] = [
+        types,
+        until,
+        grant,
+        maxLabels,
+        maxLabelLength,
+        budget,
+        destination,
+        owner,
+        reason,
+      ];
       if (fallback !== null) content.push(fallback.text);
+      if (ports !== null || keep !== null) content.push(ports, keep);
       known.text(JSON.stringify(content));
       this.#hashes.set(terms, known);
     }

@@ -1,3 +1,5 @@
+import type { Prefix } from '../../wire/prefix.ts';
+
 /** Addresses of one lease whose budgets pay; a machine has one of IPv4 and one of IPv6. */
 export const MOST_CLAIMS = 3;
 
@@ -13,6 +15,8 @@ export interface Bound {
   readonly endsAt: number;
   /** Single addresses that the lease binds, as text, at most MOST_CLAIMS: whichever of them asks, the budgets of all of them pay. */
   readonly claims?: readonly string[];
+  /** The same addresses as words. */
+  readonly sources?: readonly Prefix[];
   readonly job: Readonly<Record<string, string>> | null;
   /** The lease's opener says that the network drops forged sources: who asks from its address has it. */
   readonly sourceEnforced: boolean;

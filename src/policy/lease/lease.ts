@@ -30,6 +30,14 @@ export interface Conflict {
   readonly on: 'id' | 'address' | 'certificate';
 }
 
+/** Who hears of leases. Must not throw, nor change the table. */
+export interface LeaseWatcher {
+  /** A lease is in force; `before`: as it was, or null for a new one. */
+  inForce(lease: Lease, before: Lease | null): void;
+  /** A lease is over; its quarantine, if it has one, begins. */
+  over(lease: Lease): void;
+}
+
 /** A quarantine that holds: its claim is `unknown` until `endsAt` (monotonic milliseconds). */
 export interface Quarantine extends LeaseClaim {
   readonly endsAt: number;
@@ -56,6 +64,8 @@ export class LeaseTable {
   /** Ids of leases and keys of quarantines; what was changed since stands in it twice. */
   readonly #leaseEnds = new Ends<string>();
   readonly #quarantineEnds = new Ends<string>();
+  /** Hears of what comes into force and what is over, at once; null for nobody. */
+  watcher: LeaseWatcher | null = null;
   /** Removed, and not yet told by `expire`. */
   #ended: Lease[] = [];
 
@@ -223,6 +233,7 @@ export class LeaseTable {
     if (before?.endsAt !== lease.endsAt) this.#leaseEnds.put(lease.endsAt, lease.id);
     this.#leases.set(lease.id, lease);
     this.#changed();
+    this.watcher?.inForce(lease, before ?? null);
   }
 
   #remove(lease: Lease): void {
@@ -234,6 +245,7 @@ export class LeaseTable {
     for (const prefix of outermost(lease.addresses)) this.#claimed.delete(prefix);
     if (lease.certificate !== null) this.#certificates.get(lease.certificate)!.leases.delete(lease.id);
     this.#drop(lease);
+    this.watcher?.over(lease);
   }
 
   #claim({ id, addresses, certificate }: Lease): void {
@@ -289,11 +301,11 @@ export function boundOf({
   addresses,
 }: Lease): Bound {
   if (!known) return { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
-  const claims = addresses
+  const sources = addresses
     .filter(({ family, length }) => length === (family === 4 ? 32 : 128))
-    .slice(0, MOST_CLAIMS)
-    .map(singleAddress);
-  return { identity, stage, lease: id, endsAt, claims, job, sourceEnforced };
+    .slice(0, MOST_CLAIMS);
+  const claims = sources.map(singleAddress);
+  return { identity, stage, lease: id, endsAt, claims, sources, job, sourceEnforced };
 }
 
 function singleAddress({ family, words }: Prefix): string {

@@ -100,6 +100,11 @@ export class Flights implements Tower {
     return this.#wanted.set(name, nameLength, type, group, checkingDisabled, identity);
   }
 
+  /** A copy of a key that nobody else writes. */
+  copyOf(key: Key): Key {
+    return new Key(this.#store.hashOf).take(key);
+  }
+
   /** What is kept, until the next `lookup` or the end of a question; null for nothing. */
   lookup(key: Key): Entry | null {
     const renewed = this.isRenewed(key) ? this.#renewed.get(key.text) : undefined;

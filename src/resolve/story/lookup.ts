@@ -6,21 +6,8 @@ import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
 import type { Key } from '../answer/key.ts';
 import type { Flights } from '../flights/flights.ts';
+import { HELD, type Held } from './held.ts';
 import type { Turn } from './turn.ts';
-
-/** What there is of what is wanted. */
-export const HELD = {
-  /** Nothing that may be given: an upstream has to be asked. */
-  NOTHING: 0,
-  /** An answer, and it is fresh. */
-  FRESH: 1,
-  /** An answer that is no longer fresh and may be given since nobody has a better one (RFC 8767). */
-  STALE: 2,
-  /** A failure: nobody is asked again yet, or this query has just waited for it. */
-  FAILED: 3,
-} as const;
-
-export type Held = (typeof HELD)[keyof typeof HELD];
 
 /** A redirect's target. Not re-entrant: one query is in hand. */
 const target = Buffer.alloc(MAX_NAME);
@@ -73,9 +60,10 @@ function heldUnder(turn: Turn, flights: Flights, checkingDisabled: boolean): Hel
   const key = storeKey(turn, flights, checkingDisabled);
   wanted.key = key;
   const waited = fetched.under(key);
-  wanted.waited = waited !== null;
+  wanted.waited = waited !== null && fetched.wasAsked;
   wanted.entry = waited;
   if (waited !== null) {
+    if (fetched.held !== null) return fetched.held;
     if (fetched.stale && flights.mayServeStale(waited, now)) return HELD.STALE;
     if (waited.isFailed) return HELD.FAILED;
     return waited.hasAnswer && !fetched.stale ? HELD.FRESH : HELD.NOTHING;

@@ -4,6 +4,7 @@ import type { Key } from '../answer/key.ts';
 import type { Underway } from '../client/standing.ts';
 import type { Waiter } from '../flights/flight.ts';
 import type { Client, ReplyLater } from '../ports.ts';
+import type { Held } from './held.ts';
 import { type Fetched, LAST_ROUND, type Round, type Turn } from './turn.ts';
 
 /** Octets of a query that a record has room for; a longer one has octets of its own. */
@@ -81,6 +82,9 @@ export class Pending implements Client, Waiter {
   #key: Key | null = null;
   #entry: Entry | null = null;
   #stale = false;
+  #held: Held | null = null;
+  #wasAsked = true;
+  #isRefused = false;
 
   constructor(settled: Resume) {
     this.#settled = settled;
@@ -130,6 +134,9 @@ export class Pending implements Client, Waiter {
     this.#stream = null;
     this.#key = null;
     this.#entry = null;
+    this.#held = null;
+    this.#wasAsked = true;
+    this.#isRefused = false;
   }
 
   get credential(): Client['credential'] {
@@ -152,6 +159,21 @@ export class Pending implements Client, Waiter {
     this.#settled(this);
   }
 
+  /** Keeps the answer that will be given when its grants are in the firewall: as it is, for another might hold others. */
+  keep(key: Key, entry: Entry, held: Held, wasAsked: boolean): void {
+    this.#key = key;
+    this.#entry = entry;
+    this.#stale = false;
+    this.#held = held;
+    this.#wasAsked = wasAsked;
+  }
+
+  /** Its grants are in the firewall, or did not come there. */
+  granted(good: boolean): void {
+    this.#isRefused = !good;
+    this.#settled(this);
+  }
+
   /** Says what it has waited for. */
   tell(fetched: Fetched): void {
     fetched.round = this.round;
@@ -159,5 +181,8 @@ export class Pending implements Client, Waiter {
     fetched.key = this.#key;
     fetched.entry = this.#entry;
     fetched.stale = this.#stale;
+    fetched.held = this.#held;
+    fetched.wasAsked = this.#wasAsked;
+    fetched.isRefused = this.#isRefused;
   }
 }

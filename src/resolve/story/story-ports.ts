@@ -2,6 +2,7 @@ import type { LeaseTable } from '../../policy/lease/lease.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import type { Cookies } from '../client/cookies.ts';
+import type { Gate } from '../grants/gate.ts';
 import type { Charges } from '../ledger/charges.ts';
 import type { BugObserver, Clock, Forwarder, Limits } from '../ports.ts';
 import type { Turn } from './turn.ts';
@@ -17,6 +18,8 @@ export interface StoryPorts {
   readonly cookies: Cookies;
   /** The leak ledger; null where nothing is charged, as in tests of other things. */
   readonly charges: Charges | null;
+  /** The door that answers with addresses leave by; null where no firewall is. */
+  readonly gate?: Gate | null;
 }
 
 /**

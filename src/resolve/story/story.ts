@@ -7,6 +7,7 @@ import { readQuery } from '../../wire/question.ts';
 import { Tally } from '../client/tally.ts';
 import { EXIT } from '../exit.ts';
 import { Flights } from '../flights/flights.ts';
+import type { Gate } from '../grants/gate.ts';
 import type { InForce } from '../in-force.ts';
 import { PaidNames } from '../ledger/paid-names.ts';
 import { explainNow } from '../local/state.ts';
@@ -15,8 +16,10 @@ import { decideQuestion } from './deciding.ts';
 import { bareServfail, deny, drop, empty, limited, refuse, truncate } from './end.ts';
 import { failed, forward } from './forward.ts';
 import { give } from './give.ts';
+import { grant } from './grant.ts';
+import { HELD } from './held.ts';
 import { replyAny, replyLocally } from './local-reply.ts';
-import { HELD, lookUp } from './lookup.ts';
+import { lookUp } from './lookup.ts';
 import { Recogniser } from './recognise.ts';
 import { isAnswerable, refusalOf } from './refuse.ts';
 import { type Pending, Resumption } from './resume.ts';
@@ -35,6 +38,7 @@ export class Resolver implements Answerer {
   readonly #turn: Turn;
   readonly #recogniser: Recogniser;
   readonly #trust: TrustTargets;
+  readonly #gate: Gate | null;
   readonly #lateReply = Buffer.alloc(0x1_0000);
   readonly #resumption = new Resumption((pending) => this.#resume(pending));
   #inForce: InForce;
@@ -45,6 +49,7 @@ export class Resolver implements Answerer {
     this.flights = new Flights(ports.forwarder, ports.store, ports.clock, ports.observer);
     this.paid = new PaidNames(this.flights);
     this.#trust = new TrustTargets(ports.charges);
+    this.#gate = ports.gate ?? null;
     this.#recogniser = new Recogniser(ports.leases, ports.cookies);
     this.#inForce = inForce;
     this.#turn = new Turn(inForce);
@@ -135,6 +140,8 @@ export class Resolver implements Answerer {
     let size: number;
     try {
       size = answerable ? this.#tell(turn, message, length) : drop(turn);
+      if (this.#gate !== null && size > 0)
+        size = grant(turn, size, this.#gate, this.flights, this.#resumption);
     } catch (error) {
       this.#bug(error);
       size = bareServfail(turn, message, reply);

@@ -14,6 +14,7 @@ import { EXIT, type Exit } from '../exit.ts';
 import type { InForce } from '../in-force.ts';
 import type { RedirectEnd } from '../local/redirect.ts';
 import type { AnswerFinding, CertificateFinding, Client } from '../ports.ts';
+import type { Held } from './held.ts';
 import type { TrustTarget } from './trust-target.ts';
 
 /**
@@ -158,12 +159,21 @@ export class Fetched {
   entry: Entry | null = null;
   /** The entry's answer is given although it is no longer fresh. */
   stale = false;
+  /** The entry was given already, as `lookup.ts` says it stood, and waited for its grants alone; null where it was not. */
+  held: Held | null = null;
+  /** It came from an upstream while this query waited. */
+  wasAsked = true;
+  /** Its grants did not come into the firewall. */
+  isRefused = false;
 
   clear(): void {
     this.round = 0;
     this.key = null;
     this.entry = null;
     this.stale = false;
+    this.held = null;
+    this.wasAsked = true;
+    this.isRefused = false;
   }
 
   /** This query has waited for what `key` names. */

@@ -80,6 +80,8 @@ t.test('destinations: defaults, entries over them, shared terms', async (t) => {
     maxLabelLength: 32,
     budget: { alert: 2048, contain: 8192, containsShared: true },
     fallback: { text: 'redirect mirror.example', redirect: 'mirror.example' },
+    ports: null,
+    keep: null,
     approvedBy: null,
   });
   t.same(first!.rules[1]!.terms, { ...terms, budget: { alert: 0, contain: 0 } }, 'off');

@@ -68,23 +68,26 @@ t.test('the keys are these, and no other', async (t) => {
   };
   t.same(
     keys('server'),
-    `admin after_end age alert alerts attempt audience budgets ca cache certificate claim_wildcard client_ca clients contact
-     contain crl crl_ended decisions dependency detect domains dynamic_max_ttl ede_text except exceptions findings
-     first_contact for format full grace history identity identity_wildcard in_flight issuer jwks keep key kinds known
-     lease_wildcard leases length level limits listen log max max_ttl may_read metrics min_severity mix_case name names
-     near_miss nxdomain_storm octets odd_type oidc on other_stage out_of_band path policy proxy_from qps questions quota
-     renew replies serve_stale server servers share sinks size spoofable state sweep sync tcp_clients times to token_file
-     tokens trust_domains txt type unknown_qps upstreams volume within zones`
+    `admin after_end age alert alerts attempt audience budgets ca cache certificate claim_wildcard client_ca
+     clients contact contain crl crl_ended decisions dependency detect domains dynamic_max_ttl ede_text
+     enforce except exceptions fail findings first_contact for format full grace history identity
+     identity_wildcard in_flight interfaces issuer jwks keep key kinds known lease_wildcard leases length
+     level limits listen log max max_ttl may_read metrics min_severity mix_case name names near_miss
+     nxdomain_storm octets odd_type oidc on other_stage out_of_band path policy ports proxy_from qps questions
+     quota renew replies serve_stale server servers share sinks size socket spoofable state sweep sync
+     tcp_clients times to token_file tokens trust_domains txt type unknown_qps upstreams user volume wait
+     within zones`
       .trim()
       .split(/\s+/),
   );
   t.same(
     keys('policy'),
-    `addresses after_end alert allow approved_by attempt audit_until budget burst certificates claims contain data dependency
-     destinations detect exceptions expected fallback first_contact from identities in_flight issuer limits max_label_length
-     max_labels max_lease mode name names names_from near_miss nxdomain_storm odd_type only other_stage out_of_band owner
-     private proof qps quarantine reason records redirects review_by search self_advance shared_zone stages sweep to ttl type
-     types until volume workload`
+    `addresses after_end alert allow approved_by attempt audit_until budget burst certificates claims contain
+     data dependency destinations detect exceptions expected fallback first_contact from identities in_flight
+     issuer keep limits max_label_length max_labels max_lease mode name names names_from near_miss
+     nxdomain_storm odd_type only other_stage out_of_band owner ports private proof qps quarantine reason
+     records redirects review_by search self_advance shared_zone stages sweep to ttl type types until volume
+     workload`
       .trim()
       .split(/\s+/),
   );

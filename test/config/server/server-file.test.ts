@@ -32,6 +32,7 @@ t.test('defaults', async (t) => {
     cache: { size: 67_108_864, maxTtl: 86_400, serveStale: 3_600, share: 'all' },
     budgets: DEFAULT_BUDGETS,
     detect: DEFAULT_THRESHOLDS,
+    enforce: null,
     replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
     limits: { inFlight: 10_000, tcpClients: 1_000, unknownQps: 20 },
     renew: null,

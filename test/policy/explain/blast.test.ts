@@ -16,6 +16,8 @@ const TERMS: RuleTerms = {
   maxLabelLength: 63,
   budget: null,
   fallback: null,
+  ports: null,
+  keep: null,
   approvedBy: null,
 };
 

@@ -1,0 +1,289 @@
+import { connect, type Socket } from 'node:net';
+import type { GrantWaiter } from '../../resolve/grants/enforcement.ts';
+import {
+  type EnforcerLine,
+  GRANT_PROTOCOL,
+  type GrantOrder,
+  LONGEST_LINE,
+  type RulesLine,
+} from '../../resolve/grants/grant-line.ts';
+
+/** Milliseconds between two tries to reach the enforcer. */
+const RETRY_MS = 50;
+/** Lines that wait for the socket to take more, in octets: beyond it nothing is granted. */
+const MOST_UNSENT = 16 * 2 ** 20;
+/** Orders that wait for the enforcer at once. */
+const MOST_WAITING = 100_000;
+
+export interface LinkOptions {
+  /** Absolute path of the enforcer's socket. */
+  readonly socket: string;
+  /** Milliseconds that an order is waited for. */
+  readonly wait: () => number;
+  readonly now: () => number;
+  /** All that it has to be told before anything else. */
+  readonly snapshot: () => Iterable<GrantOrder>;
+  readonly heard: LinkEvents;
+}
+
+export interface LinkEvents {
+  /** The enforcer is there and has what is live, or is gone; `why` says what went wrong. */
+  changed(up: boolean, why: string): void;
+  rules(line: RulesLine): void;
+  fault(text: string): void;
+  bug(error: unknown): void;
+}
+
+interface Waiting {
+  readonly first: number;
+  readonly last: number;
+  readonly waiter: GrantWaiter;
+  readonly deadline: number;
+  good: boolean;
+  expired: boolean;
+}
+
+/**
+ * The resolver's end of the socket to `namegate enforce`. Lines of one turn of the event loop leave together. It dials again
+ * and again, and begins with a snapshot each time. No waiter is called within `order`.
+ */
+export class EnforcerLink {
+  readonly #options: LinkOptions;
+  #socket: Socket | null = null;
+  /** The enforcer has greeted, and the snapshot is behind us. */
+  #up = false;
+  #downSince: number;
+  #sequence = 0;
+  #acked = 0;
+  #text = '';
+  #rest = '';
+  #isFlushing = false;
+  /** In the order of their numbers. */
+  readonly #waiting: Waiting[] = [];
+  #head = 0;
+  /** Orders that nobody was there to take: they go when somebody is. */
+  #early: {
+    readonly orders: readonly GrantOrder[];
+    readonly waiter: GrantWaiter;
+    readonly deadline: number;
+  }[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #deadlines: NodeJS.Timeout | null = null;
+  #closed = false;
+  #snapshotEnd = 0;
+  #settled = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#downSince = options.now();
+  }
+
+  /** What was told it last is in force. */
+  get isSettled(): boolean {
+    return this.#up && this.#settled;
+  }
+
+  /** Nobody has been there for longer than an answer may wait. */
+  get down(): boolean {
+    if (this.#up) return this.#socket!.writableLength > MOST_UNSENT || this.#waiting.length > MOST_WAITING;
+    return this.#options.now() - this.#downSince > this.#options.wait();
+  }
+
+  start(): void {
+    this.#dial();
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#deadlines !== null) clearTimeout(this.#deadlines);
+    this.#socket?.destroy();
+  }
+
+  order(orders: readonly GrantOrder[], waiter: GrantWaiter | null): void {
+    if (!this.#up) {
+      if (waiter !== null) this.#early.push({ orders, waiter, deadline: this.#deadline() });
+      this.#watchDeadlines();
+      return;
+    }
+    this.#put(orders, waiter, this.#deadline());
+  }
+
+  /** Asks how the rules are. */
+  check(): void {
+    if (this.#up) this.#write('{"op":"check"}\n');
+  }
+
+  #deadline(): number {
+    return this.#options.now() + this.#options.wait();
+  }
+
+  #put(orders: readonly GrantOrder[], waiter: GrantWaiter | null, deadline: number): void {
+    const first = this.#sequence + 1;
+    let text = '';
+    for (const order of orders) text += `${JSON.stringify({ seq: ++this.#sequence, ...order })}\n`;
+    if (waiter !== null) {
+      const waiting = { first, last: this.#sequence, waiter, deadline, good: true, expired: false };
+      if (waiting.last <= this.#acked) this.#later(waiting, true);
+      else this.#waiting.push(waiting);
+      this.#watchDeadlines();
+    }
+    if (text !== '') this.#write(text);
+  }
+
+  #write(text: string): void {
+    this.#text += text;
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    // What this turn of the loop asks leaves in one piece.
+    setImmediate(() => {
+      this.#isFlushing = false;
+      const out = this.#text;
+      this.#text = '';
+      if (this.#socket !== null && !this.#socket.destroyed) this.#socket.write(out);
+    });
+  }
+
+  #dial(): void {
+    if (this.#closed) return;
+    const socket = connect({ path: this.#options.socket });
+    this.#socket = socket;
+    let why = 'the enforcer has gone';
+    socket.setEncoding('utf8');
+    socket.on('data', (text) => this.#take(socket, String(text)));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      why = `${error.code ?? error.message} ${this.#options.socket}`;
+    });
+    socket.on('close', () => this.#lost(socket, why));
+  }
+
+  #lost(socket: Socket, why: string): void {
+    if (this.#socket !== socket) return;
+    this.#socket = null;
+    this.#rest = '';
+    this.#text = '';
+    if (this.#up) this.#downSince = this.#options.now();
+    this.#up = false;
+    this.#settled = false;
+    if (this.#closed) return;
+    // Whatever was not acknowledged may be in force or not: it is told again, and waited for as long as it may.
+    for (const waiting of this.#waiting.splice(this.#head)) if (!waiting.expired) this.#later(waiting, false);
+    this.#waiting.length = 0;
+    this.#head = 0;
+    this.#options.heard.changed(false, why);
+    this.#timer = setTimeout(() => this.#dial(), RETRY_MS);
+    this.#timer.unref();
+  }
+
+  #take(socket: Socket, text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop()!;
+    if (this.#rest.length > LONGEST_LINE) socket.destroy();
+    for (const line of lines) {
+      let read: EnforcerLine;
+      try {
+        read = JSON.parse(line) as EnforcerLine;
+      } catch {
+        socket.destroy();
+        return;
+      }
+      this.#hear(socket, read);
+    }
+  }
+
+  #hear(socket: Socket, line: EnforcerLine): void {
+    const { heard } = this.#options;
+    switch (line.op) {
+      case 'hello':
+        if (line.v === GRANT_PROTOCOL) this.#greet();
+        else {
+          heard.fault(
+            `the enforcer speaks version ${line.v} of the protocol, and namegate ${GRANT_PROTOCOL}`,
+          );
+          socket.destroy();
+        }
+        return;
+      case 'rules':
+        heard.rules(line);
+        return;
+      case 'fault': {
+        const waiting = this.#waiting.find(({ first, last }) => first <= line.seq && line.seq <= last);
+        if (waiting !== undefined) waiting.good = false;
+        heard.fault(line.text);
+        return;
+      }
+      case 'ack':
+        this.#acknowledge(line.seq);
+        return;
+      default:
+        socket.destroy();
+    }
+  }
+
+  /** All of it anew: the enforcer may have been told by another, or its rules may have gone. */
+  #greet(): void {
+    this.#write(`${JSON.stringify({ op: 'hello', v: GRANT_PROTOCOL })}\n`);
+    this.#up = true;
+    this.#settled = false;
+    this.#put([...this.#options.snapshot()], null, 0);
+    this.#snapshotEnd = this.#sequence;
+    const early = this.#early;
+    this.#early = [];
+    for (const { orders, waiter, deadline } of early) this.#put(orders, waiter, deadline);
+  }
+
+  /** Tells all that is live and granted once more. */
+  repeat(): void {
+    if (this.#up) this.#greet();
+  }
+
+  #acknowledge(sequence: number): void {
+    this.#acked = Math.max(this.#acked, sequence);
+    if (!this.#settled && sequence >= this.#snapshotEnd) {
+      this.#settled = true;
+      this.#options.heard.changed(true, '');
+    }
+    while (this.#head < this.#waiting.length && this.#waiting[this.#head]!.last <= sequence) {
+      const { waiter, good } = this.#waiting[this.#head++]!;
+      this.#tell(() => waiter.settled(good));
+    }
+    if (this.#head === this.#waiting.length || this.#head > 1024) {
+      this.#waiting.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #later(waiting: Waiting, good: boolean): void {
+    setImmediate(() => this.#tell(() => waiting.waiter.settled(good)));
+  }
+
+  #tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#options.heard.bug(error);
+    }
+  }
+
+  /** Deadlines pass in the order in which they were set, for all are as long; a changed setting counts a moment later. */
+  #watchDeadlines(): void {
+    if (this.#deadlines !== null) return;
+    const wake = (): void => {
+      this.#deadlines = null;
+      const now = this.#options.now();
+      for (let i = this.#head; i < this.#waiting.length && this.#waiting[i]!.deadline <= now; i++) {
+        const waiting = this.#waiting[i]!;
+        if (waiting.expired) continue;
+        waiting.expired = true;
+        this.#tell(() => waiting.waiter.expired());
+      }
+      while (this.#early.length > 0 && this.#early[0]!.deadline <= now) {
+        const { waiter } = this.#early.shift()!;
+        this.#tell(() => waiter.expired());
+      }
+      if (this.#early.length > 0 || this.#waiting.some(({ expired }, i) => i >= this.#head && !expired))
+        this.#watchDeadlines();
+    };
+    this.#deadlines = setTimeout(wake, Math.max(1, Math.min(10, this.#options.wait())));
+  }
+}

@@ -1,0 +1,255 @@
+import { addressToText } from '../../policy/address.ts';
+import { VERDICT } from '../../policy/decide/decision.ts';
+import { FOREVER } from '../../policy/input.ts';
+import { nameToText } from '../../wire/name.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Turn } from '../story/turn.ts';
+import { type Enforcement, type FirewallTerms, type GrantWaiter, LONGEST_GRANT } from './enforcement.ts';
+import { GrantBook, GrantedClient, type GrantPlace, MOST_GRANTS } from './grant-book.ts';
+import type { GrantOrder } from './grant-line.ts';
+import { ReplyAddresses } from './reply-addresses.ts';
+
+/** What becomes of a reply that holds addresses. */
+export const PASS = { GIVE: 0, WAIT: 1, PROVE: 2, REFUSE: 3 } as const;
+export type Pass = (typeof PASS)[keyof typeof PASS];
+
+/** Milliseconds beyond a TTL that a grant has left, or it is given anew: a stub may be slow. */
+const AHEAD: Milliseconds = 5_000;
+/** Seconds: a grant lives for the TTL that was given, but at least the first, and the second on top. */
+const LEAST_TTL = 30;
+const GRACE = 60;
+
+/** A client whose certificate alone says who it is may send for so long after a grant. */
+const CERTIFIED: Milliseconds = LONGEST_GRANT;
+
+/**
+ * The last door of the story: an answer with addresses leaves when the firewall lets its client connect to them. It reads the
+ * reply itself, so that no way of answering can pass by it.
+ */
+export class Gate {
+  readonly book: GrantBook;
+  readonly #enforcement: Enforcement;
+  readonly #addresses = new ReplyAddresses();
+  /** What `pass` found missing, of the one who asked and of its lease's address of the other family. */
+  readonly #own: Want = { client: null, missing: [] };
+  readonly #other: Want = { client: null, missing: [] };
+  #until: Milliseconds = 0;
+  #ports: readonly string[] = [];
+
+  /** `salt`: 32 bits that nobody outside knows. */
+  constructor(enforcement: Enforcement, salt: number) {
+    this.#enforcement = enforcement;
+    this.book = new GrantBook(salt);
+  }
+
+  /** Judges the reply of `length` octets that the turn has written. */
+  pass(turn: Turn, length: number): Pass {
+    const { reply, asker } = turn;
+    const addresses = this.#addresses;
+    addresses.read(reply.out, length);
+    if (addresses.count === 0) return PASS.GIVE;
+    const terms = turn.inForce.firewall;
+    if (terms === null) return PASS.GIVE;
+    const client = this.#clientOf(turn);
+    if (client === null) return PASS.GIVE;
+    if (addresses.over) return this.#over(turn, client, 'addresses of one name');
+    const { now } = turn;
+    const hard = hardEnd(turn);
+    if (hard <= now) return PASS.GIVE;
+    const least = now + 1000 * addresses.ttl + AHEAD;
+    const ports = portsOf(turn, terms);
+    this.#look(turn, this.#own, client, least, hard, ports);
+    const other =
+      addresses.families.indexOf(client.family === 4 ? 6 : 4) >= 0 ? this.#otherOf(turn, client) : null;
+    this.#look(turn, this.#other, other, least, hard, ports);
+    if (this.#own.missing.length + this.#other.missing.length === 0) return PASS.GIVE;
+    if (!asker.proven) return PASS.PROVE;
+    if (!this.#hasRoom(this.#own, now) || !this.#hasRoom(this.#other, now))
+      return this.#over(turn, client, 'grants of one client');
+    this.#ports = ports;
+    this.#until = Math.min(hard, now + lifeOf(turn, addresses.ttl));
+    return turn.fetched.isRefused || this.#enforcement.down ? this.#lack(turn, client, terms) : PASS.WAIT;
+  }
+
+  /** Notes which of the reply's addresses a client may not connect to for long enough. */
+  #look(
+    turn: Turn,
+    want: Want,
+    client: GrantedClient | null,
+    least: Milliseconds,
+    hard: Milliseconds,
+    ports: readonly string[],
+  ): void {
+    want.client = client;
+    if (want.missing.length > 0) want.missing = [];
+    if (client === null) return;
+    const { families, words, count } = this.#addresses;
+    const { name, nameLength } = turn.query;
+    for (let i = 0; i < count; i++) {
+      const family = families[i]! as 4 | 6;
+      if (family !== client.family) continue;
+      const w0 = words[4 * i]!;
+      const w1 = words[4 * i + 1]!;
+      const w2 = words[4 * i + 2]!;
+      const w3 = words[4 * i + 3]!;
+      const named = this.book.named(client, family, w0, w1, w2, w3, name, nameLength);
+      const left = named === null || !samePorts(named.ports, ports) ? 0 : named.until;
+      if (left <= least && left < hard) want.missing.push({ family, w0, w1, w2, w3 });
+    }
+  }
+
+  #hasRoom({ client, missing }: Want, now: Milliseconds): boolean {
+    if (client === null || client.size + missing.length <= MOST_GRANTS) return true;
+    if (this.book.has(client)) this.book.prune(client, ({ until }) => until > now);
+    return client.size + missing.length <= MOST_GRANTS;
+  }
+
+  /** Asks for what `pass` found missing. `then` is told whether it is in the kernel, once. */
+  ask(turn: Turn, then: (good: boolean) => void): void {
+    const { now, query } = turn;
+    const name = Uint8Array.from(query.name.subarray(0, query.nameLength));
+    const until = this.#until;
+    const ports = this.#ports;
+    const wants = [this.#own, this.#other].flatMap(({ client, missing }) =>
+      client === null || missing.length === 0 ? [] : [{ client, missing }],
+    );
+    const orders = wants.flatMap(({ client, missing }) => [
+      ...this.#introduce(client),
+      grantLine(client, nameToText(name), missing, ports, until - now),
+    ]);
+    this.#own.missing = [];
+    this.#other.missing = [];
+    let waits = true;
+    const tell = (good: boolean): void => {
+      if (waits) then(good);
+      waits = false;
+    };
+    const waiter: GrantWaiter = {
+      settled: (good) => {
+        for (const { client, missing } of wants) {
+          // Whoever has ended meanwhile has nothing.
+          if (!good || !this.book.has(client)) continue;
+          for (const address of missing) this.book.put(client, address, name, ports, until);
+        }
+        tell(good);
+      },
+      expired: () => tell(false),
+    };
+    this.#enforcement.order(orders, waiter);
+  }
+
+  /** Enters a client in the book; one that its certificate alone makes known may send from now on. */
+  #introduce(client: GrantedClient): GrantOrder[] {
+    if (!this.book.has(client)) this.book.add(client);
+    return client.certified ? [certifiedLine(client)] : [];
+  }
+
+  /** The client of the turn, from the book, or a new one that is not in it yet; null where no packet of it is judged. */
+  #clientOf(turn: Turn): GrantedClient | null {
+    const { asker } = turn;
+    const { client, bound, standing } = asker;
+    let { family, w0, w1, w2, w3 } = client;
+    if (family === 6 && w0 === 0 && w1 === 0 && w2 === 0xffff) {
+      family = 4;
+      w0 = w3;
+      w2 = 0;
+      w3 = 0;
+    }
+    const local = family === 4 ? w0 >>> 24 === 127 : w0 === 0 && w1 === 0 && w2 === 0 && w3 === 1;
+    if (local || !asker.isKnown) return null;
+    const lease = bound === null ? '' : bound.lease;
+    const { name } = standing.identity;
+    const known = this.book.find(family, w0, w1, w2, w3, lease, name);
+    if (known !== null) return known;
+    const certified = client.credential !== null && (bound === null || bound.sources?.length === 0);
+    return new GrantedClient({ family, w0, w1, w2, w3 }, lease, name, certified);
+  }
+
+  /** The lease's address of the other family: a job asks for both over one of them. */
+  #otherOf({ asker }: Turn, { family, lease, identity }: GrantedClient): GrantedClient | null {
+    const source = asker.bound?.sources?.find((each) => each.family !== family);
+    if (source === undefined) return null;
+    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = source.words;
+    const known = this.book.find(source.family, w0, w1, w2, w3, lease, identity);
+    return known ?? new GrantedClient({ family: source.family, w0, w1, w2, w3 }, lease, identity, false);
+  }
+
+  #lack(turn: Turn, client: GrantedClient, { open }: FirewallTerms): Pass {
+    const facts = { client: textOf(client), identity: client.identity, given: open };
+    this.#enforcement.found('grant-missing', { ...facts, name: nameOf(turn) });
+    return open ? PASS.GIVE : PASS.REFUSE;
+  }
+
+  #over(turn: Turn, client: GrantedClient, limit: string): Pass {
+    const facts = { client: textOf(client), identity: client.identity, limit, name: nameOf(turn) };
+    this.#enforcement.found('grant-limit', facts);
+    return PASS.REFUSE;
+  }
+}
+
+function nameOf({ query }: Turn): string {
+  return nameToText(Uint8Array.from(query.name.subarray(0, query.nameLength)));
+}
+
+/** The first moment at which nothing may be left of a grant: the end of the rule, the lease. */
+function hardEnd({ decision, asker, now, nextEpoch }: Turn): Milliseconds {
+  const rule = decision.until === FOREVER ? now + LONGEST_GRANT : now + 1000 * (decision.until - nextEpoch);
+  return asker.bound === null ? rule : Math.min(rule, asker.bound.endsAt);
+}
+
+function lifeOf(turn: Turn, ttl: number): Milliseconds {
+  const { asker } = turn;
+  if (asker.bound !== null && termsOf(turn)?.keep === 'lease') return LONGEST_GRANT;
+  return 1000 * (Math.max(ttl, LEAST_TTL) + GRACE);
+}
+
+function portsOf(turn: Turn, terms: FirewallTerms): readonly string[] {
+  return termsOf(turn)?.ports ?? terms.ports;
+}
+
+function termsOf({
+  decision,
+  inForce,
+}: Turn): { readonly ports: readonly string[] | null; readonly keep: 'lease' | null } | null {
+  const { rule, verdict } = decision;
+  const { rules } = inForce.snapshot;
+  const approved = verdict === VERDICT.ALLOW || verdict === VERDICT.LOCAL;
+  return rule < 0 || !approved ? null : rules.terms[rules.term[rule]!]!;
+}
+
+export function samePorts(one: readonly string[], other: readonly string[]): boolean {
+  if (one === other) return true;
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}
+
+export function textOf({ family, w0, w1, w2, w3 }: GrantPlace): string {
+  const octets = new Uint8Array(family === 4 ? 4 : 16);
+  const words = [w0, w1, w2, w3];
+  for (let i = 0; i < octets.length; i++) octets[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
+  return addressToText(octets);
+}
+
+export function certifiedLine(client: GrantedClient): GrantOrder {
+  const { identity, lease } = client;
+  const ttl = CERTIFIED;
+  return { op: 'live', client: textOf(client), identity, lease: lease || null, ttl_ms: ttl, certified: true };
+}
+
+export function grantLine(
+  client: GrantedClient,
+  name: string,
+  addresses: readonly GrantPlace[],
+  ports: readonly string[],
+  ttl: Milliseconds,
+): GrantOrder {
+  const { identity, lease } = client;
+  const who = { client: textOf(client), identity, lease: lease || null };
+  return { op: 'grant', ...who, name, addresses: addresses.map(textOf), ports, ttl_ms: Math.ceil(ttl) };
+}
+
+interface Want {
+  client: GrantedClient | null;
+  missing: GrantPlace[];
+}

@@ -1,0 +1,254 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
+
+/** Grants that one client may have. */
+export const MOST_GRANTS = 4_096;
+
+/** That a name opens an address to a client. */
+export interface NameGrant {
+  /** Wire name in lower case. */
+  readonly name: Uint8Array;
+  ports: readonly string[];
+  /** Monotonic milliseconds until which the kernel has it. */
+  until: Milliseconds;
+  next: NameGrant | null;
+}
+
+/** An address that a client may connect to. */
+export interface AddressGrant {
+  readonly family: 4 | 6;
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+  names: NameGrant | null;
+  /** The next whose hash is the same. */
+  readonly next: AddressGrant | null;
+}
+
+/** What one client may connect to, and who it is. */
+export class GrantedClient {
+  readonly family: 4 | 6;
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+  /** Who asked when it was granted: a lease's id, or empty; and the identity's name. */
+  readonly lease: string;
+  readonly identity: string;
+  /** Its certificate alone says who it is. */
+  readonly certified: boolean;
+  /** The next whose hash is the same. */
+  next: GrantedClient | null = null;
+  /** Names at addresses. */
+  size = 0;
+  readonly addresses = new Map<number, AddressGrant>();
+
+  constructor(who: GrantPlace, lease: string, identity: string, certified: boolean) {
+    this.family = who.family;
+    this.w0 = who.w0;
+    this.w1 = who.w1;
+    this.w2 = who.w2;
+    this.w3 = who.w3;
+    this.lease = lease;
+    this.identity = identity;
+    this.certified = certified;
+  }
+
+  *each(): Generator<AddressGrant> {
+    for (const first of this.addresses.values())
+      for (let grant: AddressGrant | null = first; grant !== null; grant = grant.next) yield grant;
+  }
+}
+
+/** An address that is granted, or that has grants; IPv4 is `w0` alone. */
+export interface GrantPlace {
+  readonly family: 4 | 6;
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+}
+
+/**
+ * What was granted to whom until when, as the kernel has it. A look-up makes nothing. Keys are salted, for clients choose
+ * addresses; what has ended is let go by `prune`.
+ */
+export class GrantBook {
+  readonly #clients = new Map<number, GrantedClient>();
+  readonly #byLease = new Map<string, Set<GrantedClient>>();
+  readonly #salt: number;
+  size = 0;
+
+  /** `salt`: 32 bits that nobody outside knows. */
+  constructor(salt: number) {
+    this.#salt = salt;
+  }
+
+  /** Who is known by a lease or as an identity at an address; null for nobody. Two may share one. */
+  find(
+    family: 4 | 6,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    lease: string,
+    identity: string,
+  ): GrantedClient | null {
+    let client = this.#clients.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
+    while (
+      client !== null &&
+      !(isAt(client, family, w0, w1, w2, w3) && client.lease === lease && client.identity === identity)
+    )
+      client = client.next;
+    return client;
+  }
+
+  /** All that an address is known as. */
+  at({ family, w0, w1, w2, w3 }: GrantPlace): GrantedClient[] {
+    const found: GrantedClient[] = [];
+    let client = this.#clients.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
+    for (; client !== null; client = client.next)
+      if (isAt(client, family, w0, w1, w2, w3)) found.push(client);
+    return found;
+  }
+
+  has(client: GrantedClient): boolean {
+    return this.at(client).includes(client);
+  }
+
+  add(client: GrantedClient): void {
+    const { family, w0, w1, w2, w3, lease } = client;
+    const hash = this.#hash(family, w0, w1, w2, w3);
+    client.next = this.#clients.get(hash) ?? null;
+    this.#clients.set(hash, client);
+    this.size++;
+    if (lease === '') return;
+    const same = this.#byLease.get(lease);
+    if (same === undefined) this.#byLease.set(lease, new Set([client]));
+    else same.add(client);
+  }
+
+  remove(client: GrantedClient): void {
+    const { family, w0, w1, w2, w3, lease } = client;
+    const hash = this.#hash(family, w0, w1, w2, w3);
+    let first = this.#clients.get(hash) ?? null;
+    if (first === client) first = client.next;
+    else
+      for (let before = first; before !== null; before = before.next)
+        if (before.next === client) before.next = client.next;
+    if (first === null) this.#clients.delete(hash);
+    else this.#clients.set(hash, first);
+    this.size--;
+    const same = this.#byLease.get(lease);
+    same?.delete(client);
+    if (same?.size === 0) this.#byLease.delete(lease);
+  }
+
+  ofLease(lease: string): readonly GrantedClient[] {
+    return [...(this.#byLease.get(lease) ?? [])];
+  }
+
+  *all(): Generator<GrantedClient> {
+    for (const first of this.#clients.values())
+      for (let client: GrantedClient | null = first; client !== null; client = client.next) yield client;
+  }
+
+  /** What a name opens of an address to a client, or null. `name` in its first `length` octets. */
+  named(
+    client: GrantedClient,
+    family: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    name: Uint8Array,
+    length: number,
+  ): NameGrant | null {
+    let grant = client.addresses.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
+    while (grant !== null && !isAt(grant, family, w0, w1, w2, w3)) grant = grant.next;
+    let named = grant === null ? null : grant.names;
+    while (named !== null && !isName(named.name, name, length)) named = named.next;
+    return named;
+  }
+
+  /** The kernel has it until then. */
+  put(
+    client: GrantedClient,
+    at: GrantPlace,
+    name: Uint8Array,
+    ports: readonly string[],
+    until: Milliseconds,
+  ): void {
+    const { family, w0, w1, w2, w3 } = at;
+    const known = this.named(client, family, w0, w1, w2, w3, name, name.length);
+    if (known !== null) {
+      known.ports = ports;
+      known.until = Math.max(known.until, until);
+      return;
+    }
+    const hash = this.#hash(family, w0, w1, w2, w3);
+    const first = client.addresses.get(hash) ?? null;
+    let grant = first;
+    while (grant !== null && !isAt(grant, family, w0, w1, w2, w3)) grant = grant.next;
+    if (grant === null) {
+      grant = { family, w0, w1, w2, w3, names: null, next: first };
+      client.addresses.set(hash, grant);
+    }
+    grant.names = { name, ports, until, next: grant.names };
+    client.size++;
+  }
+
+  /** Lets go of the names of a client that `keep` does not want. A client without any goes too, but a certified one. */
+  prune(client: GrantedClient, keep: (named: NameGrant, grant: AddressGrant) => boolean): void {
+    client.size = 0;
+    for (const [hash, first] of client.addresses) {
+      let kept: AddressGrant | null = null;
+      for (let grant: AddressGrant | null = first; grant !== null; grant = grant.next) {
+        const names = pruned(grant, keep);
+        if (names === null) continue;
+        for (let named: NameGrant | null = names; named !== null; named = named.next) client.size++;
+        const { family, w0, w1, w2, w3 } = grant;
+        kept = { family, w0, w1, w2, w3, names, next: kept };
+      }
+      if (kept === null) client.addresses.delete(hash);
+      else client.addresses.set(hash, kept);
+    }
+    if (client.size === 0 && !client.certified) this.remove(client);
+  }
+
+  #hash(family: number, w0: number, w1: number, w2: number, w3: number): number {
+    let hash = Math.imul(this.#salt ^ w0, 0x9e37_79b1);
+    if (family === 6) {
+      hash = Math.imul(hash ^ (hash >>> 15) ^ w1, 0x85eb_ca6b);
+      hash = Math.imul(hash ^ (hash >>> 13) ^ w2, 0xc2b2_ae35);
+      hash = Math.imul(hash ^ (hash >>> 16) ^ w3, 0x27d4_eb2f);
+    }
+    return hash ^ (hash >>> 15) ^ family;
+  }
+}
+
+function isAt(at: GrantPlace, family: number, w0: number, w1: number, w2: number, w3: number): boolean {
+  return at.w0 === w0 && at.family === family && at.w1 === w1 && at.w2 === w2 && at.w3 === w3;
+}
+
+function pruned(
+  grant: AddressGrant,
+  keep: (named: NameGrant, grant: AddressGrant) => boolean,
+): NameGrant | null {
+  let names: NameGrant | null = null;
+  for (let named = grant.names; named !== null; ) {
+    const { next } = named;
+    if (keep(named, grant)) {
+      named.next = names;
+      names = named;
+    }
+    named = next;
+  }
+  return names;
+}
+
+function isName(own: Uint8Array, name: Uint8Array, length: number): boolean {
+  if (own.length !== length) return false;
+  for (let i = 0; i < length; i++) if (own[i] !== name[i]) return false;
+  return true;
+}

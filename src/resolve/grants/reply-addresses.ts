@@ -1,0 +1,101 @@
+import { HEADER_SIZE, readUint16, readUint32 } from '../../wire/header.ts';
+import { TYPE } from '../../wire/iana.ts';
+import type { Seconds } from '../../wire/quantity.ts';
+import { MOST_ADDRESSES } from './grant-line.ts';
+
+/** Keys of SVCB parameters (RFC 9460 §14.3.2). */
+const IPV4_HINT = 4;
+const IPV6_HINT = 6;
+
+/**
+ * The addresses of a reply as it will leave: of A and AAAA records, and the hints of HTTPS and SVCB, wherever they stand and
+ * whatever they came from. Those that no packet leaves the machine for (loopback, unspecified) are left out, and an
+ * IPv4-mapped one is its IPv4 address, for that is what a connection to it sends.
+ */
+export class ReplyAddresses {
+  count = 0;
+  /** There are more than MOST_ADDRESSES. */
+  over = false;
+  /** The longest TTL of a record that holds any. */
+  ttl: Seconds = 0;
+  readonly families = new Uint8Array(MOST_ADDRESSES);
+  /** Four words for each; IPv4 is the first alone. */
+  readonly words = new Uint32Array(4 * MOST_ADDRESSES);
+
+  /** Reads a reply of ours, `length` octets: it is well formed. */
+  read(reply: Uint8Array, length: number): void {
+    this.count = 0;
+    this.over = false;
+    this.ttl = 0;
+    let left = readUint16(reply, 6) + readUint16(reply, 8) + readUint16(reply, 10);
+    let at = HEADER_SIZE;
+    if (readUint16(reply, 4) > 0) at = behindName(reply, at) + 4;
+    for (; left > 0; left--) {
+      at = behindName(reply, at);
+      if (at + 10 > length) return;
+      const type = readUint16(reply, at);
+      const data = at + 10;
+      const end = data + readUint16(reply, at + 8);
+      if (end > length) return;
+      if (type === TYPE.A || type === TYPE.AAAA || type === TYPE.HTTPS || type === TYPE.SVCB) {
+        const before = this.count;
+        if (type === TYPE.A) this.#add(reply, data, 4);
+        else if (type === TYPE.AAAA) this.#add(reply, data, 16);
+        else this.#hints(reply, data, end);
+        if (this.count > before) this.ttl = Math.max(this.ttl, readUint32(reply, at + 4));
+      }
+      at = end;
+    }
+  }
+
+  #hints(reply: Uint8Array, data: number, end: number): void {
+    let at = behindName(reply, data + 2);
+    while (at + 4 <= end) {
+      const key = readUint16(reply, at);
+      const stop = Math.min(end, at + 4 + readUint16(reply, at + 2));
+      at += 4;
+      const size = key === IPV4_HINT ? 4 : key === IPV6_HINT ? 16 : 0;
+      if (size > 0) for (; at + size <= stop; at += size) this.#add(reply, at, size);
+      at = stop;
+    }
+  }
+
+  #add(octets: Uint8Array, at: number, size: number): void {
+    let w0 = readUint32(octets, at);
+    let w1 = 0;
+    let w2 = 0;
+    let w3 = 0;
+    let family = 4;
+    if (size === 16) {
+      w1 = readUint32(octets, at + 4);
+      w2 = readUint32(octets, at + 8);
+      w3 = readUint32(octets, at + 12);
+      if (w0 === 0 && w1 === 0 && w2 === 0xffff) {
+        w0 = w3;
+        w2 = 0;
+        w3 = 0;
+      } else if (w0 === 0 && w1 === 0 && w2 === 0 && w3 <= 1) return;
+      else family = 6;
+    }
+    if (family === 4 && (w0 === 0 || w0 >>> 24 === 127)) return;
+    if (this.count === MOST_ADDRESSES) {
+      this.over = true;
+      return;
+    }
+    const place = 4 * this.count;
+    this.families[this.count++] = family;
+    this.words[place] = w0;
+    this.words[place + 1] = w1;
+    this.words[place + 2] = w2;
+    this.words[place + 3] = w3;
+  }
+}
+
+function behindName(octets: Uint8Array, from: number): number {
+  let at = from;
+  for (let length = octets[at]!; length !== 0; length = octets[at]!) {
+    if (length >= 0xc0) return at + 2;
+    at += 1 + length;
+  }
+  return at + 1;
+}

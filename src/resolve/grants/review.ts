@@ -1,0 +1,258 @@
+import { approvesName, decide } from '../../policy/decide/decide.ts';
+import { Decision, VERDICT } from '../../policy/decide/decision.ts';
+import { findAddress } from '../../policy/identity.ts';
+import { FOREVER } from '../../policy/input.ts';
+import type { Lease, LeaseTable, LeaseWatcher } from '../../policy/lease/lease.ts';
+import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
+import { TYPE } from '../../wire/iana.ts';
+import { labelOffsets, nameToText } from '../../wire/name.ts';
+import type { Prefix } from '../../wire/prefix.ts';
+import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { InForce } from '../in-force.ts';
+import type { Enforcement } from './enforcement.ts';
+import { certifiedLine, grantLine, samePorts, textOf } from './gate.ts';
+import type { AddressGrant, GrantBook, GrantedClient, NameGrant } from './grant-book.ts';
+import type { GrantOrder } from './grant-line.ts';
+
+/** Clients that one call of `tick` looks at. */
+const SLICE = 200;
+
+export interface ReviewRooms {
+  readonly book: GrantBook;
+  readonly enforcement: Enforcement;
+  readonly leases: LeaseTable;
+  readonly clock: { monotonic(): number; epoch(): number };
+}
+
+/**
+ * Keeps what the firewall holds to what holds now: who is live, and that no grant outlives its rule, its stage or its lease.
+ */
+export class GrantReview implements LeaseWatcher {
+  readonly #rooms: ReviewRooms;
+  #inForce: InForce;
+  /** Static prefixes that the firewall was told of, as text, with their identities. */
+  #prefixes: ReadonlyMap<string, string>;
+  /** Clients that are still to be looked at under the policy of now. */
+  #queue: GrantedClient[] = [];
+
+  constructor(rooms: ReviewRooms, inForce: InForce) {
+    this.#rooms = rooms;
+    this.#inForce = inForce;
+    this.#prefixes = prefixesOf(inForce.snapshot);
+    rooms.leases.watcher = this;
+  }
+
+  /** Another policy is in force. */
+  swap(inForce: InForce): void {
+    this.#inForce = inForce;
+    const before = this.#prefixes;
+    const after = prefixesOf(inForce.snapshot);
+    this.#prefixes = after;
+    const orders: GrantOrder[] = [];
+    for (const client of before.keys())
+      if (!after.has(client)) orders.push({ op: 'end', client, quarantine_ms: 0 });
+    for (const [client, identity] of after)
+      if (!before.has(client)) orders.push({ op: 'live', client, identity, lease: null, ttl_ms: null });
+    if (orders.length > 0) this.#rooms.enforcement.order(orders, null);
+    this.#queue = [...this.#rooms.book.all()];
+  }
+
+  /** All that is live and granted, for an enforcer that has just come. */
+  *snapshot(): Generator<GrantOrder> {
+    const { book, leases, clock } = this.#rooms;
+    const now = clock.monotonic();
+    for (const [client, identity] of this.#prefixes)
+      yield { op: 'live', client, identity, lease: null, ttl_ms: null };
+    for (const { addresses, certificate, endsAt } of leases.quarantines()) {
+      const [prefix, ...more] = addresses;
+      if (certificate !== null || prefix === undefined || more.length > 0 || endsAt <= now) continue;
+      const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
+      if (leases.byAddress(prefix.family, w0, w1, w2, w3, now)?.lease !== '') continue;
+      yield { op: 'end', client: textOfPrefix(prefix), quarantine_ms: Math.ceil(endsAt - now) };
+    }
+    for (const lease of leases.leases()) if (lease.known) yield* liveOf(lease, now);
+    for (const client of book.all()) {
+      if (client.certified) yield certifiedLine(client);
+      for (const grant of client.each()) yield* regrant(client, grant, now);
+    }
+    yield { op: 'snapshot' };
+  }
+
+  inForce(lease: Lease, before: Lease | null): void {
+    const { book, enforcement, clock } = this.#rooms;
+    const now = clock.monotonic();
+    if (!lease.known) {
+      if (before === null || before.known) this.over({ ...lease, quarantine: 0 });
+      return;
+    }
+    const orders: GrantOrder[] = [];
+    if (before === null || !before.known) {
+      // Whoever had the address leaves nothing to it.
+      for (const prefix of lease.addresses) {
+        this.#forget(prefix);
+        orders.push({ op: 'end', client: textOfPrefix(prefix), quarantine_ms: 0 });
+      }
+    }
+    orders.push(...liveOf(lease, now));
+    enforcement.order(orders, null);
+    for (const client of book.ofLease(lease.id)) this.#look(client, now);
+  }
+
+  over(lease: Lease): void {
+    const { book, enforcement } = this.#rooms;
+    const orders: GrantOrder[] = [];
+    for (const client of book.ofLease(lease.id)) {
+      book.remove(client);
+      if (lease.addresses.length > 0 && !client.certified) continue;
+      orders.push({ op: 'end', client: textOf(client), quarantine_ms: 0 });
+      for (const other of book.at(client)) book.remove(other);
+    }
+    for (const prefix of lease.addresses) {
+      this.#forget(prefix);
+      orders.push({ op: 'end', client: textOfPrefix(prefix), quarantine_ms: lease.quarantine });
+    }
+    if (orders.length > 0) enforcement.order(orders, null);
+  }
+
+  /** Looks at some clients under the policy of now, and lets go of what has ended. To be called some times a second. */
+  tick(): void {
+    const { book, clock } = this.#rooms;
+    const now = clock.monotonic();
+    for (const client of this.#queue.splice(0, SLICE)) if (book.has(client)) this.#look(client, now);
+    if (this.#queue.length === 0 && now >= this.#pruneAt) {
+      this.#pruneAt = now + PRUNE;
+      for (const client of [...book.all()]) book.prune(client, ({ until }) => until > now);
+    }
+  }
+
+  #pruneAt: Milliseconds = 0;
+
+  /** Drops all that is known of a prefix: what it asks next is granted anew. */
+  #forget(prefix: Prefix): void {
+    const { book } = this.#rooms;
+    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
+    const { family, length } = prefix;
+    const single = length === (family === 4 ? 32 : 128);
+    const found = single
+      ? book.at({ family, w0, w1, w2, w3 })
+      : [...book.all()].filter((at) => isIn(at, prefix));
+    for (const client of found) book.remove(client);
+  }
+
+  /** Takes from a client what the policy no longer approves, and what goes on for less long or at other ports. */
+  #look(client: GrantedClient, now: Milliseconds): void {
+    const { book, enforcement, clock } = this.#rooms;
+    const epoch = clock.epoch();
+    const asked = this.#asks(client);
+    const orders: GrantOrder[] = [];
+    for (const grant of client.each()) {
+      const before = [...namesOf(grant)].map(({ ports }) => ports);
+      let changed = false;
+      for (const named of namesOf(grant)) {
+        const approved = asked === null ? null : this.#judge(grant, named, asked, now, epoch);
+        const until = approved === null ? 0 : Math.min(named.until, approved.until);
+        const ports = approved?.ports ?? named.ports;
+        if (until === named.until && samePorts(ports, named.ports)) continue;
+        changed = true;
+        named.until = until;
+        named.ports = ports;
+      }
+      if (!changed) continue;
+      for (const ports of before)
+        orders.push({ op: 'revoke', client: textOf(client), addresses: [textOf(grant)], ports });
+      orders.push(...regrant(client, grant, now));
+    }
+    if (orders.length === 0) return;
+    enforcement.order(orders, null);
+    book.prune(client, ({ until }) => until > now);
+  }
+
+  /** Who a client is under the policy of now; null for nobody, and for somebody else. */
+  #asks({ family, w0, w1, w2, w3, lease, identity, certified }: GrantedClient): Asks | null {
+    const { snapshot, standings } = this.#inForce;
+    const known = standings.named(identity).identity;
+    if (known.index < 0) return null;
+    if (lease === '') {
+      const same = certified || findAddress(snapshot.addresses, family, w0, w1, w2, w3) === known.index;
+      return same ? { identity: known, view: known.view, endsAt: Number.POSITIVE_INFINITY } : null;
+    }
+    const held = this.#rooms.leases.get(lease);
+    if (held === null || !held.known) return null;
+    const stage =
+      held.stage === null ? known.stages[0] : known.stages.find(({ name }) => name === held.stage);
+    if (stage === undefined && (held.stage !== null || known.stages.length > 0)) return null;
+    return { identity: known, view: (stage ?? known).view, endsAt: held.endsAt };
+  }
+
+  /** What the policy of now grants of it, or null. */
+  #judge(
+    { family }: AddressGrant,
+    { name, ports }: NameGrant,
+    { identity, view, endsAt }: Asks,
+    now: Milliseconds,
+    epoch: Seconds,
+  ): { readonly until: Milliseconds; readonly ports: readonly string[] } | null {
+    const { snapshot, firewall } = this.#inForce;
+    const subject = { name, labels, labelCount: labelOffsets(name, labels) };
+    const type = family === 4 ? TYPE.A : TYPE.AAAA;
+    decide(snapshot, view, subject, type, false, Math.floor(epoch), decision);
+    const { verdict, rule, until } = decision;
+    if (verdict === VERDICT.ALLOW || verdict === VERDICT.LOCAL) {
+      const terms = rule < 0 ? null : snapshot.rules.terms[snapshot.rules.term[rule]!]!;
+      const end = until === FOREVER ? Number.POSITIVE_INFINITY : now + 1000 * (until - Math.ceil(epoch));
+      return { until: Math.min(end, endsAt), ports: terms?.ports ?? firewall?.ports ?? ports };
+    }
+    // Another of its types may be approved, of which these are the hints; and an audit denies nothing.
+    const kept = approvesName(snapshot, view, subject, Math.floor(epoch)) || identity.auditUntil > epoch;
+    return kept ? { until: endsAt, ports } : null;
+  }
+}
+
+const PRUNE: Milliseconds = 10_000;
+/** Not re-entrant. */
+const decision = new Decision();
+const labels = new Uint8Array(128);
+
+interface Asks {
+  readonly identity: Identity;
+  readonly view: View;
+  readonly endsAt: Milliseconds;
+}
+
+function* namesOf({ names }: AddressGrant): Generator<NameGrant> {
+  for (let named = names; named !== null; named = named.next) yield named;
+}
+
+function* regrant(client: GrantedClient, grant: AddressGrant, now: Milliseconds): Generator<GrantOrder> {
+  for (const { name, ports, until } of namesOf(grant))
+    if (until > now) yield grantLine(client, nameToText(name), [grant], ports, until - now);
+}
+
+function* liveOf({ id, identity, addresses, endsAt }: Lease, now: Milliseconds): Generator<GrantOrder> {
+  if (endsAt <= now) return;
+  for (const prefix of addresses)
+    yield { op: 'live', client: textOfPrefix(prefix), identity, lease: id, ttl_ms: Math.ceil(endsAt - now) };
+}
+
+/** An identity that wants a certificate is known by no address. */
+function prefixesOf({ identities }: Snapshot): ReadonlyMap<string, string> {
+  return new Map(
+    identities.flatMap(({ name, addresses, proof }) =>
+      proof === 'certificate' ? [] : addresses.map((text) => [text, name] as const),
+    ),
+  );
+}
+
+function textOfPrefix({ family, words, length }: Prefix): string {
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
+  const text = textOf({ family, w0, w1, w2, w3 });
+  return length === (family === 4 ? 32 : 128) ? text : `${text}/${length}`;
+}
+
+function isIn({ family, w0, w1, w2, w3 }: GrantedClient, prefix: Prefix): boolean {
+  if (family !== prefix.family) return false;
+  return [w0, w1, w2, w3].every((word, i) => {
+    const bits = Math.min(32, Math.max(0, prefix.length - 32 * i));
+    return bits === 0 || (word ^ (prefix.words[i] ?? 0)) >>> (32 - bits) === 0;
+  });
+}
