@@ -16,7 +16,8 @@ import { Landing } from '../src/resolve/answer/landing.ts';
 import { Cookies } from '../src/resolve/client/cookies.ts';
 import { EXIT } from '../src/resolve/exit.ts';
 import { Flights } from '../src/resolve/flights/flights.ts';
-import { buildInForce, type InForce } from '../src/resolve/in-force.ts';
+import { buildInForce, type InForce, type InForceParts } from '../src/resolve/in-force.ts';
+import type { Charges } from '../src/resolve/ledger/charges.ts';
 import type {
   Client,
   Clock,
@@ -29,11 +30,13 @@ import { deny } from '../src/resolve/story/end.ts';
 import { writeAnswer } from '../src/resolve/story/give.ts';
 import { Resolver } from '../src/resolve/story/story.ts';
 import { Turn } from '../src/resolve/story/turn.ts';
+import type { Settings } from '../src/settings/settings.ts';
 import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';
 import { RCODE } from '../src/wire/iana.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { namegate } from './contestants.ts';
 import { feedStages } from './feed-stages.ts';
+import { benchCharges, chargeQuantiles, ledgerStages } from './ledger-stages.ts';
 import { addressReply, question } from './messages.ts';
 import { APPROVED, Dice, deniedName, WILDCARD_ZONE } from './names.ts';
 
@@ -56,20 +59,26 @@ const SMALL_STORE = 65_536;
 /** The stages of the story, in its order, under the shipped configuration with the bench's policy written to `folder`. */
 export function stages(folder: string): Stage[] {
   const { settings, snapshot } = loaded(folder);
-  const inForceParts = {
-    snapshot,
-    replies: settings.replies,
-    cache: settings.cache,
-    limits: settings.limits,
-    budgets: settings.budgets,
-    firewall: null,
-    keepalive: 100,
-    designations: [],
-    groupIds: settings.upstreams.map((_, index) => index),
-  };
+  const inForceParts = { ...partsOf(settings), snapshot };
   const inForce = buildInForce(inForceParts, settings.upstreams, null);
   const house = new House(inForce, settings.cache.size);
-  return [...parts(inForce, house), ...stories(inForce, house)];
+  return [
+    ...parts(inForce, house),
+    ...stories(inForce, house, null),
+    ...stories(inForce, house, benchCharges()),
+    ...ledgerStages(folder, inForceParts, house.client),
+  ];
+}
+
+/** How long single charges take, as a table. */
+export function charges(folder: string): string {
+  const { settings } = loaded(folder);
+  return chargeQuantiles(folder, partsOf(settings), new LoopbackClient());
+}
+
+function partsOf({ replies, cache, limits, budgets, upstreams }: Settings): Omit<InForceParts, 'snapshot'> {
+  const groupIds = upstreams.map((_, index) => index);
+  return { replies, cache, limits, budgets, firewall: null, keepalive: 100, designations: [], groupIds };
 }
 
 function loaded(folder: string): Loaded {
@@ -104,10 +113,10 @@ class House {
     this.limits.configure({ identities, unknownQps: limits.unknownQps });
   }
 
-  resolver(inForce: InForce, store: RingAnswerStore): Resolver {
+  resolver(inForce: InForce, store: RingAnswerStore, charges: Charges | null): Resolver {
     const { observer, limits, upstream, leases, cookies } = this;
     return new Resolver(
-      { store, forwarder: upstream, clock: CLOCK, limits, observer, leases, cookies, charges: null },
+      { store, forwarder: upstream, clock: CLOCK, limits, observer, leases, cookies, charges },
       inForce,
     );
   }
@@ -322,10 +331,10 @@ function parts(inForce: InForce, house: House): Stage[] {
   ];
 }
 
-/** Whole stories, as a listener calls for them. */
-function stories(inForce: InForce, house: House): Stage[] {
+/** Whole stories, as a listener calls for them, with or without the leak ledger. */
+function stories(inForce: InForce, house: House, charges: Charges | null): Stage[] {
   const { client, store, upstream } = house;
-  const resolver = house.resolver(inForce, store);
+  const resolver = house.resolver(inForce, store, charges);
   const out = Buffer.alloc(4096);
   const asked = (messages: readonly Buffer[], count: number): number => {
     let sum = 0;
@@ -343,18 +352,19 @@ function stories(inForce: InForce, house: House): Stage[] {
     return sum;
   };
   const local = Array.from({ length: ROUND }, () => question('localhost'));
-  const missing = house.resolver(inForce, new RingAnswerStore(SMALL_STORE));
+  const missing = house.resolver(inForce, new RingAnswerStore(SMALL_STORE), charges);
+  const what = charges === null ? 'whole story' : 'with the ledger';
   const misses = Array.from({ length: ROUND }, (_, i) => {
     const name = `u${i.toString(36)}.${WILDCARD_ZONE}`;
     return { message: question(name), reply: addressReply(name, 300) };
   });
   let next = 0;
   return [
-    { name: 'whole story, hit', run: (count) => asked(approved, count) },
-    { name: 'whole story, denial', run: (count) => asked(denied, count) },
-    { name: 'whole story, local answer', run: (count) => asked(local, count) },
+    { name: `${what}, hit`, run: (count) => asked(approved, count) },
+    { name: `${what}, denial`, run: (count) => asked(denied, count) },
+    { name: `${what}, local answer`, run: (count) => asked(local, count) },
     {
-      name: 'whole story, miss',
+      name: `${what}, miss`,
       run(count) {
         // It goes on where the last run ended: what was asked last is in the store still.
         for (let i = 0; i < count; i++) {

@@ -43,8 +43,15 @@ function floorLog2(number: number): number {
 
 /** Units of one question's moment and type. `ticks`: since the key's last charge; `types`: how many the client could choose from. */
 export function occasionCost(ticks: number, types: number): number {
-  return BASIC + deltaBits(ticks + 1) * UNITS_A_BIT + Math.ceil(Math.log2(2 * (types + 2)) * UNITS_A_BIT);
+  return BASIC + deltaBits(ticks + 1) * UNITS_A_BIT + (TYPE_COSTS[types] ?? typeCost(types));
 }
+
+function typeCost(types: number): number {
+  return Math.ceil(Math.log2(2 * (types + 2)) * UNITS_A_BIT);
+}
+
+/** By the number of types. */
+const TYPE_COSTS = Int32Array.from({ length: 64 }, (_, types) => typeCost(types));
 
 /** Units of a name that the key does not remember, with `octets` of its wire form in front of the base (length octets too). */
 export function newNameCost(octets: number): number {

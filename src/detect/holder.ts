@@ -56,6 +56,8 @@ export class Holder {
   untold = 0;
   /** Several machines have the key. */
   isShared = false;
+  /** Octets that it holds, roughly. */
+  octets: number;
   /** Neighbours by the time of the last charge. */
   newer: Holder | null = null;
   older: Holder | null = null;
@@ -73,6 +75,8 @@ export class Holder {
   /** A ring, each name behind its length; made when the key nears a threshold. */
   #samples: Uint8Array | null = null;
   #sampled = 0;
+  /** Units that were charged at the last sample. */
+  #sampledAt = 0;
 
   constructor(
     kind: HolderKind,
@@ -90,13 +94,7 @@ export class Holder {
     this.low = low;
     this.high = high;
     this.fold = fold;
-  }
-
-  /** Octets that it holds, roughly. */
-  get octets(): number {
-    const samples = this.#samples?.length ?? 0;
-    const names = this.#names.byteLength + this.#index.byteLength;
-    return 400 + 2 * this.subject.length + this.base.length + names + samples;
+    this.octets = 400 + 2 * subject.length + base.length + this.#names.byteLength + this.#index.byteLength;
   }
 
   /** Names in wire form, for findings: the last few before and at a crossing. */
@@ -111,10 +109,19 @@ export class Holder {
   }
 
   addSample(name: Uint8Array, length: number): void {
-    this.#samples ??= new Uint8Array(SAMPLES * SAMPLE);
+    if (this.#samples === null) {
+      this.#samples = new Uint8Array(SAMPLES * SAMPLE);
+      this.octets += this.#samples.length;
+    }
+    this.#sampledAt = this.#total;
     const at = (this.#sampled++ % SAMPLES) * SAMPLE;
     this.#samples[at] = length;
     for (let i = 0; i < length; i++) this.#samples[at + 1 + i] = name[i]!;
+  }
+
+  /** Whether enough was charged since the last sample that another name is worth one; `step` in units. */
+  wantsSample(step: number): boolean {
+    return this.#total - this.#sampledAt >= step || this.#total < this.#sampledAt;
   }
 
   /** Units charged in the window that ends at `tick`. */
@@ -158,8 +165,10 @@ export class Holder {
     this.#makeIndex();
     this.alertedAt = -1;
     this.containedAt = -1;
+    if (this.#samples !== null) this.octets -= this.#samples.length;
     this.#samples = null;
     this.#sampled = 0;
+    this.#sampledAt = 0;
   }
 
   /** Where the name with this hash stands, if it was paid for in the window; else -1. */
@@ -205,6 +214,7 @@ export class Holder {
   }
 
   #grow(): void {
+    this.octets += this.#names.byteLength + this.#index.byteLength;
     const more = new Int32Array(this.#names.length * 2);
     more.set(this.#names);
     this.#names = more;

@@ -6,6 +6,8 @@ import { HolderTable } from './holder-table.ts';
 
 /** What is written ahead at once: 32 octets. */
 export const RESERVATION = 32 * 8 * UNITS_A_BIT;
+/** Names that are kept for a finding are so far apart, as a share of the threshold: not every one costs a copy. */
+const SAMPLE_STEP = 1 / 16;
 const MOST_HOLDERS = 10_000;
 const MOST_OCTETS = 20 * 1024 * 1024;
 
@@ -37,6 +39,8 @@ export class Ledger {
   readonly #contained = new Set<Holder>();
   readonly #found: (Holder | null)[] = new Array(MAX_BASES * MAX_ACCOUNTS).fill(null);
   readonly #costs = new Float64Array(MAX_BASES * MAX_ACCOUNTS);
+  /** A key of the last `quote` has no holder yet. */
+  #isMissing = false;
   /** Where each holder remembers the name, or -1. */
   readonly #places = new Int32Array(MAX_BASES * MAX_ACCOUNTS);
 
@@ -53,13 +57,7 @@ export class Ledger {
     if (!fits) this.#tellContained(bill, tick);
     if (!fits && !bill.audited) return false;
     // Whoever pays moves to the front first: an eviction below takes nobody of this bill.
-    for (let base = 0; base < bill.baseCount; base++) {
-      for (let i = 0; i < bill.accountCount; i++) {
-        const holder = this.#found[base * MAX_ACCOUNTS + i];
-        if (holder && (base === 0 || holder.kind !== HOLDER.IDENTITY))
-          this.holders.touch(holder, holder.octets);
-      }
-    }
+    if (this.#isMissing) this.#touchFound(bill);
     for (let base = 0; base < bill.baseCount; base++) {
       for (let i = 0; i < bill.accountCount; i++) {
         const account = bill.accounts[i]!;
@@ -70,6 +68,16 @@ export class Ledger {
       }
     }
     return true;
+  }
+
+  #touchFound(bill: Bill): void {
+    for (let base = 0; base < bill.baseCount; base++) {
+      for (let i = 0; i < bill.accountCount; i++) {
+        const holder = this.#found[base * MAX_ACCOUNTS + i];
+        if (holder && (base === 0 || holder.kind !== HOLDER.IDENTITY))
+          this.holders.touch(holder, holder.octets);
+      }
+    }
   }
 
   /** Charges so many units to the keys of the bill's own wildcard, or to none and returns false. Names do not matter. */
@@ -84,6 +92,7 @@ export class Ledger {
       const account = bill.accounts[i]!;
       const holder = this.#found[i] ?? this.#add(bill, 0, account, tick);
       this.#spend(holder, account, units, tick);
+      this.holders.touch(holder, holder.octets);
     }
     return true;
   }
@@ -93,6 +102,7 @@ export class Ledger {
     this.refusedBy = null;
     this.cost = 0;
     this.left = Number.POSITIVE_INFINITY;
+    this.#isMissing = false;
     for (let base = 0; base < bill.baseCount; base++) {
       for (let i = 0; i < bill.accountCount; i++) {
         const account = bill.accounts[i]!;
@@ -100,6 +110,7 @@ export class Ledger {
         const at = base * MAX_ACCOUNTS + i;
         const holder = this.#find(bill, base, account);
         this.#found[at] = holder;
+        if (holder === null) this.#isMissing = true;
         const place = holder === null ? -1 : holder.placeOf(bill.nameLow, bill.nameHigh, tick);
         const cost = costOf(bill, base, account.kind, place, holder?.last ?? -1, tick);
         this.#costs[at] = cost;
@@ -218,21 +229,25 @@ export class Ledger {
 
   #pay(holder: Holder, account: Account, bill: Bill, at: number, tick: number): void {
     const place = this.#places[at]!;
-    holder.alert = account.alert;
     holder.isShared = account.isShared;
-    if (place < 0) {
-      const { octets } = holder;
-      if (isNearing(account, holder.balance(tick) + this.#costs[at]!))
-        holder.addSample(bill.name, bill.nameLength);
-      holder.remember(bill.nameLow, bill.nameHigh, tick);
-      this.holders.touch(holder, octets);
-    } else holder.refresh(place, tick);
+    const { octets } = holder;
+    if (place < 0) holder.remember(bill.nameLow, bill.nameHigh, tick);
+    else holder.refresh(place, tick);
     this.#spend(holder, account, this.#costs[at]!, tick);
+    // From half way to what it is told for the last few new names are kept.
+    const first = account.alert === 0 ? account.contain : account.alert;
+    if (
+      place < 0 &&
+      first > 0 &&
+      holder.balance(tick) * 2 >= first &&
+      holder.wantsSample(first * SAMPLE_STEP)
+    )
+      holder.addSample(bill.name, bill.nameLength);
+    this.holders.touch(holder, octets);
     holder.last = tick;
   }
 
   #spend(holder: Holder, account: Account, cost: number, tick: number): void {
-    const before = holder.balance(tick);
     holder.alert = account.alert;
     holder.contain = account.contain;
     holder.spend(cost, tick);
@@ -241,8 +256,7 @@ export class Ledger {
       holder.reserved += Math.ceil(-holder.reserved / RESERVATION) * RESERVATION;
       this.unwritten.add(holder);
     }
-    this.holders.touch(holder, holder.octets);
-    if (holder.alert === 0 || before + cost + END < holder.alert) holder.alertedAt = -1;
+    if (holder.alert === 0 || holder.balance(tick) + END < holder.alert) holder.alertedAt = -1;
     else if (holder.alertedAt < 0) {
       holder.alertedAt = tick;
       this.#cross(CROSSING.ALERT, holder);
@@ -288,10 +302,4 @@ function costOf(
 function foldOf(bill: Bill, base: number, { kind }: Account): string {
   const whose = kind === HOLDER.CLAIM ? '' : bill.identity;
   return `${kind} ${bill.baseLow[base]} ${bill.baseHigh[base]} ${whose}`;
-}
-
-/** Whether a key is half way to what it is told for: from then on the last few new names are kept. */
-function isNearing({ alert, contain }: Account, balance: number): boolean {
-  const first = alert === 0 ? contain : alert;
-  return first > 0 && balance * 2 >= first;
 }

@@ -7,9 +7,16 @@ export class SipHash {
   low = 0;
   high = 0;
   readonly #key = new Int32Array(4);
+  readonly #rounds: number;
+  readonly #last: number;
 
-  /** `key`: 16 octets. */
-  constructor(key: Uint8Array) {
+  /**
+   * `key`: 16 octets. `rounds` of each block, and `last` of the end: 2 and 4 are what cookies want. SipHash-1-3 is the usual
+   * choice for tables, whose hashes nobody sees.
+   */
+  constructor(key: Uint8Array, rounds = 2, last = 4) {
+    this.#rounds = rounds;
+    this.#last = last;
     for (let i = 0; i < 4; i++) this.#key[i] = little(key, 4 * i);
   }
 
@@ -27,6 +34,8 @@ export class SipHash {
     let h2 = key[1]! ^ 0x6c796765;
     let l3 = key[2]! ^ 0x79746573;
     let h3 = key[3]! ^ 0x74656462;
+    const rounds = this.#rounds;
+    const last = this.#last;
     const blocks = length >>> 3;
     // Whole blocks, what is left over with the length in the last octet, and the end.
     for (let block = 0; block <= blocks + 1; block++) {
@@ -40,7 +49,7 @@ export class SipHash {
       l3 ^= low;
       h3 ^= high;
       if (isEnd) l2 ^= 0xff;
-      for (let round = isEnd ? 4 : 2; round > 0; round--) {
+      for (let round = isEnd ? last : rounds; round > 0; round--) {
         // v0 += v1, v1 <<<= 13, v1 ^= v0, v0 <<<= 32
         let sum = (l0 + l1) | 0;
         h0 = (h0 + h1 + (sum >>> 0 < l0 >>> 0 ? 1 : 0)) | 0;

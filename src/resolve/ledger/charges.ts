@@ -1,36 +1,23 @@
-import { type Account, MOST_ADDRESS } from '../../detect/account.ts';
 import { Bill } from '../../detect/bill.ts';
-import { END, UNITS_A_BIT } from '../../detect/charge.ts';
-import { HOLDER, type HolderKind } from '../../detect/holder.ts';
+import { END } from '../../detect/charge.ts';
 import type { Ledger } from '../../detect/ledger.ts';
 import type { Decision } from '../../policy/decide/decision.ts';
 import { wildcardTypes } from '../../policy/decide/wildcard-types.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
-import type { BudgetSetting } from '../../settings/settings.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import { SipHash } from '../client/siphash.ts';
 import type { InForce } from '../in-force.ts';
-import type { Client } from '../ports.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
 import type { Asker, Turn } from '../story/turn.ts';
-import { ClaimedNames } from './claimed-names.ts';
-import { type ClientWords, isMapped, writeMachine, writeSix } from './client-address.ts';
 import type { Departures } from './departures.ts';
-import { LeasedAddresses } from './leased-addresses.ts';
-
-const OCTET = 8 * UNITS_A_BIT;
-/** A rule's `budget` is the lease's; a claim may have as many times more. */
-const CLAIM_TIMES = 4;
+import { type Payer, Payers } from './payers.ts';
 
 /** Who pays for a question: the turn says it, or who explains a question beside all queries. */
 export interface Purse {
   readonly inForce: InForce;
   readonly now: Milliseconds;
   readonly epoch: Seconds;
-  readonly asker: Pick<Asker, 'standing' | 'view' | 'bound'> & {
-    /** Null where nobody asks now: then a lease, what it binds, and the identity pay. */
-    readonly client: Client | null;
-  };
+  readonly asker: Payer & Pick<Asker, 'view'>;
 }
 
 /** Charges questions that leave because of a wildcard. It knows who pays; how much, and whether it fits, the ledger says. */
@@ -41,16 +28,14 @@ export class Charges {
   readonly #bill = new Bill();
   readonly #above = new WildcardsAbove();
   readonly #scratch = new Uint8Array(512);
-  /** The client's address as text. */
-  readonly #address = new Uint8Array(MOST_ADDRESS);
-  readonly #claimed = new ClaimedNames();
-  readonly #leased = new LeasedAddresses();
+  #payers: Payers;
 
   /** `key`: 16 octets, the same for as long as the balances are kept. */
   constructor(ledger: Ledger, departures: Departures, key: Uint8Array) {
     this.ledger = ledger;
     this.departures = departures;
-    this.#hash = new SipHash(key);
+    this.#hash = new SipHash(key, 1, 3);
+    this.#payers = new Payers(key);
   }
 
   /**
@@ -58,14 +43,9 @@ export class Charges {
    * What several machines share, and what a lease had bound, is known from them.
    */
   takeUp(key: Uint8Array, now: Milliseconds): void {
-    this.#hash = new SipHash(key);
-    for (const { kind, subject, isShared } of this.ledger.holders.all()) {
-      if (kind !== HOLDER.CLAIM) continue;
-      if (isShared) this.#claimed.recall(subject, now);
-      if (!isSingleSix(subject)) continue;
-      this.#hashText(kind, subject);
-      this.#leased.note(subject, this.#hash.low, this.#hash.high, now);
-    }
+    this.#hash = new SipHash(key, 1, 3);
+    this.#payers = new Payers(key);
+    this.#payers.takeUp(this.ledger.holders.all(), now);
   }
 
   /** Whether a question for `turn.wanted` would be charged: a wildcard decided it, or led to it. */
@@ -180,7 +160,7 @@ export class Charges {
         this.#addBase(subject.name, start, decidedLength - start);
       }
     }
-    this.#addAccounts(purse, terms?.budget ?? null);
+    this.#payers.add(bill, asker, inForce.budgets, terms?.budget ?? null, purse.now);
   }
 
   #addBase(name: Uint8Array, start: number, octets: number): void {
@@ -189,133 +169,7 @@ export class Charges {
     this.#hash.run(scratch, octets);
     this.#bill.addBase(scratch, octets, this.#hash.low, this.#hash.high);
   }
-
-  #addAccounts({ asker, now, inForce }: Purse, budget: BudgetSetting | null): void {
-    const { client, bound, standing } = asker;
-    const { lease_wildcard, claim_wildcard, identity_wildcard, identity } = inForce.budgets;
-    const own = budget ?? lease_wildcard;
-    const claim = budget ?? claim_wildcard;
-    const times = budget === null ? 1 : CLAIM_TIMES;
-    const leased = bound !== null && bound.lease !== '';
-    if (leased) this.#add(HOLDER.LEASE, bound.lease, own, 1, false);
-    const length = client === null ? 0 : writeMachine(client, this.#address, 0);
-    if (client !== null) this.#addClient(client, length, leased ? null : own, claim, times, now);
-    // A job that has an address of IPv4 and one of IPv6 is one machine, by either.
-    const bindings = bound?.claims ?? NO_CLAIMS;
-    for (let i = 0; i < bindings.length; i++) {
-      const text = bindings[i]!;
-      if (this.#isAddress(text, length)) continue;
-      const { low, high } = this.#add(HOLDER.CLAIM, text, claim, times, false);
-      if (isSingleSix(text)) this.#leased.note(text, low, high, now);
-    }
-    if (client?.family === 6 && !this.#leased.isEmpty) this.#addLeased(client, claim, times, bindings, now);
-    this.#add(HOLDER.WILDCARD, standing.identity.name, identity_wildcard, 1, false);
-    this.#add(HOLDER.IDENTITY, standing.identity.name, identity, 1, false);
-  }
-
-  /** What the client is by itself: its address, in the first `length` octets of `#address`, and its certificate. `own`: null under a lease. */
-  #addClient(
-    client: Client,
-    length: number,
-    own: BudgetSetting | null,
-    claim: BudgetSetting,
-    times: number,
-    now: Milliseconds,
-  ): void {
-    const certificate = certificateName(client.credential?.names ?? null);
-    // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody unless the policy says so.
-    const isMany = client.family === 6 && !isMapped(client);
-    this.#hash.run(this.#address, length);
-    const { low, high } = this.#hash;
-    const isShared = certificate !== null && this.#claimed.isShared(certificate, low, high, isMany, now);
-    // What several machines show is none of them: each is held to its own address.
-    if (own !== null) {
-      if (certificate !== null && !isShared) this.#add(HOLDER.CLIENT, certificate, own, 1, false);
-      else this.#addAddress(HOLDER.CLIENT, length, own, 1, isMany);
-    }
-    this.#addAddress(HOLDER.CLAIM, length, claim, times, isMany);
-    if (certificate === null) return;
-    this.#add(HOLDER.CLAIM, certificate, claim, times, isShared).isShared = isShared;
-  }
-
-  /** An address that a lease has bound by itself goes on in its claim, whatever it asks as now. */
-  #addLeased(
-    client: ClientWords,
-    budget: BudgetSetting,
-    times: number,
-    bindings: readonly string[],
-    now: Milliseconds,
-  ): void {
-    const scratch = this.#scratch;
-    scratch[0] = HOLDER.CLAIM;
-    this.#hash.run(scratch, 1 + writeSix(client, scratch, 1));
-    const text = this.#leased.find(this.#hash.low, this.#hash.high, now);
-    if (text !== null && !bindings.includes(text)) this.#add(HOLDER.CLAIM, text, budget, times, false);
-  }
-
-  /** Whether the client's address, in the first `length` octets of `#address`, is this text. */
-  #isAddress(text: string, length: number): boolean {
-    if (text.length !== length) return false;
-    for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== this.#address[i]) return false;
-    return true;
-  }
-
-  #hashText(kind: HolderKind, text: string): void {
-    const scratch = this.#scratch;
-    const length = Math.min(text.length, scratch.length - 1);
-    scratch[0] = kind;
-    for (let i = 0; i < length; i++) scratch[i + 1] = text.charCodeAt(i);
-    this.#hash.run(scratch, length + 1);
-  }
-
-  #add(kind: HolderKind, subject: string, budget: BudgetSetting, times: number, isShared: boolean): Account {
-    this.#hashText(kind, subject);
-    const account = this.#addHashed(kind, budget, times, isShared);
-    account.name(subject);
-    return account;
-  }
-
-  /** The client's address, in the first `length` octets of `#address`: no text is made of it. */
-  #addAddress(
-    kind: HolderKind,
-    length: number,
-    budget: BudgetSetting,
-    times: number,
-    isShared: boolean,
-  ): void {
-    const scratch = this.#scratch;
-    scratch[0] = kind;
-    for (let i = 0; i < length; i++) scratch[i + 1] = this.#address[i]!;
-    this.#hash.run(scratch, length + 1);
-    this.#addHashed(kind, budget, times, isShared).nameOctets(this.#address, 0, length);
-  }
-
-  /** `isShared`: other machines have the key too, so that it refuses only where the policy writes so. */
-  #addHashed(
-    kind: HolderKind,
-    { alert, contain, containsShared = false }: BudgetSetting,
-    times: number,
-    isShared: boolean,
-  ): Account {
-    const { low, high } = this.#hash;
-    const bound = isShared && !containsShared ? 0 : contain * times * OCTET;
-    return this.#bill.addAccount(kind, low, high, alert * times * OCTET, bound);
-  }
 }
-
-const NO_CLAIMS: readonly string[] = [];
 
 /** A, AAAA and CNAME: what a wildcard approves unless its rule says otherwise. */
 const DEFAULT_TYPES = 3;
-
-/** The name that policy knows a certificate by, never its fingerprint: that is another with every renewal. */
-function certificateName(names: readonly string[] | null): string | null {
-  return names?.find((name) => !name.startsWith('sha256:')) ?? null;
-}
-
-/** Whether a claim is one address of IPv6: names of certificates and addresses of other forms are not written so. */
-function isSingleSix(subject: string): boolean {
-  return subject.includes(':') && SINGLE_SIX.test(subject);
-}
-
-const SINGLE_SIX = /^[0-9a-f:]{2,39}$/;

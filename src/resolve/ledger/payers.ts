@@ -1,0 +1,225 @@
+import { type Account, MOST_ADDRESS } from '../../detect/account.ts';
+import type { Bill } from '../../detect/bill.ts';
+import { UNITS_A_BIT } from '../../detect/charge.ts';
+import { HOLDER, type Holder, type HolderKind } from '../../detect/holder.ts';
+import type { Bound } from '../../policy/lease/bound.ts';
+import type { BudgetSetting, BudgetSettings } from '../../settings/settings.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Credential } from '../client/credential.ts';
+import { SipHash } from '../client/siphash.ts';
+import type { Standing } from '../client/standing.ts';
+import type { Client } from '../ports.ts';
+import { ClaimedNames } from './claimed-names.ts';
+import { isMapped, writeMachine, writeSix } from './client-address.ts';
+import { LeasedAddresses } from './leased-addresses.ts';
+
+const OCTET = 8 * UNITS_A_BIT;
+/** A rule's `budget` is the lease's; a claim may have as many times more. */
+const CLAIM_TIMES = 4;
+
+/** Who asks. */
+export interface Payer {
+  readonly standing: Standing;
+  readonly bound: Bound | null;
+  /** Null where nobody asks now: then a lease, what it binds, and the identity pay. */
+  readonly client: Client | null;
+}
+
+/** What a key is, with 64 bits of a keyed hash of it, signed words. */
+interface Subject {
+  readonly text: string;
+  /** It is one address of IPv6. */
+  readonly isSix: boolean;
+  readonly low: number;
+  readonly high: number;
+}
+
+interface Leased {
+  readonly lease: Subject | null;
+  readonly claims: readonly Subject[];
+}
+
+/**
+ * Which keys pay for a question: the lease or the client, its claims, and the identity. What does not change is hashed once,
+ * and an address is made no text of, so that nothing is allocated for a question.
+ */
+export class Payers {
+  readonly #hash: SipHash;
+  readonly #claimed = new ClaimedNames();
+  readonly #leased = new LeasedAddresses();
+  readonly #identities = new WeakMap<Standing, Subject>();
+  readonly #leases = new WeakMap<Bound, Leased>();
+  readonly #certificates = new WeakMap<Credential, Subject>();
+  /** The client's address as text, in the first `#length` octets, and its hash. */
+  readonly #address = new Uint8Array(MOST_ADDRESS);
+  #length = 0;
+  #low = 0;
+  #high = 0;
+  readonly #scratch = new Uint8Array(512);
+
+  /** `key`: 16 octets, the same for as long as the balances are kept. */
+  constructor(key: Uint8Array) {
+    this.#hash = new SipHash(key, 1, 3);
+  }
+
+  /** Takes up from balances that were kept what several machines share, and what a lease had bound. */
+  takeUp(holders: Iterable<Holder>, now: Milliseconds): void {
+    for (const { kind, subject, isShared } of holders) {
+      if (kind !== HOLDER.CLAIM) continue;
+      if (isShared) this.#claimed.recall(subject, now);
+      const { isSix, low, high } = this.#subjectOf(subject);
+      if (!isSix) continue;
+      this.#leased.note(subject, low, high, now);
+    }
+  }
+
+  /** Adds who pays to a bill. `budget`: the rule's own, or null. */
+  add(
+    bill: Bill,
+    { client, bound, standing }: Payer,
+    budgets: BudgetSettings,
+    budget: BudgetSetting | null,
+    now: Milliseconds,
+  ): void {
+    const own = budget ?? budgets.lease_wildcard;
+    const claim = budget ?? budgets.claim_wildcard;
+    const times = budget === null ? 1 : CLAIM_TIMES;
+    const leased = bound === null ? NO_LEASE : this.#leasedBy(bound);
+    if (leased.lease !== null) add(bill, HOLDER.LEASE, leased.lease, own, 1, false);
+    this.#length = 0;
+    if (client !== null) this.#addClient(bill, client, leased.lease === null ? own : null, claim, times, now);
+    // A job that has an address of IPv4 and one of IPv6 is one machine, by either.
+    for (let i = 0; i < leased.claims.length; i++) {
+      const subject = leased.claims[i]!;
+      const { text, isSix, low, high } = subject;
+      if (this.#length > 0 && low === this.#low && high === this.#high) continue;
+      add(bill, HOLDER.CLAIM, subject, claim, times, false);
+      if (isSix) this.#leased.note(text, low, high, now);
+    }
+    if (client?.family === 6 && !this.#leased.isEmpty)
+      this.#addLeased(bill, client, claim, times, leased.claims, now);
+    const identity = this.#identityOf(standing);
+    add(bill, HOLDER.WILDCARD, identity, budgets.identity_wildcard, 1, false);
+    add(bill, HOLDER.IDENTITY, identity, budgets.identity, 1, false);
+  }
+
+  /** What the client is by itself: its address and its certificate. `own`: null under a lease. */
+  #addClient(
+    bill: Bill,
+    client: Client,
+    own: BudgetSetting | null,
+    claim: BudgetSetting,
+    times: number,
+    now: Milliseconds,
+  ): void {
+    this.#length = writeMachine(client, this.#address, 0);
+    this.#hash.run(this.#address, this.#length);
+    this.#low = this.#hash.low;
+    this.#high = this.#hash.high;
+    // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody unless the policy says so.
+    const isMany = client.family === 6 && !isMapped(client);
+    const certificate = client.credential === null ? null : this.#certificateOf(client.credential);
+    const isShared =
+      certificate !== null && this.#claimed.isShared(certificate.text, this.#low, this.#high, isMany, now);
+    // What several machines show is none of them: each is held to its own address.
+    if (own !== null) {
+      if (certificate !== null && !isShared) add(bill, HOLDER.CLIENT, certificate, own, 1, false);
+      else this.#addAddress(bill, HOLDER.CLIENT, own, 1, isMany);
+    }
+    this.#addAddress(bill, HOLDER.CLAIM, claim, times, isMany);
+    if (certificate === null) return;
+    add(bill, HOLDER.CLAIM, certificate, claim, times, isShared).isShared = isShared;
+  }
+
+  /** An address that a lease has bound by itself goes on in its claim, whatever it asks as now. */
+  #addLeased(
+    bill: Bill,
+    client: Client,
+    budget: BudgetSetting,
+    times: number,
+    claims: readonly Subject[],
+    now: Milliseconds,
+  ): void {
+    const scratch = this.#scratch;
+    this.#hash.run(scratch, writeSix(client, scratch, 0));
+    const { low, high } = this.#hash;
+    const text = this.#leased.find(low, high, now);
+    if (text === null) return;
+    for (let i = 0; i < claims.length; i++) if (claims[i]!.low === low && claims[i]!.high === high) return;
+    addKey(bill, HOLDER.CLAIM, low, high, budget, times, false).name(text);
+  }
+
+  #addAddress(bill: Bill, kind: HolderKind, budget: BudgetSetting, times: number, isShared: boolean): void {
+    const account = addKey(bill, kind, this.#low, this.#high, budget, times, isShared);
+    account.nameOctets(this.#address, 0, this.#length);
+  }
+
+  #identityOf(standing: Standing): Subject {
+    let subject = this.#identities.get(standing);
+    if (subject === undefined) {
+      subject = this.#subjectOf(standing.identity.name);
+      this.#identities.set(standing, subject);
+    }
+    return subject;
+  }
+
+  #leasedBy(bound: Bound): Leased {
+    let leased = this.#leases.get(bound);
+    if (leased === undefined) {
+      const lease = bound.lease === '' ? null : this.#subjectOf(bound.lease);
+      leased = { lease, claims: (bound.claims ?? []).map((text) => this.#subjectOf(text)) };
+      this.#leases.set(bound, leased);
+    }
+    return leased;
+  }
+
+  /** The name that policy knows a certificate by, never its fingerprint: that is another with every renewal. Null for none. */
+  #certificateOf(credential: Credential): Subject | null {
+    let subject = this.#certificates.get(credential);
+    if (subject === undefined) {
+      subject = this.#subjectOf(credential.names.find((name) => !name.startsWith('sha256:')) ?? '');
+      this.#certificates.set(credential, subject);
+    }
+    return subject.text === '' ? null : subject;
+  }
+
+  #subjectOf(text: string): Subject {
+    const scratch = this.#scratch;
+    const length = Math.min(text.length, scratch.length);
+    for (let i = 0; i < length; i++) scratch[i] = text.charCodeAt(i);
+    this.#hash.run(scratch, length);
+    return { text, isSix: SINGLE_SIX.test(text), low: this.#hash.low, high: this.#hash.high };
+  }
+}
+
+const NO_LEASE: Leased = { lease: null, claims: [] };
+
+function add(
+  bill: Bill,
+  kind: HolderKind,
+  { text, low, high }: Subject,
+  budget: BudgetSetting,
+  times: number,
+  isShared: boolean,
+): Account {
+  const account = addKey(bill, kind, low, high, budget, times, isShared);
+  account.name(text);
+  return account;
+}
+
+/** `isShared`: other machines have the key too, so that it refuses only where the policy writes so. */
+function addKey(
+  bill: Bill,
+  kind: HolderKind,
+  low: number,
+  high: number,
+  { alert, contain, containsShared = false }: BudgetSetting,
+  times: number,
+  isShared: boolean,
+): Account {
+  const bound = isShared && !containsShared ? 0 : contain * times * OCTET;
+  return bill.addAccount(kind, low, high, alert * times * OCTET, bound);
+}
+
+/** One address of IPv6: names of certificates and addresses of other forms are not written so. */
+const SINGLE_SIX = /^(?=.*:)[0-9a-f:]{2,39}$/;
