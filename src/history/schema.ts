@@ -1,0 +1,226 @@
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+
+/**
+ * The history: the account of each lease, in one SQLite database of the state folder. docs/history.md describes the tables;
+ * whoever reads them is told so by `user_version`.
+ */
+
+/** The version that this namegate writes, as `PRAGMA user_version`. */
+export const HISTORY_VERSION = 1;
+
+/** The database's name in the state folder. */
+export const HISTORY_FILE = 'history.db';
+
+/** What leads from one version to the next: the first makes an empty database version 1. */
+const STEPS: readonly string[] = [
+  `
+  -- Leases; and where there is none, one for each identity, client and UTC day: then id is NULL.
+  CREATE TABLE lease (
+    number INTEGER PRIMARY KEY,
+    id TEXT UNIQUE,
+    identity TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    -- Without a lease: the certificate's name, else the address, of IPv6 its /64. Of a lease: who asked first.
+    client TEXT NOT NULL,
+    -- Days since 1970, NULL of a lease.
+    day INTEGER,
+    -- JSON: { addresses: [], certificate }, NULL where nobody said.
+    claim TEXT,
+    -- JSON: keys and values that the lease's opener or the job's token said.
+    job TEXT,
+    -- Who opened it, for people; and a job's own key, else NULL.
+    opener TEXT,
+    holder TEXT,
+    -- Milliseconds since 1970. Without a lease: of the first and the last question.
+    opened INTEGER NOT NULL,
+    ended INTEGER,
+    -- 'ended' by somebody, 'expired' by its time; NULL while it lives.
+    how TEXT,
+    -- 1: the network drops forged sources of its addresses, says its opener.
+    enforced INTEGER NOT NULL DEFAULT 0,
+    -- Hash of the rules that its first question was decided by, 16 hexadecimal digits.
+    policy TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    -- Rows of names and rows of registered domains that it has.
+    names INTEGER NOT NULL DEFAULT 0,
+    domains INTEGER NOT NULL DEFAULT 0,
+    complete INTEGER NOT NULL DEFAULT 1,
+    -- Why it is not complete, as a sentence.
+    missing TEXT,
+    -- When somebody read its report last.
+    reported INTEGER
+  ) STRICT;
+  CREATE INDEX lease_of ON lease (identity, day, client);
+  CREATE INDEX lease_last ON lease (last);
+
+  -- Names in presentation form and lower case, without the last dot; 'reverse' has the labels the other way round, each behind a
+  -- dot, so that all below a name stand side by side: 'a.b.example' is '.example.b.a'.
+  CREATE TABLE name (
+    number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, reverse TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX name_reverse ON name (reverse);
+
+  -- Rules that decided: FILE:LINE with the pattern that stood there.
+  CREATE TABLE rule (
+    number INTEGER PRIMARY KEY,
+    place TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    -- Leases in which it decided.
+    jobs INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX rule_of ON rule (identity, place, pattern);
+
+  -- Rules in force for an identity at a stage: stage is empty where the identity has none.
+  CREATE TABLE view (
+    number INTEGER PRIMARY KEY, stage TEXT NOT NULL, policy TEXT NOT NULL, UNIQUE (stage, policy)
+  ) STRICT;
+
+  CREATE TABLE asked (
+    number INTEGER PRIMARY KEY,
+    lease INTEGER NOT NULL,
+    name INTEGER NOT NULL,
+    -- 0: this name. 1: names under it that had no row of their own. 2: names of domains that had none either.
+    folded INTEGER NOT NULL,
+    -- As a number of IANA's.
+    type INTEGER NOT NULL,
+    -- 'allow', 'local', 'empty', 'deny', 'contain'.
+    verdict TEXT NOT NULL,
+    -- 1: the identity is audited, and it was resolved all the same.
+    audited INTEGER NOT NULL,
+    -- 1: the client has proved its address.
+    proven INTEGER NOT NULL,
+    ground TEXT NOT NULL,
+    rule INTEGER,
+    view INTEGER NOT NULL,
+    -- Milliseconds since 1970.
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    count INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX asked_of ON asked (lease, name, type);
+  CREATE INDEX asked_name ON asked (name);
+
+  -- Addresses that a question was answered with. While 'current' is 1, every answer up to the question's 'last' held it.
+  CREATE TABLE given (
+    number INTEGER PRIMARY KEY,
+    asked INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    current INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX given_of ON given (asked, address);
+  CREATE INDEX given_address ON given (address);
+
+  -- Where the shared table of counts has a question, and how much of its count is in 'asked' already.
+  CREATE TABLE entry (
+    number INTEGER PRIMARY KEY, generation INTEGER NOT NULL, asked INTEGER NOT NULL, counted INTEGER NOT NULL
+  ) STRICT;
+
+  -- What the writer has to know at its next start.
+  CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- What people read: one row a question, with all that belongs to it.
+  CREATE VIEW question AS
+    SELECT
+      asked.number AS number, lease.number AS account, lease.id AS lease, lease.identity AS identity, lease.client AS client,
+      lease.job AS job, lease.day AS day, name.text AS name, name.reverse AS reverse, asked.folded AS folded,
+      asked.type AS type, asked.verdict AS verdict, asked.audited AS audited, asked.proven AS proven, asked.ground AS ground,
+      rule.place AS rule, rule.pattern AS pattern, view.stage AS stage, view.policy AS policy,
+      asked.first AS first, asked.last AS last, asked.count AS count
+    FROM asked
+      JOIN lease ON lease.number = asked.lease
+      JOIN name ON name.number = asked.name
+      JOIN view ON view.number = asked.view
+      LEFT JOIN rule ON rule.number = asked.rule;
+  CREATE VIEW answer AS
+    SELECT
+      given.address AS address, given.first AS first,
+      CASE WHEN given.current = 1 THEN MAX(given.last, asked.last) ELSE given.last END AS last,
+      asked.number AS question
+    FROM given JOIN asked ON asked.number = given.asked;
+  `,
+];
+
+/** Why a database was not opened; `newer`: a later namegate wrote it. */
+export class HistoryRefusal extends Error {
+  readonly why: 'newer' | 'damaged' | 'system';
+
+  constructor(why: HistoryRefusal['why'], message: string) {
+    super(message);
+    this.why = why;
+  }
+}
+
+/** https://www.sqlite.org/rescode.html */
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+/** Opens the history to write it, and makes or migrates what is in it. Throws a HistoryRefusal. */
+export function openHistory(path: string): DatabaseSync {
+  let database: DatabaseSync | null = null;
+  try {
+    // SQLite gives the files beside it the mode that it has.
+    closeSync(openSync(path, 'a', 0o600));
+    database = new DatabaseSync(path, { timeout: 1_000 });
+    database.exec(`
+      PRAGMA auto_vacuum = INCREMENTAL;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = NORMAL;
+      PRAGMA cache_size = -8192;
+      PRAGMA journal_size_limit = 4194304;
+      PRAGMA temp_store = MEMORY;
+    `);
+    migrate(database, path);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw refusalOf(error as Error, path);
+  }
+}
+
+/** Opens the history to read it, beside whoever writes. Throws a HistoryRefusal. */
+export function openReadOnly(path: string): DatabaseSync {
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
+    const version = versionOf(database);
+    if (version > HISTORY_VERSION) throw newer(path, version);
+    if (version < HISTORY_VERSION)
+      throw new HistoryRefusal('system', `${path} is not made yet: start the server on it first`);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw refusalOf(error as Error, path);
+  }
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const version = versionOf(database);
+  if (version > HISTORY_VERSION) throw newer(path, version);
+  for (let from = version; from < HISTORY_VERSION; from++) {
+    database.exec(`BEGIN IMMEDIATE; ${STEPS[from]!} PRAGMA user_version = ${from + 1}; COMMIT`);
+  }
+}
+
+function versionOf(database: DatabaseSync): number {
+  return (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+}
+
+function newer(path: string, version: number): HistoryRefusal {
+  return new HistoryRefusal(
+    'newer',
+    `${path} has version ${version}, and this namegate knows ${HISTORY_VERSION}: start the later namegate again, or move the file away`,
+  );
+}
+
+function refusalOf(error: Error & { readonly errcode?: number }, path: string): HistoryRefusal {
+  if (error instanceof HistoryRefusal) return error;
+  const code = (error.errcode ?? 0) & 0xff;
+  const isDamaged = code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
+  return new HistoryRefusal(isDamaged ? 'damaged' : 'system', `${path}: ${error.message}`);
+}
