@@ -247,6 +247,7 @@ export class NamegateServer {
     // What was leased before a restart is in force before anybody is answered.
     await this.#admin?.open();
     this.#firewall?.start();
+    this.#feed.allLeasesTold();
     await this.#listeners.start();
     await this.#admin?.start();
     this.#reloads.start();
@@ -328,6 +329,7 @@ export class NamegateServer {
         recompile: () => this.#reloads.outcome('an exception changed'),
         ledger: this.#ledger.keeper,
         alerts: this.#feed,
+        account: this.#feed,
         readiness: this.readiness,
       },
     });

@@ -17,7 +17,7 @@ import {
 } from './exceptions/exception-book.ts';
 import type { Api } from './http/api.ts';
 import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
-import { LeaseBook } from './leases/lease-book.ts';
+import { type LeaseAccount, LeaseBook } from './leases/lease-book.ts';
 import type { LeaseEntry } from './leases/lease-record.ts';
 import type { LedgerDesk } from './ledger/ledger-view.ts';
 import type { Explain } from './policy/policy-routes.ts';
@@ -39,6 +39,7 @@ export interface AdminPorts {
   readonly explain: Explain;
   /** A lease is over: its open streams close. */
   readonly leaseEnded: (lease: string) => void;
+  readonly account?: LeaseAccount;
   /** Loads the policy with `Admin.exceptions`, and puts it in force if it is good. One call at a time. */
   readonly recompile: () => Promise<RecompileResult>;
   /** What `/v1/health` says beside, and what it is told of the journal. */
@@ -84,8 +85,12 @@ export class Admin {
     this.#options = options;
     this.#setting = options.setting;
     this.#limits = options.exceptions;
-    const { countsOf, leaseEnded, recompile } = ports;
-    this.#leases = new LeaseBook({ table: leases, clock, log, countsOf, ended: leaseEnded }, snapshot);
+    const { countsOf, leaseEnded, recompile, account } = ports;
+    const told = account === undefined ? {} : { account };
+    this.#leases = new LeaseBook(
+      { table: leases, clock, log, countsOf, ended: leaseEnded, ...told },
+      snapshot,
+    );
     this.#exceptions = new ExceptionBook({ clock, log, recompile });
     this.#clockWatch = new ClockWatch(clock);
   }

@@ -93,7 +93,11 @@ const STEPS: readonly string[] = [
     audited INTEGER NOT NULL,
     -- 1: the client has proved its address.
     proven INTEGER NOT NULL,
+    -- 1: the operator said beforehand that it is to be expected.
+    expected INTEGER NOT NULL,
     ground TEXT NOT NULL,
+    -- The stage that approves what this one refuses, or NULL.
+    approved_stage TEXT,
     rule INTEGER,
     view INTEGER NOT NULL,
     -- Milliseconds since 1970.
@@ -129,7 +133,8 @@ const STEPS: readonly string[] = [
     SELECT
       asked.number AS number, lease.number AS account, lease.id AS lease, lease.identity AS identity, lease.client AS client,
       lease.job AS job, lease.day AS day, name.text AS name, name.reverse AS reverse, asked.folded AS folded,
-      asked.type AS type, asked.verdict AS verdict, asked.audited AS audited, asked.proven AS proven, asked.ground AS ground,
+      asked.type AS type, asked.verdict AS verdict, asked.audited AS audited, asked.proven AS proven,
+      asked.expected AS expected, asked.ground AS ground, asked.approved_stage AS approved_stage,
       rule.place AS rule, rule.pattern AS pattern, view.stage AS stage, view.policy AS policy,
       asked.first AS first, asked.last AS last, asked.count AS count
     FROM asked
@@ -176,22 +181,6 @@ export function openHistory(path: string): DatabaseSync {
       PRAGMA temp_store = MEMORY;
     `);
     migrate(database, path);
-    return database;
-  } catch (error) {
-    database?.close();
-    throw refusalOf(error as Error, path);
-  }
-}
-
-/** Opens the history to read it, beside whoever writes. Throws a HistoryRefusal. */
-export function openReadOnly(path: string): DatabaseSync {
-  let database: DatabaseSync | null = null;
-  try {
-    database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
-    const version = versionOf(database);
-    if (version > HISTORY_VERSION) throw newer(path, version);
-    if (version < HISTORY_VERSION)
-      throw new HistoryRefusal('system', `${path} is not made yet: start the server on it first`);
     return database;
   } catch (error) {
     database?.close();

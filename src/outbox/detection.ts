@@ -10,7 +10,8 @@ import { DECISIONS } from './event.ts';
 import type { DetectSetting, FeedSetting } from './feed-setting.ts';
 import type { Sighting } from './finding-life.ts';
 import type { Follower, FollowerPlace } from './follower.ts';
-import { certificateOf, type QuestionRecord, type SlotRecord } from './slot-record.ts';
+import { certificateOf, type QuestionRecord } from './slot-question.ts';
+import type { SlotRecord } from './slot-record.ts';
 
 const SECOND = 1_000;
 const TIDY_MS = 600_000;

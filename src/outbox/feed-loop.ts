@@ -175,6 +175,8 @@ export class FeedLoop {
       case 'operations':
         this.#life.take(operationsSighting(note), this.#drafts);
         break;
+      case 'lease':
+        break;
       default:
         this.faults++;
     }

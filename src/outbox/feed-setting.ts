@@ -1,5 +1,6 @@
 import type { Detected, Thresholds } from '../detect/patterns/kinds.ts';
 import type { SinkSetting } from '../settings/alerts.ts';
+import type { HistorySettings } from '../settings/history.ts';
 import type { Kind } from './event.ts';
 import type { StoreSetting } from './store.ts';
 
@@ -8,6 +9,8 @@ export interface FeedSetting {
   readonly store: StoreSetting;
   /** To these events are owed, by their names. */
   readonly sinks: readonly SinkSetting[];
+  /** Null: there is none. */
+  readonly history: HistorySettings | null;
   /** Of decisions, the kinds that become events; the others are heard of by followers alone. */
   readonly kinds: readonly Kind[];
   /** What is looked for, and what identities say to it. */

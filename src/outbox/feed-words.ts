@@ -1,5 +1,6 @@
+import { explainRule } from '../policy/explain/rule-text.ts';
 import type { Bound } from '../policy/lease/bound.ts';
-import type { Snapshot, View } from '../policy/snapshot.ts';
+import type { RuleIndex, Snapshot, View } from '../policy/snapshot.ts';
 import type { Credential } from '../resolve/client/credential.ts';
 import type { RingWriter } from './ring-writer.ts';
 
@@ -25,6 +26,8 @@ export class FeedWords {
   #identities = new Uint32Array(0);
   /** By index of terms. */
   #files = new Uint32Array(0);
+  /** By rule. */
+  #patterns = new Uint32Array(0);
   readonly #views = new Map<View, number>();
   #leases = new WeakMap<Bound, LeaseWords>();
   #certificates = new WeakMap<Credential, number>();
@@ -46,6 +49,7 @@ export class FeedWords {
     this.#snapshot = snapshot;
     this.#identities = new Uint32Array(2 * (snapshot.identities.length + 1));
     this.#files = new Uint32Array(snapshot.rules.terms.length);
+    this.#patterns = new Uint32Array(snapshot.rules.count);
     this.#views.clear();
   }
 
@@ -77,6 +81,13 @@ export class FeedWords {
   file(term: number, file: string): number {
     if (this.#files[term] === 0) this.#files[term] = this.of(file);
     return this.#files[term]!;
+  }
+
+  /** The pattern of a rule; 0 for none. */
+  pattern(snapshot: Snapshot, rule: RuleIndex): number {
+    if (rule < 0) return 0;
+    if (this.#patterns[rule] === 0) this.#patterns[rule] = this.of(explainRule(snapshot, rule).pattern);
+    return this.#patterns[rule]!;
   }
 
   view(view: View): number {

@@ -1,24 +1,12 @@
-import { GROUND } from '../policy/decide/decision.ts';
-import type { Snapshot } from '../policy/snapshot.ts';
 import { EXIT, type Exit } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE } from '../wire/iana.ts';
 import type { Milliseconds } from '../wire/quantity.ts';
 import { KINDS, type Kind } from './event.ts';
-import { FeedWords } from './feed-words.ts';
 import { copyAddresses } from './given-addresses.ts';
+import { QuestionSlots } from './question-slots.ts';
 import type { RingWriter } from './ring-writer.ts';
-import {
-  AT,
-  EXTRA_SIZE,
-  FLAG_BIT,
-  MAX_ADDRESSES,
-  NO_RCODE,
-  RECORD,
-  SLOT_FINDINGS,
-  type SlotFinding,
-  TRANSPORTS,
-} from './slot.ts';
+import { AT, EXTRA_SIZE, FLAG_BIT, MAX_ADDRESSES, RECORD, SLOT_FINDINGS, type SlotFinding } from './slot.ts';
 
 const kindIndex = (kind: Kind): number => KINDS.indexOf(kind);
 const DENY = kindIndex('deny');
@@ -49,20 +37,15 @@ for (const [exit, kind] of ENDS) KIND_OF_EXIT[exit] = kind;
 
 /** Puts what the story tells into the ring: numbers and one copied name. Nothing here waits; where nobody wants a kind it costs a comparison. */
 export class FeedWriter {
+  readonly slots: QuestionSlots;
   readonly #ring: RingWriter;
-  readonly #words: FeedWords;
   /** One bit for each kind, by its index. */
   #wanted = 1 << FINDING;
-  /** Milliseconds since 1970 at which the clock that never goes back was 0. */
-  #origin: number;
-  /** Of a finding about two identities: the word of the second, made before its slot is begun. */
-  #other = 0;
 
   /** `origin`: see `setOrigin`. */
   constructor(ring: RingWriter, origin: number) {
     this.#ring = ring;
-    this.#words = new FeedWords(ring);
-    this.#origin = origin;
+    this.slots = new QuestionSlots(ring, origin);
   }
 
   /** The kinds that somebody takes. Findings are always kept. */
@@ -74,7 +57,7 @@ export class FeedWriter {
 
   /** The machine's clock may be set while the other goes on: to be called every second or so. */
   setOrigin(origin: number): void {
-    this.#origin = origin;
+    this.slots.origin = origin;
   }
 
   /** Events that the ring could not take since the start, and how many wait in it. */
@@ -106,14 +89,14 @@ export class FeedWriter {
 
   /** Writes a text in JSON that is not one question. Where it is lost, it counts as a finding of `identity`. */
   note(body: object, identity: string, now: Milliseconds): void {
-    if (!this.#ring.note(JSON.stringify(body))) this.#ring.lose(identity, FINDING, this.#origin + now);
+    if (!this.#ring.note(JSON.stringify(body))) this.#ring.lose(identity, FINDING, this.slots.origin + now);
   }
 
   #answerFinding(turn: Turn): void {
     const { finding, culprit } = turn.end;
     if (finding !== 'would_deny') this.#finding(turn, finding!);
     else if ((this.#wanted & (1 << WOULD_DENY)) !== 0 && !turn.course.isAudited) {
-      const at = this.#begin(turn, RECORD.DECISION, WOULD_DENY);
+      const at = this.slots.begin(turn, RECORD.DECISION, WOULD_DENY);
       if (at < 0) return;
       this.#culprit(at, culprit, FLAG_BIT.CULPRIT_NAME);
       this.#ring.publish();
@@ -121,7 +104,7 @@ export class FeedWriter {
   }
 
   #decision(turn: Turn, kind: number, length: number): void {
-    const at = this.#begin(turn, RECORD.DECISION, kind);
+    const at = this.slots.begin(turn, RECORD.DECISION, kind);
     if (at < 0) return;
     const { bytes } = this.#ring;
     if (kind === ALLOW && turn.end.rcode === RCODE.NOERROR) {
@@ -133,80 +116,14 @@ export class FeedWriter {
   }
 
   #finding(turn: Turn, finding: SlotFinding): void {
-    const at = this.#begin(turn, RECORD.FINDING, FINDING);
+    const at = this.slots.begin(turn, RECORD.FINDING, FINDING);
     if (at < 0) return;
     const { bytes, words } = this.#ring;
     bytes[at + AT.KIND] = SLOT_FINDINGS.indexOf(finding);
-    words[(at + AT.OTHER) / 4] = this.#other;
+    words[(at + AT.OTHER) / 4] = this.slots.other;
     const what = finding === 'private-address' ? FLAG_BIT.CULPRIT_ADDRESS : FLAG_BIT.CULPRIT_NAME;
     this.#culprit(at, turn.end.finding === finding ? turn.end.culprit : null, what);
     this.#ring.publish();
-  }
-
-  /** Begins a slot and fills in what each record of a question has; -1 where it is lost, and then it is counted. */
-  #begin(turn: Turn, record: number, kind: number): number {
-    const ring = this.#ring;
-    const { asker, decision, query, inForce } = turn;
-    const { client, standing, bound, proven } = asker;
-    const { identity } = standing;
-    const time = this.#origin + turn.now;
-    if (!ring.hasRoom()) {
-      ring.lose(identity.name, kind, time);
-      return -1;
-    }
-    const { snapshot } = inForce;
-    const own = this.#words;
-    own.begin(snapshot);
-    const name = own.identity(identity.index, identity.name);
-    const owner = own.owner(identity.index, identity.owner);
-    const stage = asker.stage === null ? 0 : own.of(asker.stage.name);
-    const lease = bound === null || bound.lease === '' ? null : own.lease(bound);
-    const { credential } = client;
-    const certificate = credential === null ? 0 : own.certificate(credential);
-    const policy = own.view(asker.view);
-    const { rule, nearStage } = decision;
-    const other = decision.ground !== GROUND.OTHER_STAGE || nearStage === null ? 0 : own.of(nearStage.name);
-    const file = rule < 0 ? 0 : ruleFile(own, snapshot, rule);
-    this.#other = asker.disagrees === null ? 0 : own.of(asker.disagrees);
-
-    const at = ring.begin(record);
-    const { bytes, words, halves, floats } = ring;
-    const word = at >>> 2;
-    bytes[at + AT.KIND] = kind;
-    bytes[at + AT.VERDICT] = decision.verdict;
-    bytes[at + AT.GROUND] = decision.ground;
-    bytes[at + AT.RCODE] = turn.end.rcode ?? NO_RCODE;
-    bytes[at + AT.TRANSPORT] = TRANSPORTS.indexOf(client.transport);
-    const isInQuarantine = bound !== null && bound.lease === '';
-    bytes[at + AT.FLAGS] =
-      (proven ? FLAG_BIT.PROVEN : 0) |
-      (client.family === 6 ? FLAG_BIT.SIX : 0) |
-      (decision.expected < 0 ? 0 : FLAG_BIT.EXPECTED) |
-      (isInQuarantine ? FLAG_BIT.QUARANTINE : 0);
-    halves[(at + AT.TYPE) >>> 1] = query.type;
-    halves[(at + AT.PORT) >>> 1] = client.port;
-    floats[(at + AT.TIME) >>> 3] = time;
-    words[word + AT.IDENTITY / 4] = name;
-    words[word + AT.OWNER / 4] = owner;
-    words[word + AT.STAGE / 4] = stage;
-    words[word + AT.LEASE / 4] = lease === null ? 0 : lease.lease;
-    words[word + AT.JOB / 4] = lease === null ? 0 : lease.job;
-    words[word + AT.POLICY / 4] = policy;
-    words[word + AT.FILE / 4] = file;
-    words[word + AT.LINE / 4] = rule < 0 ? 0 : snapshot.rules.line[rule]!;
-    words[word + AT.CERTIFICATE / 4] = certificate;
-    words[word + AT.EXTRA_COUNT / 4] = 0;
-    words[word + AT.CLIENT / 4] = client.w0;
-    words[word + AT.CLIENT / 4 + 1] = client.w1;
-    words[word + AT.CLIENT / 4 + 2] = client.w2;
-    words[word + AT.CLIENT / 4 + 3] = client.w3;
-    words[word + AT.OTHER / 4] = other;
-    const length = query.nameLength;
-    bytes[at + AT.NAME_LENGTH] = length;
-    const octets = query.name;
-    const to = at + AT.NAME;
-    for (let i = 0; i < length; i++) bytes[to + i] = octets[i]!;
-    return at;
   }
 
   /** What a finding is about: an address, or a wire name, whose first labels are left out where it does not fit. */
@@ -219,9 +136,4 @@ export class FeedWriter {
     bytes[at + AT.FLAGS]! |= what | (from > 0 ? FLAG_BIT.CUT : 0);
     bytes.set(culprit.subarray(from), at + AT.EXTRA);
   }
-}
-
-function ruleFile(words: FeedWords, { rules }: Snapshot, rule: number): number {
-  const term = rules.term[rule]!;
-  return words.file(term, rules.terms[term]!.file);
 }

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { CountWriter } from './count-writer.ts';
 import type { Kind } from './event.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import { FeedWriter } from './feed-writer.ts';
 import type { FeedRequest } from './requests.ts';
-import { type MapFile, openRing } from './ring.ts';
+import { type MapFile, openCounts, openRing } from './ring.ts';
 import { RingWriter } from './ring-writer.ts';
 import type { DeliveryState } from './sinks/sink.ts';
 import type { FeedJob, FeedOrder, FeedReport, RequestAnswer, WorkerStatus } from './worker.ts';
@@ -42,6 +43,8 @@ export interface FeedOptions {
 /** The query thread's handle on the feed: the ring that it writes, and the worker that takes what is in it. */
 export class Feed {
   readonly writer: FeedWriter;
+  /** Counts questions for the history. */
+  readonly counts: CountWriter;
   /** Times that the worker was started again. */
   restarts = 0;
   readonly #options: FeedOptions;
@@ -69,10 +72,19 @@ export class Feed {
     }
     this.writer = new FeedWriter(new RingWriter(ring.memory), Date.now() - performance.now());
     this.writer.want(options.kinds);
+    const counts = openCounts(join(folder, 'feed.counts'), options.map);
+    if (counts.why !== null && ring.why === null)
+      options.notices.told(`counts are memory of the process, and a kill loses the last ones: ${counts.why}`);
+    this.counts = new CountWriter(
+      this.writer.slots,
+      counts.memory,
+      crypto.getRandomValues(new Uint32Array(2)),
+    );
     const { server, version } = options;
     this.#job = {
       store: join(folder, 'feed.db'),
       ring: ring.path ?? (ring.memory as SharedArrayBuffer),
+      counts: counts.path ?? (counts.memory as SharedArrayBuffer),
       server,
       version,
     };

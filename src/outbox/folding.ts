@@ -1,7 +1,7 @@
 import { SharedTable } from '../detect/shared-table.ts';
 import type { Milliseconds } from '../wire/quantity.ts';
 import type { Draft } from './draft.ts';
-import { nameFields, type QuestionRecord } from './slot-record.ts';
+import { nameFields, type QuestionRecord } from './slot-question.ts';
 
 /** Entries that are open at once: of one identity, and of all. */
 const MOST_OF_ONE = 128;

@@ -1,3 +1,4 @@
+import type { CountReader } from './count-table.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import type { Sighting } from './finding-life.ts';
 import type { SlotRecord } from './slot-record.ts';
@@ -35,6 +36,8 @@ export interface FollowerPlace {
   readonly ring: string;
   readonly server: string;
   readonly setting: FeedSetting;
+  /** How often questions were asked that `asked` records have told of. */
+  readonly counts: CountReader;
   /** Where the registered domain of a wire name starts. */
   readonly registered: (name: Uint8Array) => number;
   /** Milliseconds since 1970. */

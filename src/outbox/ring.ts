@@ -8,9 +8,10 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { COUNTS, COUNTS_MAGIC, COUNTS_SIZE } from './count-table.ts';
 import { HEADER, MAGIC, RING_SIZE, SLOTS_AT } from './slot.ts';
 
-/** The ring's memory, and where the worker finds it. */
+/** Memory that the worker reads, and where it finds it. */
 export interface Ring {
   readonly memory: ArrayBufferLike;
   /** The path of the file that is mapped, or null: then what waits in it ends with the process. */
@@ -31,65 +32,86 @@ const CHUNK = 64 * 1024;
  * cannot be had (a full disk, no native calls), it is memory, and `why` says so. Never throws.
  */
 export function openRing(path: string | null, map: MapFile): Ring {
-  if (path === null) return inMemory('there is no state folder');
+  return openShared(path, map, { magic: MAGIC, size: RING_SIZE, filledFrom: SLOTS_AT });
+}
+
+/** The same for the table of counts. */
+export function openCounts(path: string | null, map: MapFile): Ring {
+  return openShared(path, map, { magic: COUNTS_MAGIC, size: COUNTS_SIZE, filledFrom: COUNTS_SIZE });
+}
+
+/** What tells one kind of shared memory from another. The first words are those of HEADER: the magic and an id. */
+interface Kind {
+  readonly magic: number;
+  readonly size: number;
+  /** From here on a new one is filled; before are zeros. */
+  readonly filledFrom: number;
+}
+
+if (COUNTS.MAGIC !== HEADER.MAGIC || COUNTS.ID_LOW !== HEADER.ID_LOW || COUNTS.ID_HIGH !== HEADER.ID_HIGH)
+  throw new Error('the ring and the table of counts begin with the same words');
+
+function openShared(path: string | null, map: MapFile, kind: Kind): Ring {
+  const { size } = kind;
+  if (path === null) return inMemory('there is no state folder', kind);
   let descriptor = -1;
   try {
     descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-    if (!isRing(descriptor)) {
+    if (!isOf(descriptor, kind)) {
       ftruncateSync(descriptor, 0);
-      fill(descriptor, null);
+      fill(descriptor, null, kind);
     }
     // Where a copy of the file has holes, a write into one may find no room, and that would end the process.
-    else if (fstatSync(descriptor).blocks * 512 < RING_SIZE) fill(descriptor, descriptor);
-    const memory = map(descriptor, RING_SIZE);
-    if (typeof memory === 'string') return inMemory(memory);
-    if (!isRing(descriptor)) begin(memory);
+    else if (fstatSync(descriptor).blocks * 512 < size) fill(descriptor, descriptor, kind);
+    const memory = map(descriptor, size);
+    if (typeof memory === 'string') return inMemory(memory, kind);
+    if (!isOf(descriptor, kind)) begin(memory, kind);
     return { memory, path, why: null };
   } catch (error) {
-    giveUp(path, descriptor);
-    return inMemory((error as Error).message);
+    giveUp(path, descriptor, kind);
+    return inMemory((error as Error).message, kind);
   } finally {
     if (descriptor >= 0) closeSync(descriptor);
   }
 }
 
-function inMemory(why: string): Ring {
-  const memory = new SharedArrayBuffer(RING_SIZE);
-  begin(memory);
+function inMemory(why: string, kind: Kind): Ring {
+  const memory = new SharedArrayBuffer(kind.size);
+  begin(memory, kind);
   return { memory, path: null, why };
 }
 
-function begin(memory: ArrayBufferLike): void {
+function begin(memory: ArrayBufferLike, { magic }: Kind): void {
   const words = new Uint32Array(memory);
   const [low, high] = crypto.getRandomValues(new Uint32Array(2));
   words[HEADER.ID_LOW] = low!;
   words[HEADER.ID_HIGH] = high!;
-  words[HEADER.MAGIC] = MAGIC;
+  words[HEADER.MAGIC] = magic;
 }
 
-function isRing(descriptor: number): boolean {
-  if (fstatSync(descriptor).size !== RING_SIZE) return false;
+function isOf(descriptor: number, { magic, size }: Kind): boolean {
+  if (fstatSync(descriptor).size !== size) return false;
   const word = Buffer.alloc(4);
   readSync(descriptor, word, 0, 4, HEADER.MAGIC * 4);
-  return word.readUInt32LE() === MAGIC;
+  return word.readUInt32LE() === magic;
 }
 
 /** Gives each octet of the file a block of its own; `from`: a descriptor whose octets it keeps, or null. */
-function fill(descriptor: number, from: number | null): void {
+function fill(descriptor: number, from: number | null, { size, filledFrom }: Kind): void {
   const chunk = Buffer.alloc(CHUNK);
-  for (let at = 0; at < RING_SIZE; at += CHUNK) {
-    const length = Math.min(CHUNK, RING_SIZE - at);
+  for (let at = 0; at < size; at += CHUNK) {
+    const length = Math.min(CHUNK, size - at);
     chunk.fill(FILLING);
-    if (at < SLOTS_AT) chunk.fill(0, 0, Math.min(CHUNK, SLOTS_AT - at));
+    if (at < filledFrom) chunk.fill(0, 0, Math.min(CHUNK, filledFrom - at));
     if (from !== null) readSync(from, chunk, 0, length, at);
     for (let done = 0; done < length; ) done += writeSync(descriptor, chunk, done, length - done, at + done);
   }
 }
 
-/** A file that could not be filled would keep what room there is. One that was a ring is kept for the next start. */
-function giveUp(path: string, descriptor: number): void {
+/** A file that could not be filled would keep what room there is. One that was what it should be is kept for the next start. */
+function giveUp(path: string, descriptor: number, kind: Kind): void {
   try {
-    if (descriptor >= 0 && !isRing(descriptor)) unlinkSync(path);
+    if (descriptor >= 0 && !isOf(descriptor, kind)) unlinkSync(path);
   } catch {
     // It stays: the next start tries again.
   }

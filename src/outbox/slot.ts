@@ -43,6 +43,10 @@ export const RECORD = {
   LOSS: 5,
   /** Numbers of words begin anew. */
   FORGET: 6,
+  /** A question that is counted in an entry of the table of counts from here on. */
+  ASKED: 7,
+  /** The addresses that such a question is answered with from here on. */
+  GIVEN: 8,
 } as const;
 
 /** Octets of a slot, from its beginning. The sequence, its position + 1, is written last. */
@@ -76,8 +80,29 @@ export const AT = {
   CLIENT: 64,
   /** Of a finding the word of another identity, of a decision that of the stage which approves what is refused. */
   OTHER: 80,
+  /** Of given addresses: the entry of their question and its generation. */
+  ENTRY: 84,
+  GENERATION: 88,
   NAME: 96,
   EXTRA: 352,
+} as const;
+
+/** Of a question that is counted: what stands at EXTRA. */
+export const ASKED = {
+  ENTRY: AT.EXTRA,
+  GENERATION: AT.EXTRA + 4,
+  /** What the entry held before: its generation, count and the time of the last question, 64 bits. */
+  OLD_GENERATION: AT.EXTRA + 8,
+  OLD_COUNT: AT.EXTRA + 12,
+  OLD_LAST: AT.EXTRA + 16,
+  /** 0: it is the name's own. 1: that of the name's registered domain. 2: of all names that have no other. */
+  FOLDED: AT.EXTRA + 24,
+  /** 1: an audit let it through. */
+  AUDITED: AT.EXTRA + 25,
+  /** 1: there are so many clients that this one is not told apart. */
+  OTHERS: AT.EXTRA + 26,
+  /** The word of its rule's pattern. */
+  PATTERN: AT.EXTRA + 28,
 } as const;
 
 /** Octets at EXTRA: eight addresses of 17 octets, or the end of a culprit. */

@@ -3,6 +3,7 @@ import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
+import { CountReader } from './count-table.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import type { Follower, OpenFollower } from './follower.ts';
@@ -20,6 +21,8 @@ export interface FeedJob {
   readonly store: string;
   /** The ring's file, or memory that both threads share. */
   readonly ring: string | SharedArrayBuffer;
+  /** The same of the table of counts. */
+  readonly counts: string | SharedArrayBuffer;
   readonly server: string;
   readonly version: string;
   readonly setting: FeedSetting;
@@ -109,7 +112,7 @@ class FeedWorker {
   #loop: FeedLoop | null = null;
   #delivery: Delivery | null = null;
   #followers: Follower[] = [];
-  #file = -1;
+  #files: number[] = [];
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   #trouble: string | null = null;
   #isStopping = false;
@@ -205,34 +208,45 @@ class FeedWorker {
     await this.#delivery?.close();
     for (const follower of this.#followers) follower.close();
     this.#store?.close();
-    if (this.#file >= 0) closeSync(this.#file);
+    this.#closeFiles();
   }
 
   #open(): void {
-    const { store: path, server, version, ring } = this.#job;
+    const { store: path, server, version, ring, counts: table } = this.#job;
     const now = Date.now;
     const store = new Store({ path, setting: this.#setting.store, server, version, now });
     try {
       store.configure(this.#setting.store, namesOf(this.#setting));
-      const place: RingPlace = typeof ring === 'string' ? { file: openSync(ring, 'r+') } : { memory: ring };
-      if ('file' in place) this.#file = place.file;
-      const reader = new RingReader(place, keptPosition(store));
+      const reader = new RingReader(this.#placeOf(ring), keptPosition(store));
       const registered = registeredDomains(this.#parts.suffixes);
       const setting = this.#setting;
+      const counts = new CountReader(this.#placeOf(table));
       for (const open of this.#parts.followers ?? [])
         this.#followers.push(
-          open({ folder: dirname(path), ring: reader.id, server, setting, registered, now }),
+          open({ folder: dirname(path), ring: reader.id, server, setting, counts, registered, now }),
         );
       this.#loop = new FeedLoop(store, reader, registered, now, this.#followers);
       this.#loop.keep(setting.kinds);
     } catch (error) {
       for (const follower of this.#followers.splice(0)) follower.close();
+      this.#closeFiles();
       store.close();
       throw error;
     }
     this.#store = store;
     this.#delivery =
       this.#parts.delivery?.(store, this.#setting, (state) => this.#say({ said: 'sink', state })) ?? null;
+  }
+
+  #placeOf(memory: string | SharedArrayBuffer): RingPlace {
+    if (typeof memory !== 'string') return { memory };
+    const file = openSync(memory, 'r+');
+    this.#files.push(file);
+    return { file };
+  }
+
+  #closeFiles(): void {
+    for (const file of this.#files.splice(0)) closeSync(file);
   }
 
   #turn(): void {

@@ -2,6 +2,7 @@ import type { Prefix } from '../wire/prefix.ts';
 import type { AlertSettings } from './alerts.ts';
 import type { DetectSettings } from './detect.ts';
 import type { EnforceSetting } from './enforce.ts';
+import type { HistorySettings } from './history.ts';
 
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as
@@ -32,6 +33,8 @@ export interface Settings {
   readonly alerts: AlertSettings;
   /** Null: no firewall. */
   readonly enforce: EnforceSetting | null;
+  /** Null: it is off. */
+  readonly history: HistorySettings | null;
   readonly log: { readonly level: LogLevel };
 }
 

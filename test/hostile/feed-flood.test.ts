@@ -33,6 +33,7 @@ t.test(`findings under a flood of ${NAMES} random names`, async (t) => {
     setting: {
       store: SETTING,
       sinks: [],
+      history: null,
       kinds: ['deny'],
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },

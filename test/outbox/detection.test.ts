@@ -18,6 +18,7 @@ function rig(t: Test, detect: object = {}): Rig {
   const setting = {
     store: SETTING,
     sinks: [],
+    history: null,
     kinds: [],
     detect: { limits: { ...DEFAULT_THRESHOLDS, ...detect }, identities: [] },
   };

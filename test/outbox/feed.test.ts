@@ -41,6 +41,7 @@ function made(t: Test, folder: string, thread: URL, map = mapFile): Made {
     setting: {
       store: SETTING,
       sinks: [],
+      history: null,
       kinds: ['deny'],
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },

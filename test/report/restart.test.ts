@@ -22,6 +22,7 @@ const settings: Settings = {
   metrics: null,
   alerts: DEFAULT_ALERTS,
   enforce: null,
+  history: null,
   log: { level: 'info' },
 };
 

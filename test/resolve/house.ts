@@ -89,7 +89,7 @@ export class House {
   /** Questions that were told as charged beyond an audited budget. */
   overspent = 0;
   /** Hears of queries too. */
-  also: Pick<Observer, 'decided' | 'overspent' | 'ended'> | null = null;
+  also: Pick<Observer, 'waits' | 'decided' | 'overspent' | 'ended'> | null = null;
   readonly store = new PlainAnswers();
   readonly leases = new LeaseTable();
   readonly cookies = new Cookies(Buffer.alloc(16, 7));
@@ -133,6 +133,7 @@ export class House {
             this.also?.overspent(turn);
             this.overspent++;
           },
+          waits: (turn) => this.also?.waits?.(turn),
           ended: (turn, length) => {
             this.also?.ended(turn, length);
             this.#told(findingsOf(turn, 'ended'));

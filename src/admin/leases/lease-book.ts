@@ -1,4 +1,5 @@
 import type { Journal, JournalFault } from '../../journal/journal.ts';
+import type { LeaseNote } from '../../outbox/notes.ts';
 import type { Lease, LeaseClaim, LeaseTable } from '../../policy/lease/lease.ts';
 import { PendingClaims } from '../../policy/lease/pending-claims.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
@@ -19,6 +20,7 @@ import {
   iso,
   type LeaseView,
   leaseId,
+  leaseNote,
   recordOf,
   tellKnown,
   viewOf,
@@ -34,6 +36,13 @@ export interface LeaseBookOptions {
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
   /** A lease is over: at its TTL's end, or because somebody ended it. */
   readonly ended: (lease: string) => void;
+  /** Who keeps accounts of leases. */
+  readonly account?: LeaseAccount;
+}
+
+/** Hears of each lease before its first question, and of its end. */
+export interface LeaseAccount {
+  tell(note: LeaseNote): void;
 }
 
 /** The leases: every change is durable before it is in force, but for an end, which is in force at once. */
@@ -130,6 +139,7 @@ export class LeaseBook {
       const { identity: name } = lease;
       // The policy may have changed meanwhile.
       const known = isKnown(this.#identities.get(name), lease);
+      this.#options.account?.tell(leaseNote('opened', lease, details, identity.owner));
       table.open({ ...lease, known }, clock.monotonic());
       this.#details.set(lease.id, details);
     });
@@ -208,12 +218,14 @@ export class LeaseBook {
       ...facts(lease, by),
       counts: result.counts,
     });
-    this.#over(id);
+    this.#over(id, 'ended');
     return result;
   }
 
-  #over(id: string): void {
+  #over(id: string, how: 'ended' | 'expired'): void {
     this.#details.delete(id);
+    const at = this.#options.clock.epoch() * 1000;
+    this.#options.account?.tell({ note: 'lease', what: how, at, id });
     this.#options.ended(id);
   }
 
@@ -225,7 +237,7 @@ export class LeaseBook {
       this.#counts.ran_out++;
       const counts = countsOf(lease.id);
       log.info('lease-ended', `the lease of ${lease.identity} ran out`, { ...facts(lease, null), counts });
-      this.#over(lease.id);
+      this.#over(lease.id, 'expired');
       // Its end is known without this, as long as the machine's clock does not go back.
       void this.#write({ t: 'end', at, id: lease.id });
     }
@@ -298,7 +310,9 @@ export class LeaseBook {
       known: isKnown(known, record),
     };
     if (table.open(lease, clock.monotonic()) !== null) return;
-    this.#details.set(id, { opened, by, owner: ownerFrom(record) });
+    const details = { opened, by, owner: ownerFrom(record) };
+    this.#details.set(id, details);
+    this.#options.account?.tell(leaseNote('live', lease, details, known?.owner ?? ''));
     if (!lease.known) tellKnown(log, lease, false);
   }
 

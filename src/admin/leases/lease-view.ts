@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import type { LeaseNote } from '../../outbox/notes.ts';
 import type { Lease } from '../../policy/lease/lease.ts';
 import type { Log } from '../../report/log.ts';
 import { holderOf, type Owner } from '../callers/owner.ts';
@@ -77,4 +78,17 @@ export function tellKnown(log: Log, { id, identity, stage }: Lease, known: boole
     ? 'the policy has the identity and stage of a lease again'
     : 'the policy has no such identity or stage for a lease: whom it binds is unknown';
   log[known ? 'info' : 'warn']('lease-unknown', text, { lease: id, identity, stage, in_force: known });
+}
+
+/** What those who keep accounts are told of a lease; `owner`: of its identity. */
+export function leaseNote(
+  what: 'opened' | 'live',
+  lease: Lease,
+  { opened, by, owner: opener }: Details,
+  owner: string,
+): LeaseNote {
+  const { id, identity, addresses, certificate, job, sourceEnforced } = lease;
+  const claim = { addresses: addresses.map(prefixToText), certificate };
+  const who = { identity, owner, claim, job, opener: by, holder: holderOf(opener) };
+  return { note: 'lease', what, at: opened, id, ...who, opened, enforced: sourceEnforced };
 }

@@ -3,7 +3,7 @@ import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
 import type { FeedSetting } from '../../outbox/feed-setting.ts';
-import type { Note } from '../../outbox/notes.ts';
+import type { LeaseNote, Note } from '../../outbox/notes.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
 import type { RequestAnswer, WorkerStatus } from '../../outbox/worker.ts';
 import { policyId } from '../../policy/compile/content-hash.ts';
@@ -24,6 +24,8 @@ import { SinkNotices } from './sink-notices.ts';
 
 const BEAT_MS = 300_000;
 const CLOCK_MS = 1_000;
+/** Notes of leases that wait for room: as many as there are leases. */
+const MOST_NOTES = 100_000;
 
 export interface FeedRoomOptions {
   readonly log: Log;
@@ -44,6 +46,7 @@ export class FeedRoom implements Observer {
   #isTroubled = false;
   readonly #sinks: SinkNotices;
   #status: WorkerStatus | null = null;
+  readonly #leaseNotes: LeaseNote[] = [];
 
   /** `first`: what is in force at the start. */
   constructor(first: Pick<Whole, 'settings' | 'snapshot'>, options: FeedRoomOptions) {
@@ -93,6 +96,10 @@ export class FeedRoom implements Observer {
     this.#feed?.configure(settingOf(settings, snapshot), kindsOf(settings));
   }
 
+  waits(turn: Turn): void {
+    if (this.#settings.history !== null) this.#feed?.counts.waits(turn);
+  }
+
   decided(turn: Turn): void {
     this.#observer.decided(turn);
     this.#feed?.writer.decided(turn);
@@ -106,6 +113,7 @@ export class FeedRoom implements Observer {
   ended(turn: Turn, length: number): void {
     this.#observer.ended(turn, length);
     this.#feed?.writer.ended(turn, length);
+    if (this.#settings.history !== null) this.#feed?.counts.ended(turn, length);
   }
 
   left(began: Milliseconds): void {
@@ -114,6 +122,24 @@ export class FeedRoom implements Observer {
 
   bug(error: unknown): void {
     this.#observer.bug(error);
+  }
+
+  /** A lease began or is over: what has no room in the ring waits for it. */
+  tell(note: LeaseNote): void {
+    if (this.#settings.history === null) return;
+    if (this.#leaseNotes.length < MOST_NOTES) this.#leaseNotes.push(note);
+    this.#writeLeaseNotes();
+  }
+
+  /** Every lease that lives has been told since the start. */
+  allLeasesTold(): void {
+    this.tell({ note: 'lease', what: 'all', at: Date.now(), id: '' });
+  }
+
+  #writeLeaseNotes(): void {
+    const notes = this.#leaseNotes;
+    const ring = this.#feed?.writer.slots.ring;
+    while (notes.length > 0 && ring?.note(JSON.stringify(notes[0]))) notes.shift();
   }
 
   /** A key of the ledger passed a threshold. */
@@ -127,7 +153,10 @@ export class FeedRoom implements Observer {
       {
         name: "follow the machine's clock in the feed",
         every: CLOCK_MS,
-        work: () => this.#feed?.writer.setOrigin(Date.now() - performance.now()),
+        work: () => {
+          this.#feed?.writer.setOrigin(Date.now() - performance.now());
+          this.#writeLeaseNotes();
+        },
       },
       { name: 'send a heartbeat', every: BEAT_MS, work: () => this.beat() },
     ];
@@ -193,11 +222,12 @@ export class FeedRoom implements Observer {
   }
 }
 
-function settingOf({ alerts, detect }: Settings, { identities }: Snapshot): FeedSetting {
+function settingOf({ alerts, detect, history }: Settings, { identities }: Snapshot): FeedSetting {
   const { isDurable, decisions, findings, full, sinks } = alerts;
   return {
     store: { isDurable, decisions, findings, full },
     sinks,
+    history,
     kinds: takenBy(sinks),
     // The server file's reading made it from the table of kinds.
     detect: { limits: detect as unknown as Thresholds, identities: termsOf(identities) },

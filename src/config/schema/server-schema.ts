@@ -7,6 +7,7 @@ import { alerts } from './alert-schema.ts';
 import { budget } from './budget-schema.ts';
 import { detectKeys } from './detect-schema.ts';
 import { enforce } from './enforce-schema.ts';
+import { history } from './history-schema.ts';
 import { count, duration, list, MOST, NAMES, prose, text } from './schema-parts.ts';
 
 /** Printable ASCII without spaces: a syslog header must hold it (RFC 5424 §6). */
@@ -246,6 +247,7 @@ export const serverSchema = z
     ...adminKeys,
     alerts,
     enforce,
+    history,
     metrics: text(
       'a URL',
       'Where /health, /ready and /metrics are answered; off unless written.',

@@ -18,6 +18,7 @@ import { readAlerts } from './alerts.ts';
 import { readDetect, type WrittenKinds } from './detect.ts';
 import { parseMetrics } from './endpoint.ts';
 import { readEnforce } from './enforce.ts';
+import { readHistory } from './history.ts';
 import { readListeners } from './listeners.ts';
 import { readSeconds } from './seconds.ts';
 import type { ServerContext } from './server-context.ts';
@@ -68,6 +69,7 @@ export function readServerFile(written: Written, policy: string, context: Server
     metrics: readMetrics(written, context),
     alerts: readAlerts(written.alerts, state, context),
     enforce: readEnforce(written.enforce, context),
+    history: readHistory(written.history, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
   };
 }

@@ -34,6 +34,8 @@ export interface Observer extends BugObserver {
   decided(turn: Turn): void;
   /** A question of an audited identity leaves for an upstream, though its budget is spent. */
   overspent(turn: Turn): void;
+  /** A question waits for an upstream: told once; it ends later. */
+  waits?(turn: Turn): void;
   /**
    * A query ended, once each, in `turn.end.exit`; its reply has `length` octets, 0 for a drop. Where nothing was decided
    * (`turn.course.kind` says so), `decision` says nothing.

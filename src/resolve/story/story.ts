@@ -146,7 +146,10 @@ export class Resolver implements Answerer {
       this.#bug(error);
       size = bareServfail(turn, message, reply);
     }
-    if (size === LATER) return LATER;
+    if (size === LATER) {
+      if (turn.fetched.round === 0) this.#waits(turn);
+      return LATER;
+    }
     try {
       this.#ports.observer.ended(turn, size);
     } catch (error) {
@@ -246,6 +249,14 @@ export class Resolver implements Answerer {
     if (bound !== null)
       this.tally.count(bound.lease, turn.decision.verdict, proven, turn.decision.expected >= 0);
     this.#ports.observer.decided(turn);
+  }
+
+  #waits(turn: Turn): void {
+    try {
+      this.#ports.observer.waits?.(turn);
+    } catch (error) {
+      this.#bug(error);
+    }
   }
 
   #readClock(): void {

@@ -1,0 +1,41 @@
+import { History } from '../../history/history.ts';
+import type { Follower, FollowerPlace } from '../../outbox/follower.ts';
+
+/** The history in the worker of the feed, for as long as the settings have one. */
+export function openHistory(place: FollowerPlace): Follower {
+  return new HistoryFollower(place);
+}
+
+class HistoryFollower implements Follower {
+  readonly #place: FollowerPlace;
+  #history: History | null = null;
+
+  constructor(place: FollowerPlace) {
+    this.#place = place;
+    this.configure(place.setting);
+  }
+
+  take(...[record, position]: Parameters<Follower['take']>): void {
+    this.#history?.take(record as Parameters<History['take']>[0], position);
+  }
+
+  flush(now: number, all: boolean): void {
+    this.#history?.flush(now, all);
+  }
+
+  commit(position: number): void {
+    this.#history?.commit(position);
+  }
+
+  configure(setting: FollowerPlace['setting']): void {
+    const { history } = setting;
+    if (history === null) this.close();
+    else if (this.#history === null) this.#history = new History(this.#place, history);
+    else this.#history.configure(setting);
+  }
+
+  close(): void {
+    this.#history?.close();
+    this.#history = null;
+  }
+}

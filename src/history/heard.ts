@@ -1,0 +1,95 @@
+/** What the history hears of the ring, as the worker that reads it tells. */
+export type HeardRecord = HeardAsked | HeardGiven | HeardNote;
+
+/** A question; good during the call, but for its draft. */
+export interface HeardQuestion {
+  readonly identity: string;
+  readonly proven: boolean;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Wire name in lower case. */
+  readonly name: Uint8Array;
+  readonly type: number;
+  /** The client's address as text; of IPv6 its /64. */
+  readonly network: string;
+  readonly draft: HeardDraft;
+}
+
+export interface HeardDraft {
+  readonly owner?: string;
+  readonly stage?: string;
+  readonly lease?: string;
+  readonly job?: Readonly<Record<string, string>>;
+  readonly certificate?: { readonly san?: string; readonly fingerprint?: string };
+  /** Presentation form. */
+  readonly name?: string;
+  readonly verdict?: string;
+  readonly ground?: string;
+  /** `FILE:LINE`. */
+  readonly rule?: string;
+  readonly policy?: string;
+  readonly addresses?: readonly string[];
+  readonly expected?: true;
+  readonly approved_stage?: string;
+}
+
+/** A question that is counted in an entry of the table of counts from here on; itself is not in that count. */
+export interface HeardAsked {
+  readonly record: 'asked';
+  readonly question: HeardQuestion;
+  readonly entry: number;
+  readonly generation: number;
+  readonly before: { readonly generation: number; readonly count: number; readonly last: number };
+  readonly folded: 0 | 1 | 2;
+  readonly audited: boolean;
+  readonly others: boolean;
+  readonly pattern: string;
+}
+
+export interface HeardGiven {
+  readonly record: 'given';
+  readonly question: HeardQuestion;
+  readonly entry: number;
+  readonly generation: number;
+}
+
+export interface HeardNote {
+  readonly record: 'note';
+  readonly text: string;
+}
+
+/** A lease began or is over. `all`: every live one has been told since the start. */
+export interface LeaseNote {
+  readonly note: 'lease';
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly what: 'opened' | 'live' | 'ended' | 'expired' | 'all';
+  readonly id: string;
+  readonly identity?: string;
+  readonly owner?: string;
+  readonly claim?: { readonly addresses: readonly string[]; readonly certificate: string | null };
+  readonly job?: Readonly<Record<string, string>> | null;
+  readonly opener?: string;
+  readonly holder?: string | null;
+  readonly opened?: number;
+  readonly enforced?: boolean;
+}
+
+/** Null for what is no note of a lease. */
+export function readLeaseNote(text: string): LeaseNote | null {
+  try {
+    const note = JSON.parse(text) as Partial<LeaseNote> | null;
+    return note?.note === 'lease' && typeof note.id === 'string' ? (note as LeaseNote) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** How often questions were asked that were heard of. */
+export interface HeardCounts {
+  readonly id: string;
+  sweep(hear: (entry: number, generation: number, count: number, last: number) => boolean): void;
+  readonly lost: { readonly count: number; readonly from: number; readonly to: number };
+  again(): void;
+  forget(): void;
+}

@@ -1,0 +1,193 @@
+import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { type HeardCounts, type HeardRecord, readLeaseNote } from './heard.ts';
+import type { RoomSetting } from './room.ts';
+import { HISTORY_FILE, type HistoryRefusal } from './schema.ts';
+import { type Heard, HistoryStore } from './store.ts';
+
+/** What the history is opened with. */
+export interface HistoryPlace {
+  /** Absolute path of the state folder. */
+  readonly folder: string;
+  /** Of the ring: another when its file was made anew. */
+  readonly ring: string;
+  readonly counts: HeardCounts;
+  readonly setting: { readonly history: RoomSetting | null };
+  /** Where the registered domain of a wire name starts. */
+  readonly registered: (name: Uint8Array) => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Between two looks at the table of counts. */
+const SWEEP_MS = 2_000;
+/** Between two looks for accounts that are to go. */
+const ROOM_MS = 60_000;
+/** What the system may not have written yet when the machine stops. */
+const UNSYNCED_MS = 60_000;
+const STOPPED = 'the machine stopped, or files of the state folder were lost';
+/** Databases that are kept aside. */
+const MOST_ASIDE = 20;
+
+/** The history while the worker runs: it hears what the ring says, and writes it down in batches. */
+export class History {
+  readonly #place: HistoryPlace;
+  readonly #path: string;
+  #store: HistoryStore;
+  #setting: RoomSetting;
+  #heard: Heard[] = [];
+  /** Up to where in the ring another run has written records down. */
+  #done: number | null;
+  #nextSweep = 0;
+  #nextRoom = 0;
+
+  /** Throws a HistoryRefusal. */
+  constructor(place: HistoryPlace, setting: RoomSetting) {
+    this.#place = place;
+    this.#setting = setting;
+    this.#path = join(place.folder, HISTORY_FILE);
+    this.#store = this.#open();
+    this.#done = this.#begin();
+  }
+
+  take(record: HeardRecord, position: number): void {
+    const next = (position + 1) >>> 0;
+    if (this.#done !== null) {
+      // What another run has written down and not given back.
+      if (((this.#done - next) | 0) >= 0) return;
+      this.#done = null;
+    }
+    switch (record.record) {
+      case 'asked':
+      case 'given':
+        this.#heard.push({ ...record, question: copyOf(record.question) });
+        break;
+      case 'note': {
+        const note = readLeaseNote(record.text);
+        if (note !== null) this.#heard.push({ record: 'lease', note });
+        break;
+      }
+    }
+  }
+
+  flush(_now: number, all: boolean): void {
+    if (all) this.#nextSweep = 0;
+  }
+
+  commit(position: number): void {
+    const now = this.#place.now();
+    const isDue = now >= this.#nextSweep || this.#nextSweep - now > SWEEP_MS;
+    if (this.#heard.length === 0 && !isDue) return;
+    const { ring, counts } = this.#place;
+    try {
+      this.#store.commit({
+        heard: this.#heard,
+        place: `${ring} ${position} ${now}`,
+        counts: isDue ? counts : null,
+      });
+      if (now >= this.#nextRoom || this.#nextRoom - now > ROOM_MS)
+        this.#nextRoom = this.#store.makeRoom(this.#setting, now) ? 0 : now + ROOM_MS;
+    } catch (error) {
+      if (!isDamage(error as Error)) throw error;
+      this.#renew();
+      return;
+    }
+    this.#heard = [];
+    if (isDue) this.#nextSweep = now + SWEEP_MS;
+  }
+
+  configure({ history }: { readonly history: RoomSetting | null }): void {
+    if (history === null) return;
+    this.#setting = history;
+    this.#nextRoom = 0;
+  }
+
+  close(): void {
+    try {
+      this.#store.keep('clean', '1');
+    } catch {
+      // Then it counts as a crash.
+    }
+    this.#store.close();
+  }
+
+  /** What another run left: says of whom something may be missing, and where in the ring it was. */
+  #begin(): number | null {
+    const { ring, counts, now } = this.#place;
+    const store = this.#store;
+    const boot = bootId();
+    const [oldRing, position, seen] = store.state('place')?.split(' ') ?? [];
+    const isClean = store.state('clean') !== '0';
+    const isSame = oldRing === ring && store.state('counts') === counts.id;
+    if (!isClean && (store.state('boot') !== boot || !isSame))
+      store.lose(STOPPED, Number(seen ?? 0) - UNSYNCED_MS, now());
+    if (store.state('counts') !== counts.id) {
+      store.forgetEntries();
+      counts.forget();
+    }
+    store.keep('counts', counts.id);
+    store.keep('boot', boot);
+    store.keep('clean', '0');
+    return oldRing === ring && position !== undefined ? Number(position) : null;
+  }
+
+  #open(): HistoryStore {
+    try {
+      return new HistoryStore(this.#path, this.#place.registered);
+    } catch (error) {
+      if ((error as Partial<HistoryRefusal>).why !== 'damaged' || !keepAside(this.#path)) throw error;
+      return new HistoryStore(this.#path, this.#place.registered);
+    }
+  }
+
+  /** The database is damaged: it is kept aside, and another is begun with what is in hand. */
+  #renew(): void {
+    this.#store.close();
+    if (!keepAside(this.#path)) throw new Error(`${this.#path} is damaged and cannot be renamed`);
+    this.#store = this.#open();
+    this.#begin();
+  }
+}
+
+/** A question whose draft and name outlive the slot. */
+function copyOf(
+  question: Heard extends infer H ? (H extends { question: infer Q } ? Q : never) : never,
+): typeof question {
+  const { identity, proven, at, name, type, network, draft } = question;
+  return { identity, proven, at, name: Uint8Array.from(name), type, network, draft };
+}
+
+function isDamage(error: Error & { readonly errcode?: number }): boolean {
+  const code = (error.errcode ?? 0) & 0xff;
+  return code === 11 || code === 26;
+}
+
+/** Gives a damaged database another name, so that somebody can look at it. */
+function keepAside(path: string): boolean {
+  for (let i = 1; i <= MOST_ASIDE; i++) {
+    const copy = `${path}.damaged-${i}`;
+    try {
+      closeSync(openSync(copy, 'wx', 0o600));
+      for (const end of ['', '-wal', '-shm']) {
+        try {
+          renameSync(`${path}${end}`, `${copy}${end}`);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        }
+      }
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false;
+    }
+  }
+  return false;
+}
+
+/** Which start of the machine this is. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
