@@ -2,6 +2,7 @@ import { Journal, journalPath, type Replay } from '../journal/journal.ts';
 import { FolderLock } from '../journal/lock.ts';
 import { byLabel, counter, gauge, type Samples, single } from '../metric/metric.ts';
 import type { LeaseTable } from '../policy/lease/lease.ts';
+import type { LeaseAccount } from '../policy/lease/lease-note.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
@@ -17,7 +18,7 @@ import {
 } from './exceptions/exception-book.ts';
 import type { Api } from './http/api.ts';
 import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
-import { type LeaseAccount, LeaseBook } from './leases/lease-book.ts';
+import { LeaseBook } from './leases/lease-book.ts';
 import type { LeaseEntry } from './leases/lease-record.ts';
 import type { LedgerDesk } from './ledger/ledger-view.ts';
 import type { Explain } from './policy/policy-routes.ts';

@@ -1,12 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { HeardQuestion, LeaseNote } from './heard.ts';
+import type { LeaseNote } from '../policy/lease/lease-note.ts';
+import type { HeardQuestion } from './heard.ts';
 
 const DAY = 86_400_000;
 /** Accounts that are remembered. */
 const MOST_KNOWN = 20_000;
 
 /** An account as the writer needs it. */
-export interface Account {
+export interface KnownAccount {
   readonly number: number;
   names: number;
   domains: number;
@@ -14,7 +15,7 @@ export interface Account {
 
 /** The table `lease`: finds and makes accounts, opens and ends those of leases, and says which are not complete. */
 export class AccountRows {
-  readonly #known = new Map<string, Account>();
+  readonly #known = new Map<string, KnownAccount>();
   readonly #byLease: StatementSync;
   readonly #byClient: StatementSync;
   readonly #insert: StatementSync;
@@ -53,7 +54,7 @@ export class AccountRows {
   }
 
   /** The account of a question. `others`: its client is one of many that are not told apart. */
-  of({ identity, at, network, draft }: HeardQuestion, others: boolean): Account {
+  of({ identity, at, network, draft }: HeardQuestion, others: boolean): KnownAccount {
     const { lease, certificate, owner = '', policy = '', job } = draft;
     const day = Math.floor(at / DAY);
     const client = others ? 'others' : (certificate?.san ?? certificate?.fingerprint ?? network);
@@ -62,7 +63,7 @@ export class AccountRows {
     if (known !== undefined) return known;
     const row = lease === undefined ? this.#byClient.get(identity, day, client) : this.#byLease.get(lease);
     if (row !== undefined) {
-      const account = row as unknown as Account;
+      const account = row as unknown as KnownAccount;
       this.#touch.run(at, client, policy, account.number);
       return this.#keep(key, { ...account });
     }
@@ -85,7 +86,7 @@ export class AccountRows {
   }
 
   /** Writes down how many rows an account has. */
-  grew({ number, names, domains }: Account): void {
+  grew({ number, names, domains }: KnownAccount): void {
     this.#grow.run(names, domains, number);
   }
 
@@ -145,7 +146,7 @@ export class AccountRows {
     for (const { id } of rows) if (!this.#live.has(id as string)) end.run(id as string);
   }
 
-  #keep(key: string, account: Account): Account {
+  #keep(key: string, account: KnownAccount): KnownAccount {
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     this.#known.set(key, account);
     return account;

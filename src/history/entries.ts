@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Asked } from './question-rows.ts';
 
 /** What an entry of the shared table of counts stands for, and how much of its count is written down. */
-export interface Entry {
+export interface CountedEntry {
   readonly generation: number;
   readonly asked: Asked;
   counted: number;
@@ -10,7 +10,7 @@ export interface Entry {
 
 /** The table `entry`. */
 export class Entries {
-  readonly #known = new Map<number, Entry>();
+  readonly #known = new Map<number, CountedEntry>();
   readonly #database: DatabaseSync;
   readonly #put: StatementSync;
   readonly #count: StatementSync;
@@ -44,7 +44,7 @@ export class Entries {
     }
   }
 
-  get(number: number): Entry | undefined {
+  get(number: number): CountedEntry | undefined {
     return this.#known.get(number);
   }
 
@@ -53,7 +53,7 @@ export class Entries {
     this.#put.run(number, generation, asked.number);
   }
 
-  counted(number: number, entry: Entry, count: number): void {
+  counted(number: number, entry: CountedEntry, count: number): void {
     entry.counted = count;
     this.#count.run(count, number);
   }

@@ -1,3 +1,5 @@
+import type { LeaseNote } from '../policy/lease/lease-note.ts';
+
 /** What the history hears of the ring, as the worker that reads it tells. */
 export type HeardRecord = HeardAsked | HeardGiven | HeardNote;
 
@@ -56,23 +58,6 @@ export interface HeardGiven {
 export interface HeardNote {
   readonly record: 'note';
   readonly text: string;
-}
-
-/** A lease began or is over. `all`: every live one has been told since the start. */
-export interface LeaseNote {
-  readonly note: 'lease';
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly what: 'opened' | 'live' | 'ended' | 'expired' | 'all';
-  readonly id: string;
-  readonly identity?: string;
-  readonly owner?: string;
-  readonly claim?: { readonly addresses: readonly string[]; readonly certificate: string | null };
-  readonly job?: Readonly<Record<string, string>> | null;
-  readonly opener?: string;
-  readonly holder?: string | null;
-  readonly opened?: number;
-  readonly enforced?: boolean;
 }
 
 /** Null for what is no note of a lease. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { nameToText } from '../wire/name.ts';
-import type { Account, AccountRows } from './account-rows.ts';
+import type { AccountRows, KnownAccount } from './account-rows.ts';
 import type { HeardAsked, HeardQuestion } from './heard.ts';
 
 /** Names of an account that have rows of their own, and registered domains that have one. */
@@ -116,7 +116,7 @@ export class QuestionRows {
   #placeOf(
     { name, draft }: HeardQuestion,
     folded: number,
-    account: Account,
+    account: KnownAccount,
   ): { name: number; folded: number } {
     if (folded === 0) {
       const own = this.#nameOf(draft.name ?? nameToText(name));
@@ -157,7 +157,7 @@ export class QuestionRows {
     ]);
   }
 
-  #use(account: Account, rule: number, at: number): void {
+  #use(account: KnownAccount, rule: number, at: number): void {
     this.#touchRule.run(at, rule);
     const key = `rule ${account.number} ${rule}`;
     if (this.#used.has(key)) return;

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import { AccountRows } from './account-rows.ts';
 import { Entries } from './entries.ts';
 import { GivenRows } from './given-rows.ts';
-import type { HeardAsked, HeardCounts, HeardGiven, LeaseNote } from './heard.ts';
+import type { HeardAsked, HeardCounts, HeardGiven } from './heard.ts';
 import { QuestionRows } from './question-rows.ts';
 import { Room, type RoomSetting } from './room.ts';
 import { openHistory } from './schema.ts';

@@ -1,3 +1,5 @@
+import type { LeaseNote } from '../policy/lease/lease-note.ts';
+
 /** What the query thread tells the worker in JSON: few, and never one a query. Times are milliseconds since 1970. */
 export type Note = BudgetNote | HeartbeatNote | OperationsNote | LeaseNote;
 
@@ -35,24 +37,6 @@ export interface OperationsNote {
   readonly key: string;
   readonly text: string;
   readonly next: string;
-}
-
-/** A lease began or is over, for those who keep its account; at a start all that live are told, and then `all`. */
-export interface LeaseNote {
-  readonly note: 'lease';
-  readonly at: number;
-  readonly what: 'opened' | 'live' | 'ended' | 'expired' | 'all';
-  /** Of `all`: how many live. */
-  readonly id: string;
-  readonly identity?: string;
-  readonly owner?: string;
-  readonly claim?: { readonly addresses: readonly string[]; readonly certificate: string | null };
-  readonly job?: Readonly<Record<string, string>> | null;
-  /** Who opened it, for people; and a job's key, else null. */
-  readonly opener?: string;
-  readonly holder?: string | null;
-  readonly opened?: number;
-  readonly enforced?: boolean;
 }
 
 /** Gives null for what is no note. */

@@ -21,7 +21,7 @@ const PLACES = 8_192;
 const MOST_ACCOUNTS = 65_536;
 
 /** What one account has asked so far. */
-interface Account {
+interface AskerAccount {
   names: number;
   domains: number;
   readonly mostNames: number;
@@ -42,15 +42,15 @@ export class QuestionAsker {
   w3 = 0;
   day = -1;
   state: HashState = START;
-  account: Account = NOBODY;
+  account: AskerAccount = NOBODY;
 }
 
-const NOBODY: Account = { names: 0, domains: 0, mostNames: 0, isOthers: true };
+const NOBODY: AskerAccount = { names: 0, domains: 0, mostNames: 0, isOthers: true };
 
 /** The accounts by whoever asks. A question of who asked before makes nothing. */
 export class QuestionAskers {
   readonly #places: QuestionAsker[] = Array.from({ length: PLACES }, () => new QuestionAsker());
-  readonly #accounts = new Map<string, Account>();
+  readonly #accounts = new Map<string, AskerAccount>();
   /** Clients with an account, by identity and proof. */
   readonly #clients = new Map<string, number>();
   #day = -1;

@@ -127,15 +127,15 @@ function sums(rig: HistoryRig): Row {
 }
 
 t.test(
-  'a lease with 100,000 names has rows of 2,000, then of domains, and each is counted',
+  'a lease with very many names has rows of 2,000, then of domains, and each is counted',
   async (t: Test) => {
     const rig = new HistoryRig(t, POLICY);
     const { house } = rig.feed;
-    const all = 100_000;
+    const all = Number(process.env['NAMEGATE_TEST_NAMES'] ?? 8_000);
     for (let i = 0; i < all; i++) {
       const domain = i % 4 === 0 ? `d${i % 400}.co.uk` : 'evil.example';
       await house.ask(`n${i}.${domain}`, 'A', BUILDER);
-      if (i % 5_000 === 0) rig.feed.take();
+      if (i % 1_000 === 0) rig.feed.take();
     }
     rig.take();
     const { asked, own, domains, others } = sums(rig);

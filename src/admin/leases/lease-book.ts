@@ -1,6 +1,6 @@
 import type { Journal, JournalFault } from '../../journal/journal.ts';
-import type { LeaseNote } from '../../outbox/notes.ts';
 import type { Lease, LeaseClaim, LeaseTable } from '../../policy/lease/lease.ts';
+import type { LeaseAccount } from '../../policy/lease/lease-note.ts';
 import { PendingClaims } from '../../policy/lease/pending-claims.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import type { Log } from '../../report/log.ts';
@@ -12,7 +12,7 @@ import { noLease, notDurable, Refusal } from '../http/refusal.ts';
 import { Turns } from '../turns.ts';
 import { historyOf } from './lease-history.ts';
 import { claimOf, type LeaseEntry, type LeaseRecord, prefixToText } from './lease-record.ts';
-import { isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
+import { byName, isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
 import {
   type Details,
   type EndedLease,
@@ -34,15 +34,9 @@ export interface LeaseBookOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
-  /** A lease is over: at its TTL's end, or because somebody ended it. */
+  /** A lease is over. */
   readonly ended: (lease: string) => void;
-  /** Who keeps accounts of leases. */
   readonly account?: LeaseAccount;
-}
-
-/** Hears of each lease before its first question, and of its end. */
-export interface LeaseAccount {
-  tell(note: LeaseNote): void;
 }
 
 /** The leases: every change is durable before it is in force, but for an end, which is in force at once. */
@@ -85,13 +79,12 @@ export class LeaseBook {
     this.#snapshot = snapshot;
     this.#identities = byName(snapshot);
     const { table, log, clock } = this.#options;
-    const now = clock.monotonic();
     for (const lease of [...table.leases()]) {
       const identity = this.#identities.get(lease.identity);
       const known = isKnown(identity, lease);
       const quarantine = identity === undefined ? lease.quarantine : identity.quarantine * 1000;
       if (known === lease.known && quarantine === lease.quarantine) continue;
-      table.change(lease.id, { known, quarantine }, now);
+      table.change(lease.id, { known, quarantine }, clock.monotonic());
       if (known !== lease.known) tellKnown(log, lease, known);
     }
   }
@@ -105,7 +98,7 @@ export class LeaseBook {
   }
 
   async open(wanted: WantedLease): Promise<LeaseView | Refusal> {
-    const { table, clock } = this.#options;
+    const { table, clock, account } = this.#options;
     this.tidy();
     const now = clock.monotonic();
     const at = clock.epoch() * 1000;
@@ -136,10 +129,9 @@ export class LeaseBook {
     this.#opening.add(claim);
     const fault = await this.#write(entry, () => {
       this.#used.keep(used);
-      const { identity: name } = lease;
       // The policy may have changed meanwhile.
-      const known = isKnown(this.#identities.get(name), lease);
-      this.#options.account?.tell(leaseNote('opened', lease, details, identity.owner));
+      const known = isKnown(this.#identities.get(lease.identity), lease);
+      account?.tell(leaseNote('opened', lease, details, identity.owner));
       table.open({ ...lease, known }, clock.monotonic());
       this.#details.set(lease.id, details);
     });
@@ -224,9 +216,9 @@ export class LeaseBook {
 
   #over(id: string, how: 'ended' | 'expired'): void {
     this.#details.delete(id);
-    const at = this.#options.clock.epoch() * 1000;
-    this.#options.account?.tell({ note: 'lease', what: how, at, id });
-    this.#options.ended(id);
+    const { account, clock, ended } = this.#options;
+    account?.tell({ note: 'lease', what: how, at: clock.epoch() * 1000, id });
+    ended(id);
   }
 
   /** Tells of leases whose time has run out. They have not held since then, whenever this is called. */
@@ -355,8 +347,4 @@ export class LeaseBook {
     if (this.#journal === null) throw new Error('the journal is not open');
     return apply === undefined ? this.#journal.record(entry) : this.#journal.append(entry, apply);
   }
-}
-
-function byName({ identities }: Snapshot): ReadonlyMap<string, Identity> {
-  return new Map(identities.map((identity) => [identity.name, identity]));
 }

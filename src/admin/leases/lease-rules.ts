@@ -1,6 +1,6 @@
 import { secondsToText } from '../../config/units.ts';
 import type { Lease } from '../../policy/lease/lease.ts';
-import type { Identity } from '../../policy/snapshot.ts';
+import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Owner } from '../callers/owner.ts';
 import { Refusal } from '../http/refusal.ts';
@@ -53,4 +53,9 @@ export function judgeTtl(identity: Identity | undefined, ttl: number | undefined
   return ttl > most
     ? Refusal.at('/ttl', `leases of ${identity.name} last at most ${secondsToText(most)} (${most} seconds)`)
     : null;
+}
+
+/** The identities of a policy by their names. */
+export function byName({ identities }: Snapshot): ReadonlyMap<string, Identity> {
+  return new Map(identities.map((identity) => [identity.name, identity]));
 }

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
-import type { LeaseNote } from '../../outbox/notes.ts';
 import type { Lease } from '../../policy/lease/lease.ts';
+import type { LeaseNote } from '../../policy/lease/lease-note.ts';
 import type { Log } from '../../report/log.ts';
 import { holderOf, type Owner } from '../callers/owner.ts';
 import { type LeaseRecord, type LeaseTerms, prefixToText } from './lease-record.ts';
