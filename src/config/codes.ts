@@ -112,6 +112,7 @@ export const CODES = {
   'destination-duplicate': 'a destination is defined twice',
   'destination-unknown': 'a destination is named that does not exist',
   'destination-unused': 'no identity allows a destination',
+  'addition-unknown': 'an addition to an identity or stage that does not exist',
   'expected-approved': 'an identity expects to be denied what it approves',
   'expected-ended': 'what an identity expects to be denied has ended',
   'expected-wide': 'a wildcard of names that are expected to be denied, where anyone can have a name',

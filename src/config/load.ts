@@ -11,9 +11,10 @@ import { isFolder } from './files/look.ts';
 import { withoutSecrets } from './files/secrets.ts';
 import { readYaml } from './files/yaml.ts';
 import { contentOf, freeze, type LoadOptions, type LoadResult } from './loaded.ts';
+import { withAdditions } from './policy/additions.ts';
 import { exceptionFile, withExceptions } from './policy/exceptions.ts';
 import { Lists, relativeTo } from './policy/lists.ts';
-import { readPolicyFile } from './policy/policy-file.ts';
+import { type PolicyPart, readPolicyFile } from './policy/policy-file.ts';
 import { TermPool } from './policy/rules.ts';
 import { suffixTable } from './policy/suffixes.ts';
 import { MAX_PROBLEMS, Problems, sortProblems } from './problems.ts';
@@ -100,7 +101,7 @@ class Loading {
 
   /** Reads and compiles the policy at `path`; `at` is where it is named, `mayRead` what it may read beside its own folder. */
   policy(path: string, at: Position, mayRead: readonly string[] = []): void {
-    const parts: PolicyInput[] = [];
+    const parts: PolicyPart[] = [];
     let whole = true;
     const own = isFolder(path) ? path : dirname(path);
     const within = new Enclosure([own, ...mayRead].map((folder) => resolve(folder)));
@@ -113,7 +114,7 @@ class Loading {
     if (parts.length === 0) return;
     const input: PolicyInput = {
       destinations: parts.flatMap(({ destinations }) => destinations),
-      identities: this.#identities(parts),
+      identities: this.#identities(parts, whole),
       records: parts.flatMap(({ records }) => records),
       redirects: parts.flatMap(({ redirects }) => redirects),
     };
@@ -130,8 +131,13 @@ class Loading {
     }
   }
 
-  #identities(parts: readonly PolicyInput[]): readonly IdentityInput[] {
-    const written = parts.flatMap(({ identities }) => identities);
+  #identities(parts: readonly PolicyPart[], whole: boolean): readonly IdentityInput[] {
+    const written = withAdditions(
+      parts.flatMap(({ identities }) => identities),
+      parts.flatMap(({ additions }) => additions),
+      whole,
+      this.#problems,
+    );
     return withExceptions(written, this.#options.exceptions ?? [], this.#reader, this.#problems);
   }
 
@@ -164,7 +170,7 @@ class Loading {
   }
 
   /** One file, or null where it has no structure that could be read. */
-  #policyFile(path: string, at: Position, lists: Lists, within: Enclosure): PolicyInput | null {
+  #policyFile(path: string, at: Position, lists: Lists, within: Enclosure): PolicyPart | null {
     const problems = this.#problems;
     const text = this.#reader.readText(path, at, problems, within);
     const yaml = text === null ? null : readYaml(path, text, problems);

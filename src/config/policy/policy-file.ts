@@ -12,6 +12,7 @@ import { TextFault } from '../problems.ts';
 import type { PolicyFile } from '../schema/policy-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
 import { parseDuration, quote } from '../units.ts';
+import { type Addition, readAddition } from './additions.ts';
 import { IDENTIFIER_FIX, readIdentity } from './identities.ts';
 import { relativeTo } from './lists.ts';
 import { parseRdata, parseRecordType } from './records.ts';
@@ -33,8 +34,13 @@ type WrittenDestination = NonNullable<NonNullable<Written['destinations']>[strin
 /** TTL in seconds of a record that says nothing of its own: a change of the policy is seen within a minute. */
 export const DEFAULT_TTL = 60;
 
+/** What one file of a policy says. */
+export interface PolicyPart extends PolicyInput {
+  readonly additions: readonly Addition[];
+}
+
 /** One policy file as data. Whatever is wrong is reported and left out; names stay defined, so that nothing seems unknown. */
-export function readPolicyFile(written: Written, context: PolicyContext): PolicyInput {
+export function readPolicyFile(written: Written, context: PolicyContext): PolicyPart {
   const destinations = Object.entries(written.destinations ?? {}).map(([name, destination]) =>
     readDestination(name, destination, written.destinations!, context),
   );
@@ -43,6 +49,7 @@ export function readPolicyFile(written: Written, context: PolicyContext): Policy
     identities: (written.identities ?? []).flatMap((identity) =>
       identity === undefined ? [] : [readIdentity(identity, context)],
     ),
+    additions: (written.additions ?? []).flatMap((addition) => readAddition(addition, context)),
     records: (written.records ?? []).flatMap((record) => readRecord(record, context) ?? []),
     redirects: (written.redirects ?? []).flatMap((redirect) => readRedirect(redirect, context) ?? []),
   };

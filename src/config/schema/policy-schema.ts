@@ -237,6 +237,26 @@ export const policySchema = z
       .meta({ title: 'a map of destinations', description: 'Named, owned, justified sets of names.' })
       .optional(),
     identities: list(identity, 'a list of identities', 'Governed clients.').optional(),
+    additions: list(
+      z
+        .strictObject({
+          identity: text('an identity', 'Its name.', NAMES, 'payments-build'),
+          stage: text(
+            "a stage of the identity's",
+            "Without it: the identity's own list.",
+            null,
+            'fetch',
+          ).optional(),
+          allow: list(
+            text('a destination', 'Its name.', NAMES, 'source-control'),
+            'a list of destinations',
+            'Destinations by name.',
+          ).min(1),
+        })
+        .meta({ title: 'a map with identity and allow' }),
+      'a list of additions',
+      'What this file adds to identities of other files, such as what `namegate suggest` proposes.',
+    ).optional(),
     redirects: list(
       z
         .strictObject({

@@ -82,11 +82,11 @@ t.test('the keys are these, and no other', async (t) => {
   );
   t.same(
     keys('policy'),
-    `addresses after_end alert allow approved_by attempt audit_until budget burst certificates claims contain
-     data dependency destinations detect exceptions expected fallback first_contact from identities in_flight
+    `additions addresses after_end alert allow approved_by attempt audit_until budget burst certificates claims contain
+     data dependency destinations detect exceptions expected fallback first_contact from identities identity in_flight
      issuer keep limits max_label_length max_labels max_lease mode name names names_from near_miss
      nxdomain_storm odd_type only other_stage out_of_band owner ports private proof qps quarantine reason
-     records redirects review_by search self_advance shared_zone stages sweep to ttl type types until volume
+     records redirects review_by search self_advance shared_zone stage stages sweep to ttl type types until volume
      workload`
       .trim()
       .split(/\s+/),
