@@ -78,7 +78,17 @@ export function charges(folder: string): string {
 
 function partsOf({ replies, cache, limits, budgets, upstreams }: Settings): Omit<InForceParts, 'snapshot'> {
   const groupIds = upstreams.map((_, index) => index);
-  return { replies, cache, limits, budgets, firewall: null, keepalive: 100, designations: [], groupIds };
+  return {
+    replies,
+    cache,
+    limits,
+    budgets,
+    firewall: null,
+    nearMiss: 6,
+    keepalive: 100,
+    designations: [],
+    groupIds,
+  };
 }
 
 function loaded(folder: string): Loaded {

@@ -50,6 +50,7 @@ export class StoryInForce {
           ? (before?.firewall ?? null)
           : { ports: enforce.ports, open: enforce.fail === 'open' },
       keepalive: TCP_IDLE_MS / 100,
+      nearMiss: settings.detect['near-miss']?.['length'] ?? 0,
       designations: [...trusts.values()].flatMap(({ designation }) => designation ?? []),
       groupIds: upstreams.map(({ name }) => this.#groupId(name)),
     };

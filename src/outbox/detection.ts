@@ -77,7 +77,7 @@ export class Detection implements Follower {
       expected: question.expected,
       isOfOtherStage: ground === GROUND.OTHER_STAGE,
       isInQuarantine,
-      resembles: '',
+      resembles: question.resembles,
       isOfPattern: false,
     };
   }

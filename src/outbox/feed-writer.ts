@@ -1,6 +1,7 @@
 import { EXIT, type Exit } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE } from '../wire/iana.ts';
+import { nameFromText } from '../wire/name.ts';
 import type { Milliseconds } from '../wire/quantity.ts';
 import { KINDS, type Kind } from './event.ts';
 import { copyAddresses } from './given-addresses.ts';
@@ -107,6 +108,8 @@ export class FeedWriter {
     const at = this.slots.begin(turn, RECORD.DECISION, kind);
     if (at < 0) return;
     const { bytes } = this.#ring;
+    if (turn.decision.resembles !== '')
+      this.#culprit(at, nameOf(turn.decision.resembles), FLAG_BIT.CULPRIT_NAME);
     if (kind === ALLOW && turn.end.rcode === RCODE.NOERROR) {
       const count = copyAddresses(turn.reply.out, length, bytes, at + AT.EXTRA, MAX_ADDRESSES);
       bytes[at + AT.EXTRA_COUNT] = count;
@@ -136,4 +139,10 @@ export class FeedWriter {
     bytes[at + AT.FLAGS]! |= what | (from > 0 ? FLAG_BIT.CUT : 0);
     bytes.set(culprit.subarray(from), at + AT.EXTRA);
   }
+}
+
+/** Wire form of a name that the policy has. */
+function nameOf(text: string): Uint8Array | null {
+  const name = nameFromText(text);
+  return name instanceof Uint8Array ? name : null;
 }

@@ -1,11 +1,20 @@
 import { addressToText } from '../policy/address.ts';
-import { GROUND_TEXT, VERDICT } from '../policy/decide/decision.ts';
+import { GROUND, GROUND_TEXT, VERDICT } from '../policy/decide/decision.ts';
 import { RCODE, typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
 import type { Draft } from './draft.ts';
 import type { Kind } from './event.ts';
 import type { RingWords } from './ring-words.ts';
-import { ADDRESS_SIZE, AT, FLAG_BIT, MAX_ADDRESSES, NO_RCODE, RECORD, TRANSPORTS } from './slot.ts';
+import {
+  ADDRESS_SIZE,
+  AT,
+  EXTRA_SIZE,
+  FLAG_BIT,
+  MAX_ADDRESSES,
+  NO_RCODE,
+  RECORD,
+  TRANSPORTS,
+} from './slot.ts';
 
 /** A question that was decided, as a slot says it; good until the next slot is read. A draft is kept by whoever asks for it. */
 export interface QuestionRecord {
@@ -35,6 +44,8 @@ export interface QuestionRecord {
   readonly certificate: string;
   /** The client's address as text; of IPv6 the /64, all of which a client has. */
   readonly network: string;
+  /** The approved name that a denied one can be taken for, as text; empty for none. */
+  readonly resembles: string;
   /** The event of this question alone. */
   readonly draft: Draft;
 }
@@ -102,6 +113,12 @@ export class SlotQuestion implements QuestionRecord {
 
   get certificate(): string {
     return this.#words.text(this.#slot.readUInt32LE(AT.CERTIFICATE));
+  }
+
+  get resembles(): string {
+    const slot = this.#slot;
+    if (slot[AT.GROUND] !== GROUND.NOTHING || slot[AT.RECORD] !== RECORD.DECISION) return '';
+    return readCulprit(slot) ?? '';
   }
 
   get network(): string {
@@ -227,4 +244,13 @@ function addressesOf(slot: Buffer): Pick<Draft, 'addresses'> {
     addresses.push(addressToText(slot.subarray(at + 1, at + 1 + (slot[at] === 4 ? 4 : 16))));
   }
   return { addresses };
+}
+
+/** What a slot is about beside the question: an address or a name, as text; null for nothing. */
+export function readCulprit(slot: Buffer): string | null {
+  const flags = slot[AT.FLAGS]!;
+  const octets = slot.subarray(AT.EXTRA, AT.EXTRA + Math.min(EXTRA_SIZE, slot[AT.EXTRA_COUNT]!));
+  if ((flags & FLAG_BIT.CULPRIT_ADDRESS) !== 0) return addressToText(octets);
+  if ((flags & FLAG_BIT.CULPRIT_NAME) === 0 || !isWireName(octets)) return null;
+  return `${(flags & FLAG_BIT.CUT) === 0 ? '' : '…'}${nameToText(octets)}`;
 }

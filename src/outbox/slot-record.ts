@@ -1,13 +1,9 @@
-import { addressToText } from '../policy/address.ts';
-import { nameToText } from '../wire/name.ts';
 import type { Loss } from './draft.ts';
 import { KINDS, type Kind } from './event.ts';
 import type { RingWords } from './ring-words.ts';
 import {
   ASKED,
   AT,
-  EXTRA_SIZE,
-  FLAG_BIT,
   LOSS,
   LOSS_AT,
   LOSS_COUNTS,
@@ -17,7 +13,7 @@ import {
   RECORD,
   SLOT_FINDINGS,
 } from './slot.ts';
-import { isWireName, type QuestionRecord, SlotQuestion } from './slot-question.ts';
+import { type QuestionRecord, readCulprit, SlotQuestion } from './slot-question.ts';
 
 export type SlotRecord =
   | { readonly record: 'decision'; readonly question: QuestionRecord }
@@ -125,14 +121,6 @@ function readAsked(slot: Buffer, words: RingWords): SlotRecord | null {
 
 function readQuestion(slot: Buffer, words: RingWords, kind: Kind): QuestionRecord {
   return new SlotQuestion(slot, words, kind);
-}
-
-function readCulprit(slot: Buffer): string | null {
-  const flags = slot[AT.FLAGS]!;
-  const octets = slot.subarray(AT.EXTRA, AT.EXTRA + Math.min(EXTRA_SIZE, slot[AT.EXTRA_COUNT]!));
-  if ((flags & FLAG_BIT.CULPRIT_ADDRESS) !== 0) return addressToText(octets);
-  if ((flags & FLAG_BIT.CULPRIT_NAME) === 0 || !isWireName(octets)) return null;
-  return `${(flags & FLAG_BIT.CUT) === 0 ? '' : '…'}${nameToText(octets)}`;
 }
 
 function readLosses(slot: Buffer): Loss[] {

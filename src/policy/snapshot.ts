@@ -1,5 +1,6 @@
 import type { Quantity } from '../wire/quantity.ts';
 import type { IdentityLimits, IdentityTerms, PrivateGrant, RuleTerms } from './input.ts';
+import type { LookAlikes } from './lookalike/look-alikes.ts';
 import type { Position } from './problem.ts';
 import type { SpecialName } from './special.ts';
 import type { Tree } from './tree.ts';
@@ -11,6 +12,8 @@ import type { Tree } from './tree.ts';
 export interface Snapshot extends RuleTree {
   /** What identities expect to be denied; null where nobody expects anything. It approves nothing. */
   readonly expected: RuleTree | null;
+  /** What names are compared with that nobody approves. */
+  readonly lookAlikes: LookAlikes;
   /** Per set: the destination's name, or null for rules written on the spot. */
   readonly sets: readonly (string | null)[];
   /** Distinct views, the empty one of `unknown` first. */

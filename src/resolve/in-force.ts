@@ -29,6 +29,8 @@ export interface InForceParts {
   readonly budgets: BudgetSettings;
   /** Null: no firewall. */
   readonly firewall: FirewallTerms | null;
+  /** Letters from which a denied name is compared with approved ones; 0 for not at all. */
+  readonly nearMiss: number;
   /** Idle time of streams that clients are told, in 100 ms (RFC 7828). */
   readonly keepalive: number;
   /** What `_dns.resolver.arpa` tells (RFC 9462). */

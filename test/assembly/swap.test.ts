@@ -20,6 +20,7 @@ function load(mark: number): Whole {
       replies: {},
       cache: { mark },
       limits: { inFlight: 8, unknownQps: mark },
+      detect: {},
       renew: null,
     },
     trusts: new Map([[`listener-${mark}`, { designation: null }]]),

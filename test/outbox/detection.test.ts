@@ -79,3 +79,43 @@ t.test('a kind that is off is not looked for', async (t) => {
   for (let i = 0; i < 30; i++) await feed.house.ask(long(i), 'A', BUILDER);
   t.strictSame(feed.take().map(brief), []);
 });
+
+t.test(
+  'a name that looks like an approved one is told with it, in the answer and as a finding',
+  async (t) => {
+    const feed = rig(t);
+    const reply = await feed.house.ask('www.githib.com', 'A', BUILDER);
+    t.match(reply.ede[0]?.text, /^builder: did you mean github\.com\?; ask team-a$/);
+    t.equal(
+      (await feed.house.ask('gitlab.com', 'A', BUILDER)).ede[0]?.text,
+      'builder: name not approved; ask team-a',
+    );
+    await feed.house.ask('www.githib.com', 'AAAA', BUILDER);
+    const events = feed.take();
+    t.strictSame(
+      events.map((event) => `${brief(event)} ${event.target}`),
+      [
+        'create near-miss medium builder www.githib.com 1 github.com',
+        'update near-miss medium builder www.githib.com 2 github.com',
+      ],
+    );
+  },
+);
+
+t.test('a flood of names that look alike is not compared, and another identity has its looks', async (t) => {
+  const feed = rig(t);
+  let told = 0;
+  for (let i = 0; i < 300; i++) {
+    const { ede } = await feed.house.ask(`n${i}.githib.com`, 'A', BUILDER);
+    if (ede[0]?.text?.includes('did you mean')) told++;
+  }
+  t.equal(told, 100, 'a hundred a second');
+  t.match(
+    (await feed.house.ask('githib.com', 'A', { from: '127.0.0.2', transport: 'tcp' })).rcode,
+    0,
+    'an audited identity has its own',
+  );
+  feed.house.pass(1);
+  t.match((await feed.house.ask('githib.com', 'A', BUILDER)).ede[0]?.text, /did you mean github\.com/);
+  t.ok(feed.take().filter(({ finding }) => finding === 'near-miss').length < 150, 'and few findings');
+});

@@ -27,6 +27,7 @@ function rig() {
       budgets: DEFAULT_BUDGETS,
       firewall: null,
       keepalive: 1,
+      nearMiss: 6,
       designations: [],
       groupIds: [0],
     },

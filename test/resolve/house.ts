@@ -274,6 +274,7 @@ export class House {
       budgets: DEFAULT_BUDGETS,
       firewall: null,
       keepalive: 100,
+      nearMiss: 6,
       designations: [],
       groupIds: groups.map((_, index) => index),
       ...settings,

@@ -122,6 +122,7 @@ async function explainQuestion(
   }
   const policySays = explain(snapshot, identity, stage, lowerName(name), type, at, {
     contact: settings?.replies.contact ?? '',
+    nearMiss: settings?.detect['near-miss']?.['length'] ?? 0,
     ...(options.from === undefined ? {} : { unclaimed: `no identity is known by ${options.from} alone` }),
   });
   const { stage: entered, name: question } = policySays;

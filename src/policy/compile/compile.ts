@@ -1,11 +1,13 @@
 import { EMPTY_VIEW } from '../identity.ts';
 import type { EntryInput, IdentityInput, ListInput, PolicyInput, RuleInput, RuleTerms } from '../input.ts';
+import { indexLookAlikes } from '../lookalike/look-alikes.ts';
 import { type Pattern, parsePattern } from '../pattern/pattern.ts';
 import { PatternFault } from '../pattern/pattern-fault.ts';
 import type { SuffixTable } from '../pattern/suffix.ts';
 import { error, type Position, type Problem, warning } from '../problem.ts';
 import { type Identity, NODE, type Snapshot, type View } from '../snapshot.ts';
 import { PRIVATE_REVERSE, SPECIAL, SPECIAL_NAMES, type SpecialName } from '../special.ts';
+import { approvedDomains } from './approved-domains.ts';
 import { claimAddresses, claimCertificates } from './claims.ts';
 import { viewId } from './content-hash.ts';
 import { checkExpected, compileExpected, expectedNames } from './expected-names.ts';
@@ -70,9 +72,12 @@ export function compile(
   const addresses = claimAddresses(input.identities, problems);
   const certificates = claimCertificates(input.identities, problems);
 
+  const tree = book.tree.done();
+  const done = book.done();
   const snapshot: Snapshot = {
-    tree: book.tree.done(),
-    ...book.done(),
+    tree,
+    ...done,
+    lookAlikes: indexLookAlikes(approvedDomains(tree, done.postings, suffixes)),
     expected: expected.tree,
     sets: book.sets,
     views: views.all,

@@ -85,6 +85,8 @@ export class Decision {
   nearStage: Stage | null = null;
   /** Of what was refused: the entry of `expected:` that names it, an index into the rules of `Snapshot.expected`, or -1. */
   expected: RuleIndex = -1;
+  /** The registered domain of an approved name that the denied name can be taken for, as text; empty for none. */
+  resembles = '';
   /** A wildcard matches the name but for one of its octets. */
   strange = false;
   /** Where `joinView` found a rule's set in the view. */
@@ -107,6 +109,7 @@ export class Decision {
     this.near = -1;
     this.nearStage = null;
     this.expected = -1;
+    this.resembles = '';
     this.strange = false;
   }
 }

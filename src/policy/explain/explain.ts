@@ -9,6 +9,7 @@ import { type Identity, KIND, type Snapshot, type Stage } from '../snapshot.ts';
 import { NO_NODE } from '../tree.ts';
 import { findNear, type Miss, missOf } from './near-miss.ts';
 import { denialReason, REASON, whomToAsk } from './reason.ts';
+import { LEAST_LETTERS, lookForResembling } from './resembling.ts';
 import { type ExplainedRule, explainRule, ruleText, typesOf } from './rule-text.ts';
 
 /** Why a question is answered as it is, and what to do about it: what `explain` and `_why` say. */
@@ -58,6 +59,8 @@ export interface AskedBy {
   readonly contact?: string;
   /** Why nobody has the client, such as `namegate sees you as 192.0.2.7; no identity has it`; empty where it is not known. */
   readonly unclaimed?: string;
+  /** Letters from which a denied name is compared with approved ones; 0 for not at all. */
+  readonly nearMiss?: number;
 }
 
 /** Explains one question: `name` is a wire name in lower case, `stage` null for none, `now` seconds since 1970. */
@@ -68,7 +71,7 @@ export function explain(
   name: Uint8Array,
   type: RrType,
   now: Seconds,
-  { contact = '', unclaimed = '' }: AskedBy = {},
+  { contact = '', unclaimed = '', nearMiss = LEAST_LETTERS }: AskedBy = {},
 ): Explanation {
   const decision = new Decision();
   decideAgain(snapshot, identity, stage, name, type, now, decision);
@@ -77,6 +80,8 @@ export function explain(
   const near =
     refused && decision.ground !== GROUND.SPECIAL ? nearOf(snapshot, identity, stage, decision) : null;
   const expected = refused ? findExpected(snapshot, identity, decision) : -1;
+  decision.expected = expected;
+  lookForResembling(snapshot, identity, decision, nearMiss);
   const ask = refused ? whomToAsk(snapshot, identity, contact, decision) : identity.owner;
   const told = { snapshot, identity, stage, decision, unclaimed };
   return {
@@ -216,6 +221,7 @@ function plainReason({ snapshot, identity, decision, unclaimed }: Told): string 
   if (denial === REASON.UNKNOWN && unclaimed !== '') return unclaimed;
   if (denial === REASON.TYPE)
     return `${denial}, the rule approves ${typesOf(snapshot, decision.rule).join(', ')}`;
+  if (decision.resembles !== '') return `${REASON.NOT_APPROVED}; ${denial}`;
   if (denial !== '') return denial;
   if (verdict === VERDICT.LOCAL) {
     const redirect = decision.node === NO_NODE ? null : snapshot.locals.get(decision.node)?.redirect;

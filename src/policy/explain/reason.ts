@@ -28,7 +28,8 @@ export function denialReason(identity: Identity, decision: Decision): string {
   if (identity.index < 0) return REASON.UNKNOWN;
   if (decision.ground === GROUND.CHARACTER) return REASON.CHARACTER;
   if (decision.ground === GROUND.ENDED) return REASON.ENDED;
-  return isSearchMiss(identity, decision) ? REASON.SEARCH : REASON.NOT_APPROVED;
+  if (isSearchMiss(identity, decision)) return REASON.SEARCH;
+  return decision.resembles === '' ? REASON.NOT_APPROVED : `did you mean ${decision.resembles}?`;
 }
 
 const stageReasons = new WeakMap<Stage, string>();
@@ -66,7 +67,7 @@ export function approverOf({ rules }: Snapshot, rule: RuleIndex, contact: string
 }
 
 /** A stub appends its search suffixes before it tries the name itself: such a denial is nobody's mistake. */
-function isSearchMiss(identity: Identity, { subject }: Decision): boolean {
+export function isSearchMiss(identity: Identity, { subject }: Decision): boolean {
   if (identity.search.length === 0) return false;
   const name = subject.name.subarray(0, nameEnd(subject.name));
   return identity.search.some((suffix) => name.length > suffix.length && isAtOrUnder(name, suffix));

@@ -1,5 +1,6 @@
 import { UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { type EdeText, edeText } from './ede-text.ts';
 
 /** What an identity has underway. It goes over from one policy to the next, by the identity's name. */
@@ -18,6 +19,9 @@ export class Underway {
   limited = 0;
   /** Those that an audit let through. */
   audited = 0;
+  /** Names that were compared with approved ones in the second that began at `looksSince`. */
+  looks = 0;
+  looksSince: Milliseconds = Number.NEGATIVE_INFINITY;
 
   constructor(id: number) {
     this.id = id;

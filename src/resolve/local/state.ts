@@ -52,7 +52,10 @@ export function explainNow(
   asking: AskedBy,
 ): Explanation {
   const { inForce, standing, stage, epoch } = moment;
-  const explained = explain(inForce.snapshot, standing.identity, stage, name, type, epoch, asking);
+  const explained = explain(inForce.snapshot, standing.identity, stage, name, type, epoch, {
+    nearMiss: inForce.nearMiss,
+    ...asking,
+  });
   const found = stateOf(moment, flights, name, type);
   return found === null ? explained : withState(explained, found.state, found.next);
 }

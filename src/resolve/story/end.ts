@@ -3,7 +3,7 @@ import { denialReason, REASON, whomToAsk } from '../../policy/explain/reason.ts'
 import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE, type Rcode } from '../../wire/iana.ts';
 import { NO_EDE } from '../../wire/reply.ts';
-import type { EdeText } from '../client/ede-text.ts';
+import { type EdeText, edeText } from '../client/ede-text.ts';
 import { UnclaimedTexts } from '../client/unclaimed.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { DROPPED } from '../ports.ts';
@@ -124,6 +124,9 @@ function textOf(turn: Turn, reason: string): EdeText | null {
   // No rule is about the name that wants an approval: a target, or a name that a pattern just misses.
   if (reason === REASON.TARGET || reason === REASON.NOT_APPROVED)
     return standing.text(reason, replies.contact || identity.owner);
+  // One of very many, and rare: it is not kept. Where it does not fit, the name matters more than whom to ask.
+  if (decision.resembles !== '')
+    return { ...edeText(`${identity.name}: ${reason}`, replies.contact || identity.owner), keep: 0 };
   return standing.text(reason, whomToAsk(snapshot, identity, replies.contact, decision));
 }
 
