@@ -5,6 +5,7 @@ import t from 'tap';
 import { type Breach, breaches, print } from './architecture/house.ts';
 import { dependenciesOf, tokensOf } from './architecture/source.ts';
 import { loadedWith } from './architecture/start.ts';
+import { boundsOfRealTime } from './architecture/wall-clock.ts';
 
 const root = fileURLToPath(new URL('../src/', import.meta.url));
 
@@ -68,6 +69,48 @@ t.test('a stub loads what it forwards with, and nothing of policy, answers or fi
   );
   for (const room of ['server.ts', 'admin', 'cache', 'identity', 'journal', 'detect', 'outbox'])
     t.notOk(rooms.has(room), room);
+});
+
+/** Tests that bound the real clock all the same, and why a busy machine does not break them. */
+const REAL_TIME: Readonly<Record<string, string>> = {
+  'architecture.test.ts': 'examples of what is refused',
+  'fuzz/target.ts': 'beside the processor time of the server, and it tries again',
+  'identity/judge.test.ts': 'the least of 300 rounds',
+  'identity/revocation.test.ts': 'the least of some rounds, beside the least of others',
+  'policy/decide/cost.test.ts': 'the least of 20 rounds',
+  'server/limits.test.ts': 'it decides which of two bounds on a count holds',
+};
+
+t.test('no test bounds the real clock, which a busy machine breaks', async (t) => {
+  const found = new Set<string>();
+  const tests = fileURLToPath(new URL('.', import.meta.url));
+  for (const entry of readdirSync(tests, { recursive: true, withFileTypes: true })) {
+    const path = relative(tests, join(entry.parentPath, entry.name)).split(sep).join('/');
+    // Load is what those are about: they judge a time beside another of the same run.
+    if (!entry.isFile() || !path.endsWith('.ts') || /^(?:hostile|soak)\//.test(path)) continue;
+    const lines = boundsOfRealTime(readFileSync(join(tests, path), 'utf8'));
+    if (lines.length > 0) found.add(path);
+    if (REAL_TIME[path] === undefined)
+      t.same(lines, [], `${path}: use running, worked or the order of events`);
+  }
+  t.same([...found].sort(), Object.keys(REAL_TIME).sort(), 'nothing is excepted that need not be');
+});
+
+t.test('bounds of the real clock are seen', async (t) => {
+  const now = ['performance', 'now()'].join('.');
+  const rows: [string, number[]][] = [
+    [`const from = ${now};\nt.ok(${now} - from < 500);`, [2]],
+    [`const from = ${now};\nconst took = ${now} - from;\nt.ok(took <= LIMIT);`, [3]],
+    [`const [a] = x;\nlet end = 0;\nend = ${now};\nconst begun = ${now};\nt.ok(end - begun < 9_000);`, [5]],
+    [`slowest = Math.max(slowest, Date.now() - from);\nt.ok(slowest < 250);`, [2]],
+    [`while (x !== 1 && Date.now() - start < 4000) {}`, [1]],
+    [`const from = ${now};\nt.ok(${now} - from > 500);`, []],
+    [`const from = ${now};\nt.ok(${now} - from < 30_000);`, []],
+    [`const from = running();\nt.ok(running() - from < 500);`, []],
+    [`const end = Date.now() + 30_000;\nif (Date.now() > end) throw new Error();`, []],
+    [`// t.ok(${now} - from < 500)`, []],
+  ];
+  for (const [text, lines] of rows) t.same(boundsOfRealTime(text), lines, text);
 });
 
 /** The breaches of a small tree in which `files` stand beside one sound file of each room that is needed. */

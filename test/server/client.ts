@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, Socket } from 'node:net';
+import { afterRunning } from '../clock.ts';
 import { message, opt } from '../wire/build.ts';
 import { type Message, questionOctets, readMessage } from './message.ts';
 
@@ -56,7 +57,6 @@ export type Transport = 'udp' | 'tcp';
 
 interface Waiting {
   readonly end: (octets: Buffer | null) => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 /** One socket of a client: many questions at once, matched by their IDs. */
@@ -97,12 +97,12 @@ export class Client {
       const id = octets.readUInt16BE(0);
       if (this.#waiting.has(id)) throw new Error(`ID ${id} is in use`);
       const end = (reply: Buffer | null): void => {
-        clearTimeout(timer);
+        callOff();
         this.#waiting.delete(id);
         resolve(reply);
       };
-      const timer = setTimeout(() => end(null), patience);
-      this.#waiting.set(id, { end, timer });
+      const callOff = afterRunning(patience, () => end(null));
+      this.#waiting.set(id, { end });
       if (this.ended) end(null);
       else this.#write(octets);
     });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { askAt, type Reply } from '../admin/house.ts';
 import { ask, Client } from './client.ts';
-import { house, Namegate, pause } from './namegate.ts';
+import { house, Namegate, pause, until } from './namegate.ts';
 
 /** Leases as those see them who ask a whole server. */
 
@@ -66,6 +66,9 @@ class Rig {
   }
 }
 
+/** Milliseconds by which two clocks of one machine may differ in a second. */
+const CLOCKS = 20;
+
 t.test('a lease ends to the second, and its streams with it, however busy they are', async (t) => {
   const rig = await new Rig(t).start();
   const before = performance.now();
@@ -76,22 +79,26 @@ t.test('a lease ends to the second, and its streams with it, however busy they a
   const first = await stream.ask('fetch.example');
   t.equal(first.answer[0]?.data, '192.0.2.1');
   t.ok(first.answer[0]!.ttl <= 2, 'no TTL is longer than what is left');
+  // What is asked after the end is denied, however long the answer takes.
+  let last = 0;
   let ended = 0;
   while (ended === 0) {
+    const asked = performance.now();
     if ((await rig.told('fetch.example', '127.0.0.10')) === 'NXDOMAIN') ended = performance.now();
+    else last = asked;
     await pause(5);
   }
-  t.ok(ended - before >= 2000 && ended - opened < 2200, 'to the second', { took: ended - opened });
-  let told = '';
-  while (told !== 'closed' && performance.now() - ended < 3000) {
-    told = await stream.ask('fetch.example', {}, 500).then(
+  t.ok(ended - before >= 2000, 'not before', { took: ended - before });
+  t.ok(2000 + CLOCKS > last - opened, 'to the second', { last: last - opened });
+  await until(async () => {
+    const told = await stream.ask('fetch.example', {}, 500).then(
       ({ rcode }) => rcode,
       () => 'closed',
     );
     t.not(told, 'NOERROR');
-    await pause(20);
-  }
-  t.equal(told, 'closed', 'a stream that goes on asking is closed too');
+    return told === 'closed';
+  });
+  t.pass('a stream that goes on asking is closed too');
   await rig.server.stop(t);
 });
 
@@ -121,7 +128,7 @@ t.test('TTL and quarantine go on over a kill', async (t) => {
   await rig.killAndStart();
   t.equal(await rig.told('fetch.example', '127.0.0.12'), '192.0.2.1');
   const after = (await rig.api('GET', `/v1/leases/${kept}`)).body['expires'] as string;
-  t.ok(Math.abs(Date.parse(after) - Date.parse(before)) < 100, `${before} and ${after}`);
+  t.ok(Math.abs(Date.parse(after) - Date.parse(before)) < 1000, `${before} and ${after}`);
   t.equal(await rig.told('quiet.example', '127.0.0.70'), 'NXDOMAIN', 'in quarantine');
   t.equal(await rig.told('quiet.example', '127.0.0.71'), '192.0.2.2', 'and nobody beside it');
   // Asked seldom: an unknown client's rate is bounded.

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { running } from '../clock.ts';
 import {
   ask,
   closedPort,
@@ -201,13 +202,13 @@ everyWay(t, (t, upstreams) => {
       t.ok(await until(() => events.length === 1));
       t.match(events, [{ kind: 'server-down', group: 'default', server: `udp://127.0.0.1:${first.port}` }]);
       answering = true;
-      const start = performance.now();
+      const start = running();
       let answer: number | string = 0;
-      while (answer !== 1 && performance.now() - start < 4000) {
+      while (answer !== 1 && running() - start < 4000) {
         await pause(20);
         answer = won((await ask(forwarder, 'e.example.com')).outcome);
       }
-      t.equal(answer, 1, `first again after ${performance.now() - start} ms`);
+      t.equal(answer, 1, `first again after ${running() - start} ms`);
       t.match(events.at(-1), { kind: 'server-up' });
       t.equal(events.length, 2);
       t.ok(await until(() => forwarder.openSockets === 0));
@@ -227,13 +228,13 @@ everyWay(t, (t, upstreams) => {
       await pause(100);
     }
     answering = true;
-    const start = performance.now();
+    const start = running();
     let answer: number | string = 0;
-    while (answer !== 1 && performance.now() - start < 6000) {
+    while (answer !== 1 && running() - start < 6000) {
       await pause(100);
       answer = won((await ask(forwarder, 'b.example.com')).outcome);
     }
-    const took = performance.now() - start;
+    const took = running() - start;
     t.ok(took < 5000, `${took} ms`);
   });
 
