@@ -212,3 +212,49 @@ t.test('no longer than the audit or the lease that gave it', async (t) => {
   leased.pass(20);
   t.notOk(await isForwarded(leased, 'cdn.net', 'DS', { do: true }), 'the lease is over');
 });
+
+t.test('what a chain opened ends with the lease under which it was asked', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  const lease = {
+    id: 'le-1',
+    identity: 'alice',
+    stage: null,
+    job: null,
+    addresses: [{ family: 4 as const, words: [0x7f00_0001], length: 32 }],
+    certificate: null,
+    endsAt: house.now + 10_000,
+    quarantine: 0,
+    sourceEnforced: false,
+    known: true,
+  };
+  // The same address is the same identity without its lease: its rules are the same, and its job is over.
+  t.equal(house.leases.open(lease, house.now), null);
+  await house.ask('www.site.example', 'A', { do: true }, CHAIN);
+  t.ok(await isForwarded(house, 'edge.cdn.net', 'DS', { do: true }), 'while it lasts');
+  house.pass(9);
+  t.notOk(await isForwarded(house, 'pop.far.org', 'DS', { do: true }), 'when it is over');
+});
+
+t.test('what a chain opened for an audited identity ends with the audit', async (t) => {
+  const audited = POLICY.replace(
+    /( *)- name: carol\n/,
+    '$1- name: carol\n$1  mode: audit\n$1  audit_until: 2026-11-20T00:00:10Z\n',
+  );
+  t.not(audited, POLICY);
+  const house = new House(t.testdir.bind(t), audited);
+  const script = { answer: ['evil.org 60 CNAME edge.cdn.net', 'edge.cdn.net 60 A 192.0.2.1'] };
+  await house.ask('evil.org', 'A', { ...CAROL, do: true }, script);
+  t.ok(await isForwarded(house, 'cdn.net', 'DS', { ...CAROL, do: true }), 'while it lasts');
+  house.pass(9);
+  t.notOk(await isForwarded(house, 'edge.cdn.net', 'DS', { ...CAROL, do: true }), 'when it is over');
+});
+
+t.test('a chain that leads to local data or a special name opens neither', async (t) => {
+  for (const target of ['local.example', 'localhost', 'x.resolver.arpa', 're.example']) {
+    const house = new House(t.testdir.bind(t), POLICY);
+    const script = { answer: [`www.site.example 60 CNAME ${target}`, `${target} 60 A 192.0.2.9`] };
+    await house.ask('www.site.example', 'A', { do: true }, script);
+    t.notOk(await isForwarded(house, target, 'DS', { do: true }), `${target} DS`);
+    t.notOk(await isForwarded(house, target, 'DNSKEY', { cd: true }), `${target} DNSKEY`);
+  }
+});
