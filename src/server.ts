@@ -331,6 +331,7 @@ export class NamegateServer {
         alerts: this.#feed,
         account: this.#feed,
         readiness: this.readiness,
+        enforced: this.#firewall?.settled,
       },
     });
   }

@@ -38,6 +38,8 @@ export interface AdminPorts {
   readonly withoutTcp: (prefixes: readonly Prefix[]) => readonly string[];
   /** Explains a question of an identity at a stage, with what is so now. `name`: a wire name in lower case. */
   readonly explain: Explain;
+  /** Resolves when the firewall has what leases changed, or does not answer in time; absent without one. */
+  readonly enforced?: (() => Promise<void>) | undefined;
   /** A lease is over: its open streams close. */
   readonly leaseEnded: (lease: string) => void;
   readonly account?: LeaseAccount;
@@ -86,10 +88,10 @@ export class Admin {
     this.#options = options;
     this.#setting = options.setting;
     this.#limits = options.exceptions;
-    const { countsOf, leaseEnded, recompile, account } = ports;
+    const { countsOf, leaseEnded, recompile, account, enforced } = ports;
     const told = account === undefined ? {} : { account };
     this.#leases = new LeaseBook(
-      { table: leases, clock, log, countsOf, ended: leaseEnded, ...told },
+      { table: leases, clock, log, countsOf, ended: leaseEnded, enforced, ...told },
       snapshot,
     );
     this.#exceptions = new ExceptionBook({ clock, log, recompile });

@@ -1,15 +1,13 @@
 import type { Journal, JournalFault } from '../../journal/journal.ts';
-import type { Lease, LeaseClaim, LeaseTable } from '../../policy/lease/lease.ts';
-import type { LeaseAccount } from '../../policy/lease/lease-note.ts';
+import type { Lease, LeaseClaim } from '../../policy/lease/lease.ts';
 import { PendingClaims } from '../../policy/lease/pending-claims.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
-import type { Log } from '../../report/log.ts';
-import type { Clock } from '../../resolve/ports.ts';
 import type { HeldLease } from '../callers/callers.ts';
 import { ownerFrom } from '../callers/owner.ts';
 import { UsedMarks } from '../callers/used-marks.ts';
 import { noLease, notDurable, Refusal } from '../http/refusal.ts';
 import { Turns } from '../turns.ts';
+import type { LeaseBookOptions } from './lease-book-options.ts';
 import { historyOf } from './lease-history.ts';
 import { claimOf, type LeaseEntry, type LeaseRecord, prefixToText } from './lease-record.ts';
 import { byName, isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
@@ -28,16 +26,6 @@ import {
 
 /** Live leases; each takes some 1 kB. */
 const MAX_LEASES = 100_000;
-
-export interface LeaseBookOptions {
-  readonly table: LeaseTable;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
-  /** A lease is over. */
-  readonly ended: (lease: string) => void;
-  readonly account?: LeaseAccount;
-}
 
 /** The leases: every change is durable before it is in force, but for an end, which is in force at once. */
 export class LeaseBook {
@@ -342,9 +330,12 @@ export class LeaseBook {
     return clock.epoch() * 1000 - clock.monotonic();
   }
 
-  /** Without `apply`: what the entry says is in force already. */
+  /** Without `apply`: what the entry says is in force already. The firewall has it too, or does not answer in time. */
   #write(entry: LeaseEntry, apply?: () => void): Promise<JournalFault | null> {
-    if (this.#journal === null) throw new Error('the journal is not open');
-    return apply === undefined ? this.#journal.record(entry) : this.#journal.append(entry, apply);
+    const journal = this.#journal;
+    if (journal === null) throw new Error('the journal is not open');
+    const written = apply === undefined ? journal.record(entry) : journal.append(entry, apply);
+    const { enforced } = this.#options;
+    return enforced === undefined ? written : written.then((fault) => enforced().then(() => fault));
   }
 }

@@ -107,12 +107,11 @@ export class FirewallRoom implements Enforcement {
   }
 
   /** Resolves when the enforcer has done what it was told so far, or the wait is over. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => {
+  readonly settled = (): Promise<void> =>
+    new Promise((resolve) => {
       if (this.#link.down) resolve();
       else this.#link.order([], { settled: () => resolve(), expired: () => resolve() });
     });
-  }
 
   close(): void {
     this.#link.close();

@@ -12,6 +12,8 @@ import type { ServerContext } from './server-context.ts';
 type Written = NonNullable<Repaired<z.infer<typeof schema>>>;
 
 const WAIT_MS = 100;
+/** What `sun_path` holds beside its final NUL (unix(7)). */
+const MAX_PATH = 107;
 /** A stub asks again after some seconds; nothing is won by a longer wait. */
 const LONGEST_WAIT_MS = 2_000;
 const INTERFACE = /^[A-Za-z0-9_.@-]{1,15}\*?$/;
@@ -31,12 +33,22 @@ export function readEnforce(written: Written | undefined, context: Context): Enf
       'socket is empty',
       'write the path of a socket',
     );
+  const path = resolve(relativeTo(marks.file, socket));
+  if (Buffer.byteLength(path) > MAX_PATH) {
+    const message = `${path} is longer than the ${MAX_PATH} octets that the path of a socket may have`;
+    problems.error(
+      'value-range',
+      marks.value(written, 'socket'),
+      message,
+      'choose a shorter path, such as one in /run',
+    );
+  }
   if (user !== null && !USER.test(user)) {
     const fix = 'write the name of the user that namegate runs as';
     problems.error('value-text', marks.value(written, 'user'), `${quote(user)} is no name of a user`, fix);
   }
   return {
-    socket: resolve(relativeTo(marks.file, socket)),
+    socket: path,
     wait: readWait(written, context),
     fail: written.fail ?? 'closed',
     interfaces: readInterfaces(written.interfaces ?? [], context),

@@ -1,0 +1,96 @@
+// A program that dials for a test from inside a network namespace: JSON lines on a unix socket, which knows no namespace.
+import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
+import { connect, createServer } from 'node:net';
+
+const held = new Map();
+const resolvers = new Map();
+
+const deeds = {
+  /** Connects, and ends or holds the connection. */
+  tcp: ({ host, port, from, hold }) =>
+    new Promise((resolve) => {
+      const began = performance.now();
+      const socket = connect({ host, port, localAddress: from });
+      const end = (result) => {
+        clearTimeout(timer);
+        resolve({ result, ms: performance.now() - began });
+      };
+      const timer = setTimeout(() => {
+        socket.destroy();
+        end('silence');
+      }, 3000);
+      socket.on('error', ({ code }) => {
+        if (hold !== undefined) held.delete(hold);
+        end(code);
+      });
+      socket.on('connect', () => {
+        if (hold === undefined) socket.resetAndDestroy();
+        else held.set(hold, socket);
+        end('ok');
+      });
+    }),
+  /** Sends an octet on a connection that is held, and waits for it to come back. */
+  echo: ({ hold }) =>
+    new Promise((resolve) => {
+      const socket = held.get(hold);
+      if (socket === undefined || socket.destroyed) return resolve({ result: 'gone' });
+      const timer = setTimeout(() => resolve({ result: 'silence' }), 2000);
+      const end = (result) => {
+        clearTimeout(timer);
+        resolve({ result });
+      };
+      socket.once('data', () => end('ok'));
+      socket.once('close', () => end('gone'));
+      socket.write('x');
+    }),
+  udp: ({ host, port, from }) =>
+    new Promise((resolve) => {
+      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      const end = (result) => {
+        clearTimeout(timer);
+        socket.close();
+        resolve({ result });
+      };
+      const timer = setTimeout(() => end('silence'), 500);
+      socket.once('error', ({ code }) => end(code));
+      socket.once('message', () => end('ok'));
+      socket.bind(0, from, () => socket.connect(port, host, () => socket.send('x')));
+    }),
+  dns: async ({ name, type = 'A', server, from = '' }) => {
+    const key = `${server} ${from}`;
+    let resolver = resolvers.get(key);
+    if (resolver === undefined) {
+      resolver = new Resolver({ timeout: 3000, tries: 5 });
+      resolver.setServers([server]);
+      if (from !== '') resolver.setLocalAddress(from);
+      resolvers.set(key, resolver);
+    }
+    const began = performance.now();
+    try {
+      return { result: 'ok', addresses: await resolver.resolve(name, type), ms: performance.now() - began };
+    } catch ({ code }) {
+      return { result: code, addresses: [], ms: performance.now() - began };
+    }
+  },
+  /** Resolves, and connects in the instant after the answer. */
+  both: async ({ port, ...question }) => {
+    const answer = await deeds.dns(question);
+    const [host] = answer.addresses;
+    if (host === undefined) return answer;
+    const dialled = await deeds.tcp({ host, port, from: question.from });
+    return { result: dialled.result, host, ms: dialled.ms, dns: answer.ms };
+  },
+};
+
+createServer((control) => {
+  let rest = '';
+  control.setEncoding('utf8').on('data', (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    for (const line of lines) {
+      const { id, deed, ...what } = JSON.parse(line);
+      deeds[deed](what).then((result) => control.write(`${JSON.stringify({ id, ...result })}\n`));
+    }
+  });
+}).listen(process.argv[2], () => console.log('dialling'));
