@@ -329,6 +329,7 @@ export class NamegateServer {
         recompile: () => this.#reloads.outcome('an exception changed'),
         ledger: this.#ledger.keeper,
         alerts: this.#feed,
+        history: this.#feed,
         account: this.#feed,
         readiness: this.readiness,
         enforced: this.#firewall?.settled,

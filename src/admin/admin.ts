@@ -16,6 +16,7 @@ import {
   type RecompileResult,
   type StoredException,
 } from './exceptions/exception-book.ts';
+import type { HistoryDesk } from './history/history-routes.ts';
 import type { Api } from './http/api.ts';
 import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
 import { LeaseBook } from './leases/lease-book.ts';
@@ -32,6 +33,7 @@ const RETRY_TICKS = 10;
 export interface AdminPorts {
   readonly ledger: LedgerDesk;
   readonly alerts: AlertDesk;
+  readonly history: HistoryDesk;
   /** Questions under a lease, by verdict. */
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
   /** Clients among some addresses that were sent from UDP to TCP and did not come: they may know no TCP. */
@@ -155,6 +157,7 @@ export class Admin {
       exceptions: this.#exceptions,
       desk: ports.ledger,
       alerts: ports.alerts,
+      history: ports.history,
       clock,
       log,
       countsOf: ports.countsOf,

@@ -50,6 +50,16 @@ export const VERBS = {
     summary: 'Print what a person should know: findings of the last 30 days, those seen last first.',
     load: async () => (await import('./admin/findings.ts')).findingsVerb,
   },
+  report: {
+    summary:
+      'Say what a job asked, was given and was refused. Exits 1 with --fail-on where it must not be, 3 where it cannot be known.',
+    load: async () => (await import('./history/report.ts')).reportVerb,
+  },
+  history: {
+    summary:
+      'Print who asked for a name or was given an address. With a list of indicators exits 1 on a hit.',
+    load: async () => (await import('./history/history.ts')).historyVerb,
+  },
   identity: {
     summary: 'List identities, and show what one may resolve, from the config files.',
     load: async () => (await import('./policy/identity.ts')).identityVerb,

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HeardCounts, type HeardRecord, readLeaseNote } from './heard.ts';
+import { answerHistory, type HistoryQuestion } from './questions.ts';
 import type { RoomSetting } from './room.ts';
 import { HISTORY_FILE, type HistoryRefusal } from './schema.ts';
 import { type Heard, HistoryStore } from './store.ts';
@@ -38,6 +39,7 @@ export class History {
   #heard: Heard[] = [];
   /** Up to where in the ring another run has written records down. */
   #done: number | null;
+  #committed = 0;
   #nextSweep = 0;
   #nextRoom = 0;
 
@@ -75,6 +77,7 @@ export class History {
   }
 
   commit(position: number): void {
+    this.#committed = position;
     const now = this.#place.now();
     const isDue = now >= this.#nextSweep || this.#nextSweep - now > SWEEP_MS;
     if (this.#heard.length === 0 && !isDue) return;
@@ -94,6 +97,13 @@ export class History {
     }
     this.#heard = [];
     if (isDue) this.#nextSweep = now + SWEEP_MS;
+  }
+
+  /** Answers with all that was heard and counted. */
+  answer(question: HistoryQuestion): unknown {
+    this.#nextSweep = 0;
+    this.commit(this.#committed);
+    return answerHistory(this.#store.database, question);
   }
 
   configure({ history }: { readonly history: RoomSetting | null }): void {

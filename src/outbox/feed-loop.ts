@@ -6,6 +6,7 @@ import type { Follower } from './follower.ts';
 import { readNote } from './notes.ts';
 import type { RingReader } from './ring-reader.ts';
 import { RingWords, WORD_KEY } from './ring-words.ts';
+import { isBefore } from './ring-writer.ts';
 import { budgetKey, budgetSighting, operationsSighting, sightingOf } from './sightings.ts';
 import { readSlot, type SlotRecord } from './slot-record.ts';
 import type { Store } from './store.ts';
@@ -85,6 +86,11 @@ export class FeedLoop {
   /** What nobody but followers hears of becomes no event. `kinds`: of decisions that somebody takes. */
   keep(kinds: Iterable<Kind>): void {
     this.#kinds = new Set(kinds);
+  }
+
+  /** Whether all before this place in the ring is committed. */
+  hasReached(position: number): boolean {
+    return !isBefore(this.#position, position) && this.#held === 0;
   }
 
   /** Reads what is there, as much as one commit takes, and commits it. `all`: running counts too, since it stops. */

@@ -23,6 +23,8 @@ export interface Follower {
    * nothing is new. Throws where it cannot: nothing is given back, and it is tried again.
    */
   commit(position: number): void;
+  /** Answers what a person asks, when all has been read that was there; undefined for what is not its business. */
+  answer?(question: object): unknown;
   /** A reload. */
   configure?(setting: FeedSetting): void;
   close(): void;

@@ -18,7 +18,20 @@ export type FeedRequest =
   /** Shows what receivers did not take, or sends it again. */
   | { readonly ask: 'dead'; readonly sink: string | null; readonly retry: boolean }
   /** Shows the findings that are kept. */
-  | ({ readonly ask: 'findings' } & FindingSelection);
+  | ({ readonly ask: 'findings' } & FindingSelection)
+  | FollowerRequest;
+
+/** Asks whoever follows the ring, when all before `after` is written down. */
+export interface FollowerRequest {
+  readonly ask: 'follower';
+  readonly after: number;
+  readonly question: object;
+}
+
+/** What a follower answered. */
+export interface FollowerAnswer {
+  readonly told: unknown;
+}
 
 /** What became of it at one sink. */
 export interface SinkAnswer {
@@ -52,7 +65,7 @@ export interface RequestParts {
 
 /** Does what is asked. Null where there is no such sink. Rejects with what SQLite throws. */
 export async function doRequest(
-  request: FeedRequest,
+  request: Exclude<FeedRequest, FollowerRequest>,
   parts: RequestParts,
 ): Promise<readonly SinkAnswer[] | FindingList | null> {
   const { store, delivery } = parts;

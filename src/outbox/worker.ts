@@ -1,6 +1,7 @@
 import { closeSync, openSync, renameSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
 import { CountReader } from './count-table.ts';
@@ -9,7 +10,14 @@ import type { FeedSetting } from './feed-setting.ts';
 import type { Follower, OpenFollower } from './follower.ts';
 import type { FindingList } from './kept-findings.ts';
 import { registeredDomains } from './registered-domains.ts';
-import { doRequest, type FeedRequest, type SinkAnswer, type SinkReach } from './requests.ts';
+import {
+  doRequest,
+  type FeedRequest,
+  type FollowerAnswer,
+  type FollowerRequest,
+  type SinkAnswer,
+  type SinkReach,
+} from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
 import type { StoreRefusal } from './schema.ts';
 import type { DeliveryState } from './sinks/sink.ts';
@@ -53,7 +61,7 @@ export type FeedReport =
   | { readonly said: 'done'; readonly id: number; readonly answer: RequestAnswer };
 
 /** Of a request to sinks null says that there is no such sink; a text says why something could not be done. */
-export type RequestAnswer = readonly SinkAnswer[] | FindingList | string | null;
+export type RequestAnswer = readonly SinkAnswer[] | FindingList | FollowerAnswer | string | null;
 
 export interface WorkerStatus {
   readonly sinks: readonly DeliveryState[];
@@ -84,6 +92,8 @@ export interface WorkerParts {
 /** Between two looks at the ring, and at a disk that could not be written. */
 const TICK_MS = 100;
 const RETRY_MS = 1_000;
+/** Until what was asked before a question of a person is written down. */
+const REACH_MS = 5_000;
 /** At an end that cannot be written, tries before what waits is left in the ring. */
 const LAST_TRIES = 3;
 /** Behind the query path, and not behind all else: a ring that nobody reads is full after 1.6 s of 20,000 events a second. */
@@ -185,10 +195,28 @@ class FeedWorker {
     const store = this.#store;
     if (store === null) return this.#trouble ?? 'the events are not to be had yet';
     try {
+      if (request.ask === 'follower') return await this.#askFollowers(request);
       return await doRequest(request, { store, delivery: this.#delivery, server, version, now: Date.now });
     } catch (error) {
       return (error as Error).message;
     }
+  }
+
+  /** Reads on until the ring's place is reached: whoever answers has heard of all that was asked before. */
+  async #askFollowers({ after, question }: FollowerRequest): Promise<FollowerAnswer | string> {
+    const loop = this.#loop!;
+    const until = performance.now() + REACH_MS;
+    while (!loop.hasReached(after)) {
+      const { slots, fault } = loop.round();
+      if (fault === null && slots > 0) continue;
+      if (performance.now() >= until) return 'not all that was asked is written down yet: try again';
+      await pause(TICK_MS);
+    }
+    for (const follower of this.#followers) {
+      const told = follower.answer?.(question);
+      if (told !== undefined) return { told };
+    }
+    return 'nobody here knows that';
   }
 
   /** Takes what is in the ring, writes what is in hand, and closes all. */

@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Admin, type AdminPorts } from '../../src/admin/admin.ts';
+import type { HistoryDesk } from '../../src/admin/history/history-routes.ts';
 import { socketAddress } from '../../src/admin/http/unix-socket.ts';
 import type { LedgerDesk } from '../../src/admin/ledger/ledger-view.ts';
 import { load } from '../../src/config/load.ts';
@@ -148,6 +149,8 @@ export class House {
   readonly damages: string[] = [];
   /** What the alert feed answers. */
   alertAnswer: RequestAnswer = 'there is none here';
+  /** What the history answers. */
+  historyAnswer: HistoryDesk['ask'] = async () => 'there is none here';
   readonly desk = new TestDesk();
   readonly admin: Admin;
   snapshot: Snapshot;
@@ -163,6 +166,7 @@ export class House {
     const ports: AdminPorts = {
       ledger: this.desk,
       alerts: { status: async () => null, request: async () => this.alertAnswer },
+      history: { ask: async (question) => this.historyAnswer(question) },
       countsOf: (lease) => ({ allow: lease.length, deny: 0 }),
       withoutTcp: (prefixes) => prefixes.map(({ words, length }) => `${words[0]}/${length}`),
       explain: (name, stageName, lease, wire, type) => {

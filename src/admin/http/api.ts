@@ -17,6 +17,7 @@ import { mayInspectAll } from '../callers/callers.ts';
 import type { ExceptionBook } from '../exceptions/exception-book.ts';
 import { exceptionRoutes } from '../exceptions/exception-routes.ts';
 import { findingRoutes } from '../findings/finding-routes.ts';
+import { type HistoryDesk, historyRoutes } from '../history/history-routes.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
 import { leaseRoutes } from '../leases/lease-routes.ts';
 import { ledgerRoutes } from '../ledger/ledger-routes.ts';
@@ -48,6 +49,7 @@ export interface ApiOptions {
   readonly exceptions: ExceptionBook;
   readonly desk: LedgerDesk;
   readonly alerts: AlertDesk;
+  readonly history: HistoryDesk;
   readonly clock: Clock;
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
@@ -157,6 +159,7 @@ export class Api {
       ledgerRoutes(guarded, options);
       alertRoutes(guarded, options);
       findingRoutes(guarded, options);
+      historyRoutes(guarded, options);
     });
     await app.ready();
     return new Api(options.setting, options.log, app, server!);

@@ -1,4 +1,5 @@
 import type { Detected, Thresholds } from '../../detect/patterns/kinds.ts';
+import type { HistoryQuestion } from '../../history/questions.ts';
 import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
@@ -186,6 +187,14 @@ export class FeedRoom implements Observer {
     return this.#feed === null
       ? 'there is no alert feed: the state folder is not to be had'
       : this.#feed.request(request);
+  }
+
+  /** Asks the history, with all that was asked up to now; a text where it cannot say. */
+  async ask(asked: HistoryQuestion): Promise<{ readonly told: unknown } | string> {
+    if (this.#settings.history === null) return 'the history is off';
+    const after = this.#feed?.writer.slots.ring.next ?? 0;
+    const answer = await this.request({ ask: 'follower', after, question: { of: 'history', asked } });
+    return answer !== null && typeof answer === 'object' && 'told' in answer ? answer : String(answer);
   }
 
   /** Asks the worker how it is, for `samples`. */

@@ -1,4 +1,5 @@
 import { History } from '../../history/history.ts';
+import type { HistoryQuestion } from '../../history/questions.ts';
 import type { Follower, FollowerPlace } from '../../outbox/follower.ts';
 
 /** The history in the worker of the feed, for as long as the settings have one. */
@@ -25,6 +26,12 @@ class HistoryFollower implements Follower {
 
   commit(position: number): void {
     this.#history?.commit(position);
+  }
+
+  answer(question: object): unknown {
+    if (!('of' in question) || question.of !== 'history') return undefined;
+    if (this.#history === null) return null;
+    return this.#history.answer((question as unknown as { readonly asked: HistoryQuestion }).asked);
   }
 
   configure(setting: FollowerPlace['setting']): void {

@@ -1,0 +1,156 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AccountFacts, AskedFacts, FoundFacts, HistoryQuestion } from '../../history/questions.ts';
+import { reportOf } from '../../history/report.ts';
+import { isoTime } from '../../policy/explain/rule-text.ts';
+import { typeToText } from '../../wire/iana.ts';
+import { nameToText } from '../../wire/name.ts';
+import { silent } from '../alerts/alert-routes.ts';
+import { callerName, forbidden, mayRead, maySee } from '../callers/callers.ts';
+import { ownerFrom } from '../callers/owner.ts';
+import { callerOf, type IdParams, sendRefusal } from '../http/exchange.ts';
+import { noLease, Refusal } from '../http/refusal.ts';
+import type { LeaseBook } from '../leases/lease-book.ts';
+import * as schema from './history-schema.ts';
+
+/** What the admin API sees of the history. */
+export interface HistoryDesk {
+  /** With all that was asked up to now; a text where it cannot say. */
+  ask(question: HistoryQuestion): Promise<{ readonly told: unknown } | string>;
+}
+
+export interface HistoryRouteOptions {
+  readonly history: HistoryDesk;
+  readonly leases: LeaseBook;
+}
+
+interface JoinedQuery {
+  readonly job?: string;
+  readonly identity?: string;
+  readonly since?: string;
+}
+
+interface SearchBody {
+  readonly by: 'name' | 'address' | 'lease' | 'identity';
+  readonly values: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit?: number;
+}
+
+/** Reports of leases, and `/v1/history`. */
+export function historyRoutes(app: FastifyInstance, { history, leases }: HistoryRouteOptions): void {
+  /** Accounts that the caller may see, or why there are none. */
+  const accountsFor = async (
+    request: FastifyRequest,
+    question: Extract<HistoryQuestion, { what: 'accounts' }>,
+  ): Promise<AccountFacts[] | Refusal> => {
+    const caller = callerOf(request);
+    const answer = await history.ask(question);
+    if (typeof answer === 'string') return silent(answer);
+    const all = answer.told as readonly AccountFacts[] | null;
+    if (all === null) return silent('the history is off');
+    return all.filter(({ id, identity, opener, holder }) =>
+      id === null
+        ? mayRead(caller, identity)
+        : maySee(caller, { identity, owner: ownerFrom({ by: opener ?? '', holder }) }),
+    );
+  };
+
+  const send = async (reply: FastifyReply, accounts: readonly AccountFacts[]): Promise<unknown> => {
+    const answer = await history.ask({ what: 'rows', accounts: accounts.map(({ number }) => number) });
+    if (typeof answer === 'string') return sendRefusal(reply, silent(answer));
+    const identities = [...new Set(accounts.map(({ identity }) => identity))].flatMap(
+      (name) => leases.identity(name) ?? [],
+    );
+    const audits = identities.map(({ auditUntil }) => auditUntil).filter((until) => until > 0);
+    return reportOf(accounts, answer.told as AskedFacts[], {
+      search: identities.flatMap(({ search }) => search.map(nameToText)),
+      auditUntil: audits.length === 0 ? null : isoTime(Math.max(...audits)),
+      ask: accounts[0]?.owner ?? '',
+      typeToText,
+    });
+  };
+
+  app.get<{ Params: IdParams }>(
+    '/v1/leases/:id/report',
+    { schema: schema.leaseReport },
+    async (request, reply) => {
+      const { id } = request.params;
+      const accounts = await accountsFor(request, { what: 'accounts', by: 'lease', value: id, since: 0 });
+      if (accounts instanceof Refusal) return sendRefusal(reply, accounts);
+      // Whoever may not see a lease does not learn that there is one.
+      return accounts.length === 0 ? sendRefusal(reply, noLease(id)) : send(reply, accounts);
+    },
+  );
+
+  app.get<{ Querystring: JoinedQuery }>(
+    '/v1/report',
+    { schema: schema.joinedReport },
+    async (request, reply) => {
+      const { job, identity, since } = request.query;
+      const from = timeOf(since, 0, '/since');
+      if (from instanceof Refusal) return sendRefusal(reply, from);
+      if ((job === undefined) === (identity === undefined))
+        return sendRefusal(reply, new Refusal('malformed', 'name one of job and identity'));
+      const [by, value] = job === undefined ? (['identity', identity!] as const) : (['job', job] as const);
+      const accounts = await accountsFor(request, { what: 'accounts', by, value, since: from });
+      if (accounts instanceof Refusal) return sendRefusal(reply, accounts);
+      if (accounts.length > 0) return send(reply, accounts);
+      return sendRefusal(
+        reply,
+        new Refusal('not-found', `nothing was asked by ${by} ${value} that you may see`),
+      );
+    },
+  );
+
+  app.post<{ Body: SearchBody }>('/v1/history', { schema: schema.search }, async (request, reply) => {
+    const caller = callerOf(request);
+    if (caller.kind === 'job' || caller.kind === 'no-job')
+      return sendRefusal(reply, forbidden(`${callerName(caller)} may not read the history`));
+    const { by, values, since, until, limit = 1_000 } = request.body;
+    const from = timeOf(since, 0, '/since');
+    const to = timeOf(until, Number.MAX_SAFE_INTEGER, '/until');
+    if (from instanceof Refusal) return sendRefusal(reply, from);
+    if (to instanceof Refusal) return sendRefusal(reply, to);
+    const answer = await history.ask({ what: 'find', by, values, since: from, until: to, limit: limit + 1 });
+    if (typeof answer === 'string') return sendRefusal(reply, silent(answer));
+    const all = (answer.told ?? []) as readonly FoundFacts[];
+    const found = all.filter(({ identity }) => mayRead(caller, identity));
+    if (all.length > 0 && found.length === 0)
+      return sendRefusal(
+        reply,
+        forbidden(`${callerName(caller)} may not read the history of these identities`),
+      );
+    return { found: found.slice(0, limit).map(viewOf), more: all.length > limit };
+  });
+}
+
+function timeOf(text: string | undefined, otherwise: number, pointer: string): number | Refusal {
+  if (text === undefined) return otherwise;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? Refusal.at(pointer, 'write it as 2026-11-28T00:00:00Z') : at;
+}
+
+function viewOf({
+  type,
+  audited,
+  proven,
+  expected,
+  first,
+  last,
+  folded,
+  account: _,
+  ...rest
+}: FoundFacts): object {
+  return {
+    ...rest,
+    job: rest.job === null ? null : (JSON.parse(rest.job) as object),
+    type: typeToText(type),
+    folded: folded !== 0,
+    audited: audited === 1,
+    proven: proven === 1,
+    expected: expected === 1,
+    first: new Date(first).toISOString(),
+    last: new Date(last).toISOString(),
+  };
+}

@@ -1,0 +1,40 @@
+import { type Report, SECTIONS } from '../../history/report.ts';
+import { escapeText } from '../terminal.ts';
+import { COUNTED, countText, headLines, nameOf, remedyOf, TITLES } from './report-words.ts';
+
+/** A report in Markdown (GitHub's), whatever names hold: each is code, in which nothing means anything. */
+export function reportMarkdown(report: Report): string {
+  const lines = [
+    `## namegate: ${plain(report.verdict)}`,
+    '',
+    ...headLines(report).map((line) => `${plain(line)}  `),
+  ];
+  for (const section of SECTIONS) {
+    const total = report.totals[section];
+    if (total.names === 0) continue;
+    lines.push('', `### ${TITLES[section]}: ${countText(total)}`);
+    if (COUNTED.has(section)) continue;
+    lines.push('', '| name | types | times | last | stage | what to do |', '|---|---|---|---|---|---|');
+    for (const row of report.sections[section]) {
+      const { types, count, last, stage } = row;
+      const remedies = remedyOf(row, section, report).map(code);
+      lines.push(
+        `| ${code(nameOf(row))} | ${code(types.join(' '))} | ${count} | ${last} | ${stage === '' ? '' : code(stage)} | ${remedies.join('<br>')} |`,
+      );
+    }
+  }
+  if (report.search_hint !== null)
+    lines.push('', `These look like a search list. Write on the identity: ${code(report.search_hint)}`);
+  if (report.left_out > 0) lines.push('', `${report.left_out} more rows are left out.`);
+  return lines.join('\n');
+}
+
+/** Text in which nothing is Markdown: every sign that may mean something is an entity. */
+function plain(text: string): string {
+  return escapeText(text).replace(/[^\p{L}\p{M}\p{N} .,;:()-]/gu, (char) => `&#${char.codePointAt(0)};`);
+}
+
+/** As code, in HTML: a run of backticks would end the other form, and a bar a cell. */
+function code(text: string): string {
+  return `<code>${escapeText(text).replace(/[^\p{L}\p{M}\p{N} .,:-]/gu, (char) => `&#${char.codePointAt(0)};`)}</code>`;
+}

@@ -1,0 +1,89 @@
+import type { Report, ReportRow, Section } from '../../history/report.ts';
+import { escapeText, version } from '../terminal.ts';
+import { nameOf, remedyOf } from './report-words.ts';
+
+const RULES = [
+  {
+    id: 'unapproved-name',
+    section: 'unapproved',
+    level: 'error',
+    text: 'A name was asked for that is not approved.',
+  },
+  {
+    id: 'contained-name',
+    section: 'contained',
+    level: 'error',
+    text: 'A name was asked for beyond its budget.',
+  },
+  {
+    id: 'unproven-name',
+    section: 'unproven',
+    level: 'warning',
+    text: 'A name that is not approved was asked for by a client that did not prove its address.',
+  },
+  {
+    id: 'would-deny',
+    section: 'would_deny',
+    level: 'warning',
+    text: 'A name was asked for that would be denied.',
+  },
+  {
+    id: 'unapproved-type',
+    section: 'empty',
+    level: 'note',
+    text: 'A type was asked for that is not approved.',
+  },
+] as const satisfies readonly { id: string; section: Section; level: string; text: string }[];
+
+/** A report as SARIF 2.1.0 (OASIS): a result for each row, at the rule's file where one decided. */
+export function reportSarif(report: Report): string {
+  const results = RULES.flatMap(({ id, section, level }, ruleIndex) =>
+    report.sections[section].map((row) => ({
+      ruleId: id,
+      ruleIndex,
+      level,
+      message: { text: messageOf(row, section, report) },
+      ...locationsOf(row),
+      occurrenceCount: row.count,
+      partialFingerprints: { 'namegate/v1': `${id} ${escapeText(row.name)} ${row.types.join(' ')}` },
+    })),
+  );
+  const log = {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'namegate',
+            semanticVersion: version(),
+            rules: RULES.map(({ id, text, level }) => ({
+              id,
+              shortDescription: { text },
+              defaultConfiguration: { level },
+            })),
+          },
+        },
+        invocations: [{ executionSuccessful: report.complete }],
+        results,
+      },
+    ],
+  };
+  return JSON.stringify(log, null, 1);
+}
+
+function messageOf(row: ReportRow, section: Section, report: Report): string {
+  const remedies = remedyOf(row, section, report);
+  return [`${nameOf(row)} ${row.types.join(' ')}: ${row.count} times`, ...remedies]
+    .map(escapeText)
+    .join('\n');
+}
+
+/** `FILE:LINE` as a place; a result without one is about the whole job. */
+function locationsOf({ rule }: ReportRow): object {
+  const place = /^(.+):(\d+)$/.exec(rule ?? '');
+  if (place === null || place[1]!.startsWith('exception ')) return {};
+  const uri = place[1]!.split('/').map(encodeURIComponent).join('/');
+  const region = { startLine: Math.max(1, Number(place[2])) };
+  return { locations: [{ physicalLocation: { artifactLocation: { uri }, region } }] };
+}

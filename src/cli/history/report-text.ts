@@ -1,0 +1,53 @@
+import { type Report, SECTIONS } from '../../history/report.ts';
+import { escapeText } from '../terminal.ts';
+import { COUNTED, countText, headLines, nameOf, remedyOf, TITLES } from './report-words.ts';
+
+/** Octets of the line for machines. */
+const MOST_LINE = 16_384;
+
+/** A report for a terminal or a log: no code of it comes from a name. The last line is for machines. */
+export function reportText(report: Report): string {
+  const lines = [`namegate: ${report.verdict}`, ...headLines(report)];
+  for (const section of SECTIONS) {
+    const rows = report.sections[section];
+    const total = report.totals[section];
+    if (total.names === 0) continue;
+    lines.push('', `${TITLES[section]}: ${countText(total)}`);
+    if (COUNTED.has(section)) continue;
+    for (const row of rows) {
+      const { types, count, first, last, stage } = row;
+      const at = count === 1 ? first : `${first} to ${last}`;
+      const where = stage === '' ? '' : `, stage ${stage}`;
+      lines.push(`  ${nameOf(row)} ${types.join(' ')}: ${count} times, ${at}${where}`);
+      for (const remedy of remedyOf(row, section, report)) lines.push(`    ${remedy}`);
+    }
+  }
+  if (report.search_hint !== null)
+    lines.push('', `These look like a search list. Write on the identity: ${report.search_hint}`);
+  if (report.left_out > 0)
+    lines.push('', `${report.left_out} more rows are left out; --format json has no more either`);
+  return [...lines.map(escapeText), machineLine(report)].join('\n');
+}
+
+/** `NAMEGATE_REPORT={…}`: ASCII, at most 16 KiB, with as many names as there is room for. */
+export function machineLine(report: Report): string {
+  const { verdict, complete, leases, totals, left_out: leftOut } = report;
+  const names = report.sections.unapproved.map(({ name }) => name);
+  for (let shown = Math.min(names.length, 200); ; shown = Math.floor(shown / 2)) {
+    const body = {
+      verdict,
+      complete,
+      leases: leases.slice(0, 20),
+      totals,
+      unapproved: names.slice(0, shown),
+      left_out: leftOut + names.length - shown,
+    };
+    // JSON may have any character in a text: what is not ASCII is written as \uXXXX.
+    const json = JSON.stringify(body).replace(
+      /[^ -~]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    const line = `NAMEGATE_REPORT=${json}`;
+    if (line.length <= MOST_LINE || shown === 0) return line.slice(0, MOST_LINE);
+  }
+}

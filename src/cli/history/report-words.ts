@@ -1,0 +1,98 @@
+import type { Report, ReportRow, Section } from '../../history/report.ts';
+
+/** What sections of a report are called, in its order. */
+export const TITLES: Readonly<Record<Section, string>> = {
+  unapproved: 'Unapproved names',
+  unproven: 'Unapproved, and the client did not prove its address',
+  contained: 'Contained: their budget is used up',
+  empty: 'Approved names, types that are not',
+  would_deny: 'Would be denied (audit)',
+  expected: 'Denied, as was expected',
+  noise: 'Noise of search lists',
+  allowed: 'Allowed',
+};
+
+/** Sections that a count alone says enough of. */
+export const COUNTED: ReadonlySet<Section> = new Set(['noise', 'allowed']);
+
+/** A name as people read it. */
+export function nameOf({ name, folded }: ReportRow): string {
+  if (!folded) return name;
+  return name === '.' ? 'names of many other domains' : `names under ${name}`;
+}
+
+/** What a person can do about a row; empty for nothing. */
+export function remedyOf(row: ReportRow, section: Section, { identities, ask }: Report): readonly string[] {
+  const [identity = ''] = identities;
+  const { name, folded, types, approved_stage: other, ground } = row;
+  switch (section) {
+    case 'unapproved':
+    case 'unproven':
+    case 'would_deny': {
+      if (folded) return [];
+      const where =
+        ground === 'other_stage'
+          ? [
+              other === undefined
+                ? "approved by the identity's own list, and not at this stage"
+                : `approved at stage ${other}`,
+            ]
+          : [];
+      return [
+        ...where,
+        ...(ask === '' ? [] : [`ask ${ask}`]),
+        `namegate exception add ${shellWord(name)} --identity ${shellWord(identity)} --ttl 4h --reason TEXT`,
+        `- { name: ${JSON.stringify(name)}, reason: TEXT }`,
+      ];
+    }
+    case 'empty':
+      return [
+        `- { name: ${JSON.stringify(name)}, types: [A, AAAA, CNAME, ${types.join(', ')}], reason: TEXT }`,
+      ];
+    case 'contained':
+      return [...(ask === '' ? [] : [`ask ${ask}`]), 'write a budget: on the rule, where this is right'];
+    default:
+      return [];
+  }
+}
+
+function shellWord(text: string): string {
+  return /^[\w.*-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
+}
+
+/** `complete`, or what may be missing. */
+export function completeText({ complete, missing }: Report): string {
+  return complete ? 'complete: yes' : `complete: no (${missing.join('; ')})`;
+}
+
+export function headLines(report: Report): string[] {
+  const { identities, leases, policies, audit_until: until, job } = report;
+  const jobText = Object.entries(job)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+  return [
+    `identity ${identities.join(', ')}${leases.length === 0 ? '' : `; lease ${shorten(leases)}`}`,
+    ...(jobText === '' ? [] : [`job ${jobText}`]),
+    [
+      completeText(report),
+      ...(policies.length === 0 ? [] : [`policy ${shorten(policies)}`]),
+      ...(until === null ? [] : [`audit until ${until}`]),
+    ].join('; '),
+  ];
+}
+
+function shorten(texts: readonly string[]): string {
+  return texts.length <= 3
+    ? texts.join(', ')
+    : `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more`;
+}
+
+export function countText({
+  names,
+  questions,
+}: {
+  readonly names: number;
+  readonly questions: number;
+}): string {
+  return `${names} ${names === 1 ? 'name' : 'names'}, ${questions} ${questions === 1 ? 'question' : 'questions'}`;
+}

@@ -1,0 +1,171 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+
+/** What people ask of the history, by way of the worker that writes it. Times are milliseconds since 1970. */
+export type HistoryQuestion =
+  /** The accounts of a lease, of leases whose job says so, or of an identity. */
+  | {
+      readonly what: 'accounts';
+      readonly by: 'lease' | 'job' | 'identity';
+      /** The lease's id, KEY=VALUE, or the identity's name. */
+      readonly value: string;
+      readonly since: number;
+    }
+  /** What accounts asked, by their numbers. */
+  | { readonly what: 'rows'; readonly accounts: readonly number[] }
+  /** Who asked for a name or was given an address. */
+  | {
+      readonly what: 'find';
+      readonly by: 'name' | 'address' | 'lease' | 'identity';
+      readonly values: readonly string[];
+      readonly since: number;
+      readonly until: number;
+      readonly limit: number;
+    };
+
+/** An account, as `lease` has it. */
+export interface AccountFacts {
+  readonly number: number;
+  readonly id: string | null;
+  readonly identity: string;
+  readonly owner: string;
+  readonly client: string;
+  readonly job: string | null;
+  readonly opener: string | null;
+  readonly holder: string | null;
+  readonly opened: number;
+  readonly ended: number | null;
+  readonly how: string | null;
+  readonly policy: string;
+  readonly complete: number;
+  readonly missing: string | null;
+}
+
+/** What some accounts asked, the same question of all of them as one. */
+export interface AskedFacts {
+  readonly name: string;
+  readonly folded: number;
+  readonly type: number;
+  readonly verdict: string;
+  readonly audited: number;
+  readonly proven: number;
+  readonly expected: number;
+  readonly ground: string;
+  readonly approved_stage: string | null;
+  readonly stage: string;
+  readonly rule: string | null;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
+
+/** One line of an answer to who asked what. */
+export interface FoundFacts extends AskedFacts {
+  readonly account: number;
+  readonly lease: string | null;
+  readonly identity: string;
+  readonly client: string;
+  readonly job: string | null;
+  /** Where an address was looked for; else null. */
+  readonly address: string | null;
+}
+
+const MOST_ACCOUNTS = 1_000;
+/** Rows that are read for one report; denials come first. */
+const MOST_ROWS = 5_000;
+
+/** Answers from the database; throws what SQLite throws. */
+export function answerHistory(database: DatabaseSync, question: HistoryQuestion): unknown {
+  switch (question.what) {
+    case 'accounts':
+      return accountsOf(database, question);
+    case 'rows':
+      return rowsOf(database, question.accounts);
+    case 'find':
+      return find(database, question);
+  }
+}
+
+const BY = {
+  lease: 'id = ?',
+  job: "id IS NOT NULL AND json_extract(job, '$.' || json_quote(?)) = ?",
+  identity: 'identity = ?',
+} as const;
+
+function accountsOf(
+  database: DatabaseSync,
+  { by, value, since }: Extract<HistoryQuestion, { what: 'accounts' }>,
+): AccountFacts[] {
+  const at = value.indexOf('=');
+  const values = by === 'job' ? [value.slice(0, at), value.slice(at + 1)] : [value];
+  return database
+    .prepare(`SELECT * FROM lease WHERE ${BY[by]} AND last >= ? ORDER BY opened DESC LIMIT ${MOST_ACCOUNTS}`)
+    .all(...values, by === 'lease' ? 0 : since) as unknown as AccountFacts[];
+}
+
+function rowsOf(database: DatabaseSync, accounts: readonly number[]): AskedFacts[] {
+  return database
+    .prepare(`
+      SELECT name, folded, type, verdict, audited, proven, expected, min(ground) AS ground,
+        max(approved_stage) AS approved_stage, stage, max(rule) AS rule,
+        min(first) AS first, max(last) AS last, sum(count) AS count
+      FROM question WHERE account IN (SELECT value FROM json_each(?))
+      GROUP BY name, folded, type, verdict, audited, proven, expected, stage
+      ORDER BY verdict IN ('allow', 'local'), count DESC, name LIMIT ${MOST_ROWS}`)
+    .all(JSON.stringify(accounts)) as unknown as AskedFacts[];
+}
+
+const FOUND = `
+  question.account AS account, lease, identity, client, job, name, folded, type, verdict, audited, proven, expected, ground,
+  approved_stage, stage, rule`;
+
+function find(
+  database: DatabaseSync,
+  { by, values, since, until, limit }: Extract<HistoryQuestion, { what: 'find' }>,
+): FoundFacts[] {
+  const found: FoundFacts[] = [];
+  for (const value of values) {
+    if (found.length >= limit) break;
+    const { sql, parameters } = searchFor(by, value, since, until, limit - found.length);
+    for (const row of database.prepare(sql).all(...parameters)) found.push(row as unknown as FoundFacts);
+  }
+  return found;
+}
+
+function searchFor(
+  by: 'name' | 'address' | 'lease' | 'identity',
+  value: string,
+  since: number,
+  until: number,
+  limit: number,
+): { sql: string; parameters: SQLInputValue[] } {
+  if (by === 'address')
+    return {
+      sql: `SELECT ${FOUND}, answer.address AS address, answer.first AS first, answer.last AS last, question.count AS count
+        FROM answer JOIN question ON question.number = answer.question
+        WHERE answer.address = ? AND answer.last >= ? AND answer.first < ? ORDER BY answer.first LIMIT ?`,
+      parameters: [value, since, until, limit],
+    };
+  const base = `SELECT ${FOUND}, NULL AS address, first, last, count FROM question WHERE`;
+  const rest = 'last >= ? AND first < ? ORDER BY first LIMIT ?';
+  if (by !== 'name')
+    return { sql: `${base} ${by} = ? AND ${rest}`, parameters: [value, since, until, limit] };
+  const below = /^\*\*?\.(.+)$/.exec(value);
+  if (below === null)
+    return { sql: `${base} name = ? AND ${rest}`, parameters: [value, since, until, limit] };
+  // All below a name stand side by side; one label below has no dot more.
+  const start = `${reversed(below[1]!)}.`;
+  const end = `${start.slice(0, -1)}/`;
+  const one = value.startsWith('**') ? '' : `AND instr(substr(reverse, ${start.length + 1}), '.') = 0`;
+  return {
+    sql: `${base} reverse >= ? AND reverse < ? ${one} AND ${rest}`,
+    parameters: [start, end, since, until, limit],
+  };
+}
+
+/** As `reverse` of the table `name` has it. */
+function reversed(name: string): string {
+  return (name.match(/(?:\\.|[^.\\])+/g) ?? [])
+    .reverse()
+    .map((label) => `.${label}`)
+    .join('');
+}

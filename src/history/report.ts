@@ -1,0 +1,201 @@
+import type { AccountFacts, AskedFacts } from './questions.ts';
+
+/** What a report says of one question. Times are RFC 3339. */
+export interface ReportRow {
+  readonly name: string;
+  /** Names under `name`, or where it is `.` of many domains, that have no row of their own. */
+  readonly folded: boolean;
+  readonly types: readonly string[];
+  readonly verdict: string;
+  readonly stage: string;
+  readonly ground: string;
+  /** Another stage of the identity that approves it. */
+  readonly approved_stage?: string;
+  readonly rule?: string;
+  readonly first: string;
+  readonly last: string;
+  readonly count: number;
+}
+
+export const SECTIONS = [
+  'unapproved',
+  'unproven',
+  'contained',
+  'empty',
+  'would_deny',
+  'expected',
+  'noise',
+  'allowed',
+] as const;
+
+export type Section = (typeof SECTIONS)[number];
+
+/** The account of some leases, for people and machines. */
+export interface Report {
+  /** One sentence. */
+  readonly verdict: string;
+  readonly complete: boolean;
+  /** Why something may be missing; empty where it is complete. */
+  readonly missing: readonly string[];
+  readonly identities: readonly string[];
+  readonly owners: readonly string[];
+  readonly leases: readonly string[];
+  readonly job: Readonly<Record<string, string>>;
+  readonly policies: readonly string[];
+  /** The end of an audit, or null. */
+  readonly audit_until: string | null;
+  /** Whom to ask. */
+  readonly ask: string;
+  /** Different questions and all questions of each section, whether or not their rows are here. */
+  readonly totals: Readonly<Record<Section, { readonly names: number; readonly questions: number }>>;
+  readonly sections: Readonly<Record<Section, readonly ReportRow[]>>;
+  /** Rows that are left out. */
+  readonly left_out: number;
+  /** What to write so that noise is known as such. */
+  readonly search_hint: string | null;
+}
+
+/** What the policy of now says of those who are reported of. */
+export interface ReportTerms {
+  /** Suffixes of search lists, in presentation form. */
+  readonly search: readonly string[];
+  readonly auditUntil: string | null;
+  readonly ask: string;
+  /** A type's mnemonic. */
+  readonly typeToText: (type: number) => string;
+}
+
+/** Rows of one report. */
+const MOST_ROWS = 500;
+
+export function reportOf(
+  accounts: readonly AccountFacts[],
+  rows: readonly AskedFacts[],
+  terms: ReportTerms,
+): Report {
+  const asked = new Set(rows.filter(({ folded }) => folded === 0).map(({ name }) => name));
+  const proven = new Set(rows.filter((row) => row.proven === 1).map(keyOf));
+  const sorted = new Map<Section, Map<string, AskedFacts[]>>(SECTIONS.map((section) => [section, new Map()]));
+  for (const row of rows) {
+    // A stub that came back over TCP has proved what it had asked over UDP.
+    if (row.proven === 0 && proven.has(keyOf(row))) continue;
+    const section = sorted.get(sectionOf(row, asked, terms.search))!;
+    const key = `${row.name} ${row.folded} ${row.stage}`;
+    const same = section.get(key);
+    if (same === undefined) section.set(key, [row]);
+    else same.push(row);
+  }
+  let room = MOST_ROWS;
+  let all = 0;
+  const sections = {} as Record<Section, ReportRow[]>;
+  const totals = {} as Record<Section, { names: number; questions: number }>;
+  for (const section of SECTIONS) {
+    const groups = [...sorted.get(section)!.values()];
+    const counted = groups.flat().reduce((sum, { count }) => sum + count, 0);
+    totals[section] = { names: groups.length, questions: counted };
+    const shown = groups.slice(0, section === 'allowed' ? Math.min(room, 100) : room);
+    sections[section] = shown.map((group) => rowOf(group, terms));
+    room -= shown.length;
+    all += groups.length - shown.length;
+  }
+  const missing = [...new Set(accounts.flatMap(({ missing: why }) => (why === null ? [] : [why])))];
+  const hint = terms.search.length === 0 ? suffixHint(sorted.get('unapproved')!, asked) : null;
+  return {
+    verdict: verdictOf(totals),
+    complete: accounts.every(({ complete }) => complete === 1),
+    missing,
+    identities: distinct(accounts.map(({ identity }) => identity)),
+    owners: distinct(accounts.map(({ owner }) => owner)),
+    leases: accounts.flatMap(({ id }) => (id === null ? [] : [id])),
+    job: accounts.length === 1 ? (JSON.parse(accounts[0]!.job ?? '{}') as Record<string, string>) : {},
+    policies: distinct(accounts.map(({ policy }) => policy)).filter((policy) => policy !== ''),
+    audit_until: terms.auditUntil,
+    ask: terms.ask,
+    totals,
+    sections,
+    left_out: all,
+    search_hint: hint,
+  };
+}
+
+function sectionOf(row: AskedFacts, asked: ReadonlySet<string>, search: readonly string[]): Section {
+  const { verdict, audited, expected, proven } = row;
+  if (verdict === 'allow' || verdict === 'local') return 'allowed';
+  if (audited === 1) return 'would_deny';
+  if (verdict === 'empty') return 'empty';
+  if (expected === 1) return 'expected';
+  if (isNoise(row, asked, search)) return 'noise';
+  if (proven === 0) return 'unproven';
+  return verdict === 'contain' ? 'contained' : 'unapproved';
+}
+
+/** A stub went through its search list: the same lease asked for the name without the suffix too. */
+function isNoise(
+  { name, folded }: AskedFacts,
+  asked: ReadonlySet<string>,
+  search: readonly string[],
+): boolean {
+  return (
+    folded === 0 &&
+    search.some((suffix) => name.endsWith(`.${suffix}`) && asked.has(name.slice(0, -suffix.length - 1)))
+  );
+}
+
+/** A suffix under which three names or more were denied that were asked without it too. */
+function suffixHint(
+  rows: ReadonlyMap<string, readonly AskedFacts[]>,
+  asked: ReadonlySet<string>,
+): string | null {
+  const counts = new Map<string, number>();
+  for (const [{ name } = { name: '' }] of rows.values()) {
+    for (let at = name.indexOf('.'); at > 0; at = name.indexOf('.', at + 1)) {
+      if (!asked.has(name.slice(0, at))) continue;
+      const suffix = name.slice(at + 1);
+      counts.set(suffix, (counts.get(suffix) ?? 0) + 1);
+    }
+  }
+  const [best] = [...counts].sort(([, a], [, b]) => b - a);
+  return best !== undefined && best[1] >= 3 ? `search: [${JSON.stringify(best[0])}]` : null;
+}
+
+function rowOf(group: readonly AskedFacts[], { typeToText }: ReportTerms): ReportRow {
+  const [first] = group as readonly [AskedFacts, ...AskedFacts[]];
+  const stage = group.find(({ approved_stage: other }) => other !== null)?.approved_stage;
+  const { rule } = first;
+  return {
+    name: first.name,
+    folded: first.folded !== 0,
+    types: distinct(group.map(({ type }) => typeToText(type))),
+    verdict: first.verdict,
+    stage: first.stage,
+    ground: first.ground,
+    ...(stage === null || stage === undefined ? {} : { approved_stage: stage }),
+    ...(rule === null ? {} : { rule }),
+    first: new Date(Math.min(...group.map(({ first: at }) => at))).toISOString(),
+    last: new Date(Math.max(...group.map(({ last }) => last))).toISOString(),
+    count: group.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+function verdictOf(totals: Report['totals']): string {
+  const { unapproved, contained, unproven, would_deny: would, empty } = totals;
+  const said = [
+    [unapproved.names, 'unapproved name', 'asked'],
+    [contained.names, 'name', 'beyond its budget'],
+    [unproven.names, 'unapproved name', 'of a client that did not prove its address'],
+    [would.names, 'name', 'that would be denied'],
+    [empty.names, 'name', 'asked for a type that is not approved'],
+  ] as const;
+  const texts = said
+    .filter(([names]) => names > 0)
+    .map(([names, what, how]) => `${names} ${what}${names === 1 ? '' : 's'} ${how}`);
+  return texts.length === 0 ? 'all that was asked is approved' : texts.join('; ');
+}
+
+function keyOf({ name, type, verdict, folded }: AskedFacts): string {
+  return `${name} ${type} ${verdict} ${folded}`;
+}
+
+function distinct(texts: readonly string[]): string[] {
+  return [...new Set(texts)];
+}
