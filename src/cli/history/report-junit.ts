@@ -1,6 +1,6 @@
 import type { Report } from '../../history/report.ts';
 import { escapeText } from '../terminal.ts';
-import { completeText, headLines, nameOf, remedyOf } from './report-words.ts';
+import { completeText, headLines, nameOf, remedyOf, timesText } from './report-words.ts';
 
 /** A report as JUnit: a testcase that fails for each unapproved name, and `account`, which passes where there is none. */
 export function reportJunit(report: Report): string {
@@ -11,7 +11,7 @@ export function reportJunit(report: Report): string {
   ];
   const cases = failing.map(({ row, section }) => {
     const text = remedyOf(row, section, report).join('\n');
-    const message = `${nameOf(row)} was ${section === 'contained' ? 'contained' : 'denied'} ${row.count} times`;
+    const message = `${nameOf(row)} was ${section === 'contained' ? 'contained' : 'denied'} ${timesText(row.count)}`;
     return `    <testcase classname="namegate" name="${xml(nameOf(row))} ${xml(row.types.join(' '))}"><failure message="${xml(message)}">${xml(text)}</failure></testcase>`;
   });
   const bad = failing.length > 0 ? `<failure message="${xml(report.verdict)}"/>` : '';

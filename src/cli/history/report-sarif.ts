@@ -1,6 +1,6 @@
 import type { Report, ReportRow, Section } from '../../history/report.ts';
 import { escapeText, version } from '../terminal.ts';
-import { nameOf, remedyOf } from './report-words.ts';
+import { nameOf, remedyOf, timesText } from './report-words.ts';
 
 const RULES = [
   {
@@ -74,7 +74,7 @@ export function reportSarif(report: Report): string {
 
 function messageOf(row: ReportRow, section: Section, report: Report): string {
   const remedies = remedyOf(row, section, report);
-  return [`${nameOf(row)} ${row.types.join(' ')}: ${row.count} times`, ...remedies]
+  return [`${nameOf(row)} ${row.types.join(' ')}: ${timesText(row.count)}`, ...remedies]
     .map(escapeText)
     .join('\n');
 }

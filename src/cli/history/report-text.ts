@@ -1,6 +1,6 @@
 import { type Report, SECTIONS } from '../../history/report.ts';
 import { escapeText } from '../terminal.ts';
-import { COUNTED, countText, headLines, nameOf, remedyOf, TITLES } from './report-words.ts';
+import { COUNTED, countText, headLines, nameOf, remedyOf, TITLES, timesText } from './report-words.ts';
 
 /** Octets of the line for machines. */
 const MOST_LINE = 16_384;
@@ -18,7 +18,7 @@ export function reportText(report: Report): string {
       const { types, count, first, last, stage } = row;
       const at = count === 1 ? first : `${first} to ${last}`;
       const where = stage === '' ? '' : `, stage ${stage}`;
-      lines.push(`  ${nameOf(row)} ${types.join(' ')}: ${count} times, ${at}${where}`);
+      lines.push(`  ${nameOf(row)} ${types.join(' ')}: ${timesText(count)}, ${at}${where}`);
       for (const remedy of remedyOf(row, section, report)) lines.push(`    ${remedy}`);
     }
   }

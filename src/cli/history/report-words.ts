@@ -29,7 +29,8 @@ export function remedyOf(row: ReportRow, section: Section, { identities, ask }: 
     case 'unapproved':
     case 'unproven':
     case 'would_deny': {
-      if (folded) return [];
+      // No pattern approves a name of other octets.
+      if (folded || !/^[a-z0-9_.-]+$/.test(name)) return ask === '' ? [] : [`ask ${ask}`];
       const where =
         ground === 'other_stage'
           ? [
@@ -46,6 +47,7 @@ export function remedyOf(row: ReportRow, section: Section, { identities, ask }: 
       ];
     }
     case 'empty':
+      if (!/^[a-z0-9_.-]+$/.test(name)) return [];
       return [
         `- { name: ${JSON.stringify(name)}, types: [A, AAAA, CNAME, ${types.join(', ')}], reason: TEXT }`,
       ];
@@ -85,6 +87,10 @@ function shorten(texts: readonly string[]): string {
   return texts.length <= 3
     ? texts.join(', ')
     : `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more`;
+}
+
+export function timesText(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 export function countText({

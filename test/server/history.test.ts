@@ -1,0 +1,152 @@
+import t, { type Test } from 'tap';
+import { say } from '../cli/command.ts';
+import { ask } from './client.ts';
+import { Namegate, namegate } from './namegate.ts';
+
+const POLICY = `
+destinations:
+  src: { owner: sec, reason: r, names: [github.com, "*.cdn.example"] }
+records:
+  - { name: github.com, type: A, data: 192.0.2.7 }
+identities:
+  - { name: build, owner: team-a, from: { addresses: [127.0.0.9] }, allow: [src], search: [corp.example] }
+  - { name: other, owner: team-b, from: { addresses: [127.0.0.0/8] }, allow: [src] }
+`;
+
+const OPTIONS = { policy: POLICY, settings: 'admin: unix:admin.sock\nstate: state/\n' };
+
+async function verb(
+  server: Namegate,
+  ...args: string[]
+): Promise<{ code: number | null; out: string; err: string }> {
+  const { code, stdout, stderr } = await say([...args, '--config', server.path('namegate.yaml')]);
+  return { code, out: stdout, err: stderr };
+}
+
+async function openLease(server: Namegate, ...more: string[]): Promise<string> {
+  const { out } = await verb(
+    server,
+    'lease',
+    'open',
+    '--identity',
+    'build',
+    '--address',
+    '127.0.0.1',
+    '--ttl',
+    '1h',
+    '--json',
+    ...more,
+  );
+  return (JSON.parse(out) as { id: string }).id;
+}
+
+async function reportOf(
+  server: Namegate,
+  lease: string,
+): Promise<{ complete: boolean; totals: Record<string, { questions: number }> }> {
+  return JSON.parse((await verb(server, 'report', '--lease', lease, '--format', 'json')).out);
+}
+
+t.test('the account of a job, over a kill', async (t: Test) => {
+  let server = await namegate(t, OPTIONS);
+  const lease = await openLease(server, '--job', 'run_id=77');
+
+  await t.test('a job that asks what is approved passes', async (t) => {
+    for (let i = 0; i < 3; i++) await ask(server, 'github.com');
+    const { code, out } = await verb(server, 'report', '--lease', lease, '--fail-on', 'deny');
+    t.equal(code, 0, out);
+    t.match(out, /^namegate: all that was asked is approved\n/);
+    t.match(out, /\nNAMEGATE_REPORT=\{.*\}\n$/);
+    t.match(out, /complete: yes; policy [0-9a-f]{16}/);
+  });
+
+  await t.test('noise fails nothing, and a type only where it is asked for', async (t) => {
+    await ask(server, 'github.com.corp.example');
+    await ask(server, 'x.cdn.example', { type: 'MX' });
+    t.equal((await verb(server, 'report', '--lease', lease, '--fail-on', 'deny')).code, 0);
+    t.equal((await verb(server, 'report', '--lease', lease, '--fail-on', 'deny,empty')).code, 1);
+  });
+
+  await t.test('an unapproved name fails it, and says what to do', async (t) => {
+    for (let i = 0; i < 7; i++) await ask(server, 'evil.example');
+    const { code, out } = await verb(server, 'report', '--lease', lease, '--fail-on', 'deny');
+    t.equal(code, 1);
+    t.match(out, /^ {2}evil\.example A: 7 times, /m);
+    t.match(out, /namegate exception add evil\.example --identity build --ttl 4h --reason TEXT/);
+    t.equal((await verb(server, 'report', '--lease', lease)).code, 0, 'without --fail-on');
+    t.equal((await verb(server, 'report', '--job', 'run_id=77', '--fail-on', 'deny')).code, 1);
+    t.equal((await verb(server, 'report', '--identity', 'build', '--fail-on', 'deny')).code, 1);
+    t.equal(
+      (await verb(server, 'report', '--identity', 'other', '--fail-on', 'deny')).code,
+      3,
+      'nothing is known of it',
+    );
+  });
+
+  await t.test('a kill loses no question, and the lease goes on', async (t) => {
+    for (let i = 0; i < 5; i++) await ask(server, 'evil.example');
+    server.kill('SIGKILL');
+    await server.ended;
+    server = await new Namegate(t, server.folder).started();
+    await ask(server, 'evil.example');
+    const { complete, totals } = await reportOf(server, lease);
+    t.equal(complete, true);
+    t.equal(totals['unapproved']?.questions, 13);
+    t.equal(totals['allowed']?.questions, 3);
+    await verb(server, 'lease', 'end', lease);
+    const { code, out } = await verb(
+      server,
+      'report',
+      '--lease',
+      lease,
+      '--fail-on',
+      'deny',
+      '--format',
+      'json',
+    );
+    t.equal(code, 1);
+    t.equal(JSON.parse(out).totals.unapproved.questions, 13);
+    await history(t, server, lease);
+    t.equal((await verb(server, 'report', '--lease', 'le-none', '--fail-on', 'deny')).code, 3);
+    t.equal((await verb(server, 'report')).code, 2);
+    await server.stop(t);
+  });
+});
+
+async function history(t: Test, server: Namegate, lease: string): Promise<void> {
+  await t.test('history finds who was given an address, and who asked for a name', async (t) => {
+    const cases: [args: string[], code: number, found: RegExp | string][] = [
+      [
+        ['--address', '192.0.2.7'],
+        0,
+        new RegExp(`github\\.com +A +192\\.0\\.2\\.7 +build +${lease} +127\\.0\\.0\\.1 +run_id=77`),
+      ],
+      [['--address', '192.0.2.8'], 0, 'nobody\n'],
+      [['--name', 'Evil.Example.'], 0, /13 +deny +evil\.example/],
+      [['--name', '*.example'], 0, /evil\.example/],
+      [['--name', '**.corp.example'], 0, /github\.com\.corp\.example/],
+      [['--name', '*.corp.example'], 0, 'nobody\n'],
+      [['--lease', lease], 0, /evil\.example/],
+      [['--identity', 'other'], 0, 'nobody\n'],
+      [['--names-from', server.path('names.txt')], 1, /evil\.example/],
+      [['--names-from', server.path('none.txt')], 0, 'nobody\n'],
+      [['--name', 'evil.example', '--until', '2026-01-01T00:00:00Z'], 0, 'nobody\n'],
+    ];
+    server.write('names.txt', '# indicators\nother.example\nEVIL.example\n');
+    server.write('none.txt', Array.from({ length: 250 }, (_, i) => `n${i}.example`).join('\n'));
+    for (const [args, code, found] of cases) {
+      const said = await verb(server, 'history', ...args);
+      t.equal(said.code, code, `${args.join(' ')}: ${said.err}`);
+      if (typeof found === 'string') t.equal(said.out, found, args.join(' '));
+      else t.match(said.out, found, args.join(' '));
+    }
+    const [line] = (await verb(server, 'history', '--name', 'evil.example', '--json')).out.split('\n');
+    t.match(JSON.parse(line!), {
+      name: 'evil.example',
+      verdict: 'deny',
+      count: 13,
+      identity: 'build',
+      lease,
+    });
+  });
+}
