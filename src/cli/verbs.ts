@@ -64,6 +64,14 @@ export const VERBS = {
     summary: 'List identities, and show what one may resolve, from the config files.',
     load: async () => (await import('./policy/identity.ts')).identityVerb,
   },
+  suggest: {
+    summary: 'Turn what an identity was refused into a policy file that stands beside the present one.',
+    load: async () => (await import('./learn/propose-policy.ts')).suggestVerb,
+  },
+  try: {
+    summary: 'Decide every question of the history under another policy, and print what would change.',
+    load: async () => (await import('./learn/try-policy.ts')).tryVerb,
+  },
   doctor: {
     summary:
       'Run inside a job: is namegate its only way to resolve names? Exits 0 when all is well, 1 when something must be done.',

@@ -20,6 +20,8 @@ t.test('help, version, and mistakes in the command line', async (t) => {
     'alerts',
     'findings',
     'identity',
+    'suggest',
+    'try',
     'doctor',
     'stub',
     'enforce',
