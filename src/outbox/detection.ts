@@ -10,6 +10,7 @@ import { DECISIONS } from './event.ts';
 import type { DetectSetting, FeedSetting } from './feed-setting.ts';
 import type { Sighting } from './finding-life.ts';
 import type { Follower, FollowerPlace } from './follower.ts';
+import { readNote } from './notes.ts';
 import { certificateOf, type QuestionRecord } from './slot-question.ts';
 import type { SlotRecord } from './slot-record.ts';
 
@@ -39,11 +40,57 @@ export class Detection implements Follower {
   }
 
   take(record: SlotRecord, _position: number, _now: number, sight: (sighting: Sighting) => void): void {
-    if (record.record !== 'decision' || !DECISIONS.has(record.question.kind)) return;
-    const { question } = record;
-    this.detectors.take(this.#observed(question), this.#noticed);
+    switch (record.record) {
+      case 'decision': {
+        const { question } = record;
+        // What is allowed is heard of where it is counted, once a question and client.
+        if (question.kind === 'allow' || !DECISIONS.has(question.kind)) return;
+        this.detectors.take(this.#observed(question, false), this.#noticed);
+        this.#tell(question, sight);
+        break;
+      }
+      case 'asked': {
+        const { question, pattern, folded } = record;
+        if (question.kind !== 'allow' || folded !== 0) return;
+        this.detectors.take(this.#observed(question, /[*{]/.test(pattern)), this.#noticed);
+        this.#tell(question, sight);
+        break;
+      }
+      case 'outcome': {
+        const { question, outcome, count, questions, destination } = record;
+        const { at, identity, name } = question;
+        const claim = this.#claimOf(question);
+        this.detectors.outcome({ at, identity, claim, name, outcome, count, questions }, this.#noticed);
+        this.#tell(question, sight, adviceOf(destination));
+        break;
+      }
+      case 'note':
+        this.#takeNote(record.text, sight);
+        break;
+      default:
+    }
+  }
+
+  #takeNote(text: string, sight: (sighting: Sighting) => void): void {
+    const note = readNote(text);
+    if (note?.note === 'lease' && note.claim !== undefined) {
+      const { addresses, certificate } = note.claim;
+      const claims = [...addresses.map(claimOfAddress), ...(certificate === null ? [] : [certificate])];
+      if (note.what === 'ended' || note.what === 'expired')
+        this.detectors.endings.ended(claims, note.id, note.identity ?? '', note.at);
+      else this.detectors.endings.began(claims);
+    }
+    if (note?.note !== 'rates') return;
+    for (const { owner, ...rate } of note.rates) {
+      this.detectors.rate({ ...rate, at: note.at, span: note.span }, this.#noticed);
+      for (const noticed of this.#noticed.splice(0)) sight(passingSighting(noticed, note.at, owner));
+    }
+  }
+
+  #tell(question: QuestionRecord, sight: (sighting: Sighting) => void, next: string | null = null): void {
+    if (this.#noticed.length === 0) return;
     for (const noticed of this.#noticed.splice(0))
-      sight(questionSighting(noticed, question, this.#registered));
+      sight(questionSighting(noticed, question, this.#registered, next));
   }
 
   flush(now: number, _all: boolean, sight: (sighting: Sighting) => void): void {
@@ -60,8 +107,8 @@ export class Detection implements Follower {
 
   close(): void {}
 
-  #observed(question: QuestionRecord): Observed {
-    const { at, identity, name, proven, kind, lease, type, rcode, ground, isInQuarantine } = question;
+  #observed(question: QuestionRecord, isOfPattern: boolean): Observed {
+    const { at, identity, name, proven, kind, lease, type, ground, isInQuarantine } = question;
     return {
       at,
       identity,
@@ -71,14 +118,13 @@ export class Detection implements Follower {
       domain: this.#registered(name),
       type,
       verdict: kind as ObservedVerdict,
-      rcode,
       count: 1,
       proven,
       expected: question.expected,
       isOfOtherStage: ground === GROUND.OTHER_STAGE,
       isInQuarantine,
       resembles: question.resembles,
-      isOfPattern: false,
+      isOfPattern,
     };
   }
 
@@ -103,7 +149,7 @@ function commonOf(noticed: Noticed, at: number) {
 }
 
 /** What time brings belongs to no question. */
-function passingSighting(noticed: Noticed, now: number): Sighting {
+function passingSighting(noticed: Noticed, now: number, owner = ''): Sighting {
   const { identity, names = [] } = noticed;
   return {
     ...commonOf(noticed, now),
@@ -112,6 +158,7 @@ function passingSighting(noticed: Noticed, now: number): Sighting {
       kind: 'finding',
       at: now,
       ...(identity === '' ? {} : { identity }),
+      ...(owner === '' ? {} : { owner }),
       ...wordsOf(noticed),
     }),
     names: () => names,
@@ -122,6 +169,7 @@ function questionSighting(
   noticed: Noticed,
   question: QuestionRecord,
   registered: (name: Uint8Array) => number,
+  next: string | null,
 ): Sighting {
   const { name } = question;
   const { identity } = noticed;
@@ -134,9 +182,33 @@ function questionSighting(
       ...(identity === '' ? {} : { identity }),
       kind: 'finding',
       ...wordsOf(noticed),
+      ...(next === null || noticed.finding !== 'dependency' ? {} : { next }),
     }),
     names: () => [...(noticed.names ?? []), nameToText(name)],
   };
+}
+
+/** Who answers for a name that fails, and what people do meanwhile; null where it is not known. */
+function adviceOf(destination: string): string | null {
+  if (destination === '') return null;
+  const { owner, fallback } = JSON.parse(destination) as { owner: string; fallback: string | null };
+  const meanwhile = fallback === null ? '' : `; while it fails: ${fallback}`;
+  return `ask ${owner}, who answers for it${meanwhile}; the policy is not to blame`;
+}
+
+/** An address of a lease as `claim` has it; a prefix stays as it is, for no client is called so. */
+function claimOfAddress(text: string): string {
+  const [address = '', length] = text.split('/');
+  if (!address.includes(':')) return length === undefined || length === '32' ? address : text;
+  if (length !== undefined && length !== '128' && length !== '64') return text;
+  const [head = '', tail = ''] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const behind = tail === '' ? [] : tail.split(':');
+  while (address.includes('::') && groups.length + behind.length < 8) groups.push('0');
+  return `${[...groups, ...behind]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
 }
 
 function wordsOf({

@@ -182,6 +182,7 @@ export class FeedLoop {
         this.#life.take(operationsSighting(note), this.#drafts);
         break;
       case 'lease':
+      case 'rates':
         break;
       default:
         this.faults++;

@@ -26,6 +26,7 @@ export class FeedWords {
   #identities = new Uint32Array(0);
   /** By index of terms. */
   #files = new Uint32Array(0);
+  #destinations = new Uint32Array(0);
   /** By rule. */
   #patterns = new Uint32Array(0);
   readonly #views = new Map<View, number>();
@@ -49,6 +50,7 @@ export class FeedWords {
     this.#snapshot = snapshot;
     this.#identities = new Uint32Array(2 * (snapshot.identities.length + 1));
     this.#files = new Uint32Array(snapshot.rules.terms.length);
+    this.#destinations = new Uint32Array(snapshot.rules.terms.length);
     this.#patterns = new Uint32Array(snapshot.rules.count);
     this.#views.clear();
   }
@@ -81,6 +83,18 @@ export class FeedWords {
   file(term: number, file: string): number {
     if (this.#files[term] === 0) this.#files[term] = this.of(file);
     return this.#files[term]!;
+  }
+
+  /** Who answers for a rule, and what people do while its names fail, in JSON. */
+  destination({ rules }: Snapshot, rule: RuleIndex): number {
+    const term = rules.term[rule]!;
+    if (this.#destinations[term] === 0) {
+      const { owner, destination, fallback } = rules.terms[term]!;
+      this.#destinations[term] = this.of(
+        JSON.stringify({ owner, destination, fallback: fallback?.text ?? null }),
+      );
+    }
+    return this.#destinations[term]!;
   }
 
   /** The pattern of a rule; 0 for none. */

@@ -4,6 +4,7 @@ import { CountWriter } from './count-writer.ts';
 import type { Kind } from './event.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import { FeedWriter } from './feed-writer.ts';
+import { OutcomeWriter } from './outcome-writer.ts';
 import type { FeedRequest } from './requests.ts';
 import { type MapFile, openCounts, openRing } from './ring.ts';
 import { RingWriter } from './ring-writer.ts';
@@ -45,6 +46,7 @@ export class Feed {
   readonly writer: FeedWriter;
   /** Counts questions for the history. */
   readonly counts: CountWriter;
+  readonly outcomes: OutcomeWriter;
   /** Times that the worker was started again. */
   restarts = 0;
   readonly #options: FeedOptions;
@@ -80,6 +82,7 @@ export class Feed {
       counts.memory,
       crypto.getRandomValues(new Uint32Array(2)),
     );
+    this.outcomes = new OutcomeWriter(this.writer.slots);
     const { server, version } = options;
     this.#job = {
       store: join(folder, 'feed.db'),

@@ -1,7 +1,7 @@
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 
 /** What the query thread tells the worker in JSON: few, and never one a query. Times are milliseconds since 1970. */
-export type Note = BudgetNote | HeartbeatNote | OperationsNote | LeaseNote;
+export type Note = RatesNote | BudgetNote | HeartbeatNote | OperationsNote | LeaseNote;
 
 /** A key of the leak ledger passed a threshold, or is free again. */
 export interface BudgetNote {
@@ -37,6 +37,22 @@ export interface OperationsNote {
   readonly key: string;
   readonly text: string;
   readonly next: string;
+}
+
+/** How much identities asked in a time; those that asked nothing are left out. */
+export interface RatesNote {
+  readonly note: 'rates';
+  readonly at: number;
+  /** Milliseconds. */
+  readonly span: number;
+  readonly rates: readonly {
+    readonly identity: string;
+    readonly owner: string;
+    readonly questions: number;
+    readonly txt: number;
+    /** What it may ask a second; 0 for no limit. */
+    readonly qps: number;
+  }[];
 }
 
 /** Gives null for what is no note. */

@@ -8,6 +8,8 @@ import {
   LOSS_AT,
   LOSS_COUNTS,
   LOSS_NAME_SIZE,
+  OUTCOME,
+  OUTCOMES,
   PART,
   PART_SIZE,
   RECORD,
@@ -47,6 +49,16 @@ export type SlotRecord =
       readonly entry: number;
       readonly generation: number;
     }
+  | {
+      readonly record: 'outcome';
+      readonly question: QuestionRecord;
+      readonly outcome: (typeof OUTCOMES)[number];
+      /** Outcomes that it stands for, and questions of its client since the last that was none. */
+      readonly count: number;
+      readonly questions: number;
+      /** Who answers for the rule, in JSON; empty for none. */
+      readonly destination: string;
+    }
   | { readonly record: 'losses'; readonly losses: readonly Loss[] }
   | { readonly record: 'note'; readonly text: string };
 
@@ -82,6 +94,18 @@ export function readSlot(slot: Buffer, words: RingWords): SlotRecord | null {
         entry: slot.readUInt32LE(AT.ENTRY),
         generation: slot.readUInt32LE(AT.GENERATION),
       };
+    case RECORD.OUTCOME: {
+      const outcome = OUTCOMES[slot[OUTCOME.STATE]!];
+      if (outcome === undefined) return null;
+      return {
+        record: 'outcome',
+        question: readQuestion(slot, words, 'allow'),
+        outcome,
+        count: slot.readUInt32LE(OUTCOME.COUNT),
+        questions: slot.readUInt32LE(OUTCOME.QUESTIONS),
+        destination: words.text(slot.readUInt32LE(OUTCOME.DESTINATION)),
+      };
+    }
     case RECORD.FINDING: {
       const finding = SLOT_FINDINGS[slot[AT.KIND]!];
       if (finding === undefined) return null;

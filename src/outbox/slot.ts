@@ -47,6 +47,8 @@ export const RECORD = {
   ASKED: 7,
   /** The addresses that such a question is answered with from here on. */
   GIVEN: 8,
+  /** What became of an approved question upstream: for detectors alone. */
+  OUTCOME: 9,
 } as const;
 
 /** Octets of a slot, from its beginning. The sequence, its position + 1, is written last. */
@@ -104,6 +106,20 @@ export const ASKED = {
   /** The word of its rule's pattern. */
   PATTERN: AT.EXTRA + 28,
 } as const;
+
+/** Of an outcome: what stands at EXTRA. */
+export const OUTCOME = {
+  /** Index of OUTCOMES. */
+  STATE: AT.EXTRA,
+  /** Outcomes of this kind, client and name that it stands for, and all questions of its client since the last. */
+  COUNT: AT.EXTRA + 4,
+  QUESTIONS: AT.EXTRA + 8,
+  /** The word of who answers for the rule, and what people do while the name fails, in JSON. */
+  DESTINATION: AT.EXTRA + 12,
+} as const;
+
+/** `failed`: SERVFAIL, nothing, or data that is no longer fresh, since nobody has better. */
+export const OUTCOMES = ['good', 'missing', 'failed'] as const;
 
 /** Octets at EXTRA: eight addresses of 17 octets, or the end of a culprit. */
 export const EXTRA_SIZE = SLOT_SIZE - AT.EXTRA;

@@ -3,6 +3,7 @@ import { suffixTable } from '../../src/config/policy/suffixes.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
 import { Detection } from '../../src/outbox/detection.ts';
 import type { FeedEvent } from '../../src/outbox/event.ts';
+import { OutcomeWriter } from '../../src/outbox/outcome-writer.ts';
 import { registeredDomains } from '../../src/outbox/registered-domains.ts';
 import { policy } from '../resolve/policy.ts';
 import { Rig, SETTING } from './rig.ts';
@@ -118,4 +119,61 @@ t.test('a flood of names that look alike is not compared, and another identity h
   feed.house.pass(1);
   t.match((await feed.house.ask('githib.com', 'A', BUILDER)).ede[0]?.text, /did you mean github\.com/);
   t.ok(feed.take().filter(({ finding }) => finding === 'near-miss').length < 150, 'and few findings');
+});
+
+/** The rig with what tells outcomes beside what tells decisions. */
+function withOutcomes(feed: Rig): Rig {
+  const { writer } = feed;
+  const outcomes = new OutcomeWriter(writer.slots);
+  feed.house.also = {
+    waits: () => {},
+    decided: (turn) => writer.decided(turn),
+    overspent: (turn) => writer.overspent(turn),
+    ended: (turn, length) => {
+      writer.ended(turn, length);
+      outcomes.ended(turn);
+    },
+  };
+  return feed;
+}
+
+t.test(
+  'a dependency that fails upstream is told after a minute, and ends with its next answer',
+  async (t) => {
+    const feed = withOutcomes(rig(t));
+    const { house } = feed;
+    const good = { answer: ['github.com 1 A 192.0.2.7'] };
+    const bad = { rcode: 2, authority: [] };
+    await house.ask('github.com', 'A', BUILDER, good);
+    house.pass(7_200);
+    for (let i = 0; i < 9; i++) {
+      await house.ask('github.com', 'A', BUILDER, bad);
+      house.pass(10);
+    }
+    const events = feed.take();
+    t.match(events[0], {
+      finding: 'dependency',
+      activity: 'create',
+      severity: 'operations',
+      identity: 'builder',
+      key: 'github.com',
+      next: 'ask net-team, who answers for it; the policy is not to blame',
+      rule: /\.yaml:\d+$/,
+    });
+    house.pass(60);
+    await house.ask('github.com', 'A', BUILDER, good);
+    t.match(feed.take().map(brief), [/^close dependency operations builder github\.com/]);
+  },
+);
+
+t.test('made-up names under a wildcard are a storm, and their hits count', async (t) => {
+  const feed = withOutcomes(rig(t));
+  const none = { rcode: 3, authority: ['cdn.example 60 SOA ns.cdn.example a.cdn.example 1 1 1 1 60'] };
+  for (let i = 0; i < 199; i++) {
+    await feed.house.ask(`n${i}.cdn.example`, 'A', BUILDER, none);
+    feed.house.pass(0.5);
+  }
+  t.strictSame(feed.take().map(brief), []);
+  await feed.house.ask('one-more.cdn.example', 'A', BUILDER, none);
+  t.strictSame(feed.take().map(brief), ['create nxdomain-storm medium builder 127.0.0.1 1']);
 });

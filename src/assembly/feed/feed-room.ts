@@ -13,6 +13,7 @@ import type { Snapshot } from '../../policy/snapshot.ts';
 import type { CrossingFacts } from '../../report/ledger-findings.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
+import type { Standings } from '../../resolve/client/standing.ts';
 import type { Observer } from '../../resolve/story/story-ports.ts';
 import type { Turn } from '../../resolve/story/turn.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -22,10 +23,13 @@ import type { Chore } from '../chores.ts';
 import type { Whole } from '../swap.ts';
 import { feedSamples } from './feed-samples.ts';
 import { FEED_THREAD } from './feed-thread.ts';
+import { RateNotes } from './rate-notes.ts';
 import { SinkNotices } from './sink-notices.ts';
 
 const BEAT_MS = 300_000;
 const CLOCK_MS = 1_000;
+/** Between two counts of what identities ask. */
+const RATES_MS = 10_000;
 /** Notes of leases that wait for room: as many as there are leases. */
 const MOST_NOTES = 100_000;
 
@@ -49,6 +53,12 @@ export class FeedRoom implements Observer {
   readonly #sinks: SinkNotices;
   #status: WorkerStatus | null = null;
   readonly #leaseNotes: LeaseNote[] = [];
+  /** Detectors look for something. */
+  #isLooking = false;
+  /** The history or detectors hear of each question. */
+  #isCounting = false;
+  #standings: Standings | null = null;
+  readonly #rateNotes = new RateNotes();
 
   /** `first`: what is in force at the start. */
   constructor(first: Pick<Whole, 'settings' | 'snapshot'>, options: FeedRoomOptions) {
@@ -56,6 +66,7 @@ export class FeedRoom implements Observer {
     this.#settings = first.settings;
     this.#options = options;
     this.#observer = options.observer;
+    this.#look(first.settings);
     const { log, readiness } = options;
     this.#sinks = new SinkNotices(log, readiness, (note) => this.#note(note, ''));
   }
@@ -95,11 +106,17 @@ export class FeedRoom implements Observer {
     this.#snapshot = snapshot;
     this.#settings = settings;
     this.#sinks.keep(settings.alerts.sinks.map(({ name }) => name));
+    this.#look(settings);
     this.#feed?.configure(settingOf(settings, snapshot), kindsOf(settings));
   }
 
+  #look(settings: Settings): void {
+    this.#isLooking = isLooking(settings);
+    this.#isCounting = this.#isLooking || settings.history !== null;
+  }
+
   waits(turn: Turn): void {
-    if (this.#settings.history !== null) this.#feed?.counts.waits(turn);
+    if (this.#isCounting) this.#feed?.counts.waits(turn);
   }
 
   decided(turn: Turn): void {
@@ -115,7 +132,10 @@ export class FeedRoom implements Observer {
   ended(turn: Turn, length: number): void {
     this.#observer.ended(turn, length);
     this.#feed?.writer.ended(turn, length);
-    if (this.#settings.history !== null) this.#feed?.counts.ended(turn, length);
+    if (this.#isCounting) this.#feed?.counts.ended(turn, length);
+    if (!this.#isLooking) return;
+    this.#feed?.outcomes.ended(turn);
+    this.#standings = turn.inForce.standings;
   }
 
   left(began: Milliseconds): void {
@@ -128,7 +148,7 @@ export class FeedRoom implements Observer {
 
   /** A lease began or is over: what has no room in the ring waits for it. */
   tell(note: LeaseNote): void {
-    if (this.#settings.history === null) return;
+    if (!this.#isCounting) return;
     if (this.#leaseNotes.length < MOST_NOTES) this.#leaseNotes.push(note);
     this.#writeLeaseNotes();
   }
@@ -161,7 +181,14 @@ export class FeedRoom implements Observer {
         },
       },
       { name: 'send a heartbeat', every: BEAT_MS, work: () => this.beat() },
+      { name: 'tell detectors how much is asked', every: RATES_MS, work: () => this.#tellRates() },
     ];
+  }
+
+  #tellRates(): void {
+    if (!this.#isLooking || this.#standings === null) return;
+    for (const note of this.#rateNotes.notes(this.#standings, Date.now(), performance.now()))
+      this.#note(note, '');
   }
 
   /** Says that the server lives, and what it counted since it said so last. */
@@ -253,9 +280,12 @@ function termsOf(identities: Snapshot['identities']): FeedSetting['detect']['ide
 }
 
 /** Kinds beside findings that somebody takes: sinks, and the detectors. */
-function kindsOf({ alerts, detect }: Settings): ReadonlySet<Kind> {
-  const looked = Object.values(detect).some((limits) => limits !== null) ? LOOKED_AT : [];
-  return new Set([...takenBy(alerts.sinks), ...looked]);
+function kindsOf(settings: Settings): ReadonlySet<Kind> {
+  return new Set([...takenBy(settings.alerts.sinks), ...(isLooking(settings) ? LOOKED_AT : [])]);
+}
+
+function isLooking({ detect }: Settings): boolean {
+  return Object.values(detect).some((limits) => limits !== null);
 }
 
 function takenBy(sinks: Settings['alerts']['sinks']): Kind[] {

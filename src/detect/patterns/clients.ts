@@ -1,6 +1,6 @@
 import { SharedTable } from '../shared-table.ts';
 import type { Thresholds } from './kinds.ts';
-import type { Observed, OctetHash } from './observed.ts';
+import type { Observed, OctetHash, UpstreamOutcome } from './observed.ts';
 
 /** Clients of one identity, and of all: 1.2 KiB each at most, 10 MB in all. */
 const MOST_OF_ONE = 4_096;
@@ -120,11 +120,10 @@ function recentDomains({ domains, count }: ClientState, second: number, within: 
   return recent;
 }
 
-/** Counts a question of a client; true where what the upstream does not know has become a storm, which then begins anew. */
+/** Counts questions of a client; true where what the upstream does not know has become a storm, which then begins anew. */
 export function isStorm(
   client: ClientState,
-  { at, count }: Pick<Observed, 'at' | 'count'>,
-  isMissing: boolean,
+  { at, count, questions: asked, outcome }: Pick<UpstreamOutcome, 'at' | 'count' | 'questions' | 'outcome'>,
   { questions, share, within }: NonNullable<Thresholds['nxdomain-storm']>,
 ): boolean {
   client.storm ??= new Uint32Array(2 * PARTS);
@@ -135,8 +134,8 @@ export function isStorm(
     storm.fill(0, 2 * ((client.part + i) % PARTS), 2 * ((client.part + i) % PARTS) + 2);
   client.part = Math.max(part, client.part);
   const place = 2 * (client.part % PARTS);
-  storm[place]! += count;
-  if (!isMissing) return false;
+  storm[place]! += asked;
+  if (outcome !== 'missing') return false;
   storm[place + 1]! += count;
   let all = 0;
   let missing = 0;

@@ -1,12 +1,12 @@
-import { RCODE, TYPE, typeToText } from '../../wire/iana.ts';
+import { TYPE, typeToText } from '../../wire/iana.ts';
 import { isAtOrUnder, nameToText } from '../../wire/name.ts';
 import { Acquaintance } from './acquaintance.ts';
 import { Attempts } from './attempts.ts';
-import { type ClientState, Clients, isStorm } from './clients.ts';
+import { Clients, isStorm } from './clients.ts';
 import { Dependencies } from './dependencies.ts';
 import { Endings } from './endings.ts';
 import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
-import type { Noticed, Observed, OctetHash } from './observed.ts';
+import type { Noticed, Observed, OctetHash, UpstreamOutcome } from './observed.ts';
 import { OutOfBand } from './out-of-band.ts';
 import { type Rate, Rates } from './rates.ts';
 
@@ -80,15 +80,27 @@ export class Detectors {
     if (isDenied && isNoise(asked, terms)) return;
     this.#takeService(asked, terms, out);
     if (asked.expected) return;
-    const client = this.#clients.of(identity, asked.claim);
-    const storm = this.#limitsOf('nxdomain-storm', terms);
-    const isMissing = verdict === 'allow' && asked.rcode === RCODE.NXDOMAIN;
-    if (storm !== null && isStorm(client, asked, isMissing, storm))
-      out.push(noticed('nxdomain-storm', identity, asked.claim, asked.claim, HOUR, asked.count));
-    if (isDenied) this.#takeDenied(asked, terms, client, out);
+    if (isDenied) this.#takeDenied(asked, terms, out);
     if (verdict === 'would_deny') this.#takeResembling(asked, terms, out);
     this.#takeType(asked, terms, out);
-    if (verdict === 'allow') this.#takeAllowed(asked, terms, out);
+    if (verdict === 'allow') this.#takeFirst(asked, terms, out);
+  }
+
+  /** Hears what became of an approved question. */
+  outcome(outcome: UpstreamOutcome, out: Noticed[]): void {
+    const { identity, claim, name, count, at } = outcome;
+    const terms = this.#terms.get(identity) ?? NO_TERMS;
+    const storm = this.#limitsOf('nxdomain-storm', terms);
+    if (storm !== null && this.#isStorm(outcome, storm))
+      out.push(noticed('nxdomain-storm', identity, claim, claim, HOUR, count));
+    const dependency = this.#limitsOf('dependency', terms);
+    if (dependency === null) return;
+    const key = `${identity} ${latin1(name, 0)}`;
+    const state = this.#dependencies.take(key, at, outcome.outcome === 'good', dependency);
+    if (state === null) return;
+    const text = nameToText(name);
+    const base = noticed('dependency', identity, text, text, OUTAGE, count);
+    out.push(state === 'over' ? { ...base, isOver: true } : base);
   }
 
   /** Hears how much an identity asked. */
@@ -145,7 +157,7 @@ export class Detectors {
     );
   }
 
-  #takeDenied(asked: Observed, terms: DetectTerms, client: ClientState, out: Noticed[]): void {
+  #takeDenied(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
     const { identity, claim, lease, name, domain, count, at } = asked;
     const after = this.#limitsOf('after-end', terms);
     if (after !== null) {
@@ -174,7 +186,7 @@ export class Detectors {
       }
     }
     const sweep = this.#limitsOf('sweep', terms);
-    if (sweep !== null && this.#clients.isSweeping(client, asked, sweep))
+    if (sweep !== null && this.#clients.isSweeping(this.#clients.of(identity, claim), asked, sweep))
       out.push(noticed('sweep', identity, claim, claim, HOUR, count));
   }
 
@@ -198,22 +210,16 @@ export class Detectors {
     out.push(noticed('odd-type', identity, isPrivate ? 'private' : text, text, HOUR, count));
   }
 
-  #takeAllowed(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
-    const { identity, name, rcode, count, at } = asked;
+  #takeFirst(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
+    const { identity, name, count } = asked;
     const first = this.#limitsOf('first-contact', terms);
-    if (first !== null && this.acquaintance.isFirst(asked, first)) {
-      const text = nameToText(name);
-      out.push({ ...noticed('first-contact', identity, text, text, DAY, count), hasDomain: true });
-    }
-    const dependency = this.#limitsOf('dependency', terms);
-    const isBad = rcode === RCODE.SERVFAIL || rcode === RCODE.NXDOMAIN || rcode < 0;
-    if (dependency === null || (!isBad && rcode !== RCODE.NOERROR)) return;
-    const key = `${identity} ${latin1(name, 0)}`;
-    const state = this.#dependencies.take(key, at, !isBad, dependency);
-    if (state === null) return;
+    if (first === null || !this.acquaintance.isFirst(asked, first)) return;
     const text = nameToText(name);
-    const base = noticed('dependency', identity, text, text, OUTAGE, count);
-    out.push(state === 'over' ? { ...base, isOver: true } : base);
+    out.push({ ...noticed('first-contact', identity, text, text, DAY, count), hasDomain: true });
+  }
+
+  #isStorm(outcome: UpstreamOutcome, limits: NonNullable<Thresholds['nxdomain-storm']>): boolean {
+    return isStorm(this.#clients.of(outcome.identity, outcome.claim), outcome, limits);
   }
 }
 

@@ -18,8 +18,6 @@ export interface Observed {
   readonly domain: number;
   readonly type: number;
   readonly verdict: ObservedVerdict;
-  /** Of the reply; -1 where there was none. */
-  readonly rcode: number;
   /** Questions that it stands for: 1 or more. */
   readonly count: number;
   /** The client has its address. */
@@ -34,6 +32,21 @@ export interface Observed {
   readonly resembles: string;
   /** The rule is a wildcard or family: its names are many. */
   readonly isOfPattern: boolean;
+}
+
+/** What became of an approved question upstream. */
+export interface UpstreamOutcome {
+  readonly at: number;
+  readonly identity: string;
+  readonly claim: string;
+  /** Wire name in lower case; good during the call. */
+  readonly name: Uint8Array;
+  /** `missing`: NXDOMAIN. `failed`: SERVFAIL, nothing, or data that is no longer fresh. */
+  readonly outcome: 'good' | 'missing' | 'failed';
+  /** Questions that it stands for: 1 or more. */
+  readonly count: number;
+  /** All questions of its client since the last outcome that was none. */
+  readonly questions: number;
 }
 
 /** What a detector saw in a question or in the passing of time. */

@@ -19,6 +19,8 @@ export class Underway {
   limited = 0;
   /** Those that an audit let through. */
   audited = 0;
+  /** Those for TXT. */
+  txt = 0;
   /** Names that were compared with approved ones in the second that began at `looksSince`. */
   looks = 0;
   looksSince: Milliseconds = Number.NEGATIVE_INFINITY;

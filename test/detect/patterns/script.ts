@@ -107,6 +107,25 @@ export function run(script: Script): {
         case 'began':
           detectors.endings.began([filled[1]!]);
           break;
+        case 'good':
+        case 'missing':
+        case 'failed': {
+          const options = optionsOf(filled.slice(2));
+          const { claim = '10.0.0.1', count = '1', of = count } = options;
+          detectors.outcome(
+            {
+              at,
+              identity: 'ci',
+              claim,
+              name: wire(filled[1]!),
+              outcome: filled[0],
+              count: Number(count),
+              questions: Number(of),
+            },
+            told,
+          );
+          break;
+        }
         default:
           detectors.take(question(filled, at), told);
       }
@@ -136,7 +155,6 @@ function question([verdict, type, name, ...rest]: readonly string[], at: number)
     domain: registeredDomain(octets, table),
     type: TYPE[type as keyof typeof TYPE] ?? Number(type!.replace('TYPE', '')),
     verdict: verdict as ObservedVerdict,
-    rcode: Number(options.rcode ?? 0),
     count: Number(options.count ?? 1),
     proven: options.unproven === undefined,
     expected: options.expected !== undefined,
