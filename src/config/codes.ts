@@ -96,7 +96,8 @@ export const CODES = {
   'pattern-label': 'an empty or too long label, or a too long name',
   'pattern-dot': 'an escaped dot: it stands inside a label',
   'pattern-escape': 'a bad escape',
-  'pattern-twice': 'one destination holds a pattern twice, on the same terms',
+  'pattern-twice':
+    'a pattern stands twice on the same terms: in one destination, or in two that are allowed together',
   'pattern-character': 'a character that names do not have',
   'pattern-url': 'a URL where a name is wanted',
   'pattern-port': 'a name with a port',

@@ -83,3 +83,81 @@ t.test('a prefix inside that of another identity', async (t) => {
     t.same(found, expected, `${first} and ${second}`);
   }
 });
+
+t.test('a pattern in two destinations, in a list twice, or on the spot', async (t) => {
+  const one = '  one: { owner: o, reason: r, names: [a.example, "*.w.example", "n{0..9}.example"] }';
+  const who = (name: string, last: number, terms: string): string =>
+    `  - { name: ${name}, owner: o, review_by: 2099-01-01, from: { addresses: [192.0.2.${last}] }, ${terms} }`;
+  const both = who('i', 1, 'allow: [one, two]');
+  const two = (names: string, more = ''): string =>
+    `  two: { owner: p, reason: s, names: [${names}]${more} }`;
+  const twin = ['policy.yaml:3:39 pattern-twice?'];
+  const rows: [string, string, string, string[]][] = [
+    ['both allowed', two('a.example'), both, twin],
+    ['a wildcard', two('"*.w.example"'), both, twin],
+    ['a family', two('"n{0..9}.example"'), both, twin],
+    ['another range', two('"n{0..8}.example"'), both, []],
+    ['another kind', two('"**.w.example"'), both, []],
+    ['other types', two('{ name: a.example, types: [TXT] }'), both, []],
+    ['an end', two('{ name: a.example, until: 2098-01-01 }'), both, []],
+    ['each alone', two('a.example'), `${who('i', 1, 'allow: [one]')}\n${who('j', 2, 'allow: [two]')}`, []],
+    [
+      'together, and each alone',
+      two('a.example'),
+      [both, who('j', 2, 'allow: [one]'), who('k', 3, 'allow: [two]')].join('\n'),
+      [],
+    ],
+    ['the first alone too', two('a.example'), `${both}\n${who('j', 2, 'allow: [one]')}`, twin],
+    [
+      'the second alone too',
+      two('a.example'),
+      `${both}\n${who('j', 2, 'allow: [two]')}`,
+      ['policy.yaml:2:39 pattern-twice?'],
+    ],
+    [
+      'a stage that adds',
+      two('a.example'),
+      who('i', 1, 'allow: [one], stages: { s: { allow: [two] } }'),
+      twin,
+    ],
+    ['a stage of its own', two('a.example'), who('i', 1, 'allow: [one], stages: { s: { only: [two] } }'), []],
+    [
+      'on the spot',
+      two('b.example'),
+      who('i', 1, 'allow: [one, two, { name: a.example, reason: r }]'),
+      ['policy.yaml:5:109 pattern-twice?'],
+    ],
+    [
+      'an exception',
+      two('b.example'),
+      who(
+        'i',
+        1,
+        'allow: [one, two], exceptions: [{ name: a.example, until: 2098-01-01, reason: r, approved_by: x }]',
+      ),
+      [],
+    ],
+    [
+      'a list of another destination',
+      two('b.example', ', names_from: [l.txt]'),
+      both,
+      ['l.txt:2:3 pattern-twice?'],
+    ],
+    ['a list, twice', two('b.example', ', names_from: [m.txt]'), both, ['m.txt:3:1 pattern-twice?']],
+    [
+      'a list, and names',
+      two('c.example', ', names_from: [m.txt, l.txt]'),
+      both,
+      ['l.txt:2:3 pattern-twice?', 'm.txt:4:1 pattern-twice?'],
+    ],
+  ];
+  for (const [what, destination, identities, expected] of rows) {
+    const dir = write(t, {
+      'namegate.yaml': `listen: ["udp://127.0.0.1:5300"]\n${SERVER}`,
+      'policy.yaml': `destinations:\n${one}\n${destination}\nidentities:\n${identities}\n`,
+      'l.txt': '# a comment\n  a.example\n',
+      'm.txt': 'x.example\ny.example\nx.example\nc.example\n',
+    });
+    t.same(brief(dir, loadFrom(dir)).sort(), expected.sort(), what);
+  }
+});

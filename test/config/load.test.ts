@@ -76,7 +76,7 @@ t.test('an error leaves neither settings nor snapshot; a warning leaves both', a
 
 t.test('a folder is its *.yaml and *.yml, hidden ones left out, links followed', async (t) => {
   const destination = (name: string): string =>
-    `destinations: { ${name}: { owner: o, reason: r, names: [a.example] } }\n`;
+    `destinations: { ${name}: { owner: o, reason: r, names: [${name}.example] } }\n`;
   const dir = write(t, {
     'namegate.yaml': FOLDER,
     'policy/b.yaml': `${POLICY}    allow: [one, two, three]\n`,
@@ -162,6 +162,7 @@ t.test('lists: lines keep their numbers, U-labels are converted and shown', asyn
       '# ünïcode comments are fine\na.example\n  bücher.example  # ä\n日本。example\n\n*.bad.*\nö.example\n',
   });
   t.same(told, [
+    'lists/a.txt:2:1 pattern-twice?',
     'lists/a.txt:3:3 name-converted?',
     'lists/a.txt:4:3 name-idn',
     // The list is named twice, and compiled for each.

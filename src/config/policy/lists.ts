@@ -54,10 +54,12 @@ export class Lists {
     const form = foreignForm(text);
     if (form === null) return false;
     const shell = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
+    // Other forms have a name in several lines.
+    const once = form.command?.endsWith('sort -u') === true ? '' : ' | sort -u';
     const fix =
       form.command === null
         ? form.advice
-        : `convert it: ${form.command.replaceAll('$F', () => shell)} > ${NEW} && mv ${NEW} ${shell}; ${form.advice}`;
+        : `convert it: ${form.command.replaceAll('$F', () => shell)}${once} > ${NEW} && mv ${NEW} ${shell}; ${form.advice}`;
     const message = `the list is ${form.what}, not one name a line`;
     this.#problems.error('list-form', { file, line: form.line, column: 1 }, message, fix);
     this.#problems.lose();

@@ -13,6 +13,7 @@ import { viewId } from './content-hash.ts';
 import { checkExpected, compileExpected, expectedNames } from './expected-names.ts';
 import { compileLocals } from './locals.ts';
 import { MAX_WRITTEN_OUT, namesWrittenOut, Rulebook } from './rulebook.ts';
+import { warnOfTwins } from './twice.ts';
 import { checkRule, checkUnapproved } from './vet.ts';
 
 /**
@@ -88,6 +89,7 @@ export function compile(
     locals: locals.byNode,
   };
   checkUnapproved(input, snapshot, options.now, problems);
+  warnOfTwins(input, snapshot, problems);
   checkExpected(input.identities, snapshot, options.now, problems);
   return { snapshot, problems };
 }
