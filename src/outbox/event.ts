@@ -40,7 +40,7 @@ export const DECISIONS: ReadonlySet<Kind> = new Set([
 ]);
 
 /** From the least to the most that a person must do. `operations`: trouble of the server itself, not of a client. */
-export const SEVERITIES = ['low', 'operations', 'medium', 'high'] as const;
+export const SEVERITIES = ['operations', 'low', 'medium', 'high'] as const;
 
 export type Severity = (typeof SEVERITIES)[number];
 

@@ -21,7 +21,8 @@ export const DEFAULT_KINDS: readonly AlertKind[] = [
   'would_contain',
 ];
 
-export const ALERT_SEVERITIES = ['low', 'operations', 'medium', 'high'] as const;
+/** The least first. `operations`: trouble of the server itself, not of a client. */
+export const ALERT_SEVERITIES = ['operations', 'low', 'medium', 'high'] as const;
 
 export type AlertSeverity = (typeof ALERT_SEVERITIES)[number];
 

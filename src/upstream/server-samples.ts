@@ -28,13 +28,25 @@ export function* upstreamSamples(
 }
 
 function* each(servers: readonly Grouped[], value: (server: Server) => Sample['value']): Generator<Sample> {
-  for (const { group, server } of servers) yield { labels: [group, server.label], value: value(server) };
+  for (const { group, server, label } of labelled(servers))
+    yield { labels: [group, label], value: value(server) };
+}
+
+/** A group may list one server twice, and servers that differ in what they must prove alone: each is a series of its own. */
+function* labelled(servers: readonly Grouped[]): Generator<Grouped & { readonly label: string }> {
+  const seen = new Map<string, number>();
+  for (const { group, server } of servers) {
+    const key = `${group} ${server.label}`;
+    const times = (seen.get(key) ?? 0) + 1;
+    seen.set(key, times);
+    yield { group, server, label: times === 1 ? server.label : `${server.label} (${times})` };
+  }
 }
 
 function* failures(servers: readonly Grouped[]): Generator<Sample> {
-  for (const { group, server } of servers) {
+  for (const { group, server, label } of labelled(servers)) {
     for (const [reason, value] of Object.entries(server.counts.failures))
-      yield { labels: [group, server.label, reason], value };
+      yield { labels: [group, label, reason], value };
   }
 }
 

@@ -64,7 +64,7 @@ function kept(folder: string): FeedEvent[] {
     now: Date.now,
   });
   const kinds = new Set(['deny', 'dropped', 'finding', 'heartbeat'] as const);
-  const { events } = store.page(0, { kinds, minSeverity: 'low' }, 1e5, 1e9);
+  const { events } = store.page(0, { kinds, minSeverity: 'operations' }, 1e5, 1e9);
   store.close();
   return events.map(({ event }) => event);
 }

@@ -20,7 +20,7 @@ export const SETTING: StoreSetting = {
   findings: LARGE,
   full: 'drop_oldest',
 };
-const ALL: Selection = { kinds: new Set(KINDS), minSeverity: 'low' };
+const ALL: Selection = { kinds: new Set(KINDS), minSeverity: 'operations' };
 
 /** The story, the ring and the worker's loop in one thread: a test turns the clock and says when the loop has its turn. */
 export class Rig {

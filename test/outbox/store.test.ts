@@ -10,7 +10,7 @@ import { Store, type StoreOptions, type StoreSetting } from '../../src/outbox/st
 const DAY = 86_400_000;
 const LARGE = { octets: 2 ** 30, age: 30 * DAY };
 const SETTING: StoreSetting = { isDurable: false, decisions: LARGE, findings: LARGE, full: 'drop_oldest' };
-const ALL: Selection = { kinds: new Set(KINDS), minSeverity: 'low' };
+const ALL: Selection = { kinds: new Set(KINDS), minSeverity: 'operations' };
 
 class Clock {
   now = Date.UTC(2026, 10, 20);
@@ -97,7 +97,7 @@ t.test('pages', async (t) => {
   const { store, clock } = made(t);
   const kinds: Kind[] = ['deny', 'finding', 'allow', 'dropped', 'heartbeat'];
   store.commit(batch(Array.from({ length: 50 }, (_, i) => draft(kinds[i % 5]!, clock, { severity: 'low' }))));
-  const only = (...of: Kind[]): Selection => ({ kinds: new Set(of), minSeverity: 'low' });
+  const only = (...of: Kind[]): Selection => ({ kinds: new Set(of), minSeverity: 'operations' });
   t.equal(events(store).length, 50);
   t.equal(events(store, 45).length, 5);
   t.ok(events(store, 0, only('allow')).every(({ kind }) => kind === 'allow'));

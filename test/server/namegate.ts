@@ -161,8 +161,8 @@ export class Namegate extends Process implements Place {
     return { host, udp: this.#port('udp', host), tcp: this.#port('tcp', host) };
   }
 
-  async started(): Promise<this> {
-    await this.logged('ready');
+  async started(patience?: number): Promise<this> {
+    await this.logged('ready', 1, patience);
     await until(
       () => this.stdout.includes('\n  try') || this.stdout.includes('\n  policy'),
       () => `no greeting: ${this.stdout}`,

@@ -32,6 +32,7 @@ const CLOCK_MS = 1_000;
 const RATES_MS = 10_000;
 /** Notes of leases that wait for room: as many as there are leases. */
 const MOST_NOTES = 100_000;
+const TELL_MS = 5_000;
 
 export interface FeedRoomOptions {
   readonly log: Log;
@@ -68,7 +69,12 @@ export class FeedRoom implements Observer {
     this.#observer = options.observer;
     this.#look(first.settings);
     const { log, readiness } = options;
-    this.#sinks = new SinkNotices(log, readiness, (note) => this.#note(note, ''));
+    this.#sinks = new SinkNotices(
+      log,
+      readiness,
+      (note) => this.#note(note, ''),
+      () => performance.now(),
+    );
   }
 
   /** Begins in a state folder whose lock the caller holds; `folder` null: there is none, and nothing is kept. */
@@ -180,6 +186,7 @@ export class FeedRoom implements Observer {
           this.#writeLeaseNotes();
         },
       },
+      { name: 'tell of sinks that come and go', every: TELL_MS, work: () => this.#sinks.tend() },
       { name: 'send a heartbeat', every: BEAT_MS, work: () => this.beat() },
       { name: 'tell detectors how much is asked', every: RATES_MS, work: () => this.#tellRates() },
     ];

@@ -41,7 +41,10 @@ const sink = z
       .optional(),
     min_severity: z
       .enum(ALERT_SEVERITIES)
-      .meta({ title: 'a severity', description: 'The least severity of a finding (default low: all).' })
+      .meta({
+        title: 'a severity',
+        description: 'The least severity of a finding (default operations: all).',
+      })
       .optional(),
     ca: path("PEM file of the CAs that the receiver is verified with; else Node's own.", 'siem-ca.pem'),
     certificate: path('PEM file of the certificate that is shown to the receiver.', 'siem.pem'),

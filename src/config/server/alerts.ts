@@ -45,7 +45,7 @@ export function readAlerts(
 /** The sink of `alerts: {}`. */
 function ownFile(state: string): FileSinkSetting {
   const path = join(state, 'alerts.jsonl');
-  const terms = { name: 'alerts', format: 'json', kinds: DEFAULT_KINDS, minSeverity: 'low' } as const;
+  const terms = { name: 'alerts', format: 'json', kinds: DEFAULT_KINDS, minSeverity: 'operations' } as const;
   return { type: 'file', ...terms, path, size: FILE_SIZE, keep: FILE_KEEP };
 }
 
@@ -143,7 +143,7 @@ function readSink(written: WrittenSink, context: ServerContext): SinkSetting | n
     name: written.name!,
     format: written.format ?? 'json',
     kinds: readKinds(written),
-    minSeverity: written.min_severity ?? 'low',
+    minSeverity: written.min_severity ?? 'operations',
   };
   switch (type) {
     case 'file':

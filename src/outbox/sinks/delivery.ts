@@ -18,6 +18,8 @@ const IDLE = 500;
 const LOOK = 5_000;
 /** Dead letters in a row, none taken between them, at which the receiver is believed to take nothing at all. */
 const MOST_DEAD_IN_A_ROW = 64;
+/** Looks between two events that are tried all the same on such a receiver: a minute. */
+const LOOKS_A_TRY = 12;
 
 export interface DeliveryOptions {
   readonly name: string;
@@ -49,6 +51,9 @@ export class Delivery {
   #lost: Trouble | null = null;
   #isProbing = false;
   #deadInARow = 0;
+  /** It is refused since the receiver took nothing of many. */
+  #takesNothing = false;
+  #looks = 0;
   #state: DeliveryState;
   #wakeUp: AbortController = new AbortController();
   #running: Promise<void> | null = null;
@@ -128,7 +133,7 @@ export class Delivery {
       this.#sent = reached;
       // Also what could not be written down before, when the disk was full.
       const isBehind = this.#waitingHeld === 0 && source.cursor(this.#options.name) < reached;
-      if (hasMoved || isBehind) this.#acknowledge(reached, epoch, Promise.resolve(null));
+      if (hasMoved || isBehind) this.#acknowledge(reached, epoch, Promise.resolve(null), false);
       this.#isIdle = !hasMoved;
       if (!hasMoved) await this.#sleep(IDLE);
       return;
@@ -139,9 +144,9 @@ export class Delivery {
     if (outcome.trouble !== null) await this.#pause(outcome.trouble);
     else if (this.#deadInARow > MOST_DEAD_IN_A_ROW) {
       const reason = `${this.#deadInARow} events in a row were not taken, the last since ${outcome.dead.at(-1)?.reason ?? ''}`;
-      this.#deadInARow = 0;
+      this.#takesNothing = true;
       await this.#pause({ kind: 'refused', reason });
-    } else if (outcome.accepted > outcome.dead.length && outcome.held === undefined) this.#recovered();
+    } else if (outcome.accepted > outcome.dead.length && outcome.held === undefined) this.#recovered(true);
   }
 
   #take(events: readonly Placed[], reached: number, { accepted, dead, held }: Sending): void {
@@ -151,11 +156,11 @@ export class Delivery {
     if (accepted === 0) return;
     const position = accepted === events.length ? reached : events[accepted - 1]!.position;
     this.#sent = position;
-    this.#acknowledge(position, this.#epoch, held ?? Promise.resolve(null));
+    this.#acknowledge(position, this.#epoch, held ?? Promise.resolve(null), dead.length < accepted);
   }
 
   /** Moves the cursor once the position counts, and never before those in front of it. */
-  #acknowledge(position: number, epoch: number, held: Promise<Trouble | null>): void {
+  #acknowledge(position: number, epoch: number, held: Promise<Trouble | null>, isTaken: boolean): void {
     const { source, name } = this.#options;
     const isFree = this.#waitingHeld === 0;
     this.#waitingHeld++;
@@ -165,7 +170,7 @@ export class Delivery {
       if (epoch !== this.#epoch) return;
       if (trouble === null) {
         source.advance(name, position);
-        this.#recovered();
+        this.#recovered(isTaken);
       } else if (!this.#closing.signal.aborted) {
         this.#epoch++;
         this.#sent = source.cursor(name);
@@ -177,10 +182,13 @@ export class Delivery {
     this.#held = isFree ? settle().catch(noted) : this.#held.then(settle).catch(noted);
   }
 
-  #recovered(): void {
+  #recovered(isTaken: boolean): void {
     this.#isProbing = false;
     this.#backoff.reset();
-    if (this.#state.status === 'waiting') this.#set('ok', '');
+    if (this.#state.status === 'waiting' || (isTaken && this.#takesNothing)) {
+      this.#takesNothing = false;
+      this.#set('ok', '');
+    }
   }
 
   #fail(trouble: Trouble): void {
@@ -201,12 +209,22 @@ export class Delivery {
 
   async #look(): Promise<void> {
     await this.#sleep(LOOK);
-    if (this.#state.status === 'refused' && (await this.#renew())) this.#again();
+    if (this.#state.status !== 'refused') return;
+    if (await this.#renew()) this.#again();
+    else if (this.#takesNothing && ++this.#looks >= LOOKS_A_TRY) {
+      this.#looks = 0;
+      // Nobody here may have to do anything: the receiver is well again some day.
+      this.#isProbing = true;
+      await this.#step();
+    }
   }
 
   /** A sink that was refused tries again; it is in order once something was taken. */
   #again(): void {
-    if (this.#state.status === 'refused') this.#set('waiting', this.#state.reason);
+    if (this.#state.status !== 'refused') return;
+    this.#takesNothing = false;
+    this.#deadInARow = 0;
+    this.#set('waiting', this.#state.reason);
   }
 
   async #renew(): Promise<boolean> {

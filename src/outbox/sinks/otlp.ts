@@ -13,8 +13,8 @@ const compress = promisify(gzip);
 
 /** Events of one request at most. */
 const MANY = 256;
-/** Answers on what was sent: it will never be taken as it is. */
-const BAD = new Set([400, 413, 422]);
+/** Answers after which the same may be sent again: all others of 4xx and 5xx must not be (OTLP 1.x, "Failures"). */
+const RETRYABLE = new Set([429, 502, 503, 504]);
 
 /**
  * OTLP/HTTP with JSON. A batch that is too large or has a bad event is sent in halves, until the one is known that the receiver does
@@ -86,7 +86,7 @@ export class OtlpSink implements EventSink {
     const says = `${this.#where} answers ${status}`;
     if (status >= 200 && status < 300) return this.#accepted(count, text);
     if (status === 401 || status === 403) return refused(says);
-    if (BAD.has(status)) {
+    if (status >= 400 && !RETRYABLE.has(status)) {
       if (count > 1) {
         this.#most = Math.ceil(count / 2);
         return { accepted: 0, dead: [], trouble: null };

@@ -29,8 +29,9 @@ export class ContentHash {
 
 /** 16 hexadecimal digits for the content of a view: its sets' sums, dynamic ones weighed apart. */
 export function viewId(hashes: readonly [number, number][], sets: Uint32Array, dynamic: Uint8Array): string {
-  let a = 0;
-  let b = 0;
+  // What the sums of no sets are: a view without rules has a content too.
+  let a = 0x6e61_6d65;
+  let b = 0x6761_7465;
   sets.forEach((set, i) => {
     const factor = dynamic[i] === 1 ? 0x9e3779b1 : 1;
     a = (a + Math.imul(hashes[set]![0], factor)) >>> 0;

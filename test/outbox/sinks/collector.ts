@@ -124,10 +124,11 @@ export class Collector {
     for (const step of this.script) {
       const [word, limit = ''] = step;
       if (word === 'over' && body.length > Number(limit)) return ['413'];
-      if (word === 'holds' && records.some((record) => JSON.stringify(record).includes(limit)))
-        return ['400'];
+      const [, status = '400'] = /^holds(?::(\d+))?$/.exec(word ?? '') ?? [];
+      if (word?.startsWith('holds') && records.some((record) => JSON.stringify(record).includes(limit)))
+        return [status];
     }
-    const at = this.script.findIndex(([word]) => word !== 'over' && word !== 'holds');
+    const at = this.script.findIndex(([word]) => word !== 'over' && !word?.startsWith('holds'));
     return at < 0 ? [] : (this.script.splice(at, 1)[0] as Step);
   }
 

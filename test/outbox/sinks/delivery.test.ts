@@ -52,7 +52,7 @@ t.test(
         return new Promise((resolve) => setTimeout(resolve, 1));
       },
     };
-    const selection = { kinds: new Set(KINDS), minSeverity: 'low' as const };
+    const selection = { kinds: new Set(KINDS), minSeverity: 'operations' as const };
     const delivery = new Delivery({
       name: 'siem',
       selection,

@@ -165,4 +165,16 @@ t.test('a receiver that takes nothing at all stops the sink before all is dead',
   const dead = rig.store.dead('siem', 1_000).length;
   t.ok(dead > 0 && dead < 100, `${dead} are dead`);
   t.notOk(rig.acknowledged(), 'the rest waits');
+  collector.script = [];
+  await until('one event after another is tried until it is well', () => rig.acknowledged());
+  t.match(
+    rig.states.map(({ status }) => status),
+    ['refused', 'ok'],
+    'the tries are told to nobody',
+  );
+  t.equal(
+    seqs(collector).length + rig.store.dead('siem', 1_000).length,
+    300,
+    'each has arrived or is a dead letter',
+  );
 });

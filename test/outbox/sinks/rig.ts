@@ -29,7 +29,7 @@ export function fastClock(factor: number): SinkClock {
   };
 }
 
-export const TERMS = { name: 'siem', format: 'json', kinds: ALERT_KINDS, minSeverity: 'low' } as const;
+export const TERMS = { name: 'siem', format: 'json', kinds: ALERT_KINDS, minSeverity: 'operations' } as const;
 export const NO_TLS = { ca: null, certificate: null, key: null, serverName: null } as const;
 
 /** A store and the sinks that read it. */
