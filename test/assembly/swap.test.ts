@@ -22,6 +22,7 @@ function load(mark: number): Whole {
       limits: { inFlight: 8, unknownQps: mark },
       detect: {},
       renew: null,
+      enforce: null,
     },
     trusts: new Map([[`listener-${mark}`, { designation: null }]]),
     problems: [],
