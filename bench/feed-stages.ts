@@ -1,6 +1,7 @@
+import { CountWriter } from '../src/outbox/count-writer.ts';
 import type { Kind } from '../src/outbox/event.ts';
 import { FeedWriter } from '../src/outbox/feed-writer.ts';
-import { openRing } from '../src/outbox/ring.ts';
+import { openCounts, openRing } from '../src/outbox/ring.ts';
 import { RingWriter } from '../src/outbox/ring-writer.ts';
 import { HEADER } from '../src/outbox/slot.ts';
 import { EXIT, type Exit } from '../src/resolve/exit.ts';
@@ -38,7 +39,29 @@ export function feedStages(
       },
     };
   };
+  const history = (name: string, messages: readonly Buffer[], exit: Exit): Stage => {
+    const ring = new RingWriter(openRing(null, () => '').memory);
+    const writer = new FeedWriter(ring, Date.now() - performance.now());
+    const secret = crypto.getRandomValues(new Uint32Array(2));
+    const counts = new CountWriter(writer.slots, openCounts(null, () => '').memory, secret);
+    return {
+      name,
+      run(count) {
+        decided(messages, 1);
+        turn.course.kind = exit === EXIT.deny ? COURSE.DENY : COURSE.FETCH;
+        turn.end.exit = exit;
+        turn.end.rcode = exit === EXIT.deny ? RCODE.NXDOMAIN : RCODE.NOERROR;
+        for (let i = 0; i < count; i++) {
+          counts.ended(turn, 0);
+          if ((i & 255) === 0) ring.words[HEADER.READ] = ring.next;
+        }
+        return ring.next + ring.lost;
+      },
+    };
+  };
   return [
+    history('history, a known denial', denied, EXIT.deny),
+    history('history, a known name', approved, EXIT.hit),
     stage('feed, of a kind that nobody wants', ['contain'], denied, EXIT.deny),
     stage('feed, a denial', ['deny'], denied, EXIT.deny),
     stage('feed, an allowed question', ['allow'], approved, EXIT.hit),

@@ -17,7 +17,7 @@ t.test(
     const folder = feedHouse(t);
     const state = join(folder, 'state');
     mkdirSync(state);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=700', 'tmpfs', state]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'tmpfs', state]);
     // The test's folder goes before what a teardown does.
     let isMounted = true;
     const unmount = (): void => {
@@ -71,7 +71,13 @@ t.test(
     );
     await again.stop(t);
     const events = keptEvents(folder);
+    const accounts = accountsIn(state);
     unmount();
+    for (const { complete, missing, count } of accounts) {
+      if (complete === 1) t.equal(count, asked, 'a complete account has every question');
+      else t.match(missing, /no room for a moment/, 'one that is not says why');
+    }
+    t.equal(accounts.length, 1);
     const of = (kind: string): number =>
       events.reduce((sum, event) => sum + (event.kind === kind ? (event.count ?? 1) : 0), 0);
     t.equal(
@@ -85,6 +91,18 @@ t.test(
     );
   },
 );
+
+/** What the history in a state folder says of each account. */
+function accountsIn(state: string): Readonly<Record<string, unknown>>[] {
+  const database = new DatabaseSync(join(state, 'history.db'), { readOnly: true });
+  const rows = database
+    .prepare(
+      'SELECT complete, missing, sum(count) AS count FROM lease JOIN asked ON asked.lease = lease.number GROUP BY lease.number',
+    )
+    .all();
+  database.close();
+  return rows;
+}
 
 /** Questions that the events in a state folder tell of, lost ones among them. */
 function questionsIn(state: string): number {

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Test } from 'tap';
 import { type FeedEvent, KINDS, type Kind } from '../../src/outbox/event.ts';
 import { Store } from '../../src/outbox/store.ts';
@@ -141,6 +142,7 @@ export async function killLoop(t: Test, rounds: number, random: Random): Promise
   const events = keptEvents(folder);
   hold(t, events, load);
   holdReceiver(t, folder, events);
+  holdHistory(t, folder, load);
 }
 
 /** The receiver has each event at least once; what it has twice differs by the delivery alone, and nothing by its order. */
@@ -168,6 +170,33 @@ function holdReceiver(t: Test, folder: string, events: readonly FeedEvent[]): vo
     [],
     'the receiver has every event',
   );
+}
+
+/** Each answered question is counted in exactly one row of the history, and no account lacks anything. */
+function holdHistory(t: Test, folder: string, { sent, answered }: Load): void {
+  const database = new DatabaseSync(join(folder, 'state', 'history.db'), { readOnly: true });
+  const counted: Tally = new Map();
+  const rows = database
+    .prepare("SELECT identity, name, folded, count FROM question WHERE verdict = 'deny'")
+    .all();
+  for (const { identity, name, folded, count } of rows) {
+    t.equal(folded, 0);
+    const key = `${identity} ${name}`;
+    counted.set(key, (counted.get(key) ?? 0) + (count as number));
+  }
+  const wrong = [...sent].filter(([key, most]) => {
+    const has = counted.get(key) ?? 0;
+    return has < (answered.get(key) ?? 0) || has > most;
+  });
+  t.strictSame(wrong, [], 'the history has every answered question, and none twice');
+  t.strictSame(
+    database
+      .prepare('SELECT DISTINCT complete, missing FROM lease')
+      .all()
+      .map((row) => ({ ...row })),
+    [{ complete: 1, missing: null }],
+  );
+  database.close();
 }
 
 /** Each answered question is in exactly one event; no number is missing or comes twice. */

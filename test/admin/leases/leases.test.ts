@@ -282,12 +282,15 @@ t.test('the API describes itself', async (t) => {
     '/v1/explain',
     '/v1/findings',
     '/v1/health',
+    '/v1/history',
     '/v1/identities',
     '/v1/identities/{name}',
     '/v1/leases',
     '/v1/leases/{id}',
+    '/v1/leases/{id}/report',
     '/v1/ledger',
     '/v1/ledger/reset',
+    '/v1/report',
   ]);
   t.match(await ask('GET', '/v1/health'), { status: 200, body: { healthy: true, leases: 0, ready: true } });
 });
