@@ -4,6 +4,7 @@
  *     npm run bench:detect -- PATH [--json FILE]
  *
  * PATH (or NAMEGATE_DATA) is a folder with `tunnel/` and `benign/`, each with traces as bench/detect/traces.ts reads them.
+ * Detectors hear both: findings a client-day by kind, and the question at which a tunnel that is denied makes one of medium or more.
  * Tunnels are replayed as approved wildcards; ordinary traces under a policy that approves what lies under the registered
  * domains of their first half. No socket is opened, and no clock is read: the times are those of the traces.
  */
@@ -11,6 +12,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Baseline, COMPRESSED, IBHH, LONG_UNIQUE } from './detect/baselines.ts';
+import { ciDays, deniedTunnelFiresAt, replayOrdinary } from './detect/findings.ts';
 import { type ClientZone, replay } from './detect/replay.ts';
 import { type Asked, commonZone, readTrace, type Trace } from './detect/traces.ts';
 import { table, wilson } from './figures.ts';
@@ -88,6 +90,7 @@ for (const apart of [false, true]) {
     }
   }
 }
+tellFindings();
 if (values.json !== undefined) {
   const plain = (zone: ClientZone) => ({ ...zone, names: zone.names.size });
   const report = {
@@ -95,6 +98,58 @@ if (values.json !== undefined) {
     benign: benign.map(({ trace, zones }) => ({ file: trace.file, zones: zones.map(plain) })),
   };
   writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);
+}
+
+/** What the detectors tell: findings a client-day by kind, and where a tunnel that is denied makes one of medium or more. */
+function tellFindings(): void {
+  const bases = ({ asked }: Trace): Set<string> =>
+    new Set(
+      asked
+        .slice(0, Math.floor(asked.length / 2))
+        .map(({ zone }) => zone)
+        .filter((zone) => zone !== ''),
+    );
+  const ordinary = [
+    ...benign.map(({ trace }) => replayOrdinary(trace.file, trace.asked, bases(trace))),
+    ...ciDays(folder!, 200),
+  ];
+  const rows = ordinary.map(({ file, clientDays, found }) => {
+    const kinds = new Map<string, number>();
+    let loud = 0;
+    for (const of of found.values()) {
+      for (const [kind, what] of of)
+        kinds.set(`${kind} ${what.split(' ')[0]}`, (kinds.get(`${kind} ${what.split(' ')[0]}`) ?? 0) + 1);
+      if ([...of.values()].some((what) => /^(medium|high) /.test(what))) loud++;
+    }
+    const list = [...kinds].map(([kind, count]) => `${kind} ${count}`).join(', ');
+    return [file, String(clientDays), String(loud), list || '-'];
+  });
+  process.stdout.write('\nFindings of detectors on ordinary traffic (client-days that have one)\n\n');
+  process.stdout.write(`${table([['file', 'client-days', 'medium or high', 'by kind'], ...rows])}\n`);
+  for (const { file, found } of ordinary) {
+    for (const [day, kinds] of found) {
+      for (const [kind, what] of kinds)
+        if (/^(medium|high) /.test(what))
+          process.stdout.write(`  ${file} ${day}: ${kind} ${what}; ${causeOfFinding(file, kind)}\n`);
+    }
+  }
+  const denied = tunnels.map(({ trace, zone }) => {
+    const { at, what } = deniedTunnelFiresAt(trace);
+    const approved = zone.alertAt === 0 ? '-' : String(zone.alertAt);
+    return [trace.file, String(trace.asked.length), at === 0 ? '-' : String(at), what, approved];
+  });
+  process.stdout.write('\nThe question of a tunnel at which something of medium or more fires\n\n');
+  process.stdout.write(
+    `${table([['file', 'questions', 'denied', 'by', 'approved, by budget-alert'], ...denied])}\n`,
+  );
+}
+
+/** Why ordinary clients make such findings in these traces. */
+function causeOfFinding(file: string, kind: string): string {
+  if (kind === 'near-miss') return 'two domains of the trace have names that are one letter apart';
+  if (kind === 'sweep' && file.startsWith('ggyggy')) return 'a crawl of a list: each name is another domain';
+  if (kind === 'sweep') return 'an exercise: scans, and a policy that approves what half an hour saw';
+  return 'its cause is NOT KNOWN';
 }
 
 function tracesIn(path: string): Trace[] {

@@ -15,6 +15,8 @@ const HOSTS = [
   'registry.example.co.uk',
   'results.blob.core.windows.net',
   'mystore.github.io',
+  'a-msedge.net',
+  'cdnhost1.com',
 ];
 const { snapshot } = build(
   {
@@ -63,6 +65,10 @@ const CASES: readonly (readonly [name: string, resembles: string])[] = [
   ['pyth0nh0sted.org', 'pythonhosted.org'],
   ['g1thub.com', 'github.com'],
   ['vvindovvs.net', 'windows.net'],
+  // Numbered siblings.
+  ['c-msedge.net', ''],
+  ['cdnhost2.com', ''],
+  ['cdnhosto.com', 'cdnhost1.com'],
   // Two edits, another suffix, a short label.
   ['gitlab.com', ''],
   ['githoob.com', ''],
