@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { findingsOf } from './findings.ts';
 import { cable, namespace } from './netns.ts';
 import { namegate } from './peers.ts';
 import { missingForRoot, run, start } from './process.ts';
@@ -28,15 +29,19 @@ while time.time() < end:
     time.sleep(0.008)
 `;
 
-/** Octets that came out of the tunnel's far end. */
-async function tunnel(t: Test, allow: string, seconds: number): Promise<number> {
+/** Octets that came out of the tunnel's far end, and the findings that were told, as `KIND SEVERITY`. */
+async function tunnel(
+  t: Test,
+  allow: string,
+  seconds: number,
+): Promise<{ readonly got: number; readonly findings: ReadonlySet<string> }> {
   const job = await namespace(t, 'job');
   const far = await namespace(t, 'far');
   await cable(
     { namespace: job, device: 'eth0', addresses: ['10.60.0.1/24'] },
     { namespace: far, device: 'eth0', addresses: ['10.60.0.2/24'] },
   );
-  await namegate(t, {
+  const server = await namegate(t, {
     namespace: far,
     host: '127.0.0.1',
     port: 53,
@@ -50,7 +55,7 @@ async function tunnel(t: Test, allow: string, seconds: number): Promise<number> 
     allow: [${allow}]
 `,
     upstream: '[{ on: "udp://127.0.0.1:5353", mix_case: false }]',
-    server: 'detect: {}',
+    server: 'detect: {}\nalerts: {}',
   });
   const password = String(Math.random());
   await start(
@@ -65,21 +70,24 @@ async function tunnel(t: Test, allow: string, seconds: number): Promise<number> 
   await new Promise((resolve) => setTimeout(resolve, 6_000));
   const sink = run(['python3', '-c', SINK, String(seconds)], { namespace: far });
   await run(['python3', '-c', SOURCE, String(seconds)], { namespace: job });
-  return Number((await sink).stdout);
+  const got = Number((await sink).stdout);
+  return { got, findings: findingsOf(server.folder) };
 }
 
 const WILDCARD = 'name: "**.t.example", reason: test, types: [A, AAAA, CNAME, MX, SRV, TXT, TYPE10]';
 
 t.test('iodine carries what it likes where the policy says so', { skip }, async (t) => {
-  const got = await tunnel(t, `{ ${WILDCARD}, budget: { contain: off } }`, 30);
+  const { got } = await tunnel(t, `{ ${WILDCARD}, budget: { contain: off } }`, 30);
   t.ok(got >= 100_000, `${got} octets`);
 });
 
 t.test('iodine under an approved wildcard: 1 KiB at most', { skip }, async (t) => {
-  const got = await tunnel(t, `{ ${WILDCARD} }`, 8);
+  const { got } = await tunnel(t, `{ ${WILDCARD} }`, 8);
   t.ok(got <= 1024, `${got} octets`);
 });
 
 t.test('iodine denied: nothing', { skip }, async (t) => {
-  t.equal(await tunnel(t, '{ name: other.example, reason: test }', 5), 0);
+  const { got, findings } = await tunnel(t, '{ name: other.example, reason: test }', 5);
+  t.equal(got, 0);
+  t.ok(findings.has('attempt low'), [...findings].join(', '));
 });
