@@ -163,10 +163,10 @@ class Loading {
       const message = `${path} holds no policy file`;
       this.#problems.error('policy-empty', at, message, 'write one that ends in .yaml, or correct the path');
     }
-    return seen.names.map((name) => {
-      const file = join(path, name);
-      return { path: file, at: { file, line: 1, column: 1 } };
-    });
+    const { passesOver } = this.#options;
+    const files = seen.names.map((name) => join(path, name));
+    const read = passesOver === undefined ? files : files.filter((file) => !passesOver(file));
+    return read.map((file) => ({ path: file, at: { file, line: 1, column: 1 } }));
   }
 
   /** One file, or null where it has no structure that could be read. */

@@ -48,6 +48,8 @@ export interface LoadOptions {
   readonly salt: number;
   /** What the admin API excepts beside what stands in files. */
   readonly exceptions?: readonly DynamicException[];
+  /** Whether a file of the policy's folder is passed over, as if it were not there. */
+  readonly passesOver?: (path: string) => boolean;
 }
 
 /** `LoadResult.content` of a load that found files with this hash. */

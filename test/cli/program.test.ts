@@ -19,6 +19,8 @@ t.test('help, version, and mistakes in the command line', async (t) => {
     'ledger',
     'alerts',
     'findings',
+    'report',
+    'history',
     'identity',
     'suggest',
     'try',

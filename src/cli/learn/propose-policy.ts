@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { load } from '../../config/load.ts';
@@ -46,10 +46,11 @@ export function suggestVerb(terminal: Terminal): Command {
     .addHelpText(
       'after',
       `
-Write it into the policy's folder as proposed-IDENTITY.yaml, review it, and run check and try.
+Write it into the policy's folder of a checkout as proposed-IDENTITY.yaml, review it, and run check and try.
+A server that serves this very folder takes it at once.
 
 Examples:
-  $ namegate suggest --identity payments-build > config/policy/proposed-payments-build.yaml
+  $ namegate suggest --identity payments-build > policy/proposed-payments-build.yaml
   $ namegate suggest --identity payments-build --since 14d --diff | patch -p0`,
     )
     .action((options: Options) => {
@@ -67,6 +68,7 @@ function suggest(terminal: Terminal, options: Options): number {
     env: process.env,
     now: now / 1000,
     salt: 0,
+    passesOver: isOutput,
   });
   if (snapshot === null || settings === null) {
     complainProblems(terminal, problems.filter(isError), sources);
@@ -103,6 +105,14 @@ function suggest(terminal: Terminal, options: Options): number {
     text = unifiedDiff(shortPath(ownFile), existsSync(ownFile) ? readFileSync(ownFile, 'utf8') : null, text);
   if (text !== '') terminal.print(text.slice(0, -1));
   return 0;
+}
+
+/** Whether a file is the one that a shell has just emptied for what is printed here. */
+function isOutput(path: string): boolean {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file === undefined || !file.isFile() || file.size > 0) return false;
+  const { dev, ino } = fstatSync(1);
+  return file.dev === dev && file.ino === ino;
 }
 
 /** Where a proposal is kept: beside the files of the policy. */

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { unifiedDiff } from '../../../src/cli/learn/line-diff.ts';
 import { put } from '../../config/harness.ts';
@@ -184,4 +185,21 @@ t.test('a diff is what patch takes', async (t) => {
       t.equal(readFileSync(path, 'utf8'), after, `${before} to ${after}`);
     }
   }
+});
+
+t.test('a shell may write the suggestion into the policy that it is made of', async (t) => {
+  const { folder, config } = house(t);
+  const file = join(folder, 'policy/proposed-job.yaml');
+  const suggest = (): void => {
+    const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+    const args = [process.execPath, main, 'suggest', '--identity', 'job', ...config];
+    execFileSync('/bin/sh', ['-c', 'exec "$@" > "$0"', file, ...args]);
+  };
+  suggest();
+  const first = readFileSync(file, 'utf8');
+  t.match(first, /pypi\.org/);
+  suggest();
+  t.equal(readFileSync(file, 'utf8'), first, 'once more over itself');
+  writeFileSync(join(folder, 'policy/other.yaml'), '');
+  t.throws(suggest, /yaml-empty/, 'another empty file is a mistake');
 });
