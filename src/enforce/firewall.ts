@@ -193,7 +193,10 @@ export class Firewall {
     const place = clientPlaceOf(client);
     if (place === null) return;
     const exact = isPrefix(place) ? null : place.octets;
-    cutConnections(this.#parts.exchange, place.family, (address) => holds(place, address), exact);
+    // Who is live by an address of its own inside a prefix goes on.
+    const isOver = (address: Uint8Array): boolean =>
+      holds(place, address) && (exact !== null || !this.#index.live.has(textOfPlace(address)));
+    cutConnections(this.#parts.exchange, place.family, isOver, exact);
   }
 }
 

@@ -54,6 +54,8 @@ function end(client: ClientPlace, quarantine: number, index: GrantIndex): Elemen
   if (isPrefix(client)) {
     for (const other of index.clients()) {
       const place = clientPlaceOf(other);
+      // Who is live by an address of its own goes on.
+      if (index.live.has(other)) continue;
       if (place !== null && holds(client, place.octets)) changes.push(...allOf(other, index));
     }
     return changes;
@@ -82,7 +84,7 @@ function grants(
   if (!Array.isArray(addresses) || addresses.length > MOST_ADDRESSES)
     return 'addresses are wrong, or too many';
   const ttl = order.op === 'grant' ? order.ttl_ms : null;
-  if (ttl !== null && !isTime(ttl)) return 'ttl_ms is no time';
+  if (order.op === 'grant' && !isTime(ttl)) return 'ttl_ms is no time';
   const set = setOf(client.family, 'grants');
   const changes: ElementChange[] = [];
   for (const text of addresses) {

@@ -7,6 +7,7 @@ import { Cookies } from '../../src/resolve/client/cookies.ts';
 import type { Credential } from '../../src/resolve/client/credential.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
 import { Renewals } from '../../src/resolve/flights/renewals.ts';
+import type { Gate } from '../../src/resolve/grants/gate.ts';
 import { buildInForce, type InForce, type InForceParts } from '../../src/resolve/in-force.ts';
 import type { Charges } from '../../src/resolve/ledger/charges.ts';
 import {
@@ -68,6 +69,7 @@ export interface QueryOptions {
 type Settings = Partial<Omit<InForceParts, 'snapshot'>> & {
   groups?: readonly UpstreamGroup[];
   charges?: Charges;
+  gate?: Gate;
 };
 type Dir = (content: Record<string, string>) => string;
 
@@ -120,6 +122,7 @@ export class House {
         leases: this.leases,
         cookies: this.cookies,
         charges: settings.charges ?? null,
+        gate: settings.gate ?? null,
         forwarder: { ask: (question, listener, ticket) => this.#ask(question, listener, ticket) },
         clock: { monotonic: () => this.now, epoch: () => this.epoch },
         limits: { identity: () => this.identityAllowed, unknown: () => this.unknownVerdict },

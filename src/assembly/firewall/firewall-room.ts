@@ -128,6 +128,8 @@ export class FirewallRoom implements Enforcement {
 
   #changed(up: boolean, why: string): void {
     const { log, readiness } = this.#options;
+    // Another enforcer begins to count anew.
+    if (!up) this.#mended = 0;
     if (up) readiness.clear('enforce-down');
     else readiness.raise('enforce-down', this.#downText(why));
     if (this.#isUp === up) return;

@@ -64,9 +64,11 @@ function setLines(
 }
 
 function blastLine({ rule, matches, bits }: Blast, budget = ''): string {
+  const ports = rule.ports === undefined ? '' : `; opens ${rule.ports.join(', ')}`;
+  const keep = rule.keep === undefined ? '' : '; until the lease ends';
   const leak = bits === 0 ? '' : `; a question can carry ${bits} bits`;
   const until = rule.until === null ? '' : `; until ${rule.until}`;
-  return `  ${escapeText(rule.pattern).padEnd(40)} ${matches}${leak}${budget}${until}`;
+  return `  ${escapeText(rule.pattern).padEnd(40)} ${matches}${leak}${budget}${ports}${keep}${until}`;
 }
 
 /** What the budget of a wildcard means to whoever reviews it; empty for other rules. */

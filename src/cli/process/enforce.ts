@@ -5,10 +5,10 @@ import { formatProblem } from '../../config/files/excerpt.ts';
 import { type EnforceLoad, loadEnforce } from '../../config/load-enforce.ts';
 import { Enforcer } from '../../enforce/enforcer.ts';
 import { Firewall } from '../../enforce/firewall.ts';
-import { SetElements } from '../../enforce/kernel/elements.ts';
+import { SetElements, TABLE } from '../../enforce/kernel/elements.ts';
 import { NetfilterExchange } from '../../enforce/kernel/exchange.ts';
 import { runNft } from '../../enforce/kernel/nft.ts';
-import { probeKernel } from '../../enforce/kernel/probe.ts';
+import { PROBE_TABLE, probeKernel } from '../../enforce/kernel/probe.ts';
 import type { NamegateAt, SkeletonTerms } from '../../enforce/skeleton.ts';
 import { isError } from '../../policy/problem.ts';
 import { createLog } from '../../report/log.ts';
@@ -59,8 +59,8 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
   if (setting === null) return EXIT_PROBLEMS;
   const exchange = NetfilterExchange.open();
   if (typeof exchange === 'string') return refuse(terminal, exchange);
-  const elements = new SetElements(exchange);
-  const found = probeKernel(exchange, elements, runNft);
+  const elements = new SetElements(exchange, PROBE_TABLE);
+  const found = probeKernel(elements, runNft);
   if (check) {
     for (const { name, good, text } of found)
       terminal.print(`${(good ? 'yes' : 'NO').padEnd(4)} ${name}: ${text}`);
@@ -73,7 +73,12 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
   if (typeof users === 'string') return refuse(terminal, users);
   terminal.courtesy = true;
   const log = createLog('info');
-  const firewall = new Firewall({ exchange, elements, nft: runNft, now: () => performance.now() });
+  const firewall = new Firewall({
+    exchange,
+    elements: elements.of(TABLE),
+    nft: runNft,
+    now: () => performance.now(),
+  });
   const socket = process.env['LISTEN_PID'] === String(process.pid) ? 3 : setting.socket;
   const enforcer = new Enforcer({ firewall, log, socket, users, terms: termsOf(setting, read) });
   const ended = signals!.untilEnd();
@@ -131,7 +136,8 @@ function refuse(terminal: Terminal, why: string): number {
 
 /** Where jobs may ask namegate, whatever was granted to them. */
 function termsOf({ interfaces }: EnforceSetting, { listeners }: EnforceLoad): SkeletonTerms {
-  const at = listeners.map(({ scheme, host, port }): NamegateAt => {
+  const at = listeners.map(({ scheme, host: written, port }): NamegateAt => {
+    const [host = ''] = written.split('%');
     const family = host.includes(':') ? 6 : 4;
     const l4 = scheme === 'udp' ? 'udp' : 'tcp';
     return { host: host === '0.0.0.0' || host === '::' ? null : host, family, l4, port };

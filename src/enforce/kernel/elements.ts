@@ -39,17 +39,27 @@ export interface HeldElement {
 }
 
 /**
- * The elements of the sets of the table `inet namegate`. `refreshes`: the kernel gives an element that is there another end
+ * The elements of the sets of a table, `inet namegate` unless another is named. `refreshes`: the kernel gives an element that is there another end
  * when TIMEOUT and EXPIRATION come together. Older ones take it and change nothing, so that there an element is taken out and
  * put in again in one transaction.
  */
 export class SetElements {
   readonly #exchange: NetfilterExchange;
+  readonly #table: string;
   #refreshes = false;
   #destroys = true;
 
-  constructor(exchange: NetfilterExchange) {
+  constructor(exchange: NetfilterExchange, table: string = TABLE) {
     this.#exchange = exchange;
+    this.#table = table;
+  }
+
+  /** Those of another table, with what was found out about the kernel. */
+  of(table: string): SetElements {
+    const other = new SetElements(this.#exchange, table);
+    other.#refreshes = this.#refreshes;
+    other.#destroys = this.#destroys;
+    return other;
   }
 
   get refreshes(): boolean {
@@ -64,13 +74,14 @@ export class SetElements {
   /** Finds out what the kernel does, with an element of `set`. Returns errno where it takes no element at all. */
   probe(set: string, key: Buffer): number {
     this.#destroys =
-      this.#exchange.commit(parts([{ set, key, ttl: null }], MESSAGE.DESTROY_ELEMENT)).length === 0;
-    const first = this.#exchange.commit(parts([{ set, key, ttl: 10_000 }], 0));
+      this.#exchange.commit(parts(this.#table, [{ set, key, ttl: null }], MESSAGE.DESTROY_ELEMENT)).length ===
+      0;
+    const first = this.#exchange.commit(parts(this.#table, [{ set, key, ttl: 10_000 }], 0));
     if (first.length > 0) return first[0]!.errno;
-    const again = this.#exchange.commit(parts([{ set, key, ttl: 60_000 }], 0));
+    const again = this.#exchange.commit(parts(this.#table, [{ set, key, ttl: 60_000 }], 0));
     const held = this.list(set).find((each) => each.key.equals(key));
     this.#refreshes = again.length === 0 && (held?.left ?? 0) > 10_000;
-    this.#exchange.commit(parts([{ set, key, ttl: null }], MESSAGE.DELETE_ELEMENT));
+    this.#exchange.commit(parts(this.#table, [{ set, key, ttl: null }], MESSAGE.DELETE_ELEMENT));
     return 0;
   }
 
@@ -83,7 +94,7 @@ export class SetElements {
       whole.push(change);
     }
     if (whole.length === 0) return [];
-    if (this.#destroys) return this.#exchange.commit(parts(whole, DESTROY_ELEMENT));
+    if (this.#destroys) return this.#exchange.commit(parts(this.#table, whole, DESTROY_ELEMENT));
     return this.#withoutDestroy(whole, DELETE_ELEMENT);
   }
 
@@ -91,9 +102,9 @@ export class SetElements {
   #withoutDestroy(changes: readonly ElementChange[], remove: number): KernelFault[] {
     for (const change of changes) {
       const again = change.ttl === null || !this.#refreshes;
-      const gone = again ? this.#exchange.commit(parts([{ ...change, ttl: null }], remove)) : [];
+      const gone = again ? this.#exchange.commit(parts(this.#table, [{ ...change, ttl: null }], remove)) : [];
       if (gone.some(({ errno }) => errno !== ENOENT)) return gone;
-      const faults = change.ttl === null ? [] : this.#exchange.commit(parts([change], remove));
+      const faults = change.ttl === null ? [] : this.#exchange.commit(parts(this.#table, [change], remove));
       if (faults.length > 0) return faults;
     }
     return [];
@@ -103,7 +114,7 @@ export class SetElements {
   list(set: string): HeldElement[] {
     const held: HeldElement[] = [];
     const write = (writer: NetlinkWriter): void => {
-      writer.text(LIST.TABLE, TABLE);
+      writer.text(LIST.TABLE, this.#table);
       writer.text(LIST.SET, set);
     };
     this.#exchange.dump(nfTables(MESSAGE.GET_ELEMENT), NFPROTO_INET, write, (body) => {
@@ -123,7 +134,7 @@ export class SetElements {
 }
 
 /** Runs of changes of one kind to one set, as messages. `remove`: the message that takes elements out. */
-function parts(changes: readonly ElementChange[], remove: number): TransactionPart[] {
+function parts(table: string, changes: readonly ElementChange[], remove: number): TransactionPart[] {
   const made: TransactionPart[] = [];
   for (let from = 0; from < changes.length; ) {
     const { set, ttl } = changes[from]!;
@@ -139,15 +150,20 @@ function parts(changes: readonly ElementChange[], remove: number): TransactionPa
     made.push({
       message: ttl === null ? remove : MESSAGE.NEW_ELEMENT,
       flags: ttl === null ? 0 : NLM.CREATE,
-      write: (writer) => writeElements(writer, set, run),
+      write: (writer) => writeElements(writer, table, set, run),
     });
     from = to;
   }
   return made;
 }
 
-function writeElements(writer: NetlinkWriter, set: string, changes: readonly ElementChange[]): void {
-  writer.text(LIST.TABLE, TABLE);
+function writeElements(
+  writer: NetlinkWriter,
+  table: string,
+  set: string,
+  changes: readonly ElementChange[],
+): void {
+  writer.text(LIST.TABLE, table);
   writer.text(LIST.SET, set);
   const elements = writer.nest(LIST.ELEMENTS);
   for (const { key, ttl } of changes) {

@@ -1,7 +1,4 @@
 import type { SetElements } from './elements.ts';
-import { TABLE } from './elements.ts';
-import type { NetfilterExchange } from './exchange.ts';
-import { fingerprint } from './fingerprint.ts';
 
 /** One thing that this kernel can or cannot. */
 export interface KernelFinding {
@@ -12,21 +9,19 @@ export interface KernelFinding {
   readonly text: string;
 }
 
+/** The table that it is tried in: that of a running enforcer is not touched. */
+export const PROBE_TABLE = 'namegate_probe';
+
 /**
- * Tries what the rules are made of, in the table `inet namegate` where there is none yet, which is gone again when this
- * returns; else in a set of the table that stands. `nft` runs a script and says what is wrong, or null.
+ * Tries what the rules are made of, in a table of its own that is gone again when this returns. `elements`: of PROBE_TABLE.
+ * `nft` runs a script and says what is wrong, or null.
  */
-export function probeKernel(
-  exchange: NetfilterExchange,
-  elements: SetElements,
-  nft: (script: string) => string | null,
-): KernelFinding[] {
+export function probeKernel(elements: SetElements, nft: (script: string) => string | null): KernelFinding[] {
   const found: KernelFinding[] = [];
   const note = (name: string, needed: boolean, wrong: string | null, good: string): void => {
     found.push({ name, good: wrong === null, needed, text: wrong ?? good });
   };
-  const stands = fingerprint(exchange) !== null;
-  const set = `table inet ${TABLE} {
+  const set = `table inet ${PROBE_TABLE} {
 	set ${PROBE} {
 		type ipv4_addr . ipv4_addr . inet_proto . inet_service
 		flags timeout
@@ -59,7 +54,7 @@ export function probeKernel(
       );
     }
   }
-  const rules = `table inet ${TABLE} {
+  const rules = `table inet ${PROBE_TABLE} {
 	chain ${PROBE} {
 		ct state established accept
 		log group 5300
@@ -69,8 +64,7 @@ export function probeKernel(
 }
 `;
   note('connection tracking, NFLOG and reject', true, nft(rules), 'packets are judged, told and refused');
-  nft(stands ? `delete chain inet ${TABLE} ${PROBE}\n` : `delete table inet ${TABLE}\n`);
-  if (stands) nft(`delete set inet ${TABLE} ${PROBE}\n`);
+  nft(`table inet ${PROBE_TABLE} {\n}\ndelete table inet ${PROBE_TABLE}\n`);
   return found;
 }
 

@@ -132,7 +132,8 @@ export function explanationLine(explained: Explanation): string {
   if (reason !== '') parts.push(reason);
   if (rule !== null) {
     const until = rule.until === null ? '' : ` until ${rule.until}`;
-    parts.push(`${ruleText(rule)}${until}: ${rule.reason}; owner ${rule.owner}`);
+    const ports = rule.ports === undefined ? '' : `, opens ${rule.ports.join(' ')}`;
+    parts.push(`${ruleText(rule)}${until}${ports}: ${rule.reason}; owner ${rule.owner}`);
     if (rule.fallback !== null && verdict === 'allow') parts.push(`while it fails: ${rule.fallback}`);
   }
   if (expected !== null) {

@@ -14,6 +14,9 @@ export interface ExplainedRule {
   readonly reason: string;
   /** ISO 8601, or null where it does not end. */
   readonly until: string | null;
+  /** What a grant of it opens; absent for the server's default. */
+  readonly ports?: readonly string[];
+  readonly keep?: 'lease';
   /** What people do while it fails: a sentence, or `redirect NAME`; null where nothing is written. */
   readonly fallback: string | null;
 }
@@ -30,6 +33,8 @@ export function explainRule(snapshot: RuleTree, rule: RuleIndex): ExplainedRule 
     owner: terms.owner,
     reason: terms.reason,
     until: terms.until === FOREVER ? null : isoTime(terms.until),
+    ...(terms.ports === null ? {} : { ports: terms.ports }),
+    ...(terms.keep === null ? {} : { keep: terms.keep }),
     fallback: terms.fallback?.text ?? null,
   };
 }

@@ -1,4 +1,3 @@
-import type { Milliseconds } from '../../wire/quantity.ts';
 import type { GrantOrder } from './grant-line.ts';
 
 /** What of the server file the story reads of the firewall. */
@@ -28,6 +27,3 @@ export interface Enforcement {
 }
 
 export type GrantFinding = 'grant-missing' | 'grant-limit';
-
-/** A wait that has no end of its own is a bug: milliseconds that nothing may be granted beyond. */
-export const LONGEST_GRANT: Milliseconds = 86_400_000;

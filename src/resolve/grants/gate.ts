@@ -4,7 +4,7 @@ import { FOREVER } from '../../policy/input.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
-import { type Enforcement, type FirewallTerms, type GrantWaiter, LONGEST_GRANT } from './enforcement.ts';
+import type { Enforcement, FirewallTerms, GrantWaiter } from './enforcement.ts';
 import { GrantBook, GrantedClient, type GrantPlace, MOST_GRANTS } from './grant-book.ts';
 import type { GrantOrder } from './grant-line.ts';
 import { ReplyAddresses } from './reply-addresses.ts';
@@ -20,7 +20,7 @@ const LEAST_TTL = 30;
 const GRACE = 60;
 
 /** A client whose certificate alone says who it is may send for so long after a grant. */
-const CERTIFIED: Milliseconds = LONGEST_GRANT;
+const CERTIFIED: Milliseconds = 86_400_000;
 
 /**
  * The last door of the story: an answer with addresses leaves when the firewall lets its client connect to them. It reads the
@@ -191,15 +191,16 @@ function nameOf({ query }: Turn): string {
   return nameToText(Uint8Array.from(query.name.subarray(0, query.nameLength)));
 }
 
-/** The first moment at which nothing may be left of a grant: the end of the rule, the lease. */
+/** The first moment at which nothing may be left of a grant: the end of the rule, the lease; else infinity. */
 function hardEnd({ decision, asker, now, nextEpoch }: Turn): Milliseconds {
-  const rule = decision.until === FOREVER ? now + LONGEST_GRANT : now + 1000 * (decision.until - nextEpoch);
+  const rule = decision.until === FOREVER ? FOREVER_MS : now + 1000 * (decision.until - nextEpoch);
   return asker.bound === null ? rule : Math.min(rule, asker.bound.endsAt);
 }
 
+const FOREVER_MS = Number.POSITIVE_INFINITY;
+
 function lifeOf(turn: Turn, ttl: number): Milliseconds {
-  const { asker } = turn;
-  if (asker.bound !== null && termsOf(turn)?.keep === 'lease') return LONGEST_GRANT;
+  if (turn.asker.bound !== null && termsOf(turn)?.keep === 'lease') return FOREVER_MS;
   return 1000 * (Math.max(ttl, LEAST_TTL) + GRACE);
 }
 

@@ -150,7 +150,7 @@ export class GrantReview implements LeaseWatcher {
       let changed = false;
       for (const named of namesOf(grant)) {
         const approved = asked === null ? null : this.#judge(grant, named, asked, now, epoch);
-        const until = approved === null ? 0 : Math.min(named.until, approved.until);
+        const until = untilOf(named, approved);
         const ports = approved?.ports ?? named.ports;
         if (until === named.until && samePorts(ports, named.ports)) continue;
         changed = true;
@@ -191,7 +191,7 @@ export class GrantReview implements LeaseWatcher {
     { identity, view, endsAt }: Asks,
     now: Milliseconds,
     epoch: Seconds,
-  ): { readonly until: Milliseconds; readonly ports: readonly string[] } | null {
+  ): Approved | null {
     const { snapshot, firewall } = this.#inForce;
     const subject = { name, labels, labelCount: labelOffsets(name, labels) };
     const type = family === 4 ? TYPE.A : TYPE.AAAA;
@@ -200,11 +200,12 @@ export class GrantReview implements LeaseWatcher {
     if (verdict === VERDICT.ALLOW || verdict === VERDICT.LOCAL) {
       const terms = rule < 0 ? null : snapshot.rules.terms[snapshot.rules.term[rule]!]!;
       const end = until === FOREVER ? Number.POSITIVE_INFINITY : now + 1000 * (until - Math.ceil(epoch));
-      return { until: Math.min(end, endsAt), ports: terms?.ports ?? firewall?.ports ?? ports };
+      const keeps = terms?.keep === 'lease' && Number.isFinite(endsAt);
+      return { until: Math.min(end, endsAt), ports: terms?.ports ?? firewall?.ports ?? ports, keeps };
     }
     // Another of its types may be approved, of which these are the hints; and an audit denies nothing.
     const kept = approvesName(snapshot, view, subject, Math.floor(epoch)) || identity.auditUntil > epoch;
-    return kept ? { until: endsAt, ports } : null;
+    return kept ? { until: endsAt, ports, keeps: false } : null;
   }
 }
 
@@ -217,6 +218,18 @@ interface Asks {
   readonly identity: Identity;
   readonly view: View;
   readonly endsAt: Milliseconds;
+}
+
+interface Approved {
+  readonly until: Milliseconds;
+  readonly ports: readonly string[];
+  /** As long as the lease, which may have been given more time. */
+  readonly keeps: boolean;
+}
+
+function untilOf({ until }: NameGrant, approved: Approved | null): Milliseconds {
+  if (approved === null) return 0;
+  return approved.keeps ? approved.until : Math.min(until, approved.until);
 }
 
 function* namesOf({ names }: AddressGrant): Generator<NameGrant> {

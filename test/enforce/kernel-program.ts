@@ -1,0 +1,94 @@
+import { spawnSync } from 'node:child_process';
+import { Firewall } from '../../src/enforce/firewall.ts';
+import { SetElements, TABLE } from '../../src/enforce/kernel/elements.ts';
+import { NetfilterExchange } from '../../src/enforce/kernel/exchange.ts';
+import { runNft } from '../../src/enforce/kernel/nft.ts';
+import { PROBE_TABLE, probeKernel } from '../../src/enforce/kernel/probe.ts';
+import { textOfPlace } from '../../src/enforce/places.ts';
+import type { GrantOrder } from '../../src/resolve/grants/grant-line.ts';
+
+/** Run inside a network namespace: it changes the rules there, and prints what became of it. */
+
+const say = (what: string, ...told: unknown[]): void => console.log(`${what}: ${told.map(String).join(' ')}`);
+const exchange = NetfilterExchange.open();
+if (typeof exchange === 'string') throw new Error(exchange);
+const probed = new SetElements(exchange, PROBE_TABLE);
+probeKernel(probed, runNft);
+const elements = probed.of(TABLE);
+const parts = { exchange, elements, nft: runNft, now: () => performance.now() };
+const firewall = new Firewall(parts);
+const grant = (last: number | string, seconds = 60, client = '10.0.0.2'): GrantOrder => ({
+  op: 'grant',
+  client,
+  identity: 'job',
+  lease: null,
+  name: 'a.example',
+  addresses: [typeof last === 'number' ? `203.0.113.${last}` : last],
+  ports: ['tcp/443'],
+  ttl_ms: seconds * 1000,
+});
+const held = (): string[] =>
+  elements
+    .list('grants4')
+    .map(({ key, left }) => {
+      const [from, to] = [key.subarray(0, 4), key.subarray(4, 8)].map(textOfPlace);
+      return `${from} ${to} ${key.readUInt16BE(12)} for ${Math.ceil((left ?? 0) / 1000)} s`;
+    })
+    .sort();
+const terms = {
+  interfaces: ['job0', 'veth*'],
+  listeners: [{ host: null, family: 4, l4: 'udp', port: 53 }],
+} as const;
+
+say('loaded', firewall.load(terms));
+say('granted', ...firewall.apply([grant(1), grant(2)]).map(String));
+say('held', held().join(', '));
+say('again', `${firewall.apply([grant(1, 90)])[0]},`, held()[0]!.replace(/.* for/, 'for'));
+const three = firewall.apply([grant(3), grant('2001:db8::1'), grant(2)]);
+say(
+  'one bad of three',
+  three.map((text) => text?.replace(/ is none.*/, '').replace(/^an/, 'an') ?? 'null').join(', '),
+);
+say('held', held().length);
+const other = new Firewall(parts);
+other.load(terms);
+say('another firewall reads', other.size);
+const ended: GrantOrder = { op: 'end', client: '10.0.0.2', quarantine_ms: 0 };
+say(
+  'end and grant in one',
+  `${firewall
+    .apply([ended, grant(1)])
+    .map(String)
+    .join(' ')}, held ${held().length}`,
+);
+firewall.apply([
+  grant(1, 60, '10.0.0.9'),
+  { op: 'live', client: '10.0.0.2/32', identity: 'x', lease: null, ttl_ms: 9000 },
+]);
+say('strangers', firewall.strangers(new Set(['10.0.0.2'])).join());
+firewall.load(terms);
+probeKernel(probed, runNft);
+say('untouched', firewall.mend().trouble);
+const nft = (script: string): void => void spawnSync('nft', [script]);
+nft('flush ruleset');
+say('flushed', firewall.mend().trouble);
+nft('insert rule inet namegate judge accept');
+say('changed', firewall.mend().trouble);
+nft('add table inet namegate { flags dormant; }');
+say('asleep', firewall.mend().trouble);
+nft('delete table inet namegate');
+runNft(`table inet namegate {
+	set grants4 {
+		type ipv4_addr . ipv4_addr . inet_proto . inet_service
+		flags timeout
+		size 1
+	}
+}
+`);
+say(
+  'a full set',
+  firewall
+    .apply([grant(7), grant(8)])
+    .map(String)
+    .join(', '),
+);
