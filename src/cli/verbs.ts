@@ -60,6 +60,10 @@ export const VERBS = {
       'Print who asked for a name or was given an address. With a list of indicators exits 1 on a hit.',
     load: async () => (await import('./history/history.ts')).historyVerb,
   },
+  review: {
+    summary: 'Print what of the policy is used, when last and by how many jobs, and what is not.',
+    load: async () => (await import('./history/review.ts')).reviewVerb,
+  },
   identity: {
     summary: 'List identities, and show what one may resolve, from the config files.',
     load: async () => (await import('./policy/identity.ts')).identityVerb,

@@ -88,7 +88,7 @@ type RawRow = readonly [
   count: number,
 ];
 
-function openHistoryToRead(path: string): DatabaseSync {
+export function openHistoryToRead(path: string): DatabaseSync {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });

@@ -107,11 +107,34 @@ t.test('the account of a job, over a kill', async (t: Test) => {
     t.equal(code, 1);
     t.equal(JSON.parse(out).totals.unapproved.questions, 13);
     await history(t, server, lease);
+    await review(t, server);
     t.equal((await verb(server, 'report', '--lease', 'le-none', '--fail-on', 'deny')).code, 3);
     t.equal((await verb(server, 'report')).code, 2);
     await server.stop(t);
   });
 });
+
+async function review(t: Test, server: Namegate): Promise<void> {
+  await t.test('review says what of the policy is used', async (t) => {
+    const { code, out } = await verb(server, 'review', '--identity', 'build', '--json');
+    t.equal(code, 0);
+    const { identities } = JSON.parse(out);
+    t.match(identities, [
+      { identity: 'build', owner: 'team-a', jobs: 1, refused: [{ stage: '', questions: 14 }] },
+    ]);
+    const rules = new Map(identities[0].rules.map((rule: { pattern: string }) => [rule.pattern, rule]));
+    t.match(rules.get('github.com'), {
+      jobs: 1,
+      unused: false,
+      destination: 'src',
+      owner: 'sec',
+      reason: 'r',
+    });
+    const text = await verb(server, 'review', '--identity', 'other');
+    t.match(text.out, /^unused for 30 days, candidates to revoke: .*github\.com/m);
+    t.equal((await verb(server, 'review', '--identity', 'nobody')).code, 2);
+  });
+}
 
 async function history(t: Test, server: Namegate, lease: string): Promise<void> {
   await t.test('history finds who was given an address, and who asked for a name', async (t) => {

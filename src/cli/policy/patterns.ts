@@ -39,6 +39,15 @@ export function identityPatterns(
   );
 }
 
+/** The rules of some views, each pattern once, in the order written. */
+export function viewRules(snapshot: Snapshot, views: readonly View[]): ExplainedRule[] {
+  const bySet = rulesBySet(snapshot);
+  const sets = new Set(views.flatMap((view) => Array.from(view.sets)));
+  const rules = [...sets].flatMap((set) => (bySet[set] ?? []).filter((rule) => !isRepeated(snapshot, rule)));
+  const found = new Map(rules.map((rule) => explainRule(snapshot, rule)).map((rule) => [rule.pattern, rule]));
+  return [...found.values()];
+}
+
 /** Patterns of one kind that are listed one by one in a set; what stands in more is counted. */
 const LISTED = 20;
 

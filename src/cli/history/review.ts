@@ -1,0 +1,172 @@
+import { Command } from 'commander';
+import { load } from '../../config/load.ts';
+import { type IdentityUse, type RuleUse, readUse } from '../../history/review-rows.ts';
+import { isoTime } from '../../policy/explain/rule-text.ts';
+import { isError } from '../../policy/problem.ts';
+import type { Identity, Snapshot } from '../../policy/snapshot.ts';
+import { HISTORY_HELP, historyPath } from '../learn/history-place.ts';
+import { viewRules } from '../policy/patterns.ts';
+import { complainProblems } from '../policy/problems.ts';
+import { tableLines } from '../table.ts';
+import {
+  CONFIG_HELP,
+  count,
+  EXIT_PROBLEMS,
+  EXIT_USAGE,
+  escapeText,
+  missingServerFile,
+  serverFile,
+  type Terminal,
+} from '../terminal.ts';
+
+/** A rule that was used longer ago than this is a candidate to be revoked. */
+const UNUSED_MS = 30 * 86_400_000;
+
+interface ReviewOptions {
+  readonly config?: string;
+  readonly identity?: string;
+  readonly history?: string;
+  readonly json?: boolean;
+}
+
+interface ReviewedRule {
+  readonly pattern: string;
+  readonly destination: string | null;
+  readonly at: string;
+  readonly owner: string;
+  readonly reason: string;
+  readonly until: string | null;
+  /** RFC 3339; null where the history has no use of it. */
+  readonly last_used: string | null;
+  readonly jobs: number;
+  readonly unused: boolean;
+}
+
+interface Reviewed {
+  readonly identity: string;
+  readonly owner: string;
+  readonly review_by: string | null;
+  readonly last_asked: string | null;
+  readonly jobs: number;
+  readonly refused: IdentityUse['refused'];
+  readonly rules: readonly ReviewedRule[];
+}
+
+/** What of the policy is used: for whoever reviews it. */
+export function reviewVerb(terminal: Terminal): Command {
+  return new Command('review')
+    .description('Print what of the policy is used, when last and by how many jobs, and what is not.')
+    .option('-c, --config <file>', CONFIG_HELP)
+    .option('--identity <name>', 'one identity')
+    .option('--history <file>', HISTORY_HELP)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ namegate review\n  $ namegate review --identity payments-build --json',
+    )
+    .action((options: ReviewOptions) => {
+      terminal.code = review(terminal, options);
+    });
+}
+
+function review(terminal: Terminal, options: ReviewOptions): number {
+  const { config, identity: only, history, json } = options;
+  const missing = missingServerFile(config);
+  if (missing !== null) return terminal.usage('review', missing);
+  const now = Date.now();
+  const loaded = load(serverFile(config), { env: process.env, now: now / 1000, salt: 0 });
+  const { snapshot, settings, problems, sources } = loaded;
+  if (snapshot === null) {
+    complainProblems(terminal, problems.filter(isError), sources);
+    return EXIT_USAGE;
+  }
+  const place = historyPath(history, settings?.state ?? null);
+  if (typeof place === 'string') return terminal.usage('review', place);
+  const wanted = snapshot.identities.filter(({ name }) => only === undefined || name === only);
+  if (wanted.length === 0) return terminal.usage('review', `there is no identity ${only}`);
+  let use: ReturnType<typeof readUse>;
+  try {
+    use = readUse(place.path);
+  } catch (error) {
+    terminal.complain(`namegate review: ${escapeText((error as Error).message)}`);
+    return EXIT_PROBLEMS;
+  }
+  const used = new Map(use.rules.map((rule) => [`${rule.identity} ${rule.pattern}`, rule]));
+  const all = wanted.map((identity) =>
+    reviewed(
+      snapshot,
+      identity,
+      use.identities.find((one) => one.identity === identity.name),
+      used,
+      now,
+    ),
+  );
+  if (json === true) terminal.print(JSON.stringify({ identities: all }));
+  else for (const each of all) print(terminal, each);
+  return 0;
+}
+
+function reviewed(
+  snapshot: Snapshot,
+  identity: Identity,
+  use: IdentityUse | undefined,
+  used: ReadonlyMap<string, RuleUse>,
+  now: number,
+): Reviewed {
+  const { name, owner, reviewBy, view, stages } = identity;
+  const rules = viewRules(snapshot, [view, ...stages.map((stage) => stage.view)]).map((rule) => {
+    const { pattern, destination, file, line, owner: whose, reason, until } = rule;
+    const found = used.get(`${name} ${pattern}`);
+    return {
+      pattern,
+      destination,
+      at: `${file}:${line}`,
+      owner: whose,
+      reason,
+      until,
+      last_used: found === undefined ? null : new Date(found.last).toISOString(),
+      jobs: found?.jobs ?? 0,
+      unused: found === undefined || found.last < now - UNUSED_MS,
+    };
+  });
+  return {
+    identity: name,
+    owner,
+    review_by: reviewBy === null ? null : isoTime(reviewBy),
+    last_asked: use === undefined ? null : new Date(use.last).toISOString(),
+    jobs: use?.jobs ?? 0,
+    refused: use?.refused ?? [],
+    rules,
+  };
+}
+
+const HEADING = ['PATTERN', 'DESTINATION', 'LAST USED', 'JOBS', 'OWNER', 'UNTIL', 'AT', 'REASON'];
+
+function print(terminal: Terminal, each: Reviewed): void {
+  const { identity, owner, review_by: review, last_asked: last, jobs, refused, rules } = each;
+  terminal.print(terminal.paint('bold', escapeText(identity)));
+  terminal.print(
+    escapeText(
+      `owner ${owner}; review by ${review ?? 'never'}; asked last ${last ?? 'never'}, by ${count(jobs, 'job')}`,
+    ),
+  );
+  for (const { stage, names, questions } of refused) {
+    const where = stage === '' ? '' : ` at stage ${stage}`;
+    terminal.print(escapeText(`refused${where}: ${count(names, 'name')}, ${count(questions, 'question')}`));
+  }
+  const rows = rules.map((rule) => [
+    rule.pattern,
+    rule.destination ?? '-',
+    rule.last_used ?? 'never',
+    String(rule.jobs),
+    rule.owner,
+    rule.until ?? '-',
+    rule.at,
+    rule.reason,
+  ]);
+  if (rows.length > 0) terminal.print(tableLines(terminal, HEADING, rows).join('\n'));
+  const unused = rules.filter((rule) => rule.unused).map(({ pattern }) => pattern);
+  if (unused.length > 0)
+    terminal.print(escapeText(`unused for 30 days, candidates to revoke: ${unused.join(', ')}`));
+  terminal.print('');
+}
