@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Command, CommanderError, Help, type HelpConfiguration } from 'commander';
 import { EXIT_USAGE, processTerminal, type Terminal, version } from './terminal.ts';
 import { isVerb, VERBS, type Verb } from './verbs.ts';
@@ -12,9 +13,16 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
     return terminal.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    // People write the server file behind the verb, as other servers take it.
+    const file = error.code === 'commander.excessArguments' ? words.slice(1).find(isFile) : undefined;
+    if (file !== undefined) terminal.complain(`(a server file is named so: --config ${file})`);
     // Help and version were asked for; everything else is a mistake in the command line.
     return error.exitCode === 0 ? terminal.exitCode : EXIT_USAGE;
   }
+}
+
+function isFile(word: string): boolean {
+  return !word.startsWith('-') && existsSync(word);
 }
 
 /** `help VERB …` is `VERB … --help`; `help` alone, or of no verb that there is, is for the program itself. */

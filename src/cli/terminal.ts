@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import { styleText } from 'node:util';
+import { nearFix } from '../config/files/near.ts';
 import { isJournal, PRIORITY } from '../report/journald.ts';
 
 export const EXIT_GOOD = 0;
@@ -110,7 +111,7 @@ export function missingServerFile(option: string | undefined): string | null {
   if (existsSync(file)) return null;
   return option === undefined
     ? `there is no ${SERVER_FILES.join(', nor ')}: name the server file with --config`
-    : `there is no ${file}`;
+    : `there is no ${file}: ${nearFix(file, null)}`;
 }
 
 /**

@@ -2,15 +2,15 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Makes a folder, and those above it that are missing, for its owner alone. Throws the system's error. Node's own `recursive`
+ * Makes a folder, and those above it that are missing, for its owner alone unless `mode` says otherwise. Throws the system's error. Node's own `recursive`
  * tries for ever where the system says that the parent is there and the folder cannot be: below /proc, say.
  */
-export function makeFolder(folder: string): void {
+export function makeFolder(folder: string, mode = 0o700): void {
   if (isFolder(folder)) return;
   const parent = dirname(folder);
-  if (parent !== folder) makeFolder(parent);
+  if (parent !== folder) makeFolder(parent, mode);
   try {
-    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode });
   } catch (error) {
     // Another process may have been quicker.
     if (!isFolder(folder)) throw error;

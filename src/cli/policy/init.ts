@@ -1,8 +1,12 @@
-import { lstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { lstatSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
+import { makeFolder } from '../../journal/folder.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, type Terminal } from '../terminal.ts';
 import { filesFor, USES, type Use } from './init-files.ts';
+
+/** Folders of a config are for everybody to read, as far as the umask lets them. */
+const MODE = 0o777;
 
 export function initVerb(terminal: Terminal): Command {
   return new Command('init')
@@ -40,7 +44,7 @@ function init(terminal: Terminal, dir: string, use: Use): number {
   }
   for (const { path, text, mode } of files) {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path), MODE);
       writeFileSync(path, text, { flag: 'wx', mode });
     } catch (error) {
       terminal.complain(`${path} cannot be written: ${(error as Error).message}`);

@@ -135,7 +135,13 @@ t.test('a path instead of the server file', async (t) => {
 
 t.test('mistakes in the command line exit 2', async (t) => {
   const table: readonly [readonly string[], RegExp][] = [
-    [['gone'], /there is no gone/],
+    [['gone'], /there is no gone: create it, or correct the path/],
+    [
+      ['config/namegate.yml'],
+      /there is no config\/namegate\.yml: correct the path: config has namegate\.yaml/,
+    ],
+    [['config/polcy'], /correct the path: config has policy, not polcy/],
+    [['--config', 'config/namegat.yaml'], /correct the path: config has namegate\.yaml/],
     [['--config', 'gone.yaml'], /there is no gone\.yaml/],
     [['config', '--config', 'config/namegate.yaml'], /name a path or --config, not both/],
   ];

@@ -127,6 +127,14 @@ function askOverTls(tls: string, port: number): Promise<number[]> {
   });
 }
 
+t.test('where no folder can be, it says so and ends', { skip: process.platform !== 'linux' }, async (t) => {
+  for (const dir of ['/proc/x', '/proc/x/y', '/dev/null/x', '/sys/x']) {
+    const { code, stderr } = await command([process.execPath, MAIN, 'init', dir]);
+    t.equal(code, 1, dir);
+    t.match(stderr, `${dir}/namegate.yaml cannot be written: `);
+  }
+});
+
 t.test('nothing is overwritten, and nothing is half written', async (t) => {
   for (const [what, name] of [
     ['a server file', 'namegate.yaml'],
