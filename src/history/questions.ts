@@ -2,16 +2,16 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 
 /** What people ask of the history, by way of the worker that writes it. Times are milliseconds since 1970. */
 export type HistoryQuestion =
-  /** The accounts of a lease, of leases whose job says so, or of an identity. */
+  /** The accounts of a lease, of leases whose job says so, of an identity, or of a client without a lease. */
   | {
       readonly what: 'accounts';
-      readonly by: 'lease' | 'job' | 'identity';
-      /** The lease's id, KEY=VALUE, or the identity's name. */
+      readonly by: 'lease' | 'job' | 'identity' | 'client';
+      /** The lease's id, KEY=VALUE, the identity's name, or the client as `lease` has it. */
       readonly value: string;
       readonly since: number;
     }
-  /** What accounts asked, by their numbers. */
-  | { readonly what: 'rows'; readonly accounts: readonly number[] }
+  /** What accounts asked at `since` or later, by their numbers. */
+  | { readonly what: 'rows'; readonly accounts: readonly number[]; readonly since: number }
   /** Who asked for a name or was given an address. */
   | {
       readonly what: 'find';
@@ -29,6 +29,8 @@ export interface AccountFacts {
   readonly identity: string;
   readonly owner: string;
   readonly client: string;
+  /** JSON: { addresses: [], certificate }, or null. */
+  readonly claim: string | null;
   readonly job: string | null;
   readonly opener: string | null;
   readonly holder: string | null;
@@ -79,7 +81,7 @@ export function answerHistory(database: DatabaseSync, question: HistoryQuestion)
     case 'accounts':
       return accountsOf(database, question);
     case 'rows':
-      return rowsOf(database, question.accounts);
+      return rowsOf(database, question);
     case 'find':
       return find(database, question);
   }
@@ -89,6 +91,7 @@ const BY = {
   lease: 'id = ?',
   job: "id IS NOT NULL AND json_extract(job, '$.' || json_quote(?)) = ?",
   identity: 'identity = ?',
+  client: 'id IS NULL AND client = ?',
 } as const;
 
 function accountsOf(
@@ -102,16 +105,19 @@ function accountsOf(
     .all(...values, by === 'lease' ? 0 : since) as unknown as AccountFacts[];
 }
 
-function rowsOf(database: DatabaseSync, accounts: readonly number[]): AskedFacts[] {
+function rowsOf(
+  database: DatabaseSync,
+  { accounts, since }: Extract<HistoryQuestion, { what: 'rows' }>,
+): AskedFacts[] {
   return database
     .prepare(`
       SELECT name, folded, type, verdict, audited, proven, expected, min(ground) AS ground,
         max(approved_stage) AS approved_stage, stage, max(rule) AS rule,
         min(first) AS first, max(last) AS last, sum(count) AS count
-      FROM question WHERE account IN (SELECT value FROM json_each(?))
+      FROM question WHERE account IN (SELECT value FROM json_each(?)) AND last >= ?
       GROUP BY name, folded, type, verdict, audited, proven, expected, stage
       ORDER BY verdict IN ('allow', 'local'), count DESC, name LIMIT ${MOST_ROWS}`)
-    .all(JSON.stringify(accounts)) as unknown as AskedFacts[];
+    .all(JSON.stringify(accounts), since) as unknown as AskedFacts[];
 }
 
 const FOUND = `

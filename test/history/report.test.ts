@@ -9,6 +9,7 @@ const ACCOUNT: AccountFacts = {
   identity: 'build',
   owner: 'team-a',
   client: '10.0.0.1',
+  claim: null,
   job: '{"run_id":"77"}',
   opener: 'admin-socket',
   holder: null,

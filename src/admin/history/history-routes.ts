@@ -1,9 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { parsePrefix } from '../../config/addresses.ts';
+import { TextFault } from '../../config/problems.ts';
 import type { AccountFacts, AskedFacts, FoundFacts, HistoryQuestion } from '../../history/questions.ts';
 import { reportOf } from '../../history/report.ts';
+import { addressToText } from '../../policy/address.ts';
 import { isoTime } from '../../policy/explain/rule-text.ts';
+import { overlaps } from '../../policy/lease/lease-claim.ts';
 import { typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
+import type { Prefix } from '../../wire/prefix.ts';
 import { silent } from '../alerts/alert-routes.ts';
 import { callerName, forbidden, mayRead, maySee } from '../callers/callers.ts';
 import { ownerFrom } from '../callers/owner.ts';
@@ -26,6 +31,7 @@ export interface HistoryRouteOptions {
 interface JoinedQuery {
   readonly job?: string;
   readonly identity?: string;
+  readonly address?: string;
   readonly since?: string;
 }
 
@@ -56,8 +62,13 @@ export function historyRoutes(app: FastifyInstance, { history, leases }: History
     );
   };
 
-  const send = async (reply: FastifyReply, accounts: readonly AccountFacts[]): Promise<unknown> => {
-    const answer = await history.ask({ what: 'rows', accounts: accounts.map(({ number }) => number) });
+  const send = async (
+    reply: FastifyReply,
+    accounts: readonly AccountFacts[],
+    since = 0,
+  ): Promise<unknown> => {
+    const numbers = accounts.map(({ number }) => number);
+    const answer = await history.ask({ what: 'rows', accounts: numbers, since });
     if (typeof answer === 'string') return sendRefusal(reply, silent(answer));
     const identities = [...new Set(accounts.map(({ identity }) => identity))].flatMap(
       (name) => leases.identity(name) ?? [],
@@ -87,15 +98,39 @@ export function historyRoutes(app: FastifyInstance, { history, leases }: History
     '/v1/report',
     { schema: schema.joinedReport },
     async (request, reply) => {
-      const { job, identity, since } = request.query;
+      const { job, identity, address, since } = request.query;
       const from = timeOf(since, 0, '/since');
       if (from instanceof Refusal) return sendRefusal(reply, from);
-      if ((job === undefined) === (identity === undefined))
-        return sendRefusal(reply, new Refusal('malformed', 'name one of job and identity'));
+      if (
+        (job === undefined) === (identity === undefined) ||
+        (address !== undefined && identity === undefined)
+      )
+        return sendRefusal(
+          reply,
+          new Refusal('malformed', 'name one of job and identity, and address beside identity alone'),
+        );
+      const prefixes = address === undefined ? [] : readPrefixes(address);
+      if (prefixes instanceof Refusal) return sendRefusal(reply, prefixes);
       const [by, value] = job === undefined ? (['identity', identity!] as const) : (['job', job] as const);
       const accounts = await accountsFor(request, { what: 'accounts', by, value, since: from });
       if (accounts instanceof Refusal) return sendRefusal(reply, accounts);
-      if (accounts.length > 0) return send(reply, accounts);
+      if (address !== undefined) {
+        // What the addresses asked between two leases, whoever they were then, belongs to the job as well.
+        const between: AccountFacts[] = [];
+        for (const client of new Set(prefixes.map(clientOf))) {
+          if (client === null) continue;
+          const more = await accountsFor(request, {
+            what: 'accounts',
+            by: 'client',
+            value: client,
+            since: from,
+          });
+          if (more instanceof Refusal) return sendRefusal(reply, more);
+          between.push(...more);
+        }
+        const leased = accounts.filter((account) => account.id !== null && isAt(account, prefixes));
+        if (leased.length + between.length > 0) return send(reply, [...leased, ...between], from);
+      } else if (accounts.length > 0) return send(reply, accounts);
       return sendRefusal(
         reply,
         new Refusal('not-found', `nothing was asked by ${by} ${value} that you may see`),
@@ -122,6 +157,36 @@ export function historyRoutes(app: FastifyInstance, { history, leases }: History
         forbidden(`${callerName(caller)} may not read the history of these identities`),
       );
     return { found: found.slice(0, limit).map(viewOf), more: all.length > limit };
+  });
+}
+
+function readPrefixes(text: string): Prefix[] | Refusal {
+  const prefixes: Prefix[] = [];
+  for (const each of text.split(',')) {
+    const prefix = parsePrefix(each);
+    if (prefix instanceof TextFault)
+      return Refusal.at('/address', 'write an address or a prefix; several with commas between them');
+    prefixes.push(prefix);
+  }
+  return prefixes;
+}
+
+/** As the history calls whoever has no lease: the address, of IPv6 its /64. Null for a prefix of many. */
+function clientOf({ family, words, length }: Prefix): string | null {
+  const [w0 = 0, w1 = 0] = words;
+  if (family === 4)
+    return length === 32 ? addressToText(Uint8Array.of(w0 >>> 24, w0 >>> 16, w0 >>> 8, w0)) : null;
+  const half = (word: number, shift: number): string => ((word >>> shift) & 0xffff).toString(16);
+  return length < 64 ? null : `${half(w0, 16)}:${half(w0, 0)}:${half(w1, 16)}:${half(w1, 0)}::/64`;
+}
+
+/** Whether the lease binds one of the addresses, or who asked first came from one where nobody said what it binds. */
+function isAt({ claim, client }: AccountFacts, prefixes: readonly Prefix[]): boolean {
+  const bound =
+    claim === null ? [client] : (JSON.parse(claim) as { readonly addresses: readonly string[] }).addresses;
+  return bound.some((text) => {
+    const own = parsePrefix(text);
+    return !(own instanceof TextFault) && prefixes.some((prefix) => overlaps(own, prefix));
   });
 }
 

@@ -34,6 +34,12 @@ export const joinedReport = {
     properties: {
       job: { type: 'string', minLength: 3, maxLength: 600, pattern: '^[^=]+=.' },
       identity: { type: 'string', minLength: 1, maxLength: 255 },
+      address: {
+        type: 'string',
+        maxLength: 600,
+        description:
+          'Beside identity: its leases that bind one of these addresses, and what these asked without a lease. Several with commas.',
+      },
       since: { ...time, description: 'Accounts that asked something then or later.' },
     },
   },

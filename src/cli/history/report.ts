@@ -19,6 +19,7 @@ interface ReportOptions extends AdminClientOptions {
   readonly lease?: string;
   readonly job?: string;
   readonly identity?: string;
+  readonly address?: string;
   readonly since?: string;
   readonly format: keyof typeof FORMATS;
   readonly failOn?: string;
@@ -46,6 +47,10 @@ export function reportVerb(terminal: Terminal): Command {
     .option('--lease <id>', 'the account of a lease')
     .option('--job <key=value>', 'of all leases whose job says so, such as run_id=77')
     .option('--identity <name>', 'of an identity')
+    .option(
+      '--address <address>',
+      'beside --identity: of its leases at this address, and of the address without one',
+    )
     .option('--since <time>', 'accounts that asked something then or later')
     .addOption(
       new Option('--format <format>', 'how it is printed').choices(Object.keys(FORMATS)).default('text'),
@@ -106,12 +111,13 @@ function exitOf({ totals, complete }: Report, failOn: readonly string[]): number
   return complete && unproven.names === 0 ? 0 : EXIT_UNSURE;
 }
 
-function pathOf({ lease, job, identity, since }: ReportOptions): string | null {
+function pathOf({ lease, job, identity, address, since }: ReportOptions): string | null {
   if ([lease, job, identity].filter((one) => one !== undefined).length !== 1) return null;
   if (lease !== undefined) return `/v1/leases/${encodeURIComponent(lease)}/report`;
   const query = new URLSearchParams({
     ...(job === undefined ? {} : { job }),
     ...(identity === undefined ? {} : { identity }),
+    ...(address === undefined ? {} : { address }),
     ...(since === undefined ? {} : { since }),
   });
   return `/v1/report?${query.toString()}`;
