@@ -6,7 +6,7 @@ import { GROUND } from '../policy/decide/decision.ts';
 import { halfSipHash } from '../resolve/answer/key-hash.ts';
 import { nameToText } from '../wire/name.ts';
 import type { Draft } from './draft.ts';
-import { DECISIONS } from './event.ts';
+import { DECISIONS, type Kind } from './event.ts';
 import type { DetectSetting, FeedSetting } from './feed-setting.ts';
 import type { Sighting } from './finding-life.ts';
 import type { Follower, FollowerPlace } from './follower.ts';
@@ -16,6 +16,8 @@ import type { SlotRecord } from './slot-record.ts';
 
 const SECOND = 1_000;
 const TIDY_MS = 600_000;
+/** What an approved name brings is heard of where it is counted, once a question and client. */
+const COUNTED: ReadonlySet<Kind> = new Set(['allow', 'empty']);
 /** Texts of claims that are remembered. */
 const MOST_CLAIMS = 8_192;
 
@@ -43,15 +45,14 @@ export class Detection implements Follower {
     switch (record.record) {
       case 'decision': {
         const { question } = record;
-        // What is allowed is heard of where it is counted, once a question and client.
-        if (question.kind === 'allow' || !DECISIONS.has(question.kind)) return;
+        if (COUNTED.has(question.kind) || !DECISIONS.has(question.kind)) return;
         this.detectors.take(this.#observed(question, false), this.#noticed);
         this.#tell(question, sight);
         break;
       }
       case 'asked': {
         const { question, pattern, folded } = record;
-        if (question.kind !== 'allow' || folded !== 0) return;
+        if (!COUNTED.has(question.kind) || folded !== 0) return;
         this.detectors.take(this.#observed(question, /[*{]/.test(pattern)), this.#noticed);
         this.#tell(question, sight);
         break;

@@ -47,6 +47,8 @@ t.test('what is asked over the wire is listed', async (t) => {
     await ask(server, `${name(i)}.corp.example`);
   }
   await ask(server, 'pypi.org');
+  // The name is approved, and the type is not.
+  await ask(server, 'github.com', { type: 'TYPE10' });
   await ask(server, 'token.oast.pro', { from: '127.0.0.2', type: 'TXT' });
   let found: readonly KeptFinding[] = [];
   await until(
@@ -54,6 +56,7 @@ t.test('what is asked over the wire is listed', async (t) => {
       found = listed();
       return (
         found.some(({ kind }) => kind === 'out-of-band') &&
+        found.some(({ kind }) => kind === 'odd-type') &&
         found.some(({ severity }) => severity === 'medium')
       );
     },
@@ -63,6 +66,7 @@ t.test('what is asked over the wire is listed', async (t) => {
     [kind, severity, identity, state, key].join(' ');
   t.strictSame(found.map(brief).sort(), [
     'attempt medium one open tunnel.example',
+    'odd-type low one open NULL',
     'other-stage medium one open pypi.org',
     'out-of-band high two open oast.pro (interactsh)',
   ]);
@@ -75,7 +79,7 @@ t.test('what is asked over the wire is listed', async (t) => {
     ['out-of-band'],
   );
   t.strictSame(listed('--since', '2099-01-01T00:00:00Z'), []);
-  t.equal(listed('--since', '1h').length, 3);
+  t.equal(listed('--since', '1h').length, 4);
   t.equal(listed('--limit', '1').length, 1);
   const { out } = verb(server, '--since', '1h');
   t.match(out, /^LAST +SEVERITY +FINDING +IDENTITY +STATE +COUNT +ABOUT$/m);
