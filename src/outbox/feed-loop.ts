@@ -1,3 +1,4 @@
+import { DETECTED, type Detected } from '../detect/patterns/kinds.ts';
 import type { Draft, Loss } from './draft.ts';
 import type { Kind } from './event.ts';
 import { FindingLife, OPEN_KEY, type Sighting } from './finding-life.ts';
@@ -48,6 +49,9 @@ export class FeedLoop {
   readonly #sight = (sighting: Sighting): void => this.#life.take(sighting, this.#drafts);
   /** Kinds of decisions that become events; null for all. */
   #kinds: ReadonlySet<Kind> | null = null;
+  /** Findings that are open and have risen: as many as can be open. */
+  readonly #risen = new Set<string>();
+  #heard: ((findings: readonly Draft[]) => void) | null = null;
   #drafts: Draft[] = [];
   #losses: Loss[] = [];
   #state = new Map<string, string | null>();
@@ -91,6 +95,29 @@ export class FeedLoop {
   /** Whether all before this place in the ring is committed. */
   hasReached(position: number): boolean {
     return !isBefore(this.#position, position) && this.#held === 0;
+  }
+
+  /** Who is told of findings of detectors that were committed: when they begin, rise and end. */
+  hear(heard: (findings: readonly Draft[]) => void): void {
+    this.#heard = heard;
+  }
+
+  #tellFindings(): void {
+    const findings = this.#drafts.filter((draft) => this.#isNews(draft));
+    if (findings.length > 0) this.#heard?.(findings);
+  }
+
+  /** Only what detectors noticed: the query thread knows the rest. That a count doubled is no news. */
+  #isNews({ kind, finding = '', activity, severity, uid = '' }: Draft): boolean {
+    if (kind !== 'finding' || !Object.hasOwn(DETECTED, finding)) return false;
+    if (activity === 'close') {
+      this.#risen.delete(uid);
+      return finding === 'dependency';
+    }
+    if (activity === 'create') return true;
+    if (severity === DETECTED[finding as Detected].severity || this.#risen.has(uid)) return false;
+    this.#risen.add(uid);
+    return true;
   }
 
   /** Reads what is there, as much as one commit takes, and commits it. `all`: running counts too, since it stops. */
@@ -211,6 +238,7 @@ export class FeedLoop {
       this.#hadTrouble = true;
       return error as Error;
     }
+    this.#tellFindings();
     this.#drafts = [];
     this.#losses = [];
     this.#state = new Map();

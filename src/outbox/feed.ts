@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CountWriter } from './count-writer.ts';
+import type { Draft } from './draft.ts';
 import type { Kind } from './event.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import { FeedWriter } from './feed-writer.ts';
@@ -26,6 +27,8 @@ export interface FeedNotices {
   trouble(text: string | null): void;
   /** Something that happened once, such as a worker that ended; the feed goes on. */
   told(text: string): void;
+  /** What detectors noticed began, rose, or is over. */
+  finding(finding: Draft): void;
   /** A sink is in trouble, is refused, or is in order again. */
   sink(state: DeliveryState): void;
 }
@@ -197,6 +200,9 @@ export class Feed {
         notices.told(
           `the database was damaged, and a new one is begun: ${report.text}; it is kept as ${report.copy}`,
         );
+        break;
+      case 'findings':
+        for (const finding of report.findings) notices.finding(finding);
         break;
       case 'sink':
         notices.sink(report.state);

@@ -1,10 +1,12 @@
-import { closeSync, openSync, renameSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
+import { keepAside } from './aside.ts';
 import { CountReader } from './count-table.ts';
+import type { Draft } from './draft.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import type { Follower, OpenFollower } from './follower.ts';
@@ -54,6 +56,8 @@ export type FeedReport =
   | { readonly said: 'trouble'; readonly text: string | null }
   /** A database that could not be read is kept under another name. */
   | { readonly said: 'damaged'; readonly text: string; readonly copy: string }
+  /** What detectors noticed was committed: it began, rose, or is over. */
+  | { readonly said: 'findings'; readonly findings: readonly Draft[] }
   /** A sink is in trouble, is refused, or is in order again. */
   | { readonly said: 'sink'; readonly state: DeliveryState }
   | { readonly said: 'status'; readonly id: number; readonly status: WorkerStatus }
@@ -98,8 +102,6 @@ const REACH_MS = 5_000;
 const LAST_TRIES = 3;
 /** Behind the query path, and not behind all else: a ring that nobody reads is full after 1.6 s of 20,000 events a second. */
 const NICE = 5;
-/** Databases that are kept aside. */
-const MOST_ASIDE = 20;
 
 /** The worker's life: opens the store, takes what the ring has, and ends when it is told to. */
 export async function runFeedWorker(port: MessagePort, job: FeedJob, parts: WorkerParts): Promise<void> {
@@ -255,6 +257,7 @@ class FeedWorker {
         );
       this.#loop = new FeedLoop(store, reader, registered, now, this.#followers);
       this.#loop.keep(setting.kinds);
+      this.#loop.hear((findings) => this.#say({ said: 'findings', findings }));
     } catch (error) {
       for (const follower of this.#followers.splice(0)) follower.close();
       this.#closeFiles();
@@ -307,35 +310,15 @@ class FeedWorker {
     }
   }
 
-  /** Gives a damaged database another name, so that somebody can look at it. */
   #keepAside(text: string): boolean {
-    const { store } = this.#job;
-    for (let i = 1; i <= MOST_ASIDE; i++) {
-      const copy = `${store}.damaged-${i}`;
-      try {
-        closeSync(openSync(copy, 'wx', 0o600));
-        renameSync(store, copy);
-        for (const more of ['-wal', '-shm']) renameIfThere(`${store}${more}`, `${copy}${more}`);
-        this.#say({ said: 'damaged', text, copy });
-        return true;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false;
-      }
-    }
-    return false;
+    const copy = keepAside(this.#job.store);
+    if (copy !== null) this.#say({ said: 'damaged', text, copy });
+    return copy !== null;
   }
 }
 
 function namesOf({ sinks }: FeedSetting): string[] {
   return sinks.map(({ name }) => name);
-}
-
-function renameIfThere(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
 }
 
 /** On Linux a priority is a thread's own (setpriority(2)): this thread has the processor when the query path leaves it. */

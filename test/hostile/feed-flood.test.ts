@@ -38,7 +38,12 @@ t.test(`findings under a flood of ${NAMES} random names`, async (t) => {
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },
     kinds: ['deny'],
-    notices: { told: (text) => told.push(text), trouble: (text) => told.push(String(text)), sink: () => {} },
+    notices: {
+      told: (text) => told.push(text),
+      trouble: (text) => told.push(String(text)),
+      sink: () => {},
+      finding: () => {},
+    },
   });
   t.teardown(() => feed.stop());
   const house = new House((content) => t.testdir(content), POLICY);

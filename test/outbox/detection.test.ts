@@ -32,7 +32,14 @@ function rig(t: Test, detect: object = {}): Rig {
   return feed;
 }
 
-const brief = ({ activity, finding, severity, identity, key, total }: FeedEvent): string =>
+const brief = ({
+  activity,
+  finding,
+  severity,
+  identity,
+  key,
+  total,
+}: Pick<FeedEvent, 'activity' | 'finding' | 'severity' | 'identity' | 'key' | 'total'>): string =>
   [activity, finding, severity, identity, key, total].filter((part) => part !== undefined).join(' ');
 
 const long = (i: number): string => `${String(i).padStart(30, 'x')}.tunnel.example`;
@@ -176,4 +183,19 @@ t.test('made-up names under a wildcard are a storm, and their hits count', async
   t.strictSame(feed.take().map(brief), []);
   await feed.house.ask('one-more.cdn.example', 'A', BUILDER, none);
   t.strictSame(feed.take().map(brief), ['create nxdomain-storm medium builder 127.0.0.1 1']);
+});
+
+t.test('what is told in the log: the beginning, a rise, and the end of an outage', async (t) => {
+  const feed = rig(t);
+  const heard: string[] = [];
+  feed.loop.hear((findings) => heard.push(...findings.map((finding) => brief(finding))));
+  for (let i = 0; i < 40; i++) {
+    feed.house.pass(1);
+    await feed.house.ask(long(i), 'A', BUILDER);
+    feed.take();
+  }
+  t.strictSame(heard, [
+    'create attempt low builder tunnel.example 1',
+    'update attempt medium builder tunnel.example 10',
+  ]);
 });

@@ -46,7 +46,12 @@ function made(t: Test, folder: string, thread: URL, map = mapFile): Made {
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },
     kinds: ['deny'],
-    notices: { told: (text) => told.push(text), trouble: (text) => trouble.push(text), sink: () => {} },
+    notices: {
+      told: (text) => told.push(text),
+      trouble: (text) => trouble.push(text),
+      sink: () => {},
+      finding: () => {},
+    },
   });
   t.teardown(() => feed.stop());
   const house = new House((content) => t.testdir(content), POLICY);

@@ -21,6 +21,7 @@ import { mapFile } from '../../socket/mapped-file.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Chore } from '../chores.ts';
 import type { Whole } from '../swap.ts';
+import { DetectedFindings } from './detected-findings.ts';
 import { feedSamples } from './feed-samples.ts';
 import { FEED_THREAD } from './feed-thread.ts';
 import { RateNotes } from './rate-notes.ts';
@@ -52,6 +53,7 @@ export class FeedRoom implements Observer {
   #counted: Readonly<Record<string, number>> = {};
   #isTroubled = false;
   readonly #sinks: SinkNotices;
+  readonly #detected: DetectedFindings;
   #status: WorkerStatus | null = null;
   readonly #leaseNotes: LeaseNote[] = [];
   /** Detectors look for something. */
@@ -69,6 +71,7 @@ export class FeedRoom implements Observer {
     this.#observer = options.observer;
     this.#look(first.settings);
     const { log, readiness } = options;
+    this.#detected = new DetectedFindings(log);
     this.#sinks = new SinkNotices(
       log,
       readiness,
@@ -96,6 +99,7 @@ export class FeedRoom implements Observer {
         trouble: (text) => this.#tellTrouble(text),
         told: (text) => log.warn('feed-trouble', `alert feed: ${text}`, {}),
         sink: (state) => this.#sinks.take(state),
+        finding: (finding) => this.#detected.take(finding),
       },
     });
     this.#feed.start();
@@ -237,7 +241,8 @@ export class FeedRoom implements Observer {
   }
 
   samples(): Iterable<Samples> {
-    return this.#feed === null ? [] : feedSamples(this.#feed, this.#status, Date.now());
+    if (this.#feed === null) return [];
+    return [...feedSamples(this.#feed, this.#status, Date.now()), ...this.#detected.samples()];
   }
 
   /** Lets the worker take what waits. Nothing is told to it any more. */

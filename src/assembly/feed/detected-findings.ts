@@ -1,0 +1,59 @@
+import { DETECTED, DETECTED_KINDS } from '../../detect/patterns/kinds.ts';
+import { byLabel, counter, type Samples } from '../../metric/metric.ts';
+import type { Draft } from '../../outbox/draft.ts';
+import type { Log } from '../../report/log.ts';
+
+/** Lines in the log a minute: what is beyond stands in the database and at the sinks. */
+const MOST_LINES = 60;
+const MINUTE_MS = 60_000;
+
+/** Findings of detectors in the log and in the metrics. */
+export class DetectedFindings {
+  readonly #log: Log;
+  readonly #counts = new Map<string, number>(DETECTED_KINDS.map((kind) => [kind, 0]));
+  #minute = -1;
+  #lines = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  take(finding: Draft): void {
+    const {
+      finding: kind = '',
+      activity,
+      severity,
+      identity,
+      key,
+      lease,
+      target,
+      names,
+      text = '',
+      next,
+    } = finding;
+    if (activity === 'create') this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+    const minute = Math.floor(finding.at / MINUTE_MS);
+    if (minute !== this.#minute) {
+      this.#minute = minute;
+      this.#lines = 0;
+    }
+    if (this.#lines++ >= MOST_LINES) return;
+    const facts = { finding: kind, severity, identity, key, lease, target, names, remedy: next };
+    const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
+    const isQuiet = activity === 'close' || DETECTED[kind as keyof typeof DETECTED]?.severity === 'low';
+    if (activity === 'close')
+      this.#log.info('finding', 'an approved name has answers again', { ...known, ended: true });
+    else if (isQuiet && severity === 'low') this.#log.info('finding', text, known);
+    else this.#log.warn('finding', text, known);
+  }
+
+  *samples(): Generator<Samples> {
+    yield byLabel(DETECTIONS, this.#counts);
+  }
+}
+
+const DETECTIONS = counter(
+  'namegate_detections_total',
+  'Findings of detectors that began since the start.',
+  'finding',
+);
