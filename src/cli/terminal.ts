@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import { styleText } from 'node:util';
-import { nearFix } from '../config/files/near.ts';
+import { missingAt } from '../config/files/near.ts';
 import { isJournal, PRIORITY } from '../report/journald.ts';
 
 export const EXIT_GOOD = 0;
@@ -108,10 +108,10 @@ export function serverFile(option: string | undefined): string {
 /** What is wrong with the server file that a verb would read, before it is read; null where it is there. */
 export function missingServerFile(option: string | undefined): string | null {
   const file = serverFile(option);
-  if (existsSync(file)) return null;
-  return option === undefined
+  const missing = missingAt(file);
+  return missing !== null && option === undefined
     ? `there is no ${SERVER_FILES.join(', nor ')}: name the server file with --config`
-    : `there is no ${file}: ${nearFix(file, null)}`;
+    : missing;
 }
 
 /**

@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { TrustBuilder } from '../../assembly/trust/trusts.ts';
 import { sentToTcp } from '../../assembly/without-tcp.ts';
 import { formatProblem } from '../../config/files/excerpt.ts';
-import { nearFix } from '../../config/files/near.ts';
+import { missingAt } from '../../config/files/near.ts';
 import { load, loadPolicyOnly } from '../../config/load.ts';
 import type { LoadResult } from '../../config/loaded.ts';
 import { isError } from '../../policy/problem.ts';
@@ -53,12 +52,7 @@ interface Options {
 function check(terminal: Terminal, path: string | undefined, { config, quiet, json }: Options): number {
   if (path !== undefined && config !== undefined)
     return terminal.usage('check', 'name a path or --config, not both');
-  const missing =
-    path === undefined
-      ? missingServerFile(config)
-      : existsSync(path)
-        ? null
-        : `there is no ${path}: ${nearFix(path, null)}`;
+  const missing = path === undefined ? missingServerFile(config) : missingAt(path);
   if (missing !== null) return terminal.usage('check', missing);
   const options = { env: process.env, now: Date.now() / 1000, salt: 0 };
   const read = path === undefined ? load(serverFile(config), options) : loadPolicyOnly(path, options);

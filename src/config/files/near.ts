@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname } from 'node:path';
 import { editDistance } from '../edit-distance.ts';
 import type { Enclosure } from './enclosure.ts';
@@ -14,24 +14,37 @@ export function nearFix(path: string, within: Enclosure | null): string {
   let missing = path;
   let folder = dirname(path);
   let names = namesIn(folder, within);
-  while (names === null && dirname(folder) !== folder) {
+  while (names === 'missing' && dirname(folder) !== folder) {
     missing = folder;
     folder = dirname(folder);
     names = namesIn(folder, within);
   }
   const wanted = basename(missing);
-  const near = names === null ? null : nearest(wanted, names);
+  const near = typeof names === 'string' ? null : nearest(wanted, names);
   if (near !== null) return `correct the path: ${folder} has ${near}, not ${wanted}`;
   return missing === path
     ? 'create it, or correct the path'
     : `create the folder ${missing}, or correct the path`;
 }
 
+/** Why what a person named cannot be used, and what to do; null where it is there. */
+export function missingAt(path: string): string | null {
+  try {
+    statSync(path);
+    return null;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? `there is no ${path}: ${nearFix(path, null)}`
+      : `${path} cannot be reached (${code}): check the permissions of its folders`;
+  }
+}
+
 function nearest(wanted: string, names: readonly string[]): string | null {
   const most = Math.min(2, Math.floor(wanted.length / 3));
   const ranked = names
     .map((name) => ({ name, distance: distanceOf(wanted, name) }))
-    .filter(({ distance }) => distance <= most)
+    .filter(({ name, distance }) => distance <= most && name !== wanted)
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
   return ranked[0]?.name ?? null;
 }
@@ -44,13 +57,13 @@ function distanceOf(wanted: string, name: string): number {
   return editDistance(a, b);
 }
 
-/** Null where there is no such folder, or nobody may look into it. */
-function namesIn(folder: string, within: Enclosure | null): readonly string[] | null {
+function namesIn(folder: string, within: Enclosure | null): readonly string[] | 'missing' | 'closed' {
   try {
     // A folder of the policy is inside by its own name; what it is a part of is not.
-    if (within !== null && !within.holds(`${realpathSync.native(folder)}/x`)) return null;
+    if (within !== null && !within.holds(`${realpathSync.native(folder)}/x`)) return 'closed';
     return readdirSync(folder).slice(0, MOST);
-  } catch {
-    return null;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'closed';
   }
 }

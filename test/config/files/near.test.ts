@@ -1,6 +1,8 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import t from 'tap';
+import { missingAt } from '../../../src/config/files/near.ts';
+import { asNobody, unreachableForNobody } from '../../nobody.ts';
 import { loadFrom, write } from '../harness.ts';
 
 /** A path that leads nowhere: what stands there with nearly the same name. */
@@ -63,4 +65,19 @@ t.test('no name of a folder that policy authors may not read is told', async (t)
   symlinkSync('../tls', join(dir, 'policy', 'inner'));
   for (const { message, fix } of loadFrom(dir).problems)
     t.notMatch(`${message} ${fix}`, /server\.key/, message);
+});
+
+t.test('what is there and closed is not said to be missing', async (t) => {
+  const dir = write(t, { 'shut/namegate.yaml': 'x\n', 'open/namegate.yaml': 'x\n' });
+  const [shut, open] = [join(dir, 'shut'), join(dir, 'open')];
+  t.equal(missingAt(join(open, 'namegate.yaml')), null);
+  t.equal(
+    missingAt(join(open, 'namegate.yml')),
+    `there is no ${open}/namegate.yml: correct the path: ${open} has namegate.yaml, not namegate.yml`,
+  );
+  chmodSync(shut, 0);
+  t.teardown(() => chmodSync(shut, 0o700));
+  if (unreachableForNobody(dir) !== false) return;
+  const said = asNobody(() => missingAt(join(shut, 'namegate.yaml')));
+  t.equal(said, `${shut}/namegate.yaml cannot be reached (EACCES): check the permissions of its folders`);
 });
