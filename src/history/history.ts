@@ -5,6 +5,7 @@ import { answerHistory, type HistoryQuestion } from './questions.ts';
 import type { RoomSetting } from './room.ts';
 import { HISTORY_FILE, type HistoryRefusal } from './schema.ts';
 import { type Heard, HistoryStore } from './store.ts';
+import type { Unreported } from './unreported.ts';
 
 /** What the history is opened with. */
 export interface HistoryPlace {
@@ -27,6 +28,8 @@ const ROOM_MS = 60_000;
 /** What the system may not have written yet when the machine stops. */
 const UNSYNCED_MS = 60_000;
 const STOPPED = 'the machine stopped, or files of the state folder were lost';
+/** Between two looks for leases whose report nobody has read. */
+const LOOK_MS = 30_000;
 /** Databases that are kept aside. */
 const MOST_ASIDE = 20;
 
@@ -41,6 +44,7 @@ export class History {
   #done: number | null;
   #committed = 0;
   #nextSweep = 0;
+  #nextLook = 0;
   #nextRoom = 0;
 
   /** Throws a HistoryRefusal. */
@@ -99,10 +103,23 @@ export class History {
     if (isDue) this.#nextSweep = now + SWEEP_MS;
   }
 
+  /** Leases of which nobody read the report, though something was refused: each once. To be called a few times a minute. */
+  unreported(now: number): Unreported[] {
+    if (now < this.#nextLook && this.#nextLook - now <= LOOK_MS) return [];
+    this.#nextLook = now + LOOK_MS;
+    try {
+      return this.#store.unreported.take(now);
+    } catch {
+      // The next look finds them.
+      return [];
+    }
+  }
+
   /** Answers with all that was heard and counted. */
   answer(question: HistoryQuestion): unknown {
     this.#nextSweep = 0;
     this.commit(this.#committed);
+    if (question.what === 'rows') this.#store.unreported.read(question.accounts, this.#place.now());
     return answerHistory(this.#store.database, question);
   }
 

@@ -48,7 +48,7 @@ const STEPS: readonly string[] = [
     complete INTEGER NOT NULL DEFAULT 1,
     -- Why it is not complete, as a sentence.
     missing TEXT,
-    -- When somebody read its report last.
+    -- When somebody read its report last. 0: nobody did in time, and that was told.
     reported INTEGER
   ) STRICT;
   CREATE INDEX lease_of ON lease (identity, day, client);

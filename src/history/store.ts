@@ -7,6 +7,7 @@ import type { HeardAsked, HeardCounts, HeardGiven } from './heard.ts';
 import { QuestionRows } from './question-rows.ts';
 import { Room, type RoomSetting } from './room.ts';
 import { openHistory } from './schema.ts';
+import { Unreporteds } from './unreported.ts';
 
 /** Something that was heard, in order. What a slot said is copied. */
 export type Heard = HeardAsked | HeardGiven | { readonly record: 'lease'; readonly note: LeaseNote };
@@ -31,6 +32,7 @@ export class HistoryStore {
   readonly #given: GivenRows;
   readonly #entries: Entries;
   readonly #room: Room;
+  readonly unreported: Unreporteds;
   /** Questions that were counted as lost. */
   #lost: number;
 
@@ -43,6 +45,7 @@ export class HistoryStore {
     this.#given = new GivenRows(database);
     this.#entries = new Entries(database);
     this.#room = new Room(database);
+    this.unreported = new Unreporteds(database);
     this.#lost = Number(this.state('lost') ?? 0);
   }
 

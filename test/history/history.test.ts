@@ -1,5 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
+import { parsePrefix } from '../../src/config/addresses.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 import { policy, rule } from '../resolve/policy.ts';
 import { HistoryRig } from './rig.ts';
 
@@ -186,4 +188,55 @@ t.test('old accounts go, and those of today stay', async (t) => {
     'builder 127.0.0.1 new.example 1 deny 2',
     'builder 127.0.0.1 old.example 1 deny 1',
   ]);
+});
+
+t.test('a lease that ran out, was refused something and has no reader is told once', async (t) => {
+  const rig = new HistoryRig(t, POLICY);
+  const { house, ringWriter } = rig.feed;
+  const note = (what: string, id: string): void => {
+    const at = rig.feed.now;
+    ringWriter.note(
+      JSON.stringify({ note: 'lease', what, at, id, identity: 'builder', owner: 'team-a', opened: at }),
+    );
+  };
+  const lease = async (id: string, address: number, name: string): Promise<void> => {
+    note('opened', id);
+    const addresses = [parsePrefix(`127.0.1.${address}`) as Prefix];
+    const rest = {
+      stage: null,
+      job: null,
+      quarantine: 0,
+      sourceEnforced: false,
+      known: true,
+      certificate: null,
+    };
+    house.leases.open(
+      { id, identity: 'builder', addresses, endsAt: house.now + 600_000, ...rest },
+      house.now,
+    );
+    await house.ask(
+      name,
+      'A',
+      { from: `127.0.1.${address}`, port: 5_000 },
+      { answer: ['github.com 60 A 192.0.2.7'] },
+    );
+  };
+  await lease('le-refused', 1, 'evil.example');
+  await lease('le-read', 2, 'evil.example');
+  await lease('le-good', 3, 'github.com');
+  await lease('le-ended', 4, 'evil.example');
+  for (const id of ['le-refused', 'le-read', 'le-good']) note('expired', id);
+  note('ended', 'le-ended');
+  rig.take();
+  const accounts = rig.history.answer({ what: 'accounts', by: 'lease', value: 'le-read', since: 0 }) as {
+    number: number;
+  }[];
+  t.strictSame(rig.history.unreported(rig.feed.now), [], 'there is time');
+  rig.history.answer({ what: 'rows', accounts: accounts.map(({ number }) => number), since: 0 });
+  house.pass(700);
+  const [one, ...more] = rig.history.unreported(rig.feed.now);
+  t.strictSame(one, { lease: 'le-refused', identity: 'builder', owner: 'team-a', names: ['evil.example'] });
+  t.strictSame(more, []);
+  house.pass(700);
+  t.strictSame(rig.history.unreported(rig.feed.now), [], 'once');
 });

@@ -1,10 +1,39 @@
 import { History } from '../../history/history.ts';
 import type { HistoryQuestion } from '../../history/questions.ts';
+import type { Unreported } from '../../history/unreported.ts';
+import type { Sighting } from '../../outbox/finding-life.ts';
 import type { Follower, FollowerPlace } from '../../outbox/follower.ts';
 
 /** The history in the worker of the feed, for as long as the settings have one. */
 export function openHistory(place: FollowerPlace): Follower {
   return new HistoryFollower(place);
+}
+
+const UNREPORTED = 'unreported-denials';
+
+/** The finding of a lease that ran out, refused something, and has no reader. */
+function unreportedSighting({ lease, identity, owner, names }: Unreported, at: number): Sighting {
+  return {
+    identity,
+    proven: true,
+    finding: UNREPORTED,
+    place: `${UNREPORTED} ${lease}`,
+    at,
+    window: 3_600_000,
+    key: () => lease,
+    domain: () => null,
+    draft: () => ({
+      kind: 'finding',
+      at,
+      identity,
+      ...(owner === '' ? {} : { owner }),
+      lease,
+      severity: 'medium',
+      text: 'a lease ran out, its job was refused names, and nobody has read its report',
+      next: `namegate report --lease ${lease}; let the job's last step read it and end the lease`,
+    }),
+    names: () => names,
+  };
 }
 
 class HistoryFollower implements Follower {
@@ -20,8 +49,9 @@ class HistoryFollower implements Follower {
     this.#history?.take(record as Parameters<History['take']>[0], position);
   }
 
-  flush(now: number, all: boolean): void {
+  flush(...[now, all, sight]: Parameters<Follower['flush']>): void {
     this.#history?.flush(now, all);
+    for (const one of this.#history?.unreported(now) ?? []) sight(unreportedSighting(one, now));
   }
 
   commit(position: number): void {
