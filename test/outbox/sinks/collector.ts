@@ -93,7 +93,9 @@ export class Collector {
       case 'hang':
         return;
       case 'reset':
-        request.socket.resetAndDestroy();
+        // A TLS socket has no reset of its own.
+        if (this.#tls === null) request.socket.resetAndDestroy();
+        else request.socket.destroy();
         return;
       case 'half':
         response.writeHead(200, { 'content-length': '1000' }).write('{');
