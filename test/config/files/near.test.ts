@@ -75,9 +75,9 @@ t.test('what is there and closed is not said to be missing', async (t) => {
     missingAt(join(open, 'namegate.yml')),
     `there is no ${open}/namegate.yml: correct the path: ${open} has namegate.yaml, not namegate.yml`,
   );
-  chmodSync(shut, 0);
-  t.teardown(() => chmodSync(shut, 0o700));
   if (unreachableForNobody(dir) !== false) return;
+  chmodSync(shut, 0);
   const said = asNobody(() => missingAt(join(shut, 'namegate.yaml')));
+  chmodSync(shut, 0o700);
   t.equal(said, `${shut}/namegate.yaml cannot be reached (EACCES): check the permissions of its folders`);
 });
