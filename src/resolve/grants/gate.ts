@@ -59,9 +59,10 @@ export class Gate {
     const least = now + 1000 * addresses.ttl + AHEAD;
     const ports = portsOf(turn, terms);
     this.#look(turn, this.#own, client, least, hard, ports);
-    const other =
-      addresses.families.indexOf(client.family === 4 ? 6 : 4) >= 0 ? this.#otherOf(turn, client) : null;
-    this.#look(turn, this.#other, other, least, hard, ports);
+    if ((client.family === 4 ? addresses.six : addresses.four) > 0)
+      this.#look(turn, this.#other, this.#otherOf(turn, client), least, hard, ports);
+    else this.#other.client = null;
+    if (this.#other.client === null && this.#other.missing.length > 0) this.#other.missing = [];
     if (this.#own.missing.length + this.#other.missing.length === 0) return PASS.GIVE;
     if (!asker.proven) return PASS.PROVE;
     if (!this.#hasRoom(this.#own, now) || !this.#hasRoom(this.#other, now))
@@ -159,7 +160,7 @@ export class Gate {
     if (local || !asker.isKnown) return null;
     const lease = bound === null ? '' : bound.lease;
     const { name } = standing.identity;
-    const known = this.book.find(family, w0, w1, w2, w3, lease, name);
+    const known = this.book.find(family, w0 | 0, w1 | 0, w2 | 0, w3 | 0, lease, name);
     if (known !== null) return known;
     const certified = client.credential !== null && (bound === null || bound.sources?.length === 0);
     return new GrantedClient({ family, w0, w1, w2, w3 }, lease, name, certified);
@@ -170,7 +171,7 @@ export class Gate {
     const source = asker.bound?.sources?.find((each) => each.family !== family);
     if (source === undefined) return null;
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = source.words;
-    const known = this.book.find(source.family, w0, w1, w2, w3, lease, identity);
+    const known = this.book.find(source.family, w0 | 0, w1 | 0, w2 | 0, w3 | 0, lease, identity);
     return known ?? new GrantedClient({ family: source.family, w0, w1, w2, w3 }, lease, identity, false);
   }
 

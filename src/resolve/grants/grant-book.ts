@@ -45,10 +45,10 @@ export class GrantedClient {
 
   constructor(who: GrantPlace, lease: string, identity: string, certified: boolean) {
     this.family = who.family;
-    this.w0 = who.w0;
-    this.w1 = who.w1;
-    this.w2 = who.w2;
-    this.w3 = who.w3;
+    this.w0 = who.w0 | 0;
+    this.w1 = who.w1 | 0;
+    this.w2 = who.w2 | 0;
+    this.w3 = who.w3 | 0;
     this.lease = lease;
     this.identity = identity;
     this.certified = certified;
@@ -60,7 +60,7 @@ export class GrantedClient {
   }
 }
 
-/** An address that is granted, or that has grants; IPv4 is `w0` alone. */
+/** An address that is granted, or that has grants; IPv4 is `w0` alone. In the book its words are signed, which V8 makes no objects of. */
 export interface GrantPlace {
   readonly family: 4 | 6;
   readonly w0: number;
@@ -104,7 +104,9 @@ export class GrantBook {
   }
 
   /** All that an address is known as. */
-  at({ family, w0, w1, w2, w3 }: GrantPlace): GrantedClient[] {
+  at(place: GrantPlace): GrantedClient[] {
+    const { family } = place;
+    const [w0, w1, w2, w3] = [place.w0 | 0, place.w1 | 0, place.w2 | 0, place.w3 | 0];
     const found: GrantedClient[] = [];
     let client = this.#clients.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
     for (; client !== null; client = client.next)

@@ -19,14 +19,19 @@ export class ReplyAddresses {
   /** The longest TTL of a record that holds any. */
   ttl: Seconds = 0;
   readonly families = new Uint8Array(MOST_ADDRESSES);
-  /** Four words for each; IPv4 is the first alone. */
-  readonly words = new Uint32Array(4 * MOST_ADDRESSES);
+  /** Four signed words for each, which V8 makes no objects of; IPv4 is the first alone. */
+  readonly words = new Int32Array(4 * MOST_ADDRESSES);
+  /** How many of each family there are. */
+  four = 0;
+  six = 0;
 
   /** Reads a reply of ours, `length` octets: it is well formed. */
   read(reply: Uint8Array, length: number): void {
     this.count = 0;
     this.over = false;
     this.ttl = 0;
+    this.four = 0;
+    this.six = 0;
     let left = readUint16(reply, 6) + readUint16(reply, 8) + readUint16(reply, 10);
     let at = HEADER_SIZE;
     if (readUint16(reply, 4) > 0) at = behindName(reply, at) + 4;
@@ -82,6 +87,8 @@ export class ReplyAddresses {
       this.over = true;
       return;
     }
+    if (family === 4) this.four++;
+    else this.six++;
     const place = 4 * this.count;
     this.families[this.count++] = family;
     this.words[place] = w0;
