@@ -5,6 +5,7 @@ import type { Noticed, Observed, ObservedVerdict, OctetHash } from '../detect/pa
 import { GROUND } from '../policy/decide/decision.ts';
 import { halfSipHash } from '../resolve/answer/key-hash.ts';
 import { nameToText } from '../wire/name.ts';
+import { AcquaintanceFile } from './acquaintance-file.ts';
 import type { Draft } from './draft.ts';
 import { DECISIONS, type Kind } from './event.ts';
 import type { DetectSetting, FeedSetting } from './feed-setting.ts';
@@ -16,10 +17,16 @@ import type { SlotRecord } from './slot-record.ts';
 
 const SECOND = 1_000;
 const TIDY_MS = 600_000;
+const SAVE_MS = 60_000;
 /** What an approved name brings is heard of where it is counted, once a question and client. */
 const COUNTED: ReadonlySet<Kind> = new Set(['allow', 'empty']);
 /** Texts of claims that are remembered. */
 const MOST_CLAIMS = 8_192;
+
+/** What of a follower's place it needs. */
+interface DetectionPlace extends Pick<FollowerPlace, 'setting' | 'registered'> {
+  readonly folder: string | null;
+}
 
 /** Leads the detectors in the worker: what the ring says goes to them, and what they notice becomes findings. */
 export class Detection implements Follower {
@@ -27,12 +34,18 @@ export class Detection implements Follower {
   readonly #registered: (name: Uint8Array) => number;
   readonly #noticed: Noticed[] = [];
   readonly #claims = new Map<string, string>();
+  readonly #file: AcquaintanceFile | null;
+  #savedAt = 0;
   #passedAt = 0;
   #tidiedAt = 0;
 
-  constructor({ setting, registered }: Pick<FollowerPlace, 'setting' | 'registered'>) {
+  /** `folder` null: what identities have used is not kept. */
+  constructor({ setting, registered, folder }: DetectionPlace) {
+    const fresh = randomBytes(8);
+    this.#file = folder === null ? null : new AcquaintanceFile(folder, fresh);
     const { limits } = setting.detect;
-    this.detectors = new Detectors(keyedHash(randomBytes(8)), keyedHash(randomBytes(8)), limits);
+    this.detectors = new Detectors(keyedHash(randomBytes(8)), keyedHash(this.#file?.secret ?? fresh), limits);
+    this.#file?.restore(this.detectors.acquaintance);
     this.#registered = registered;
     this.configure(setting);
   }
@@ -99,6 +112,10 @@ export class Detection implements Follower {
     this.#passedAt = now;
     this.detectors.pass(now, this.#noticed);
     for (const noticed of this.#noticed.splice(0)) sight(passingSighting(noticed, now));
+    if (now - this.#savedAt >= SAVE_MS || now < this.#savedAt) {
+      this.#savedAt = now;
+      this.#file?.save(this.detectors.acquaintance);
+    }
     if (now - this.#tidiedAt < TIDY_MS && now >= this.#tidiedAt) return;
     this.#tidiedAt = now;
     this.detectors.tidy(now);
@@ -106,7 +123,9 @@ export class Detection implements Follower {
 
   commit(): void {}
 
-  close(): void {}
+  close(): void {
+    this.#file?.save(this.detectors.acquaintance);
+  }
 
   #observed(question: QuestionRecord, isOfPattern: boolean): Observed {
     const { at, identity, name, proven, kind, lease, type, ground, isInQuarantine } = question;

@@ -1,10 +1,15 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { suffixTable } from '../../src/config/policy/suffixes.ts';
+import type { Acquaintance } from '../../src/detect/patterns/acquaintance.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
 import { Detection } from '../../src/outbox/detection.ts';
 import type { FeedEvent } from '../../src/outbox/event.ts';
+import type { FeedSetting } from '../../src/outbox/feed-setting.ts';
 import { OutcomeWriter } from '../../src/outbox/outcome-writer.ts';
 import { registeredDomains } from '../../src/outbox/registered-domains.ts';
+import { nameFromText } from '../../src/wire/name.ts';
 import { policy } from '../resolve/policy.ts';
 import { Rig, SETTING } from './rig.ts';
 
@@ -25,7 +30,7 @@ function rig(t: Test, detect: object = {}): Rig {
   };
   const feed = new Rig(t, POLICY, ['deny', 'would_deny']);
   const registered = registeredDomains(suffixTable);
-  feed.followers = [new Detection({ setting, registered })];
+  feed.followers = [new Detection({ setting, registered, folder: null })];
   feed.store.close();
   feed.open();
   feed.loop.keep([]);
@@ -198,4 +203,42 @@ t.test('what is told in the log: the beginning, a rise, and the end of an outage
     'create attempt low builder tunnel.example 1',
     'update attempt medium builder tunnel.example 10',
   ]);
+});
+
+t.test('what identities have used outlives a restart', async (t) => {
+  const folder = t.testdir({});
+  const seen = (acquaintance: Acquaintance, name: string, at: number): boolean =>
+    acquaintance.isFirst(
+      {
+        at,
+        identity: 'one',
+        claim: 'c',
+        lease: '',
+        name: nameFromText(name) as Uint8Array,
+        domain: 0,
+        type: 1,
+        verdict: 'allow',
+        count: 1,
+        proven: true,
+        expected: false,
+        isOfOtherStage: false,
+        isInQuarantine: false,
+        resembles: '',
+        isOfPattern: false,
+      },
+      { history: 1_000, leases: 0 },
+    );
+  const open = (): Detection => {
+    const detect = { limits: DEFAULT_THRESHOLDS, identities: [] };
+    const setting = { store: SETTING, sinks: [], kinds: [], detect } as unknown as FeedSetting;
+    return new Detection({ setting, registered: () => 0, folder });
+  };
+  const before = open();
+  t.notOk(seen(before.detectors.acquaintance, 'a.example', 0));
+  before.close();
+  const after = open().detectors.acquaintance;
+  t.notOk(seen(after, 'a.example', 5_000), 'it was used before');
+  t.ok(seen(after, 'b.example', 5_000), 'a first contact');
+  writeFileSync(join(folder, 'detect.json'), 'garbage');
+  t.notOk(seen(open().detectors.acquaintance, 'b.example', 9_000), 'a file that is damaged begins anew');
 });

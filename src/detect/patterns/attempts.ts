@@ -52,7 +52,7 @@ export class Attempts {
   take(asked: Observed, domain: string, limits: NonNullable<Thresholds['attempt']>): 0 | 1 | 2 {
     const { identity, at, name } = asked;
     const tick = Math.floor(at / TICK_MS);
-    const attempt = this.#table.get(identity, domain) ?? this.#begin(identity, domain, tick);
+    const attempt = this.#table.get(identity, domain) ?? this.#begin(identity, domain, tick, limits.octets);
     if (attempt.told === 2) return 2;
     const hash = this.#hash(name, 0, name.length);
     const units = attempt.told === 0 ? this.#charge(attempt, asked, hash, tick) : 0;
@@ -77,9 +77,9 @@ export class Attempts {
       if (tick - last > LONGEST_WAIT) this.#folds.delete(identity);
   }
 
-  #begin(identity: string, domain: string, tick: number): Attempt {
+  #begin(identity: string, domain: string, tick: number, octets: number): Attempt {
     const fold = this.#folds.get(identity);
-    const attempt = fold === undefined ? newAttempt() : copyOf(fold, tick);
+    const attempt = fold === undefined ? newAttempt() : copyOf(fold, tick, octets * OCTET);
     const evicted = this.#table.add(identity, domain, attempt);
     if (evicted !== null) this.#fold(evicted.owner, evicted.value, tick);
     return attempt;
@@ -109,10 +109,14 @@ export class Attempts {
     const more = (count - 1) * (occasionCost(1, TYPES) + knownNameCost());
     const at = attempt.slice % SLICES;
     sums[at] = Math.min(MOST_UNITS, sums[at]! + occasionCost(wait, TYPES) + name + more);
-    let total = 0;
-    for (let i = 0; i < SLICES; i++) total += sums[i]!;
-    return total;
+    return totalOf(sums);
   }
+}
+
+function totalOf(sums: Int32Array): number {
+  let total = 0;
+  for (let i = 0; i < SLICES; i++) total += sums[i]!;
+  return total;
 }
 
 function newAttempt(): Attempt {
@@ -127,9 +131,11 @@ function newAttempt(): Attempt {
   };
 }
 
-/** With the sums of another, and none of its names. */
-function copyOf(fold: Attempt, tick: number): Attempt {
+/** With the sums of another, and none of its names. One that is told at once needs no sums. */
+function copyOf(fold: Attempt, tick: number, most: number): Attempt {
   slide(fold, tick);
+  if (totalOf(fold.sums!) >= most)
+    return { sums: null, slice: 0, last: tick, names: 0, long: null, longs: 0, told: 1 };
   const attempt = newAttempt();
   attempt.slice = fold.slice;
   attempt.sums!.set(fold.sums!.subarray(0, SLICES));

@@ -99,5 +99,5 @@ function starts(name: Uint8Array): number {
 }
 
 function labelAt(name: Uint8Array, at: number): string {
-  return String.fromCharCode(...name.subarray(at + 1, at + 1 + name[at]!));
+  return Buffer.from(name.buffer, name.byteOffset + at + 1, name[at]!).toString('latin1');
 }
