@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HeardCounts, type HeardRecord, readLeaseNote } from './heard.ts';
 import { answerHistory, type HistoryQuestion } from './questions.ts';
@@ -19,6 +19,8 @@ export interface HistoryPlace {
   readonly registered: (name: Uint8Array) => number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** A database that could not be read is kept under another name. */
+  readonly damaged: (text: string, copy: string) => void;
 }
 
 /** Between two looks at the table of counts. */
@@ -32,6 +34,18 @@ const STOPPED = 'the machine stopped, or files of the state folder were lost';
 const LOOK_MS = 30_000;
 /** Databases that are kept aside. */
 const MOST_ASIDE = 20;
+
+const OFF_FILE = 'history.off';
+const OFF = 'the history was off';
+
+/** Keeps in mind, for whoever opens the history next, that nobody listens any more. Never throws. */
+export function noteOff(folder: string): void {
+  try {
+    if (existsSync(join(folder, HISTORY_FILE))) writeFileSync(join(folder, OFF_FILE), '', { mode: 0o600 });
+  } catch {
+    // Accounts of leases that live all the while then look complete.
+  }
+}
 
 /** The history while the worker runs: it hears what the ring says, and writes it down in batches. */
 export class History {
@@ -148,6 +162,11 @@ export class History {
     const isSame = oldRing === ring && store.state('counts') === counts.id;
     if (!isClean && (store.state('boot') !== boot || !isSame))
       store.lose(STOPPED, Number(seen ?? 0) - UNSYNCED_MS, now());
+    const offFile = join(this.#place.folder, OFF_FILE);
+    if (existsSync(offFile)) {
+      store.lose(OFF, Number(seen ?? 0), now());
+      rmSync(offFile, { force: true });
+    }
     if (store.state('counts') !== counts.id) {
       store.forgetEntries();
       counts.forget();
@@ -162,7 +181,9 @@ export class History {
     try {
       return new HistoryStore(this.#path, this.#place.registered);
     } catch (error) {
-      if ((error as Partial<HistoryRefusal>).why !== 'damaged' || !keepAside(this.#path)) throw error;
+      const copy = (error as Partial<HistoryRefusal>).why === 'damaged' ? keepAside(this.#path) : null;
+      if (copy === null) throw error;
+      this.#place.damaged((error as Error).message, copy);
       return new HistoryStore(this.#path, this.#place.registered);
     }
   }
@@ -170,7 +191,9 @@ export class History {
   /** The database is damaged: it is kept aside, and another is begun with what is in hand. */
   #renew(): void {
     this.#store.close();
-    if (!keepAside(this.#path)) throw new Error(`${this.#path} is damaged and cannot be renamed`);
+    const copy = keepAside(this.#path);
+    if (copy === null) throw new Error(`${this.#path} is damaged and cannot be renamed`);
+    this.#place.damaged(`${this.#path} cannot be read any more`, copy);
     this.#store = this.#open();
     this.#begin();
   }
@@ -190,7 +213,7 @@ function isDamage(error: Error & { readonly errcode?: number }): boolean {
 }
 
 /** Gives a damaged database another name, so that somebody can look at it. */
-function keepAside(path: string): boolean {
+function keepAside(path: string): string | null {
   for (let i = 1; i <= MOST_ASIDE; i++) {
     const copy = `${path}.damaged-${i}`;
     try {
@@ -202,12 +225,12 @@ function keepAside(path: string): boolean {
           if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
         }
       }
-      return true;
+      return copy;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return null;
     }
   }
-  return false;
+  return null;
 }
 
 /** Which start of the machine this is. */

@@ -44,6 +44,8 @@ export interface FollowerPlace {
   readonly registered: (name: Uint8Array) => number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Tells that a database of the follower could not be read and is kept under another name. */
+  readonly damaged: (text: string, copy: string) => void;
 }
 
 /** Opens a follower before the first record is read. What it throws is trouble of the worker, which tries again. */

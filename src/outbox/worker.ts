@@ -251,9 +251,10 @@ class FeedWorker {
       const registered = registeredDomains(this.#parts.suffixes);
       const setting = this.#setting;
       const counts = new CountReader(this.#placeOf(table));
+      const damaged = (text: string, copy: string): void => this.#say({ said: 'damaged', text, copy });
       for (const open of this.#parts.followers ?? [])
         this.#followers.push(
-          open({ folder: dirname(path), ring: reader.id, server, setting, counts, registered, now }),
+          open({ folder: dirname(path), ring: reader.id, server, setting, counts, registered, now, damaged }),
         );
       this.#loop = new FeedLoop(store, reader, registered, now, this.#followers);
       this.#loop.keep(setting.kinds);

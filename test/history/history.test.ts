@@ -1,6 +1,8 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
 import { parsePrefix } from '../../src/config/addresses.ts';
+import { noteOff } from '../../src/history/history.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';
 import { policy, rule } from '../resolve/policy.ts';
 import { HistoryRig } from './rig.ts';
@@ -239,4 +241,36 @@ t.test('a lease that ran out, was refused something and has no reader is told on
   t.strictSame(more, []);
   house.pass(700);
   t.strictSame(rig.history.unreported(rig.feed.now), [], 'once');
+});
+
+t.test('whoever lived while the history was off has no complete account', async (t) => {
+  const rig = new HistoryRig(t, POLICY);
+  await rig.feed.house.ask('before.example', 'A', TESTER);
+  rig.take();
+  rig.history.close();
+  noteOff(rig.folder);
+  rig.open();
+  await rig.feed.house.ask('after.example', 'A', TESTER);
+  rig.take();
+  t.match(rows(rig, 'SELECT complete, missing FROM lease'), [{ complete: 0, missing: /was off/ }]);
+  rig.history.close();
+  rig.open();
+  await rig.feed.house.ask('other.example', 'A', BUILDER);
+  rig.take();
+  t.match(rows(rig, 'SELECT complete FROM lease ORDER BY number'), [{ complete: 0 }, { complete: 1 }]);
+});
+
+t.test('a damaged history is kept aside, and another is begun', async (t) => {
+  const rig = new HistoryRig(t, POLICY);
+  await rig.feed.house.ask('before.example', 'A', TESTER);
+  rig.take();
+  rig.history.close();
+  for (const end of ['-wal', '-shm']) rmSync(`${rig.path}${end}`, { force: true });
+  writeFileSync(rig.path, 'no database '.repeat(2_000));
+  rig.open();
+  t.match(rig.damages, [/not a database/]);
+  t.ok(existsSync(`${rig.path}.damaged-1`));
+  await rig.feed.house.ask('before.example', 'A', TESTER);
+  rig.take();
+  t.strictSame(questions(rig), ['tester 127.0.0.2 before.example 1 deny 1']);
 });

@@ -17,6 +17,7 @@ export class HistoryRig {
   readonly feed: Rig;
   readonly folder: string;
   counts: Ring;
+  readonly damages: string[] = [];
   history!: History;
   #writer!: CountWriter;
 
@@ -66,6 +67,7 @@ export class HistoryRig {
       setting: { history: setting },
       registered: registeredDomains(suffixTable),
       now: () => this.feed.now,
+      damaged: (text: string) => void this.damages.push(text),
     };
     this.history = new History(place, setting);
     this.feed.followers = [this.history as unknown as Follower];

@@ -1,4 +1,4 @@
-import { History } from '../../history/history.ts';
+import { History, noteOff } from '../../history/history.ts';
 import type { HistoryQuestion } from '../../history/questions.ts';
 import type { Unreported } from '../../history/unreported.ts';
 import type { Sighting } from '../../outbox/finding-life.ts';
@@ -66,8 +66,10 @@ class HistoryFollower implements Follower {
 
   configure(setting: FollowerPlace['setting']): void {
     const { history } = setting;
-    if (history === null) this.close();
-    else if (this.#history === null) this.#history = new History(this.#place, history);
+    if (history === null) {
+      this.close();
+      noteOff(this.#place.folder);
+    } else if (this.#history === null) this.#history = new History(this.#place, history);
     else this.#history.configure(setting);
   }
 
