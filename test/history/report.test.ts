@@ -56,6 +56,7 @@ t.test('each question is in the section that its facts say', async (t) => {
       [asked('x.cdn.example', { audited: 1, verdict: 'contain' })],
       'would_deny',
     ],
+    ["a browser's canary", [asked('use-application-dns.net', { ground: 'special' })], 'noise'],
     ['expected', [asked('telemetry.example', { expected: 1 })], 'expected'],
     ['expected, without proof', [asked('telemetry.example', { expected: 1, proven: 0 })], 'expected'],
     ['allowed', [asked('github.com', { verdict: 'allow' })], 'allowed'],
