@@ -329,3 +329,33 @@ t.test(
     t.equal(house.questions.length, asked);
   },
 );
+
+t.test('one query every two seconds, for three hours: what slow encoders carry out', async (t) => {
+  /** Names that an encoder asks, one after another, and the bits that each can carry. */
+  const encoders: Record<string, [(n: number) => [string, string], number]> = {
+    'long names': [
+      (n) => [`${String(n).padStart(6, '0')}${'a'.repeat(50)}.t.example`, 'A'],
+      51 * Math.log2(38),
+    ],
+    'short names': [(n) => [`${n.toString(36)}.t.example`, 'A'], 4 * Math.log2(38)],
+    'one of 16 names': [(n) => [`k${(n * 7) % 16}.t.example`, 'A'], 4],
+    'one of three types': [(n) => ['same.t.example', ['A', 'AAAA', 'CNAME'][n % 3]!], Math.log2(3)],
+  };
+  for (const [what, [encode, bits]] of Object.entries(encoders)) {
+    const { house, ticks, charges } = houseOf(t);
+    let left = 0;
+    for (let n = 0; n < 6_000; n++) {
+      house.pass(2);
+      ticks.tick += 200;
+      const before = house.asked.length;
+      const [name, type] = encode(n);
+      await house.ask(name, type, FROM, FINE);
+      left += house.asked.length - before;
+      house.exits.length = 0;
+    }
+    const carried = (left * bits) / 8;
+    t.ok(left > 0 && carried <= 1024, `${what}: ${left} left, ${carried.toFixed(0)} octets`);
+    const client = [...charges.ledger.holders.all()].find(({ kind }) => kind === HOLDER.CLIENT)!;
+    t.ok(client.balance(ticks.tick) <= client.contain);
+  }
+});

@@ -25,6 +25,7 @@ const TOKENS = [
   grant('both', { rights: ['open', 'advance'] }),
   grant('boss', { rights: ['administer'], identities: 'all' }),
   grant('half', { rights: ['administer'] }),
+  grant('watcher', { rights: ['open'], identities: 'all' }),
   grant('old', { rights: ['administer'], until: 1000 }),
 ];
 
@@ -247,4 +248,28 @@ t.test('who administers says that a source is enforced, and nobody else', async 
   );
   const listed = await again.ask('GET', '/v1/leases', undefined, { authorization: 'Bearer secret-half' });
   t.match(listed.body['leases'], [{ source: 'enforced', counts: { deny: 0 } }]);
+});
+
+t.test('who may see the alert feed, and ask something of its sinks', async (t) => {
+  const { ask } = await start(t);
+  const since = '2026-11-20T00:00:00Z';
+  const requests = [
+    ['GET', '/v1/alerts', undefined],
+    ['POST', '/v1/alerts/test', undefined],
+    ['POST', '/v1/alerts/replay', { sink: 'siem', since }],
+    ['POST', '/v1/alerts/dead', {}],
+    ['POST', '/v1/alerts/dead', { retry: true }],
+  ] as const;
+  for (const [who, sees, administers] of [
+    ['boss', true, true],
+    ['watcher', true, false],
+    ['half', false, false],
+    ['opener', false, false],
+    ['mover', false, false],
+  ] as const) {
+    for (const [method, path, body] of requests) {
+      const { status } = await ask(who, method, path, body);
+      t.equal(status !== 403, method === 'GET' ? sees : administers, `${who} ${method} ${path}: ${status}`);
+    }
+  }
 });
