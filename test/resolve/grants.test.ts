@@ -103,6 +103,8 @@ t.test('each way of answering', async (t) => {
       granted,
       what,
     );
+    // The wait takes its time.
+    house.pass(0.003);
     enforcer.settle();
     const reply = await asked;
     t.equal(reply.rcode, RCODE.NOERROR, what);

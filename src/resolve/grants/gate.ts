@@ -15,6 +15,8 @@ export type Pass = (typeof PASS)[keyof typeof PASS];
 
 /** Milliseconds beyond a TTL that a grant has left, or it is given anew: a stub may be slow. */
 const AHEAD: Milliseconds = 5_000;
+/** Ends of rules are whole seconds: counted from another moment within one, the same end is up to a second later. */
+const WHOLE_SECOND: Milliseconds = 1_000;
 /** Seconds: a grant lives for the TTL that was given, but at least the first, and the second on top. */
 const LEAST_TTL = 30;
 const GRACE = 60;
@@ -95,7 +97,7 @@ export class Gate {
       const w3 = words[4 * i + 3]!;
       const named = this.book.named(client, family, w0, w1, w2, w3, name, nameLength);
       const left = named === null || !samePorts(named.ports, ports) ? 0 : named.until;
-      if (left <= least && left < hard) want.missing.push({ family, w0, w1, w2, w3 });
+      if (left <= least && left < hard - WHOLE_SECOND) want.missing.push({ family, w0, w1, w2, w3 });
     }
   }
 
