@@ -36,21 +36,32 @@ function stalledUntilNow(): number {
   }
 }
 
-setInterval(running, TICK).unref();
+/** What waits for a moment of `running`; thousands of questions may be under way at once, so they share one timer. */
+const waiting = new Set<{ readonly at: number; readonly work: () => void }>();
 
 /** Calls `work` once so many milliseconds of `running` are over; what it returns calls that off. */
 export function afterRunning(milliseconds: number, work: () => void): () => void {
-  const from = running();
-  const timer = setInterval(
-    () => {
-      if (running() - from < milliseconds) return;
-      clearInterval(timer);
-      work();
-    },
-    Math.min(milliseconds, LONGEST_PAUSE),
-  );
-  return () => clearInterval(timer);
+  const waiter = { at: ran + milliseconds, work };
+  waiting.add(waiter);
+  // Somebody waits: the process must not end before.
+  if (waiting.size === 1) timer.ref();
+  return () => {
+    waiting.delete(waiter);
+    if (waiting.size === 0) timer.unref();
+  };
 }
+
+function tick(): void {
+  running();
+  for (const waiter of waiting) {
+    if (waiter.at > ran) continue;
+    waiting.delete(waiter);
+    waiter.work();
+  }
+  if (waiting.size === 0) timer.unref();
+}
+
+const timer = setInterval(tick, TICK).unref();
 
 /** Milliseconds that the processors have worked for this process: for "it is not much work". */
 export function worked(): number {
