@@ -57,7 +57,7 @@ t.test('each way of answering', async (t) => {
       a('ports.example', '203.0.113.3'),
       ['203.0.113.3 tcp/8000-8010,udp/53 120'],
     ],
-    ['the end of a rule', 'soon.example', 'A', a('soon.example', '203.0.113.4'), ['203.0.113.4 tcp/443 20']],
+    ['the end of a rule', 'soon.example', 'A', a('soon.example', '203.0.113.4'), ['203.0.113.4 tcp/443 19']],
     [
       'keep without a lease',
       'kept.example',
@@ -91,6 +91,8 @@ t.test('each way of answering', async (t) => {
   ];
   for (const [what, name, type, script, granted] of rows) {
     const { house, enforcer } = rig(t);
+    // Within a second, so that whole ones do not hide what the wait adds.
+    house.pass(0.5);
     let done = false;
     const asked = house.ask(name, type, JOB, script).then((reply) => {
       done = true;
