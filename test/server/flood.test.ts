@@ -12,7 +12,7 @@ const POLICY = `${policyOf('local.example').replace(
   '    allow:\n      - { name: "*.test.example", reason: test }',
 )}`;
 
-t.test('200,000 random denied names: nothing grows, nothing is logged, nobody is asked', async (t) => {
+t.test('200,000 random denied names: nothing grows, no name is logged, nobody is asked', async (t) => {
   const up = await upstream(t);
   const server = await namegate(t, {
     policy: POLICY,
@@ -32,7 +32,9 @@ t.test('200,000 random denied names: nothing grows, nothing is logged, nobody is
     t.ok(after - before < 48 * 2 ** 20, 'RSS', { before, after, grown: (after - before) / 2 ** 20 });
   }
   await pause(300);
-  t.ok(server.log.length - lines <= 2, `${server.log.length - lines} lines`);
+  // The detectors see the flood as a few patterns: a line for each of these, and none for a name.
+  const said = server.log.slice(lines).map(({ event }) => event);
+  t.ok(said.filter((event) => event !== 'finding').length <= 2 && said.length <= 10, said.join(' '));
   t.same(up.asked, [], 'nothing went upstream');
   t.equal((await ask(server, 'local.example')).rcode, 'NOERROR');
   const { queries } = await server.stop(t);
