@@ -33,6 +33,7 @@ t.test('defaults', async (t) => {
     budgets: DEFAULT_BUDGETS,
     detect: DEFAULT_THRESHOLDS,
     enforce: null,
+    history: { keep: 30 * 86_400_000, size: 2 ** 30 },
     replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
     limits: { inFlight: 10_000, tcpClients: 1_000, unknownQps: 20 },
     renew: null,
