@@ -111,7 +111,7 @@ t.test('each way of answering', async (t) => {
     const reply = await asked;
     t.equal(reply.rcode, RCODE.NOERROR, what);
     const again = await house.ask(name, type, JOB, script);
-    t.same(again.answer, reply.answer, `${what}: then it is answered at once`);
+    t.same([...again.answer].sort(), [...reply.answer].sort(), `${what}: then it is answered at once`);
     t.same(enforcer.granted(), [], `${what}: and nothing is asked`);
     t.same(house.bugs, []);
   }
