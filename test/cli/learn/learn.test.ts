@@ -193,7 +193,7 @@ t.test('a shell may write the suggestion into the policy that it is made of', as
   const suggest = (): void => {
     const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
     const args = [process.execPath, main, 'suggest', '--identity', 'job', ...config];
-    execFileSync('/bin/sh', ['-c', 'exec "$@" > "$0"', file, ...args]);
+    execFileSync('/bin/sh', ['-c', 'exec "$@" > "$0"', file, ...args], { stdio: 'pipe' });
   };
   suggest();
   const first = readFileSync(file, 'utf8');
