@@ -62,6 +62,11 @@ export class Entry implements Sections {
     return (this.#word(WORD.FLAGS) & ENTRY_FLAG.ANSWER) !== 0;
   }
 
+  /** Its answer holds a record: a negative one without an SOA holds none, and nothing says how long it may be believed. */
+  get hasRecord(): boolean {
+    return this.#word(WORD.PLAIN_ANSWERS_AUTHORITY) !== 0;
+  }
+
   get rcode(): number {
     return this.#word(WORD.FLAGS) >>> RCODE_SHIFT;
   }

@@ -130,7 +130,8 @@ export class Flights implements Tower {
 
   /** Whether an entry's answer may be given although it is no longer fresh (RFC 8767). */
   mayServeStale(entry: Entry, now: number): boolean {
-    return entry.hasAnswer && now < entry.freshUntil + this.#serveStale * 1000;
+    const longer = entry.hasRecord ? this.#serveStale * 1000 : 0;
+    return entry.hasAnswer && now < entry.freshUntil + longer;
   }
 
   /** A question under way that has been silent for so long that stale data is better. */
