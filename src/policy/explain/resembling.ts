@@ -7,8 +7,18 @@ import { isSearchMiss } from './reason.ts';
 export const LEAST_LETTERS = 6;
 
 /**
- * Looks whether a denied name can be taken for an approved one of its identity, and writes `resembles`. Only where nothing else
- * says why it is denied. `length`: as `findLookAlike` wants it; 0 looks for nothing.
+ * Whether a denied name may be one that was mistaken for an approved one: nothing else says why it is denied, and no search
+ * list made it.
+ */
+export function mayResemble(identity: Identity, decided: Decision): boolean {
+  const { verdict, ground, expected } = decided;
+  if (verdict !== VERDICT.DENY || ground !== GROUND.NOTHING || expected >= 0) return false;
+  return identity.index >= 0 && !isSearchMiss(identity, decided);
+}
+
+/**
+ * Looks whether a name that `mayResemble` can be taken for an approved one of its identity, and writes `resembles`. `length`:
+ * as `findLookAlike` wants it; 0 looks for nothing.
  */
 export function lookForResembling(
   snapshot: Snapshot,
@@ -16,9 +26,7 @@ export function lookForResembling(
   decided: Decision,
   length: number,
 ): void {
-  const { subject, verdict, ground, expected } = decided;
-  if (length === 0 || verdict !== VERDICT.DENY || ground !== GROUND.NOTHING || expected >= 0) return;
-  if (identity.index < 0 || isSearchMiss(identity, decided)) return;
+  if (length === 0 || !mayResemble(identity, decided)) return;
   const { sets } = identity.everywhere ?? identity.view;
-  decided.resembles = findLookAlike(snapshot.lookAlikes, sets, subject.name, length);
+  decided.resembles = findLookAlike(snapshot.lookAlikes, sets, decided.subject.name, length);
 }

@@ -2,8 +2,8 @@ import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Underway } from './standing.ts';
 
 /** Looks a second of one identity, and of all. */
-const MOST_OF_ONE = 100;
-const MOST_OF_ALL = 2_000;
+const MOST_OF_ONE = 400;
+const MOST_OF_ALL = 4_000;
 const SECOND: Milliseconds = 1_000;
 
 /** How often a second something is looked for that costs microseconds, and that nobody misses in a flood. */

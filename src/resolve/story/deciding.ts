@@ -3,7 +3,7 @@ import { GROUND, VERDICT } from '../../policy/decide/decision.ts';
 import { approvedElsewhere } from '../../policy/decide/elsewhere.ts';
 import { findExpected } from '../../policy/decide/expected.ts';
 import { findNear } from '../../policy/explain/near-miss.ts';
-import { lookForResembling } from '../../policy/explain/resembling.ts';
+import { lookForResembling, mayResemble } from '../../policy/explain/resembling.ts';
 import { FLAG } from '../../wire/header.ts';
 import { isTrustType, TYPE } from '../../wire/iana.ts';
 import { unreachable } from '../../wire/quantity.ts';
@@ -56,7 +56,11 @@ function lookAround({ asker, decision, inForce, now }: Turn): void {
   if (decision.ground !== GROUND.NOTHING) return;
   const near = findNear(snapshot, asker.view, decision);
   if (near !== null) decision.ground = near;
-  else if (inForce.nearMiss > 0 && looks.take(asker.standing.underway, now))
+  else if (
+    inForce.nearMiss > 0 &&
+    mayResemble(identity, decision) &&
+    looks.take(asker.standing.underway, now)
+  )
     lookForResembling(snapshot, identity, decision, inForce.nearMiss);
 }
 
