@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Test } from 'tap';
 import type { Place } from '../server/client.ts';
 import { Client } from '../server/client.ts';
@@ -131,10 +132,20 @@ async function hold(t: Test, measure: () => Promise<{ good: boolean; text: strin
  */
 export function prefer(server: Namegate): void {
   if (!REAL_TIME) return;
-  for (const pid of [server.child.pid, process.pid]) {
-    // All of its threads: one that waits for the collector's others waits for all that has the processor before those.
-    spawnSync('chrt', ['--all-tasks', '--fifo', '--reset-on-fork', '--pid', '10', String(pid)]);
+  for (const pid of [server.child.pid!, process.pid]) {
+    // One that waits for the collector's others waits for all that has the processor before those. The feed's worker has no claim:
+    // before all else, it would take the processor from the query thread too.
+    for (const task of tasksOf(pid))
+      spawnSync('chrt', ['--fifo', '--reset-on-fork', '--pid', '10', String(task)]);
   }
+}
+
+/** Threads of a process, but for workers of Node's, which are named so. */
+function tasksOf(pid: number): string[] {
+  const folder = `/proc/${pid}/task`;
+  return readdirSync(folder).filter(
+    (task) => readFileSync(`${folder}/${task}/comm`, 'utf8').trim() !== 'WorkerThread',
+  );
 }
 
 /** Takes that back: threads that shared the processor so unevenly were seen to stand still for seconds at the server's end. */

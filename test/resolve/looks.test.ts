@@ -4,7 +4,7 @@ import { Underway } from '../../src/resolve/client/standing.ts';
 
 t.test('an identity has its looks of a second, and leaves others theirs', async (t) => {
   const looks = new Looks();
-  const [one, other] = [new Underway(), new Underway()];
+  const [one, other] = [new Underway(1), new Underway(1)];
   const taken = (who: Underway, now: number): number => {
     let count = 0;
     while (count < 10_000 && looks.take(who, now)) count++;
@@ -21,7 +21,7 @@ t.test('all identities together have a bound', async (t) => {
   const looks = new Looks();
   let count = 0;
   for (let i = 0; i < 20; i++) {
-    const who = new Underway();
+    const who = new Underway(1);
     while (looks.take(who, 0)) count++;
   }
   t.equal(count, 4_000);
