@@ -191,7 +191,7 @@ t.test('limits: { in_flight } of an identity stands in place of the share', asyn
 t.test('one question by many clients goes upstream once', async (t) => {
   const up = await upstream(
     t,
-    ({ name }, to) => void setTimeout(() => to.reply({ answer: [`${name} 60 A 198.51.100.1`] }), 300),
+    ({ name }, to) => void setTimeout(() => to.reply({ answer: [`${name} 60 A 198.51.100.1`] }), 120),
   );
   const server = await namegate(t, {
     policy: `identities:${identity('job', '127.0.0.0/8', '', '*.test.example')}\n`,
