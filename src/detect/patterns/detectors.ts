@@ -38,8 +38,6 @@ const NO_TERMS: DetectTerms = { off: new Set(), search: [] };
 export class Detectors {
   readonly acquaintance: Acquaintance;
   readonly endings = new Endings();
-  /** Questions without proof of their source, which are held against nobody. */
-  unproven = 0;
   readonly #attempts: Attempts;
   readonly #clients: Clients;
   readonly #rates = new Rates();
@@ -71,11 +69,8 @@ export class Detectors {
   take(asked: Observed, out: Noticed[]): void {
     const { verdict, proven, identity } = asked;
     const isDenied = verdict === 'deny';
-    if (!proven) {
-      // Whoever forges a source chooses what is said of it.
-      this.unproven += asked.count;
-      return;
-    }
+    // Whoever forges a source chooses what is said of it. Such questions are counted where they end.
+    if (!proven) return;
     const terms = this.#terms.get(identity) ?? NO_TERMS;
     if (isDenied && isNoise(asked, terms)) return;
     this.#takeService(asked, terms, out);
