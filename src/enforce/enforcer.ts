@@ -4,12 +4,16 @@ import type { Log } from '../report/log.ts';
 import type { RulesLine } from '../resolve/grants/grant-line.ts';
 import { peerUser } from '../socket/netlink.ts';
 import type { Firewall } from './firewall.ts';
+import type { RefusalWatch } from './refusal-watch.ts';
 import { Session } from './session.ts';
 import type { SkeletonTerms } from './skeleton.ts';
 
 /** Milliseconds between two looks at the rules. */
 const LOOK_MS = 1_000;
 const SWEEP_MS = 10_000;
+/** Between two looks at refused packets, and between two times that they are told. */
+const REFUSED_MS = 100;
+const TELL_MS = 1_000;
 
 export interface EnforcerOptions {
   readonly firewall: Firewall;
@@ -19,6 +23,8 @@ export interface EnforcerOptions {
   /** Users that may connect; the socket is the first one's. */
   readonly users: readonly number[];
   readonly terms: SkeletonTerms;
+  /** Refused packets; null where they are not to be had. */
+  readonly refusals: RefusalWatch | null;
 }
 
 /** The firewall's keeper: it loads the rules, looks after them, and does what the resolver says, one resolver at a time. */
@@ -41,6 +47,8 @@ export class Enforcer {
     await this.#listen();
     this.#timers.push(setInterval(() => this.look(), LOOK_MS));
     this.#timers.push(setInterval(() => this.#options.firewall.sweep(), SWEEP_MS));
+    this.#timers.push(setInterval(() => this.#options.refusals?.look(), REFUSED_MS));
+    this.#timers.push(setInterval(() => this.#tellRefusals(), TELL_MS));
   }
 
   /** Loads other rules, after a change of the server file. Throws with what is wrong; then the rules are as they were. */
@@ -78,6 +86,13 @@ export class Enforcer {
     for (const timer of this.#timers) clearInterval(timer);
     this.#session?.end();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** While nobody listens they wait, as far as there is room. */
+  #tellRefusals(): void {
+    const { refusals } = this.#options;
+    if (refusals === null || this.#session?.hasRoom !== true) return;
+    for (const line of refusals.take()) this.#session.send(line);
   }
 
   #arrived(socket: Socket): void {

@@ -11,6 +11,9 @@ import {
 /** Orders that become one transaction. */
 const MOST_ORDERS = 256;
 
+/** Octets that a resolver has not read. */
+const MOST_UNREAD = 2 ** 18;
+
 export interface SessionPorts {
   /** Puts orders in force; says for each what is wrong with it, or null. */
   apply(orders: readonly GrantOrder[]): (string | null)[];
@@ -42,6 +45,11 @@ export class Session {
 
   send(line: EnforcerLine): void {
     if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify(line)}\n`);
+  }
+
+  /** Whether what is sent now arrives soon: a resolver that reads nothing is told no more of what it need not know. */
+  get hasRoom(): boolean {
+    return this.#greeted && this.#socket.writableLength < MOST_UNREAD;
   }
 
   end(): void {

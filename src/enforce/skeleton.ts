@@ -34,6 +34,7 @@ export const SETS = {
 
 /** NFLOG group that refused packets are told to. */
 export const LOG_GROUP = 5300;
+const LOG = `log group ${LOG_GROUP} snaplen 96 queue-threshold 16`;
 
 /**
  * The rules as `nft -f` takes them, in one transaction: what the sets hold stays, and so does what is on its way. Rules that
@@ -48,8 +49,10 @@ flush table inet ${TABLE}
 table inet ${TABLE} {
 ${SETS_TEXT}
 	chain refuse {
+		meta pkttype { broadcast, multicast } drop
 		counter name refused
-		log group ${LOG_GROUP} snaplen 96 queue-threshold 16
+		update @told4 { ip saddr limit rate 50/second burst 100 packets } limit rate 1000/second burst 1000 packets ${LOG}
+		update @told6 { ip6 saddr limit rate 50/second burst 100 packets } limit rate 1000/second burst 1000 packets ${LOG}
 		meta l4proto tcp reject with tcp reset
 		reject with icmpx type admin-prohibited
 	}
@@ -110,6 +113,12 @@ const SETS_TEXT = ([4, 6] as const)
 	set ${grants} {
 		type ${type} . ${type} . inet_proto . inet_service
 		flags timeout
+	}
+	set told${family} {
+		type ${type}
+		size 16384
+		flags dynamic, timeout
+		timeout 1m
 	}`;
   })
   .join('\n')

@@ -9,6 +9,8 @@ export interface NetlinkSocket {
   send(octets: Buffer): number;
   /** Waits for one datagram, at most the socket's patience. Returns its length, or -errno (EAGAIN: nothing came). */
   receive(into: Buffer): number;
+  /** One datagram where there is one. Returns its length, or -errno (EAGAIN: nothing waits; ENOBUFS: some were lost). */
+  poll(into: Buffer): number;
   /** What waits is thrown away. */
   drain(into: Buffer): void;
   close(): void;
@@ -34,15 +36,15 @@ interface Koffi {
   errno(): number;
 }
 
-/** Opens one; `patience` in milliseconds. A text says why it is not to be had. */
-export function openNetlink(protocol: number, patience: number): NetlinkSocket | string {
+/** Opens one; `patience` in milliseconds, `room` in octets for what waits. A text says why it is not to be had. */
+export function openNetlink(protocol: number, patience: number, room = BUFFER): NetlinkSocket | string {
   const native = loadCalls();
   if (typeof native === 'string') return native;
   const { koffi, socket, send, recv, setsockopt, close } = native;
   const fd = Number(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   if (fd < 0) return `the system opens no netlink socket (errno ${koffi.errno()})`;
   const value = Buffer.alloc(16);
-  value.writeInt32LE(BUFFER);
+  value.writeInt32LE(room);
   setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, value, 4);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, 4);
   value.writeBigInt64LE(BigInt(Math.floor(patience / 1000)));
@@ -52,6 +54,7 @@ export function openNetlink(protocol: number, patience: number): NetlinkSocket |
   return {
     send: (octets) => Math.min(0, told(Number(send(fd, octets, octets.length, 0)))),
     receive: (into) => told(Number(recv(fd, into, into.length, 0))),
+    poll: (into) => told(Number(recv(fd, into, into.length, MSG_DONTWAIT))),
     drain: (into) => {
       while (Number(recv(fd, into, into.length, MSG_DONTWAIT)) > 0);
     },

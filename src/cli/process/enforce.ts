@@ -5,11 +5,14 @@ import { formatProblem } from '../../config/files/excerpt.ts';
 import { type EnforceLoad, loadEnforce } from '../../config/load-enforce.ts';
 import { Enforcer } from '../../enforce/enforcer.ts';
 import { Firewall } from '../../enforce/firewall.ts';
+import { countersOf } from '../../enforce/kernel/counters.ts';
 import { SetElements, TABLE } from '../../enforce/kernel/elements.ts';
 import { NetfilterExchange } from '../../enforce/kernel/exchange.ts';
 import { runNft } from '../../enforce/kernel/nft.ts';
+import { PacketLog } from '../../enforce/kernel/packet-log.ts';
 import { PROBE_TABLE, probeKernel } from '../../enforce/kernel/probe.ts';
-import type { NamegateAt, SkeletonTerms } from '../../enforce/skeleton.ts';
+import { RefusalWatch } from '../../enforce/refusal-watch.ts';
+import { LOG_GROUP, type NamegateAt, type SkeletonTerms } from '../../enforce/skeleton.ts';
 import { isError } from '../../policy/problem.ts';
 import { createLog } from '../../report/log.ts';
 import { ServiceManager } from '../../report/service-manager.ts';
@@ -80,7 +83,11 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
     now: () => performance.now(),
   });
   const socket = process.env['LISTEN_PID'] === String(process.pid) ? 3 : setting.socket;
-  const enforcer = new Enforcer({ firewall, log, socket, users, terms: termsOf(setting, read) });
+  const packets = PacketLog.open(LOG_GROUP);
+  const refusals = typeof packets === 'string' ? null : watchOf(packets, exchange);
+  if (typeof packets === 'string')
+    log.warn('enforce-trouble', `nobody is told of refused packets: ${packets}`, {});
+  const enforcer = new Enforcer({ firewall, log, socket, users, terms: termsOf(setting, read), refusals });
   const ended = signals!.untilEnd();
   try {
     await enforcer.start();
@@ -113,6 +120,21 @@ function reload(terminal: Terminal, enforcer: Enforcer, file: string): void {
   } catch (error) {
     terminal.complain(`namegate enforce: the rules stay as they were: ${explainSystemError(error)}`);
   }
+}
+
+/** Between two looks of the same exchange: nothing else asks it meanwhile. */
+function watchOf(packets: PacketLog, exchange: NetfilterExchange): RefusalWatch {
+  return new RefusalWatch({
+    read: (most, take) => packets.read(most, take),
+    refused: () => {
+      try {
+        return countersOf(exchange).get('refused') ?? null;
+      } catch {
+        // Another program changes much: the next look tells.
+        return null;
+      }
+    },
+  });
 }
 
 function settingOf(

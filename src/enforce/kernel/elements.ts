@@ -12,6 +12,7 @@ export const MESSAGE = {
   NEW_ELEMENT: 12,
   GET_ELEMENT: 13,
   DELETE_ELEMENT: 14,
+  GET_OBJECT: 19,
   DESTROY_ELEMENT: 30,
 } as const;
 

@@ -115,12 +115,12 @@ export class NetfilterExchange {
     }
   }
 
-  /** One request with an acknowledgement. Returns 0 or errno. */
-  ask(type: number, family: number, write: (writer: NetlinkWriter) => void): number {
+  /** One request with an acknowledgement; `resource`: what it is about, where that has a number. Returns 0 or errno. */
+  ask(type: number, family: number, write: (writer: NetlinkWriter) => void, resource = 0): number {
     const writer = this.#writer;
     writer.clear();
     const sequence = this.#sequence++;
-    writer.begin(type, NLM.REQUEST | NLM.ACK, sequence, family);
+    writer.begin(type, NLM.REQUEST | NLM.ACK, sequence, family, resource);
     write(writer);
     writer.end();
     const fault = this.#send(writer.written()) ?? this.#verdict(sequence, sequence);

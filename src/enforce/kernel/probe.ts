@@ -55,9 +55,15 @@ export function probeKernel(elements: SetElements, nft: (script: string) => stri
     }
   }
   const rules = `table inet ${PROBE_TABLE} {
+	set told {
+		type ipv4_addr
+		size 16
+		flags dynamic, timeout
+		timeout 1m
+	}
 	chain ${PROBE} {
 		ct state established accept
-		log group 5300
+		update @told { ip saddr limit rate 50/second burst 100 packets } log group 5300
 		meta l4proto tcp reject with tcp reset
 		reject with icmpx type admin-prohibited
 	}

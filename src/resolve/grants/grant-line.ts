@@ -91,5 +91,26 @@ export interface FaultLine {
   readonly text: string;
 }
 
+/** Packets of a client that the rules refused, since the line before. */
+export interface RefusedLine {
+  readonly op: 'refused';
+  readonly client: string;
+  /** Null: many others, which are not told apart. Then protocol and port are null too. */
+  readonly address: string | null;
+  /** `tcp`, `udp`, `icmp`, `icmpv6`, `sctp`, or IANA's number. */
+  readonly protocol: string | null;
+  /** Null where the protocol has none. */
+  readonly port: number | null;
+  /** They may each be the first of a connection; false for TCP in the middle of one. */
+  readonly begins: boolean;
+  readonly count: number;
+}
+
+/** Refused packets of which no line tells: there were too many. */
+export interface UntoldLine {
+  readonly op: 'untold';
+  readonly count: number;
+}
+
 export type ResolverLine = HelloLine | CheckLine | NumberedOrder;
-export type EnforcerLine = HelloLine | RulesLine | AckLine | FaultLine;
+export type EnforcerLine = HelloLine | RulesLine | AckLine | FaultLine | RefusedLine | UntoldLine;
