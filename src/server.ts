@@ -123,6 +123,8 @@ export class NamegateServer {
       readiness: this.readiness,
       salt: options.salt,
       bug: (error) => this.#observer.bug(error),
+      listen: settings.listen,
+      tell: (note) => this.#feed.guarded(note),
     });
     this.#resolver = new Resolver(
       {
@@ -212,7 +214,7 @@ export class NamegateServer {
     );
     const counting = [this.#observer, store, this.#upstreams, this.#listeners, this.#limits];
     this.#status = new StatusRoom(settings.metrics, {
-      rooms: [...counting, this.#crls, this.#certificates, this.#admin, this.#feed],
+      rooms: [...counting, this.#crls, this.#certificates, this.#admin, this.#feed, this.#firewall],
       story,
       ledger: keeper,
       resolver: this.#resolver,

@@ -85,8 +85,13 @@ export interface FeedEvent {
   readonly rule?: string;
   /** Hash of the rules in force for the asker, 16 hexadecimal digits; in a heartbeat of the whole policy. */
   readonly policy?: string;
-  /** The addresses that an allowed question was given, eight at most. */
+  /** The addresses that an allowed question was given, eight at most; of a finding those that it is about. */
   readonly addresses?: readonly string[];
+  /** Of packets to an address: the protocol's name or number, and the port that they were for. */
+  readonly protocol?: string;
+  readonly port?: number;
+  /** The name that the address was granted with last, to anybody. */
+  readonly granted_name?: string;
 
   /** Questions that this event stands for. All events of a kind, and all `lost`, sum up to what was decided. */
   readonly count?: number;

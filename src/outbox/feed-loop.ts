@@ -2,6 +2,7 @@ import { DETECTED, type Detected } from '../detect/patterns/kinds.ts';
 import type { Draft, Loss } from './draft.ts';
 import type { Kind } from './event.ts';
 import { FindingLife, OPEN_KEY, type Sighting } from './finding-life.ts';
+import { directSighting, guardSighting } from './firewall-sightings.ts';
 import { FOLD_KEY, Folding } from './folding.ts';
 import type { Follower } from './follower.ts';
 import { readNote } from './notes.ts';
@@ -107,9 +108,12 @@ export class FeedLoop {
     if (findings.length > 0) this.#heard?.(findings);
   }
 
-  /** Only what detectors noticed: the query thread knows the rest. That a count doubled is no news. */
+  /** Only what detectors and the firewall noticed: the query thread knows the rest. That a count doubled is no news. */
   #isNews({ kind, finding = '', activity, severity, uid = '' }: Draft): boolean {
-    if (kind !== 'finding' || !Object.hasOwn(DETECTED, finding)) return false;
+    if (kind !== 'finding') return false;
+    // The firewall tells of its own trouble by itself.
+    if (finding === 'direct-address') return activity === 'create';
+    if (!Object.hasOwn(DETECTED, finding)) return false;
     if (activity === 'close') {
       this.#risen.delete(uid);
       return finding === 'dependency';
@@ -207,6 +211,12 @@ export class FeedLoop {
       }
       case 'operations':
         this.#life.take(operationsSighting(note), this.#drafts);
+        break;
+      case 'direct':
+        this.#life.take(directSighting(note), this.#drafts);
+        break;
+      case 'guard':
+        this.#life.take(guardSighting(note), this.#drafts);
         break;
       case 'lease':
       case 'rates':

@@ -1,19 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { DETECTED_KINDS } from '../detect/patterns/kinds.ts';
 import { type FeedEvent, KINDS, type Severity } from './event.ts';
+import { FIREWALL_TELLINGS } from './firewall-sightings.ts';
 
 /** Findings in one answer. */
 export const MOST_FINDINGS = 1_000;
 /** Events that are looked at for one answer, the newest first. */
 const MOST_EVENTS = 50_000;
 
-/** Kinds that are listed: of the detectors, of the ledger, and of answers. */
+/** Kinds that are listed: of the detectors, of the ledger, of answers, and of the firewall. */
 export const LISTED_FINDINGS: readonly string[] = [
   'budget-alert',
   'budget-contain',
   'private-address',
   'unapproved-target',
   ...DETECTED_KINDS,
+  ...Object.keys(FIREWALL_TELLINGS),
 ];
 
 /** Which findings somebody asks for. */
@@ -37,7 +39,7 @@ export interface KeptFinding {
   readonly first: string;
   readonly last: string;
   readonly count: number;
-  /** What it is about, and of its last event the rule, the lease and the approved name that is meant; null where it has none. */
+  /** What it is about, and of its last event the rule, the lease and the name that is meant, or that the address was granted with; null where it has none. */
   readonly key: string | null;
   readonly rule: string | null;
   readonly lease: string | null;
@@ -98,7 +100,7 @@ function asFinding(uid: string, event: FeedEvent): KeptFinding {
     key: event.key ?? null,
     rule: event.rule ?? null,
     lease: event.lease ?? null,
-    target: event.target ?? null,
+    target: event.target ?? event.granted_name ?? null,
     names: event.names ?? [],
     text: event.text ?? '',
     next: event.next ?? '',

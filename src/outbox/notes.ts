@@ -1,7 +1,8 @@
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
+import type { FirewallNote } from './firewall-notes.ts';
 
 /** What the query thread tells the worker in JSON: few, and never one a query. Times are milliseconds since 1970. */
-export type Note = RatesNote | BudgetNote | HeartbeatNote | OperationsNote | LeaseNote;
+export type Note = RatesNote | BudgetNote | HeartbeatNote | OperationsNote | LeaseNote | FirewallNote;
 
 /** A key of the leak ledger passed a threshold, or is free again. */
 export interface BudgetNote {

@@ -3,6 +3,7 @@ import { nameToText } from '../wire/name.ts';
 import type { Draft } from './draft.ts';
 import type { Severity } from './event.ts';
 import type { Sighting } from './finding-life.ts';
+import { FIREWALL_TELLINGS } from './firewall-sightings.ts';
 import type { BudgetNote, OperationsNote } from './notes.ts';
 import type { SlotRecord } from './slot-record.ts';
 
@@ -19,6 +20,7 @@ interface Telling {
 /** By the finding's name. The docs have this table. */
 export const TELLINGS: Readonly<Record<string, Telling>> = {
   ...DETECTED,
+  ...FIREWALL_TELLINGS,
   'private-address': {
     severity: 'high',
     text: 'an answer held an address that the rule does not grant, and was withheld',

@@ -233,6 +233,33 @@ t.test(
       job.do({ deed: 'both', name: `n${i}.lab.example`, server: DNS, port: 443, from: CLIENTS[i % 4]! }),
     );
     t.same(accepted.results, { ok: CONNECTIONS }, 'each connection in the instant after its answer');
+    await t.test('what was refused comes back', async (t) => {
+      const udp = { deed: 'udp', host: address(1), port: 443, from: JOB } as const;
+      t.equal((await tcp(address(1), 443, OTHER)).result, 'ECONNREFUSED', 'granted to another');
+      t.not((await job.do(udp)).result, 'ok', 'another protocol');
+      t.equal((await job.do({ deed: 'tcp', host: '2001:db8:6::1', port: 443 })).result, 'ECONNREFUSED');
+      const wanted: readonly [key: string, target: string | null][] = [
+        [`${JOB} to ${DNS} tcp/9153`, null],
+        [`${OTHER} to ${address(1)} tcp/443`, 'n1.lab.example'],
+        [`${JOB} to ${address(1)} udp/443`, 'n1.lab.example'],
+        ['fd00:77::2 to 2001:db8:6::1 tcp/443', null],
+      ];
+      let found: readonly Record<string, unknown>[] = [];
+      await until(
+        async () => {
+          const list = (await api(folder, 'GET', '/v1/findings')) as unknown as { findings: typeof found };
+          found = list.findings;
+          return wanted.every(([key]) => found.some((finding) => finding['key'] === key));
+        },
+        () => JSON.stringify(found),
+      );
+      for (const [key, target] of wanted) {
+        const finding = found.find((each) => each['key'] === key)!;
+        t.match(finding, { kind: 'direct-address', severity: 'medium', identity: 'job', state: 'open' }, key);
+        t.equal(finding['target'], target, 'the name that was granted there');
+      }
+      t.equal(found.filter(({ kind }) => kind === 'direct-address').length, 5, 'and nothing else');
+    });
     const kinds: [string, (i: number) => Promise<Dialled>][] = [
       ['an address that was not answered', (i) => tcp(`203.0.200.${i & 255}`)],
       ['what was answered to another client', (i) => tcp(address(i), 443, OTHER)],

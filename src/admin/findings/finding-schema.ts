@@ -38,11 +38,13 @@ export const list = {
               state: { enum: ['open', 'closed'] },
               first: time,
               last: time,
-              count: { type: 'integer', description: 'Questions that belong to it.' },
+              count: { type: 'integer', description: 'Questions or packets that belong to it.' },
               key: text('What it is about.'),
               rule: text('FILE:LINE of the rule that decided.'),
               lease: text('Of the last question that was told.'),
-              target: text('The approved name that is meant, or where an answer led to.'),
+              target: text(
+                'The approved name that is meant, where an answer led to, or that the address was granted with.',
+              ),
               names: {
                 type: 'array',
                 items: { type: 'string' },

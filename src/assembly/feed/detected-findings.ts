@@ -7,10 +7,10 @@ import type { Log } from '../../report/log.ts';
 const MOST_LINES = 60;
 const MINUTE_MS = 60_000;
 
-/** Findings of detectors in the log and in the metrics. */
+/** Findings of detectors, and addresses that were tried, in the log and in the metrics. */
 export class DetectedFindings {
   readonly #log: Log;
-  readonly #counts = new Map<string, number>(DETECTED_KINDS.map((kind) => [kind, 0]));
+  readonly #counts = new Map<string, number>([...DETECTED_KINDS, 'direct-address'].map((kind) => [kind, 0]));
   #minute = -1;
   #lines = 0;
 
@@ -26,6 +26,8 @@ export class DetectedFindings {
       identity,
       key,
       lease,
+      client,
+      granted_name,
       target,
       names,
       text = '',
@@ -38,7 +40,17 @@ export class DetectedFindings {
       this.#lines = 0;
     }
     if (this.#lines++ >= MOST_LINES) return;
-    const facts = { finding: kind, severity, identity, key, lease, target, names, remedy: next };
+    const isDirect = kind === 'direct-address';
+    const facts = {
+      finding: kind,
+      severity,
+      identity,
+      key,
+      lease,
+      target,
+      ...(isDirect ? { client, granted_name } : { names }),
+      remedy: next,
+    };
     const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
     const isQuiet = activity === 'close' || DETECTED[kind as keyof typeof DETECTED]?.severity === 'low';
     if (activity === 'close')
@@ -54,6 +66,6 @@ export class DetectedFindings {
 
 const DETECTIONS = counter(
   'namegate_detections_total',
-  'Findings of detectors that began since the start.',
+  'Findings of detectors, and of the firewall, that began since the start.',
   'finding',
 );

@@ -4,6 +4,7 @@ import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
 import type { FeedSetting } from '../../outbox/feed-setting.ts';
+import type { FirewallNote } from '../../outbox/firewall-notes.ts';
 import type { Note } from '../../outbox/notes.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
 import type { RequestAnswer, WorkerStatus } from '../../outbox/worker.ts';
@@ -172,6 +173,11 @@ export class FeedRoom implements Observer {
     const notes = this.#leaseNotes;
     const ring = this.#feed?.writer.slots.ring;
     while (notes.length > 0 && ring?.note(JSON.stringify(notes[0]))) notes.shift();
+  }
+
+  /** The firewall refused packets, or is in trouble. */
+  guarded(note: FirewallNote): void {
+    this.#note(note, note.identity);
   }
 
   /** A key of the ledger passed a threshold. */

@@ -5,6 +5,7 @@ import {
   GRANT_PROTOCOL,
   type GrantOrder,
   LONGEST_LINE,
+  type RefusedLine,
   type RulesLine,
 } from '../../resolve/grants/grant-line.ts';
 
@@ -30,6 +31,9 @@ export interface LinkEvents {
   /** The enforcer is there and has what is live, or is gone; `why` says what went wrong. */
   changed(up: boolean, why: string): void;
   rules(line: RulesLine): void;
+  refused(line: RefusedLine): void;
+  /** Refused packets of which no line tells. */
+  untold(count: number): void;
   fault(text: string): void;
   bug(error: unknown): void;
 }
@@ -205,6 +209,12 @@ export class EnforcerLink {
         return;
       case 'rules':
         heard.rules(line);
+        return;
+      case 'refused':
+        heard.refused(line);
+        return;
+      case 'untold':
+        heard.untold(line.count);
         return;
       case 'fault': {
         const waiting = this.#waiting.find(({ first, last }) => first <= line.seq && line.seq <= last);

@@ -1,15 +1,22 @@
+import type { Forgery } from '../../listen/udp/forgery.ts';
+import { byLabel, counter, type Samples } from '../../metric/metric.ts';
+import type { FirewallNote } from '../../outbox/firewall-notes.ts';
 import type { LeaseTable } from '../../policy/lease/lease.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import type { Enforcement, GrantFinding, GrantWaiter } from '../../resolve/grants/enforcement.ts';
 import { Gate } from '../../resolve/grants/gate.ts';
-import type { GrantOrder, RulesLine } from '../../resolve/grants/grant-line.ts';
+import type { GrantOrder, RefusedLine, RulesLine } from '../../resolve/grants/grant-line.ts';
 import { GrantReview } from '../../resolve/grants/review.ts';
 import type { InForce } from '../../resolve/in-force.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { EnforceSetting } from '../../settings/enforce.ts';
+import type { Settings } from '../../settings/settings.ts';
 import type { Chore } from '../chores.ts';
 import { EnforcerLink } from './enforcer-link.ts';
+import { GuardFindings } from './guard-findings.ts';
+import { LastNames } from './last-names.ts';
+import { forgeriesOf, refusedClient } from './refused-client.ts';
 
 /** Between two questions to the enforcer whether the rules are as they were written. */
 const CHECK_MS = 2_000;
@@ -18,6 +25,8 @@ const TICK_MS = 100;
 const TOLD_MS = 60_000;
 /** A finding is told once in this time; what came since is counted. */
 const REPEAT_MS = 60_000;
+/** An enforcer that is back so soon was started anew, and nobody has to act. */
+const RESTART_MS = 5_000;
 
 export interface FirewallRoomOptions {
   readonly setting: EnforceSetting;
@@ -29,6 +38,9 @@ export interface FirewallRoomOptions {
   /** 32 bits that nobody outside knows. */
   readonly salt: number;
   readonly bug: (error: unknown) => void;
+  readonly listen: Settings['listen'];
+  /** For the feed and the history. */
+  readonly tell: (note: FirewallNote) => void;
 }
 
 /** The room where the server file has `enforce`. */
@@ -49,10 +61,22 @@ export class FirewallRoom implements Enforcement {
   #isUp: boolean | null = null;
   #mended = 0;
   #toldUntil = 0;
+  readonly #lastNames = new LastNames();
+  readonly #guard: GuardFindings;
+  readonly #forgeries: readonly Forgery[];
+  #inForce: InForce;
+  #downSince = Number.NaN;
+  readonly #refused = new Map([
+    ['yes', 0],
+    ['no', 0],
+  ]);
   readonly #counts = new Map<GrantFinding, { told: number; more: number }>();
 
   constructor(options: FirewallRoomOptions) {
     const { setting, clock, leases, inForce, salt } = options;
+    this.#inForce = inForce;
+    this.#guard = new GuardFindings(options.tell);
+    this.#forgeries = forgeriesOf(options.listen);
     this.#options = options;
     this.#setting = setting;
     this.gate = new Gate(this, salt);
@@ -64,8 +88,12 @@ export class FirewallRoom implements Enforcement {
       heard: {
         changed: (up, why) => this.#changed(up, why),
         rules: (line) => this.#rules(line),
-        fault: (text) =>
-          this.#tell('enforce-fault', `the enforcer could not do what it was told: ${text}`, {}),
+        refused: (line) => this.#takeRefused(line),
+        untold: (count) => this.#countRefused('no', count),
+        fault: (text) => {
+          this.#tell('enforce-fault', `the enforcer could not do what it was told: ${text}`, {});
+          this.#guard.saw('enforce-fault', text, { text });
+        },
         bug: (error) => options.bug(error),
       },
     });
@@ -77,6 +105,7 @@ export class FirewallRoom implements Enforcement {
   }
 
   order(orders: readonly GrantOrder[], waiter: GrantWaiter | null): void {
+    for (const order of orders) if (order.op === 'grant') this.#lastNames.note(order.addresses, order.name);
     this.#link.order(orders, waiter);
   }
 
@@ -86,11 +115,16 @@ export class FirewallRoom implements Enforcement {
       'grant-limit': 'an answer would open more than a client may have',
     }[finding];
     this.#tell(finding, text, facts);
+    const { client = '', identity = '', name = '', given, limit } = facts as Readonly<Record<string, string>>;
+    const { owner } = this.#inForce.standings.named(identity).identity;
+    const more = limit === undefined ? {} : { text: limit };
+    this.#guard.saw(finding, client, { client, identity, owner, name, open: Boolean(given), ...more });
   }
 
   /** Another load is in force. */
   take(setting: EnforceSetting | null, inForce: InForce): void {
     if (setting !== null) this.#setting = setting;
+    this.#inForce = inForce;
     this.#review.swap(inForce);
   }
 
@@ -117,12 +151,36 @@ export class FirewallRoom implements Enforcement {
     this.#link.close();
   }
 
+  *samples(): Generator<Samples> {
+    yield byLabel(REFUSED, this.#refused);
+  }
+
+  #countRefused(told: 'yes' | 'no', count: number): void {
+    this.#refused.set(told, this.#refused.get(told)! + count);
+  }
+
+  /** Packets that the rules refused. What stood in the middle of a connection to a name is what is left when that was cut. */
+  #takeRefused({ client, address, protocol, port, begins, count }: RefusedLine): void {
+    const { clock, leases, tell } = this.#options;
+    const places = { leases, book: this.gate.book, inForce: this.#inForce, forgeries: this.#forgeries };
+    const who = refusedClient(client, places, clock.monotonic());
+    this.#countRefused('yes', count);
+    const granted = address === null ? null : this.#lastNames.of(address);
+    if (who === null || (!begins && (granted !== null || address === null))) return;
+    tell({ note: 'direct', at: Date.now(), client, ...who, address, protocol, port, count, granted });
+  }
+
   #check(): void {
     this.#link.check();
     const { clock, readiness } = this.#options;
+    const now = clock.monotonic();
+    if (now - this.#downSince > RESTART_MS)
+      this.#guard.lasts('enforce-down', { open: this.#setting.fail === 'open' });
+    this.#guard.flush(now);
     if (this.#toldUntil > 0 && clock.monotonic() > this.#toldUntil) {
       this.#toldUntil = 0;
       readiness.clear('enforce-rules');
+      this.#guard.ended('enforce-rules');
     }
   }
 
@@ -130,6 +188,10 @@ export class FirewallRoom implements Enforcement {
     const { log, readiness } = this.#options;
     // Another enforcer begins to count anew.
     if (!up) this.#mended = 0;
+    if (up) {
+      this.#downSince = Number.NaN;
+      this.#guard.ended('enforce-down');
+    } else if (Number.isNaN(this.#downSince)) this.#downSince = this.#options.clock.monotonic();
     if (up) readiness.clear('enforce-down');
     else readiness.raise('enforce-down', this.#downText(why));
     if (this.#isUp === up) return;
@@ -153,6 +215,7 @@ export class FirewallRoom implements Enforcement {
     readiness.raise('enforce-rules', text);
     this.#toldUntil = clock.monotonic() + TOLD_MS;
     this.#tell('enforce-rules', text, { hash });
+    this.#guard.lasts('enforce-rules', { text: trouble });
     // What the sets held may be gone too.
     this.#link.repeat();
   }
@@ -171,3 +234,9 @@ export class FirewallRoom implements Enforcement {
     log.error('finding', text, { finding, ...facts, ...more });
   }
 }
+
+const REFUSED = counter(
+  'namegate_refused_packets_total',
+  'Packets that the firewall refused; told: each with its client and address, or only counted.',
+  'told',
+);

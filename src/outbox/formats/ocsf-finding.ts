@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { FeedEvent } from '../event.ts';
 import { addressOf, instant, observables, rest } from './ocsf-dns.ts';
 import { ATTACKS } from './ocsf-words.ts';
@@ -28,8 +29,8 @@ function evidencesOf(event: FeedEvent): unknown {
     ...(ip === undefined ? {} : { ip, ...(port === undefined ? {} : { port }) }),
     ...(identity === undefined ? {} : { name: identity }),
   };
-  const from = Object.keys(source).length === 0 ? {} : { src_endpoint: source };
-  if (asked.length === 0) return 'src_endpoint' in from ? [from] : undefined;
+  const from = { ...(Object.keys(source).length === 0 ? {} : { src_endpoint: source }), ...towards(event) };
+  if (asked.length === 0) return Object.keys(from).length > 0 ? [from] : undefined;
   return asked.map((hostname) => ({
     ...from,
     query: {
@@ -39,6 +40,26 @@ function evidencesOf(event: FeedEvent): unknown {
     },
   }));
 }
+
+/** Where packets were for, and by which protocol. */
+function towards({ addresses = [], protocol, port }: FeedEvent): object {
+  const [ip] = addresses;
+  if (protocol === undefined) return {};
+  const number = PROTOCOLS[protocol] ?? Number(protocol);
+  return {
+    ...(ip === undefined || isIP(ip) === 0
+      ? {}
+      : { dst_endpoint: { ip, ...(port === undefined ? {} : { port }) } }),
+    connection_info: {
+      direction_id: 2,
+      direction: 'Outbound',
+      protocol_name: protocol,
+      ...(Number.isInteger(number) ? { protocol_num: number } : {}),
+    },
+  };
+}
+
+const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 };
 
 function resourcesOf({ identity, owner }: FeedEvent): unknown {
   if (identity === undefined) return undefined;
@@ -84,7 +105,7 @@ export const FINDING_ROWS: readonly Row[] = [
   { to: 'status', from: 'caption of `status_id`', give: (event) => statusOf(event).caption },
   {
     to: 'evidences',
-    from: '`name`, `names`, `type`, `client`, `client_port`, `identity`',
+    from: '`name`, `names`, `type`, `client`, `client_port`, `identity`; `addresses`, `protocol`, `port`',
     give: evidencesOf,
   },
   { to: 'resources', from: '`identity`, `owner`', give: resourcesOf },
@@ -112,6 +133,7 @@ export const FINDING_ROWS: readonly Row[] = [
     'rcode',
     'wire_name',
     'addresses',
+    'granted_name',
     'total',
     'distinct_names',
     'folded',

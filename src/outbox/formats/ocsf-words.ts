@@ -30,7 +30,13 @@ const KINDS: Readonly<Partial<Record<Kind, Treatment>>> = {
 };
 
 /** Findings that say that something was withheld. */
-const WITHHELD: ReadonlySet<string> = new Set(['budget-contain', 'private-address', 'unapproved-target']);
+const WITHHELD: ReadonlySet<string> = new Set([
+  'budget-contain',
+  'private-address',
+  'unapproved-target',
+  'direct-address',
+  'grant-limit',
+]);
 
 export function treatmentOf({ kind, finding = '' }: FeedEvent): Treatment {
   if (kind === 'finding') {
