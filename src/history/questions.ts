@@ -73,7 +73,7 @@ export interface FoundFacts extends AskedFacts {
 
 const MOST_ACCOUNTS = 1_000;
 /** Rows that are read for one report; denials come first. */
-const MOST_ROWS = 5_000;
+export const MOST_READ = 5_000;
 
 /** Answers from the database; throws what SQLite throws. */
 export function answerHistory(database: DatabaseSync, question: HistoryQuestion): unknown {
@@ -116,7 +116,7 @@ function rowsOf(
         min(first) AS first, max(last) AS last, sum(count) AS count
       FROM question WHERE account IN (SELECT value FROM json_each(?)) AND last >= ?
       GROUP BY name, folded, type, verdict, audited, proven, expected, stage
-      ORDER BY verdict IN ('allow', 'local'), count DESC, name LIMIT ${MOST_ROWS}`)
+      ORDER BY verdict IN ('allow', 'local'), count DESC, name LIMIT ${MOST_READ}`)
     .all(JSON.stringify(accounts), since) as unknown as AskedFacts[];
 }
 

@@ -1,4 +1,4 @@
-import type { AccountFacts, AskedFacts } from './questions.ts';
+import { type AccountFacts, type AskedFacts, MOST_READ } from './questions.ts';
 
 /** What a report says of one question. Times are RFC 3339. */
 export interface ReportRow {
@@ -15,6 +15,16 @@ export interface ReportRow {
   readonly first: string;
   readonly last: string;
   readonly count: number;
+}
+
+/** An approved name that had answers and failed upstream while the job ran: no fault of the job's. */
+export interface FailedDependency {
+  readonly name: string;
+  /** RFC 3339; `until` null while it fails. */
+  readonly since: string;
+  readonly until: string | null;
+  /** Whom to ask, and what people do meanwhile. */
+  readonly next: string;
 }
 
 export const SECTIONS = [
@@ -49,6 +59,8 @@ export interface Report {
   /** Different questions and all questions of each section, whether or not their rows are here. */
   readonly totals: Readonly<Record<Section, { readonly names: number; readonly questions: number }>>;
   readonly sections: Readonly<Record<Section, readonly ReportRow[]>>;
+  /** Approved names that failed upstream. */
+  readonly dependencies: readonly FailedDependency[];
   /** Rows that are left out. */
   readonly left_out: number;
   /** What to write so that noise is known as such. */
@@ -61,6 +73,8 @@ export interface ReportTerms {
   readonly search: readonly string[];
   readonly auditUntil: string | null;
   readonly ask: string;
+  /** What failed upstream in the time of the accounts, whoever asked. */
+  readonly dependencies: readonly FailedDependency[];
   /** A type's mnemonic. */
   readonly typeToText: (type: number) => string;
 }
@@ -100,8 +114,10 @@ export function reportOf(
   }
   const missing = [...new Set(accounts.flatMap(({ missing: why }) => (why === null ? [] : [why])))];
   const hint = terms.search.length === 0 ? suffixHint(sorted.get('unapproved')!, asked) : null;
+  // Where there are too many rows, not all of them are here.
+  const dependencies = terms.dependencies.filter(({ name }) => asked.has(name) || rows.length >= MOST_READ);
   return {
-    verdict: verdictOf(totals),
+    verdict: verdictOf(totals, dependencies.length),
     complete: accounts.every(({ complete }) => complete === 1),
     missing,
     identities: distinct(accounts.map(({ identity }) => identity)),
@@ -113,6 +129,7 @@ export function reportOf(
     ask: terms.ask,
     totals,
     sections,
+    dependencies,
     left_out: all,
     search_hint: hint,
   };
@@ -178,7 +195,7 @@ function rowOf(group: readonly AskedFacts[], { typeToText }: ReportTerms): Repor
   };
 }
 
-function verdictOf(totals: Report['totals']): string {
+function verdictOf(totals: Report['totals'], failed: number): string {
   const { unapproved, contained, unproven, would_deny: would, empty } = totals;
   const said = [
     [unapproved.names, 'unapproved name', 'asked'],
@@ -190,7 +207,8 @@ function verdictOf(totals: Report['totals']): string {
   const texts = said
     .filter(([names]) => names > 0)
     .map(([names, what, how]) => `${names} ${what}${names === 1 ? '' : 's'} ${how}`);
-  return texts.length === 0 ? 'all that was asked is approved' : texts.join('; ');
+  const failing = failed === 0 ? [] : [`${failed} approved name${failed === 1 ? '' : 's'} failed upstream`];
+  return [...failing, ...(texts.length === 0 ? ['all that was asked is approved'] : texts)].join('; ');
 }
 
 function keyOf({ name, type, verdict, folded }: AskedFacts): string {

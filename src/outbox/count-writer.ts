@@ -37,6 +37,8 @@ const ROOT_ONLY = 1;
  * Nothing here waits. What has no room in the ring is counted as lost.
  */
 export class CountWriter {
+  /** Questions and addresses that the ring had no room for, since the start. */
+  lost = 0;
   readonly #slots: QuestionSlots;
   readonly #askers: QuestionAskers;
   readonly #hash = new QuestionHash();
@@ -247,6 +249,7 @@ export class CountWriter {
   }
 
   #lose(time: number): void {
+    this.lost++;
     const floats = this.#floats;
     if (floats[COUNTS.LOST_FROM / 2] === 0) floats[COUNTS.LOST_FROM / 2] = time;
     floats[COUNTS.LOST_TO / 2] = time;

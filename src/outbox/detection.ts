@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Detectors, type DetectTerms } from '../detect/patterns/detectors.ts';
+import type { KeptChanges } from '../detect/patterns/kept-changes.ts';
 import { DETECTED } from '../detect/patterns/kinds.ts';
 import type { Noticed, Observed, ObservedVerdict, OctetHash } from '../detect/patterns/observed.ts';
 import { GROUND } from '../policy/decide/decision.ts';
@@ -18,13 +19,13 @@ import type { SlotRecord } from './slot-record.ts';
 const SECOND = 1_000;
 const TIDY_MS = 600_000;
 const SAVE_MS = 60_000;
-/** What an approved name brings is heard of where it is counted, once a question and client. */
-const COUNTED: ReadonlySet<Kind> = new Set(['allow', 'empty']);
+/** What is not denied is heard of where it is counted, once a question and client. */
+const COUNTED: ReadonlySet<Kind> = new Set(['allow', 'empty', 'contain', 'would_contain']);
 /** Texts of claims that are remembered. */
 const MOST_CLAIMS = 8_192;
 
 /** What of a follower's place it needs. */
-interface DetectionPlace extends Pick<FollowerPlace, 'setting' | 'registered'> {
+interface DetectionPlace extends Pick<FollowerPlace, 'setting' | 'registered' | 'kept'> {
   readonly folder: string | null;
 }
 
@@ -40,12 +41,13 @@ export class Detection implements Follower {
   #tidiedAt = 0;
 
   /** `folder` null: what identities have used is not kept. */
-  constructor({ setting, registered, folder }: DetectionPlace) {
+  constructor({ setting, registered, folder, kept }: DetectionPlace) {
     const fresh = randomBytes(8);
     this.#file = folder === null ? null : new AcquaintanceFile(folder, fresh);
     const { limits } = setting.detect;
     this.detectors = new Detectors(keyedHash(randomBytes(8)), keyedHash(this.#file?.secret ?? fresh), limits);
     this.#file?.restore(this.detectors.acquaintance);
+    this.detectors.restore(kept);
     this.#registered = registered;
     this.configure(setting);
   }
@@ -72,9 +74,9 @@ export class Detection implements Follower {
       }
       case 'outcome': {
         const { question, outcome, count, questions, destination } = record;
-        const { at, identity, name } = question;
+        const { at, identity, name, type } = question;
         const claim = this.#claimOf(question);
-        this.detectors.outcome({ at, identity, claim, name, outcome, count, questions }, this.#noticed);
+        this.detectors.outcome({ at, identity, claim, name, type, outcome, count, questions }, this.#noticed);
         this.#tell(question, sight, adviceOf(destination));
         break;
       }
@@ -119,6 +121,12 @@ export class Detection implements Follower {
     if (now - this.#tidiedAt < TIDY_MS && now >= this.#tidiedAt) return;
     this.#tidiedAt = now;
     this.detectors.tidy(now);
+  }
+
+  changes(all: boolean): KeptChanges {
+    const changes: KeptChanges = new Map();
+    this.detectors.changes(this.#passedAt, all, changes);
+    return changes;
   }
 
   commit(): void {}

@@ -98,6 +98,11 @@ export class FeedLoop {
     return !isBefore(this.#position, position) && this.#held === 0;
   }
 
+  /** How many findings are open, by what they are. */
+  get open(): ReadonlyMap<string, number> {
+    return this.#life.open;
+  }
+
   /** Who is told of findings of detectors that were committed: when they begin, rise and end. */
   hear(heard: (findings: readonly Draft[]) => void): void {
     this.#heard = heard;
@@ -146,7 +151,7 @@ export class FeedLoop {
       for (const follower of this.#followers) follower.flush(now, all, this.#sight);
       this.#life.flush(now, this.#drafts);
     }
-    return { slots, isFull, fault: this.#commit() };
+    return { slots, isFull, fault: this.#commit(all) };
   }
 
   #take(slot: Buffer): void {
@@ -226,14 +231,15 @@ export class FeedLoop {
     }
   }
 
-  #commit(): Error | null {
+  #commit(all: boolean): Error | null {
     try {
       for (const follower of this.#followers) follower.commit(this.#position);
     } catch (error) {
       this.#hadTrouble = true;
       return error as Error;
     }
-    for (const changes of [this.#words.changes(), this.#folding.changes(), this.#life.changes()]) {
+    const own = [this.#words.changes(), this.#folding.changes(), this.#life.changes()];
+    for (const changes of [...own, ...this.#followers.map((follower) => follower.changes?.(all) ?? [])]) {
       for (const [key, value] of changes) this.#state.set(key, value);
     }
     const hasMoved = this.#position !== this.#committed;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CountWriter } from './count-writer.ts';
 import type { Draft } from './draft.ts';
-import type { Kind } from './event.ts';
+import { KINDS, type Kind } from './event.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { OutcomeWriter } from './outcome-writer.ts';
@@ -93,6 +93,16 @@ export class Feed {
       counts: counts.path ?? (counts.memory as SharedArrayBuffer),
       server,
       version,
+    };
+  }
+
+  /** What detectors did not hear of since the start, since the ring was full: denied questions, approved ones, and outcomes. */
+  get unheard(): Readonly<Record<'denied' | 'approved' | 'outcome', number>> {
+    const of = (kind: Kind): number => this.writer.slots.ring.lostOf[KINDS.indexOf(kind)]!;
+    return {
+      denied: of('deny') + of('would_deny'),
+      approved: this.counts.lost,
+      outcome: this.outcomes.lost,
     };
   }
 

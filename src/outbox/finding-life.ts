@@ -125,6 +125,16 @@ export class FindingLife {
     for (const { value } of [...this.#open.all()]) if (now >= value.until) this.#close(value, out);
   }
 
+  /** How many findings are open, by what they are. */
+  get open(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { value } of this.#open.all()) {
+      const { finding = '' } = value.draft;
+      counts.set(finding, (counts.get(finding) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   /** What the store has to keep; null for what it need not any more. */
   changes(): Map<string, string | null> {
     const changes = new Map<string, string | null>();

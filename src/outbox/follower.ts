@@ -23,6 +23,12 @@ export interface Follower {
    * nothing is new. Throws where it cannot: nothing is given back, and it is tried again.
    */
   commit(position: number): void;
+  /**
+   * What the database of the events keeps for the next run, by key: null for what need not be kept any more. It is written with
+   * the position behind the last record that was taken, so that a kill makes nobody hear a record twice or not at all.
+   * `all`: the worker is about to stop.
+   */
+  changes?(all: boolean): Iterable<readonly [key: string, value: string | null]>;
   /** Answers what a person asks, when all has been read that was there; undefined for what is not its business. */
   answer?(question: object): unknown;
   /** A reload. */
@@ -44,6 +50,8 @@ export interface FollowerPlace {
   readonly registered: (name: Uint8Array) => number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** What `changes` of another run gave, under keys that begin so. */
+  readonly kept: (prefix: string) => Iterable<readonly [key: string, value: string]>;
   /** Tells that a database of the follower could not be read and is kept under another name. */
   readonly damaged: (text: string, copy: string) => void;
 }

@@ -25,6 +25,8 @@ export interface FindingSelection {
   /** Milliseconds since 1970: seen then or later. */
   readonly since: number;
   readonly limit: number;
+  /** One kind alone; of all that are listed unless given. */
+  readonly kind?: string;
 }
 
 /** A finding as it stands: what its events of the last 30 days say together. */
@@ -63,11 +65,20 @@ interface Row {
 /** The findings that the database keeps. */
 export function keptFindings(
   database: DatabaseSync,
-  { identity, since, limit }: FindingSelection,
+  { identity, since, limit, kind }: FindingSelection,
 ): FindingList {
   const rows = database
-    .prepare('SELECT body FROM finding WHERE kind = ? AND at >= ? ORDER BY position DESC LIMIT ?')
-    .iterate(KINDS.indexOf('finding'), since, MOST_EVENTS) as unknown as Iterable<Row>;
+    .prepare(
+      `SELECT body FROM finding WHERE kind = ? AND at >= ? AND (? IS NULL OR json_extract(body, '$.finding') = ?)
+      ORDER BY position DESC LIMIT ?`,
+    )
+    .iterate(
+      KINDS.indexOf('finding'),
+      since,
+      kind ?? null,
+      kind ?? null,
+      MOST_EVENTS,
+    ) as unknown as Iterable<Row>;
   const found = new Map<string, KeptFinding>();
   let more = false;
   for (const { body } of rows) {

@@ -1,6 +1,7 @@
 import { EXIT } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE, TYPE } from '../wire/iana.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import { KINDS } from './event.ts';
 import type { QuestionSlots } from './question-slots.ts';
 import { OUTCOME, OUTCOMES, RECORD } from './slot.ts';
@@ -9,19 +10,31 @@ const ALLOW = KINDS.indexOf('allow');
 const GOOD = OUTCOMES.indexOf('good');
 const MISSING = OUTCOMES.indexOf('missing');
 const FAILED = OUTCOMES.indexOf('failed');
+const EMPTY = OUTCOMES.indexOf('empty');
 
+/** In a reply its TC bit, and how many records its answer has (RFC 1035 §4.1.1). */
+const FLAGS = 2;
+const TRUNCATED = 0x02;
+const ANCOUNT = 6;
 /** Names and clients of which the last outcome is remembered, and clients whose questions are counted. Powers of two. */
 const PLACES = 16_384;
 const CLIENTS = 16_384;
-/** An answer is told again after so long, and what is no answer: milliseconds. */
+/** An answer is told again after so long, one out of the cache, and what is no answer: milliseconds. */
 const GOOD_MS = 30_000;
+const KEPT_MS = 1_200_000;
 const BAD_MS = 1_000;
+/** Answers out of the cache that are told in a second. */
+const KEPT_A_SECOND = 32;
+const SECOND = 1_000;
 
 /**
  * Tells the detectors what approved questions get upstream: answers seldom, and what is no answer once a second of a client and
- * name. A hit costs a comparison and a count. What has no room in the ring is not told: it is no event, and nobody's account.
+ * name. A hit costs a few comparisons and a count: a name that is renewed or asked often is known by its hits alone. What has no
+ * room in the ring is not told, and is counted.
  */
 export class OutcomeWriter {
+  /** Outcomes that the ring had no room for, since the start. */
+  lost = 0;
   readonly #slots: QuestionSlots;
   /** By a hash: what was told last, when, and how many came since. */
   readonly #tags = new Int32Array(PLACES);
@@ -29,6 +42,9 @@ export class OutcomeWriter {
   readonly #counts = new Uint32Array(PLACES);
   readonly #clients = new Int32Array(CLIENTS);
   readonly #questions = new Uint32Array(CLIENTS);
+  /** When this second of hits began, and how many more are told in it. */
+  #second: Milliseconds = Number.NEGATIVE_INFINITY;
+  #left = 0;
 
   constructor(slots: QuestionSlots) {
     this.#slots = slots;
@@ -51,24 +67,44 @@ export class OutcomeWriter {
     }
     this.#questions[place]!++;
     const { exit, rcode } = end;
-    if (exit === EXIT.hit && rcode === RCODE.NOERROR) return;
+    const isKept = exit === EXIT.hit && rcode === RCODE.NOERROR;
+    if (isKept && !this.#mayTellKept(turn.now)) return;
     if (course.kind !== COURSE.FETCH || course.isAudited || course.trust !== null || decision.rule < 0)
       return;
-    if (exit === EXIT.forwarded && rcode === RCODE.NOERROR) this.#good(turn);
+    if (isKept) this.#good(turn, KEPT_MS);
+    else if (exit === EXIT.forwarded && rcode === RCODE.NOERROR) this.#good(turn, GOOD_MS);
     else if (exit === EXIT.stale || exit === EXIT.servfail) this.#bad(turn, FAILED, client, place);
     else if (rcode === RCODE.NXDOMAIN && (exit === EXIT.forwarded || exit === EXIT.hit))
       this.#bad(turn, MISSING, client, place);
   }
 
-  #good(turn: Turn): void {
+  #mayTellKept(now: Milliseconds): boolean {
+    if (this.#left > 0) return true;
+    if (now - this.#second < SECOND) return false;
+    this.#second = now;
+    this.#left = KEPT_A_SECOND;
+    return true;
+  }
+
+  /** An answer with data or without, which is told again after `pace`. */
+  #good(turn: Turn, pace: Milliseconds): void {
     const key = turn.wanted.key;
     if (key === null) return;
     const tag = mixed(key.hash, turn.asker.standing.underway.id);
     const place = tag & (PLACES - 1);
-    if (this.#tags[place] === tag && turn.now - this.#times[place]! < GOOD_MS) return;
+    const { out } = turn.reply;
+    // What had no room in it is asked for again over TCP.
+    if ((out[FLAGS]! & TRUNCATED) !== 0) return;
+    const isEmpty = out[ANCOUNT] === 0 && out[ANCOUNT + 1] === 0;
+    // The sign says which of the two was told: the other is told at once.
+    const told = isEmpty ? -1 - turn.now : turn.now;
+    const before = this.#times[place]!;
+    const isSame = this.#tags[place] === tag && before < 0 === isEmpty;
+    if (isSame && turn.now - (isEmpty ? -1 - before : before) < (isEmpty ? GOOD_MS : pace)) return;
+    if (pace === KEPT_MS) this.#left--;
     this.#tags[place] = tag;
-    this.#times[place] = turn.now;
-    this.#tell(turn, GOOD, 1, 0);
+    this.#times[place] = told;
+    this.#tell(turn, isEmpty ? EMPTY : GOOD, 1, 0);
   }
 
   #bad(turn: Turn, state: number, client: number, clientPlace: number): void {
@@ -94,7 +130,10 @@ export class OutcomeWriter {
 
   #tell(turn: Turn, state: number, count: number, questions: number): void {
     const { ring, words } = this.#slots;
-    if (!ring.hasRoom()) return;
+    if (!ring.hasRoom()) {
+      this.lost++;
+      return;
+    }
     const { snapshot } = turn.inForce;
     words.begin(snapshot);
     const destination = state === GOOD ? 0 : words.destination(snapshot, turn.decision.rule);

@@ -40,8 +40,9 @@ export class RingWriter {
   #isLosing = false;
   readonly #rows = new Map<string, number>();
   #note = 0;
-  /** What it could not take since the start. */
+  /** What it could not take since the start, and that by the index of KINDS. */
   lost = 0;
+  readonly lostOf = new Float64Array(LOSS_COUNTS);
 
   /** The memory holds a ring, made by `makeRing`; whoever wrote it before is gone. */
   constructor(memory: ArrayBufferLike) {
@@ -121,6 +122,7 @@ export class RingWriter {
     this.floats[(at + LOSS.TO) / 8] = time;
     this.#isLosing = true;
     this.lost++;
+    this.lostOf[kind]!++;
   }
 
   #newRow(identity: string): number {

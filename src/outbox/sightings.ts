@@ -22,7 +22,7 @@ export const TELLINGS: Readonly<Record<string, Telling>> = {
   ...DETECTED,
   ...FIREWALL_TELLINGS,
   'private-address': {
-    severity: 'high',
+    severity: 'medium',
     text: 'an answer held an address that the rule does not grant, and was withheld',
     next: 'where the address is right, write private: on the rule; else find out who changed the name',
   },

@@ -118,8 +118,8 @@ export const OUTCOME = {
   DESTINATION: AT.EXTRA + 12,
 } as const;
 
-/** `failed`: SERVFAIL, nothing, or data that is no longer fresh, since nobody has better. */
-export const OUTCOMES = ['good', 'missing', 'failed'] as const;
+/** `empty`: NOERROR without data. `failed`: SERVFAIL, nothing, or data that is no longer fresh, since nobody has better. */
+export const OUTCOMES = ['good', 'missing', 'failed', 'empty'] as const;
 
 /** Octets at EXTRA: eight addresses of 17 octets, or the end of a culprit. */
 export const EXTRA_SIZE = SLOT_SIZE - AT.EXTRA;

@@ -72,6 +72,8 @@ export interface WorkerStatus {
   readonly store: StoreStatus;
   /** Slots that could not be read. */
   readonly faults: number;
+  /** Findings that are open, by what they are. */
+  readonly open: ReadonlyMap<string, number>;
   readonly trouble: string | null;
 }
 
@@ -179,7 +181,7 @@ class FeedWorker {
     }
     const store = this.#store;
     if (store === null) return;
-    const { faults } = this.#loop!;
+    const { faults, open } = this.#loop!;
     this.#say({
       said: 'status',
       id: order.id,
@@ -187,6 +189,7 @@ class FeedWorker {
         sinks: this.#delivery?.states() ?? [],
         store: store.status(),
         faults,
+        open,
         trouble: this.#trouble,
       },
     });
@@ -252,9 +255,20 @@ class FeedWorker {
       const setting = this.#setting;
       const counts = new CountReader(this.#placeOf(table));
       const damaged = (text: string, copy: string): void => this.#say({ said: 'damaged', text, copy });
+      const kept = (prefix: string): Iterable<readonly [string, string]> => store.state(prefix);
       for (const open of this.#parts.followers ?? [])
         this.#followers.push(
-          open({ folder: dirname(path), ring: reader.id, server, setting, counts, registered, now, damaged }),
+          open({
+            folder: dirname(path),
+            ring: reader.id,
+            server,
+            setting,
+            counts,
+            registered,
+            now,
+            kept,
+            damaged,
+          }),
         );
       this.#loop = new FeedLoop(store, reader, registered, now, this.#followers);
       this.#loop.keep(setting.kinds);

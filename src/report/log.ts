@@ -45,6 +45,7 @@ export type LogEvent =
   | 'ledger-reset'
   | 'ledger-trouble'
   | 'feed-trouble'
+  | 'detect-unheard'
   | 'enforce-session'
   | 'enforce-trouble'
   | 'exception-added'

@@ -39,7 +39,7 @@ const asked = (name: string, parts: Partial<AskedFacts> = {}): AskedFacts => ({
   ...parts,
 });
 
-const TERMS = { search: ['corp.example'], auditUntil: null, ask: 'team-a', typeToText };
+const TERMS = { search: ['corp.example'], auditUntil: null, ask: 'team-a', dependencies: [], typeToText };
 
 t.test('each question is in the section that its facts say', async (t) => {
   const cases: [text: string, rows: readonly AskedFacts[], at: Section][] = [

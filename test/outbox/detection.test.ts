@@ -5,7 +5,7 @@ import { suffixTable } from '../../src/config/policy/suffixes.ts';
 import type { Acquaintance } from '../../src/detect/patterns/acquaintance.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
 import { Detection } from '../../src/outbox/detection.ts';
-import type { FeedEvent } from '../../src/outbox/event.ts';
+import { type FeedEvent, KINDS } from '../../src/outbox/event.ts';
 import type { FeedSetting } from '../../src/outbox/feed-setting.ts';
 import { OutcomeWriter } from '../../src/outbox/outcome-writer.ts';
 import { registeredDomains } from '../../src/outbox/registered-domains.ts';
@@ -30,7 +30,9 @@ function rig(t: Test, detect: object = {}): Rig {
   };
   const feed = new Rig(t, POLICY, ['deny', 'would_deny']);
   const registered = registeredDomains(suffixTable);
-  feed.followers = [new Detection({ setting, registered, folder: null })];
+  feed.followers = [
+    new Detection({ setting, registered, folder: null, kept: (prefix) => feed.store.state(prefix) }),
+  ];
   feed.store.close();
   feed.open();
   feed.loop.keep([]);
@@ -178,6 +180,39 @@ t.test(
   },
 );
 
+t.test('a name that is answered out of the cache alone is known, and so is its outage', async (t) => {
+  const feed = withOutcomes(rig(t));
+  const { house } = feed;
+  await house.ask('github.com', 'A', { from: '127.0.0.2' }, { answer: ['github.com 3600 A 192.0.2.7'] });
+  await house.ask('github.com', 'A', BUILDER);
+  feed.take();
+  house.pass(7_200);
+  const empty = { answer: [], authority: ['github.com 1 SOA ns.github.com a.github.com 1 1 1 1 1'] };
+  for (let i = 0; i < 12; i++) {
+    await house.ask('github.com', 'A', BUILDER, empty);
+    house.pass(10);
+  }
+  t.equal(feed.take().map(brief)[0], 'create dependency operations builder github.com 1');
+  t.equal(feed.loop.open.get('dependency'), 1, 'one is open');
+});
+
+t.test('an outcome that the ring has no room for is counted', async (t) => {
+  const feed = rig(t);
+  const outcomes = new OutcomeWriter(feed.writer.slots);
+  feed.house.also = {
+    waits: () => {},
+    decided: () => {},
+    overspent: () => {},
+    ended: (turn) => outcomes.ended(turn),
+  };
+  const { ring } = feed.writer.slots;
+  while (ring.hasRoom()) ring.note('{}');
+  await feed.house.ask('github.com', 'A', BUILDER, { answer: ['github.com 1 A 192.0.2.7'] });
+  t.equal(outcomes.lost, 1);
+  for (let i = 0; i < 3; i++) feed.writer.slots.ring.lose('builder', KINDS.indexOf('deny'), 0);
+  t.equal(ring.lostOf[KINDS.indexOf('deny')], 3, 'and so is a denial');
+});
+
 t.test('made-up names under a wildcard are a storm, and their hits count', async (t) => {
   const feed = withOutcomes(rig(t));
   const none = { rcode: 3, authority: ['cdn.example 60 SOA ns.cdn.example a.cdn.example 1 1 1 1 60'] };
@@ -231,7 +266,7 @@ t.test('what identities have used outlives a restart', async (t) => {
   const open = (): Detection => {
     const detect = { limits: DEFAULT_THRESHOLDS, identities: [] };
     const setting = { store: SETTING, sinks: [], kinds: [], detect } as unknown as FeedSetting;
-    return new Detection({ setting, registered: () => 0, folder });
+    return new Detection({ setting, registered: () => 0, folder, kept: () => [] });
   };
   const before = open();
   t.notOk(seen(before.detectors.acquaintance, 'a.example', 0));

@@ -9,12 +9,13 @@ import { overlaps } from '../../policy/lease/lease-claim.ts';
 import { typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import { silent } from '../alerts/alert-routes.ts';
+import { type AlertDesk, silent } from '../alerts/alert-routes.ts';
 import { callerName, forbidden, mayRead, maySee } from '../callers/callers.ts';
 import { ownerFrom } from '../callers/owner.ts';
 import { callerOf, type IdParams, sendRefusal } from '../http/exchange.ts';
 import { noLease, Refusal } from '../http/refusal.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
+import { failedDependencies } from './failed-dependencies.ts';
 import * as schema from './history-schema.ts';
 
 /** What the admin API sees of the history. */
@@ -25,6 +26,7 @@ export interface HistoryDesk {
 
 export interface HistoryRouteOptions {
   readonly history: HistoryDesk;
+  readonly alerts: Pick<AlertDesk, 'request'>;
   readonly leases: LeaseBook;
 }
 
@@ -44,7 +46,7 @@ interface SearchBody {
 }
 
 /** Reports of leases, and `/v1/history`. */
-export function historyRoutes(app: FastifyInstance, { history, leases }: HistoryRouteOptions): void {
+export function historyRoutes(app: FastifyInstance, { history, leases, alerts }: HistoryRouteOptions): void {
   /** Accounts that the caller may see, or why there are none. */
   const accountsFor = async (
     request: FastifyRequest,
@@ -78,6 +80,7 @@ export function historyRoutes(app: FastifyInstance, { history, leases }: History
       search: identities.flatMap(({ search }) => search.map(nameToText)),
       auditUntil: audits.length === 0 ? null : isoTime(Math.max(...audits)),
       ask: accounts[0]?.owner ?? '',
+      dependencies: await failedDependencies(alerts, accounts),
       typeToText,
     });
   };

@@ -17,6 +17,12 @@ const report = {
     missing: { type: 'array', items: { type: 'string' } },
     totals: { type: 'object', additionalProperties: true },
     sections: { type: 'object', additionalProperties: true },
+    dependencies: {
+      type: 'array',
+      description:
+        'Approved names that had answers and failed upstream while the job ran: name, since, until, next.',
+      items: { type: 'object', additionalProperties: true },
+    },
     left_out: { type: 'integer', description: 'Rows that are not here, behind 500.' },
   },
 } as const;

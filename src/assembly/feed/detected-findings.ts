@@ -1,5 +1,5 @@
 import { DETECTED, DETECTED_KINDS } from '../../detect/patterns/kinds.ts';
-import { byLabel, counter, type Samples } from '../../metric/metric.ts';
+import { byLabel, counter, gauge, type Samples } from '../../metric/metric.ts';
 import type { Draft } from '../../outbox/draft.ts';
 import type { Log } from '../../report/log.ts';
 
@@ -13,6 +13,8 @@ export class DetectedFindings {
   readonly #counts = new Map<string, number>([...DETECTED_KINDS, 'direct-address'].map((kind) => [kind, 0]));
   #minute = -1;
   #lines = 0;
+  /** What was told to be unheard. */
+  #unheard = 0;
 
   constructor(log: Log) {
     this.#log = log;
@@ -59,8 +61,30 @@ export class DetectedFindings {
     else this.#log.warn('finding', text, known);
   }
 
-  *samples(): Generator<Samples> {
+  /** Tells in the log where detectors did not hear all. To be called a few times a minute. */
+  tend(unheard: Readonly<Record<string, number>>): void {
+    const all = Object.values(unheard).reduce((sum, count) => sum + count, 0);
+    if (all <= this.#unheard) return;
+    const count = all - this.#unheard;
+    this.#unheard = all;
+    this.#log.warn('detect-unheard', 'the detectors did not hear of all: the ring of the feed was full', {
+      count,
+      remedy: 'look at namegate_queries_total for who floods, and give that identity a limit: qps',
+    });
+  }
+
+  /** `open`: findings that are open now, null where it is not known. `unheard`: what detectors did not hear of. */
+  *samples(
+    open: ReadonlyMap<string, number> | null,
+    unheard: Readonly<Record<string, number>>,
+  ): Generator<Samples> {
     yield byLabel(DETECTIONS, this.#counts);
+    yield byLabel(UNHEARD, Object.entries(unheard));
+    if (open === null) return;
+    yield byLabel(
+      OPEN,
+      DETECTED_KINDS.map((kind) => [kind, open.get(kind) ?? 0]),
+    );
   }
 }
 
@@ -68,4 +92,14 @@ const DETECTIONS = counter(
   'namegate_detections_total',
   'Findings of detectors, and of the firewall, that began since the start.',
   'finding',
+);
+const OPEN = gauge(
+  'namegate_detections_open',
+  'Findings of detectors that are not over; of dependency, approved names that fail upstream.',
+  'finding',
+);
+const UNHEARD = counter(
+  'namegate_detections_unheard_total',
+  'What detectors did not hear of since the start, since the ring of the feed was full.',
+  'of',
 );

@@ -203,6 +203,7 @@ export class FeedRoom implements Observer {
   }
 
   #tellRates(): void {
+    if (this.#isLooking && this.#feed !== null) this.#detected.tend(this.#feed.unheard);
     if (!this.#isLooking || this.#standings === null) return;
     for (const note of this.#rateNotes.notes(this.#standings, Date.now(), performance.now()))
       this.#note(note, '');
@@ -248,7 +249,10 @@ export class FeedRoom implements Observer {
 
   samples(): Iterable<Samples> {
     if (this.#feed === null) return [];
-    return [...feedSamples(this.#feed, this.#status, Date.now()), ...this.#detected.samples()];
+    return [
+      ...feedSamples(this.#feed, this.#status, Date.now()),
+      ...this.#detected.samples(this.#status?.open ?? null, this.#feed.unheard),
+    ];
   }
 
   /** Lets the worker take what waits. Nothing is told to it any more. */

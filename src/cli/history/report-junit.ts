@@ -1,6 +1,6 @@
 import type { Report } from '../../history/report.ts';
 import { escapeText } from '../terminal.ts';
-import { completeText, headLines, nameOf, remedyOf, timesText } from './report-words.ts';
+import { completeText, failedText, headLines, nameOf, remedyOf, timesText } from './report-words.ts';
 
 /** A report as JUnit: a testcase that fails for each unapproved name, and `account`, which passes where there is none. */
 export function reportJunit(report: Report): string {
@@ -15,7 +15,11 @@ export function reportJunit(report: Report): string {
     return `    <testcase classname="namegate" name="${xml(nameOf(row))} ${xml(row.types.join(' '))}"><failure message="${xml(message)}">${xml(text)}</failure></testcase>`;
   });
   const bad = failing.length > 0 ? `<failure message="${xml(report.verdict)}"/>` : '';
-  const lacking = report.complete ? '' : `<system-out>${xml(completeText(report))}</system-out>`;
+  const said = [
+    ...(report.complete ? [] : [completeText(report)]),
+    ...report.dependencies.map((failed) => `failed upstream: ${failedText(failed)}; ${failed.next}`),
+  ];
+  const lacking = said.length === 0 ? '' : `<system-out>${xml(said.join('\n'))}</system-out>`;
   const account = `    <testcase classname="namegate" name="account">${bad}${lacking}</testcase>`;
   const failures = failing.length + (bad === '' ? 0 : 1);
   return [

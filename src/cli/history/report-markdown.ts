@@ -1,6 +1,15 @@
 import { type Report, SECTIONS } from '../../history/report.ts';
 import { escapeText } from '../terminal.ts';
-import { COUNTED, countText, headLines, nameOf, remedyOf, TITLES } from './report-words.ts';
+import {
+  COUNTED,
+  countText,
+  FAILED_TITLE,
+  failedText,
+  headLines,
+  nameOf,
+  remedyOf,
+  TITLES,
+} from './report-words.ts';
 
 /** A report in Markdown (GitHub's), whatever names hold: each is code, in which nothing means anything. */
 export function reportMarkdown(report: Report): string {
@@ -9,6 +18,9 @@ export function reportMarkdown(report: Report): string {
     '',
     ...headLines(report).map((line) => `${plain(line)}  `),
   ];
+  if (report.dependencies.length > 0) lines.push('', `### ${FAILED_TITLE}`, '');
+  for (const failed of report.dependencies)
+    lines.push(`- ${code(failedText(failed))}: ${plain(failed.next)}`);
   for (const section of SECTIONS) {
     const total = report.totals[section];
     if (total.names === 0) continue;

@@ -1,6 +1,6 @@
 import type { Report, ReportRow, Section } from '../../history/report.ts';
 import { escapeText, version } from '../terminal.ts';
-import { nameOf, remedyOf, timesText } from './report-words.ts';
+import { failedText, nameOf, remedyOf, timesText } from './report-words.ts';
 
 const RULES = [
   {
@@ -35,6 +35,12 @@ const RULES = [
   },
 ] as const satisfies readonly { id: string; section: Section; level: string; text: string }[];
 
+const FAILED = {
+  id: 'dependency-failed',
+  level: 'note',
+  text: 'An approved name failed upstream: no fault of the job.',
+} as const;
+
 /** A report as SARIF 2.1.0 (OASIS): a result for each row, at the rule's file where one decided. */
 export function reportSarif(report: Report): string {
   const results = RULES.flatMap(({ id, section, level }, ruleIndex) =>
@@ -48,6 +54,13 @@ export function reportSarif(report: Report): string {
       partialFingerprints: { 'namegate/v1': `${id} ${escapeText(row.name)} ${row.types.join(' ')}` },
     })),
   );
+  const failed = report.dependencies.map((one) => ({
+    ruleId: FAILED.id,
+    ruleIndex: RULES.length,
+    level: FAILED.level,
+    message: { text: [failedText(one), one.next].map(escapeText).join('\n') },
+    partialFingerprints: { 'namegate/v1': `${FAILED.id} ${escapeText(one.name)}` },
+  }));
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -57,7 +70,7 @@ export function reportSarif(report: Report): string {
           driver: {
             name: 'namegate',
             semanticVersion: version(),
-            rules: RULES.map(({ id, text, level }) => ({
+            rules: [...RULES, FAILED].map(({ id, text, level }) => ({
               id,
               shortDescription: { text },
               defaultConfiguration: { level },
@@ -65,7 +78,7 @@ export function reportSarif(report: Report): string {
           },
         },
         invocations: [{ executionSuccessful: report.complete }],
-        results,
+        results: [...results, ...failed],
       },
     ],
   };

@@ -1,6 +1,16 @@
 import { type Report, SECTIONS } from '../../history/report.ts';
 import { escapeText } from '../terminal.ts';
-import { COUNTED, countText, headLines, nameOf, remedyOf, TITLES, timesText } from './report-words.ts';
+import {
+  COUNTED,
+  countText,
+  FAILED_TITLE,
+  failedText,
+  headLines,
+  nameOf,
+  remedyOf,
+  TITLES,
+  timesText,
+} from './report-words.ts';
 
 /** Octets of the line for machines. */
 const MOST_LINE = 16_384;
@@ -8,6 +18,8 @@ const MOST_LINE = 16_384;
 /** A report for a terminal or a log: no code of it comes from a name. The last line is for machines. */
 export function reportText(report: Report): string {
   const lines = [`namegate: ${report.verdict}`, ...headLines(report)];
+  if (report.dependencies.length > 0) lines.push('', `${FAILED_TITLE}:`);
+  for (const failed of report.dependencies) lines.push(`  ${failedText(failed)}`, `    ${failed.next}`);
   for (const section of SECTIONS) {
     const rows = report.sections[section];
     const total = report.totals[section];
@@ -33,14 +45,16 @@ export function reportText(report: Report): string {
 export function machineLine(report: Report): string {
   const { verdict, complete, leases, totals, left_out: leftOut } = report;
   const names = report.sections.unapproved.map(({ name }) => name);
-  for (let shown = Math.min(names.length, 200); ; shown = Math.floor(shown / 2)) {
+  const most = Math.min(Math.max(names.length, report.dependencies.length), 200);
+  for (let shown = most; ; shown = Math.floor(shown / 2)) {
     const body = {
       verdict,
       complete,
       leases: leases.slice(0, 20),
       totals,
+      dependencies: report.dependencies.slice(0, Math.min(20, shown)).map(({ name }) => name),
       unapproved: names.slice(0, shown),
-      left_out: leftOut + names.length - shown,
+      left_out: leftOut + Math.max(0, names.length - shown),
     };
     // JSON may have any character in a text: what is not ASCII is written as \uXXXX.
     const json = JSON.stringify(body).replace(

@@ -1,4 +1,4 @@
-import type { Report, ReportRow, Section } from '../../history/report.ts';
+import type { FailedDependency, Report, ReportRow, Section } from '../../history/report.ts';
 
 /** What sections of a report are called, in its order. */
 export const TITLES: Readonly<Record<Section, string>> = {
@@ -87,6 +87,12 @@ function shorten(texts: readonly string[]): string {
   return texts.length <= 3
     ? texts.join(', ')
     : `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more`;
+}
+
+export const FAILED_TITLE = 'Approved names that failed upstream';
+
+export function failedText({ name, since, until }: FailedDependency): string {
+  return `${name}: ${until === null ? `fails since ${since}` : `failed from ${since} to ${until}`}`;
 }
 
 export function timesText(count: number): string {

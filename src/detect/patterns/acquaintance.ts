@@ -14,8 +14,8 @@ export interface Acquainted {
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly leases: number;
-  /** Hashes of names. */
-  readonly names: readonly number[];
+  /** Hashes of names; null where there were too many. */
+  readonly names: readonly number[] | null;
 }
 
 interface Identity {
@@ -64,13 +64,17 @@ export class Acquaintance {
   kept(identity: string): Acquainted | null {
     const known = this.#identities.get(identity);
     if (known === undefined) return null;
-    return { since: known.since, leases: known.leases, names: [...(known.names ?? [])] };
+    return {
+      since: known.since,
+      leases: known.leases,
+      names: known.names === null ? null : [...known.names],
+    };
   }
 
   restore(identity: string, { since, leases, names }: Acquainted): void {
-    if (this.#names + names.length > MOST_OF_ALL) return;
-    this.#names += names.length;
-    this.#identities.set(identity, { since, leases, lastLeases: [], names: new Set(names) });
+    const isFull = names === null || this.#names + names.length > MOST_OF_ALL;
+    if (!isFull) this.#names += names.length;
+    this.#identities.set(identity, { since, leases, lastLeases: [], names: isFull ? null : new Set(names) });
   }
 
   #of(identity: string, at: number): Identity | null {

@@ -1,6 +1,7 @@
 import { knownNameCost, newNameCost, occasionCost, TICK_MS, UNITS_A_BIT } from '../charge.ts';
 import { LONGEST_WAIT, SLICES, TICKS_A_SLICE } from '../holder.ts';
 import { SharedTable } from '../shared-table.ts';
+import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 import type { Observed, OctetHash } from './observed.ts';
 
@@ -16,6 +17,15 @@ const MOST_OF_ONE = 1_024;
 const MOST_OF_ALL = 12_288;
 /** Units beyond which a sum is not told apart. */
 const MOST_UNITS = 2 ** 30;
+const DAY_TICKS = 86_400_000 / TICK_MS;
+/** A sum is kept anew when it has grown by this part of what is told. */
+const KEPT_PARTS = 4;
+/** The same of a fold, in octets. */
+const FOLD_OCTETS = 32;
+/** What one call of `changes` gives. */
+const MOST_CHANGES = 256;
+
+export const ATTEMPT_KEY = 'detect attempt ';
 
 /** What an identity's denied questions under one registered domain add up to. */
 interface Attempt {
@@ -28,6 +38,23 @@ interface Attempt {
   long: Int32Array | null;
   longs: number;
   told: 0 | 1 | 2;
+  /** When it was told. */
+  toldAt: number;
+  /** The number under which it is kept, 0 for not yet, the units that were kept last, and whether they are written. */
+  number: number;
+  kept: number;
+  isWritten: boolean;
+}
+
+/** An attempt for the next run; of a fold the domain is empty. Names are not kept: one that comes again is charged as new once more. */
+interface KeptAttempt {
+  readonly identity: string;
+  readonly domain: string;
+  readonly sums: readonly number[] | null;
+  readonly slice: number;
+  readonly last: number;
+  readonly told: 0 | 1 | 2;
+  readonly toldAt: number;
 }
 
 /**
@@ -39,6 +66,12 @@ export class Attempts {
   readonly #hash: OctetHash;
   readonly #table = new SharedTable<Attempt>(MOST_OF_ONE, MOST_OF_ALL);
   readonly #folds = new Map<string, Attempt>();
+  /** What changed since it was kept. `null`: it is gone. */
+  readonly #changed = new Map<
+    number,
+    { readonly identity: string; readonly domain: string; readonly of: Attempt } | null
+  >();
+  #next = 1;
 
   constructor(hash: OctetHash) {
     this.#hash = hash;
@@ -52,29 +85,77 @@ export class Attempts {
   take(asked: Observed, domain: string, limits: NonNullable<Thresholds['attempt']>): 0 | 1 | 2 {
     const { identity, at, name } = asked;
     const tick = Math.floor(at / TICK_MS);
-    const attempt = this.#table.get(identity, domain) ?? this.#begin(identity, domain, tick, limits.octets);
+    let attempt = this.#table.get(identity, domain);
+    if (attempt !== undefined && attempt.told > 0 && tick - attempt.toldAt >= DAY_TICKS) {
+      this.#forget(identity, domain, attempt);
+      attempt = undefined;
+    }
+    attempt ??= this.#begin(identity, domain, tick, limits.octets);
     if (attempt.told === 2) return 2;
     const hash = this.#hash(name, 0, name.length);
-    const units = attempt.told === 0 ? this.#charge(attempt, asked, hash, tick) : 0;
-    if (units >= limits.octets * OCTET) {
-      attempt.told = 1;
-      attempt.sums = null;
-    }
-    if (asked.domain >= limits.length && isManifold(attempt, hash, at, limits)) {
-      attempt.told = 2;
-      attempt.sums = null;
-      attempt.long = null;
+    const before = attempt.told;
+    const units = before === 0 ? this.#charge(attempt, asked, hash, tick) : 0;
+    if (units >= limits.octets * OCTET) tell(attempt, 1, tick);
+    if (asked.domain >= limits.length && isManifold(attempt, hash, at, limits)) tell(attempt, 2, tick);
+    if (attempt.told !== before || units - attempt.kept >= (limits.octets * OCTET) / KEPT_PARTS) {
+      attempt.kept = units;
+      this.#keep(identity, domain, attempt);
     }
     return attempt.told;
+  }
+
+  /** Adds what has to be kept since the last call: some of it, where it is much. */
+  changes(out: KeptChanges): void {
+    let left = MOST_CHANGES;
+    for (const [number, change] of this.#changed) {
+      if (left-- === 0) return;
+      this.#changed.delete(number);
+      if (change !== null) change.of.isWritten = true;
+      out.set(`${ATTEMPT_KEY}${number}`, change === null ? null : JSON.stringify(keptOf(change)));
+    }
+  }
+
+  /** Takes up what `changes` gave to another run. */
+  restore(kept: Iterable<readonly [key: string, text: string]>): void {
+    for (const [key, text] of kept) {
+      const { identity, domain, sums, ...rest } = JSON.parse(text) as KeptAttempt;
+      const number = Number(key.slice(ATTEMPT_KEY.length));
+      this.#next = Math.max(this.#next, number + 1);
+      const attempt: Attempt = { ...newAttempt(), ...rest, number, isWritten: true };
+      if (sums === null) attempt.sums = null;
+      else attempt.sums!.set(sums.slice(0, SLICES));
+      attempt.kept = sums === null ? 0 : totalOf(attempt.sums!);
+      const evicted = domain === '' ? null : this.#table.add(identity, domain, attempt);
+      if (domain === '') this.#folds.set(identity, attempt);
+      if (evicted !== null) this.#fold(evicted.owner, evicted.value, rest.last);
+    }
+  }
+
+  #keep(identity: string, domain: string, of: Attempt): void {
+    if (of.number === 0) of.number = this.#next++;
+    this.#changed.set(of.number, { identity, domain, of });
+  }
+
+  #forget(identity: string, domain: string, attempt: Attempt): void {
+    this.#table.delete(identity, domain);
+    this.#unkeep(attempt);
+  }
+
+  #unkeep({ number, isWritten }: Attempt): void {
+    if (isWritten) this.#changed.set(number, null);
+    else this.#changed.delete(number);
   }
 
   /** Forgets what was told longer than a day ago; to be called now and then. */
   sweep(now: number): void {
     const tick = Math.floor(now / TICK_MS);
     for (const { owner, key, value } of [...this.#table.all()])
-      if (tick - value.last > LONGEST_WAIT) this.#table.delete(owner, key);
-    for (const [identity, { last }] of this.#folds)
-      if (tick - last > LONGEST_WAIT) this.#folds.delete(identity);
+      if (tick - value.last > LONGEST_WAIT) this.#forget(owner, key, value);
+    for (const [identity, fold] of this.#folds) {
+      if (tick - fold.last <= LONGEST_WAIT) continue;
+      this.#folds.delete(identity);
+      this.#unkeep(fold);
+    }
   }
 
   #begin(identity: string, domain: string, tick: number, octets: number): Attempt {
@@ -86,6 +167,7 @@ export class Attempts {
   }
 
   #fold(identity: string, evicted: Attempt, tick: number): void {
+    this.#unkeep(evicted);
     if (evicted.sums === null) return;
     let fold = this.#folds.get(identity);
     if (fold === undefined) {
@@ -96,6 +178,10 @@ export class Attempts {
     slide(fold, tick);
     fold.last = tick;
     for (let i = 0; i < SLICES; i++) fold.sums![i] = Math.max(fold.sums![i]!, evicted.sums[i]!);
+    const units = totalOf(fold.sums!);
+    if (units - fold.kept < FOLD_OCTETS * OCTET) return;
+    fold.kept = units;
+    this.#keep(identity, '', fold);
   }
 
   #charge(attempt: Attempt, { domain, count }: Observed, hash: number, tick: number): number {
@@ -128,14 +214,38 @@ function newAttempt(): Attempt {
     long: null,
     longs: 0,
     told: 0,
+    toldAt: 0,
+    number: 0,
+    kept: 0,
+    isWritten: false,
+  };
+}
+
+function tell(attempt: Attempt, told: 1 | 2, tick: number): void {
+  if (attempt.told === 0) attempt.toldAt = tick;
+  attempt.told = told;
+  attempt.last = tick;
+  attempt.sums = null;
+  if (told === 2) attempt.long = null;
+}
+
+function keptOf({ identity, domain, of }: { identity: string; domain: string; of: Attempt }): KeptAttempt {
+  const { sums, slice, last, told, toldAt } = of;
+  return {
+    identity,
+    domain,
+    sums: sums === null ? null : [...sums.subarray(0, SLICES)],
+    slice,
+    last,
+    told,
+    toldAt,
   };
 }
 
 /** With the sums of another, and none of its names. One that is told at once needs no sums. */
 function copyOf(fold: Attempt, tick: number, most: number): Attempt {
   slide(fold, tick);
-  if (totalOf(fold.sums!) >= most)
-    return { sums: null, slice: 0, last: tick, names: 0, long: null, longs: 0, told: 1 };
+  if (totalOf(fold.sums!) >= most) return { ...newAttempt(), sums: null, last: tick, told: 1, toldAt: tick };
   const attempt = newAttempt();
   attempt.slice = fold.slice;
   attempt.sums!.set(fold.sums!.subarray(0, SLICES));

@@ -1,14 +1,15 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { isAtOrUnder, nameToText } from '../../wire/name.ts';
 import { Acquaintance } from './acquaintance.ts';
-import { Attempts } from './attempts.ts';
+import { ATTEMPT_KEY, Attempts } from './attempts.ts';
 import { Clients, isStorm } from './clients.ts';
-import { Dependencies } from './dependencies.ts';
-import { Endings } from './endings.ts';
+import { DEPENDENCY_KEY, Dependencies } from './dependencies.ts';
+import { ENDING_KEY, Endings } from './endings.ts';
+import type { KeptChanges } from './kept-changes.ts';
 import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
 import type { Noticed, Observed, OctetHash, UpstreamOutcome } from './observed.ts';
 import { OutOfBand } from './out-of-band.ts';
-import { type Rate, Rates } from './rates.ts';
+import { RATE_KEY, type Rate, Rates } from './rates.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -69,10 +70,11 @@ export class Detectors {
   take(asked: Observed, out: Noticed[]): void {
     const { verdict, proven, identity } = asked;
     const isDenied = verdict === 'deny';
+    const isRefused = isDenied || verdict === 'would_deny';
     // Whoever forges a source chooses what is said of it. Such questions are counted where they end.
     if (!proven) return;
     const terms = this.#terms.get(identity) ?? NO_TERMS;
-    if (isDenied && isNoise(asked, terms)) return;
+    if (isRefused && isNoise(asked, terms)) return;
     this.#takeService(asked, terms, out);
     if (asked.expected) return;
     if (isDenied) this.#takeDenied(asked, terms, out);
@@ -83,15 +85,14 @@ export class Detectors {
 
   /** Hears what became of an approved question. */
   outcome(outcome: UpstreamOutcome, out: Noticed[]): void {
-    const { identity, claim, name, count, at } = outcome;
+    const { identity, claim, name, count } = outcome;
     const terms = this.#terms.get(identity) ?? NO_TERMS;
     const storm = this.#limitsOf('nxdomain-storm', terms);
     if (storm !== null && this.#isStorm(outcome, storm))
       out.push(noticed('nxdomain-storm', identity, claim, claim, HOUR, count));
     const dependency = this.#limitsOf('dependency', terms);
     if (dependency === null) return;
-    const key = `${identity} ${latin1(name, 0)}`;
-    const state = this.#dependencies.take(key, at, outcome.outcome === 'good', dependency);
+    const state = this.#dependencies.take(outcome, latin1(name, 0), dependency);
     if (state === null) return;
     const text = nameToText(name);
     const base = noticed('dependency', identity, text, text, OUTAGE, count);
@@ -126,6 +127,23 @@ export class Detectors {
   /** Forgets what is over; to be called every few minutes. */
   tidy(now: number): void {
     this.#attempts.sweep(now);
+    this.endings.tidy(now);
+  }
+
+  /** What the next run has to know, since the last call: sums of days and hours, and what is told and not over. */
+  changes(now: number, all: boolean, out: KeptChanges): void {
+    this.#attempts.changes(out);
+    this.#dependencies.changes(out);
+    this.endings.changes(out);
+    this.#rates.changes(now, all, out);
+  }
+
+  /** Takes up what `changes` gave. `kept`: what is kept under keys that begin so. */
+  restore(kept: (prefix: string) => Iterable<readonly [key: string, text: string]>): void {
+    this.#attempts.restore(kept(ATTEMPT_KEY));
+    this.#dependencies.restore(kept(DEPENDENCY_KEY));
+    this.endings.restore(kept(ENDING_KEY));
+    this.#rates.restore(kept(RATE_KEY));
   }
 
   /** How much it remembers. */

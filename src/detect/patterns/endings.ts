@@ -1,8 +1,11 @@
+import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 
 /** Claims of ended leases that are remembered, and for how long. */
 const MOST = 8_192;
 const MEMORY = 3_600_000;
+
+export const ENDING_KEY = 'detect ending ';
 
 interface Ending {
   readonly lease: string;
@@ -14,18 +17,44 @@ interface Ending {
 /** Which lease a claim had last, when that has ended. The oldest makes room. */
 export class Endings {
   readonly #byClaim = new Map<string, Ending>();
+  readonly #changed = new Set<string>();
 
   ended(claims: readonly string[], lease: string, identity: string, at: number): void {
     for (const claim of claims) {
       this.#byClaim.delete(claim);
-      if (this.#byClaim.size >= MOST) this.#byClaim.delete(this.#byClaim.keys().next().value!);
+      if (this.#byClaim.size >= MOST) this.#forget(this.#byClaim.keys().next().value!);
       this.#byClaim.set(claim, { lease, identity, at });
+      this.#changed.add(claim);
     }
   }
 
   /** A claim has a lease again. */
   began(claims: readonly string[]): void {
-    for (const claim of claims) this.#byClaim.delete(claim);
+    for (const claim of claims) this.#forget(claim);
+  }
+
+  /** Forgets what is too long ago; to be called now and then. */
+  tidy(now: number): void {
+    for (const [claim, { at }] of this.#byClaim) if (now - at > MEMORY) this.#forget(claim);
+  }
+
+  #forget(claim: string): void {
+    if (this.#byClaim.delete(claim)) this.#changed.add(claim);
+  }
+
+  /** Adds what has to be kept since the last call. */
+  changes(out: KeptChanges): void {
+    for (const claim of this.#changed) {
+      const ending = this.#byClaim.get(claim);
+      out.set(`${ENDING_KEY}${claim}`, ending === undefined ? null : JSON.stringify(ending));
+    }
+    this.#changed.clear();
+  }
+
+  /** Takes up what `changes` gave to another run. */
+  restore(kept: Iterable<readonly [key: string, text: string]>): void {
+    for (const [key, text] of kept)
+      this.#byClaim.set(key.slice(ENDING_KEY.length), JSON.parse(text) as Ending);
   }
 
   /** The lease after whose end a claim asks, or null. */

@@ -41,8 +41,9 @@ export interface UpstreamOutcome {
   readonly claim: string;
   /** Wire name in lower case; good during the call. */
   readonly name: Uint8Array;
-  /** `missing`: NXDOMAIN. `failed`: SERVFAIL, nothing, or data that is no longer fresh. */
-  readonly outcome: 'good' | 'missing' | 'failed';
+  readonly type: number;
+  /** `empty`: NOERROR without data. `missing`: NXDOMAIN. `failed`: SERVFAIL, nothing, or data that is no longer fresh. */
+  readonly outcome: 'good' | 'empty' | 'missing' | 'failed';
   /** Questions that it stands for: 1 or more. */
   readonly count: number;
   /** All questions of its client since the last outcome that was none. */

@@ -1,3 +1,4 @@
+import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 
 const HOUR = 3_600_000;
@@ -6,6 +7,10 @@ const HOURS = 24;
 const FEW_HOURS = 3;
 /** Identities that are followed. */
 const MOST = 4_096;
+/** How old what is kept of an hour under way may be. */
+const STALE_MS = 300_000;
+
+export const RATE_KEY = 'detect rate ';
 
 /** What one identity asks in a time: from the counts of the query thread. */
 export interface Rate {
@@ -30,7 +35,11 @@ interface Identity {
   txt: number;
   /** Questions and TXT of the last hours in which it asked, the newest last. */
   readonly hours: { asked: number; txt: number }[];
+  keptAt: number;
 }
+
+/** What the next run has of an identity. */
+type KeptRate = Pick<Identity, 'hour' | 'asked' | 'txt' | 'hours'>;
 
 /** Why a volume is too much. */
 export type Excess = 'limit' | 'usual';
@@ -38,6 +47,7 @@ export type Excess = 'limit' | 'usual';
 /** Follows how much each identity asks, and how much of it TXT is. It grows with the policy, whatever clients send. */
 export class Rates {
   readonly #identities = new Map<string, Identity>();
+  readonly #changed = new Set<string>();
 
   /** Counts, and says what is too much: told each time that it is so. */
   volume(rate: Rate, limits: NonNullable<Thresholds['volume']>): Excess | null {
@@ -78,13 +88,44 @@ export class Rates {
     }
     state.asked += rate.questions;
     state.txt += rate.txt;
+    this.#changed.add(rate.identity);
+  }
+
+  /** Adds what has to be kept since the last call; `all`: the hour under way too, since it stops. */
+  changes(now: number, all: boolean, out: KeptChanges): void {
+    for (const identity of this.#changed) {
+      const state = this.#identities.get(identity);
+      if (state !== undefined && !all && now - state.keptAt < STALE_MS && now >= state.keptAt) continue;
+      this.#changed.delete(identity);
+      if (state !== undefined) state.keptAt = now;
+      const kept: KeptRate | undefined = state && {
+        hour: state.hour,
+        asked: state.asked,
+        txt: state.txt,
+        hours: state.hours,
+      };
+      out.set(`${RATE_KEY}${identity}`, kept === undefined ? null : JSON.stringify(kept));
+    }
+  }
+
+  /** Takes up what `changes` gave to another run. */
+  restore(kept: Iterable<readonly [key: string, text: string]>): void {
+    for (const [key, text] of kept) {
+      const state = JSON.parse(text) as KeptRate;
+      this.#identities.set(key.slice(RATE_KEY.length), { ...state, overLimit: -1, overUsual: -1, keptAt: 0 });
+    }
   }
 
   #of({ identity, at }: Rate): Identity {
     let state = this.#identities.get(identity);
     if (state === undefined) {
-      if (this.#identities.size >= MOST) this.#identities.delete(this.#identities.keys().next().value!);
-      state = { overLimit: -1, overUsual: -1, hour: Math.floor(at / HOUR), asked: 0, txt: 0, hours: [] };
+      if (this.#identities.size >= MOST) {
+        const [oldest = ''] = this.#identities.keys();
+        this.#identities.delete(oldest);
+        this.#changed.add(oldest);
+      }
+      const hour = Math.floor(at / HOUR);
+      state = { overLimit: -1, overUsual: -1, hour, asked: 0, txt: 0, hours: [], keptAt: 0 };
       this.#identities.set(identity, state);
     }
     return state;

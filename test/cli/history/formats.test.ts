@@ -64,6 +64,12 @@ function reportWith(names: readonly string[]): Report {
     ask: 'team <a>',
     totals: totals as unknown as Report['totals'],
     sections: sections as unknown as Report['sections'],
+    dependencies: names.map((name) => ({
+      name,
+      since: '2026-11-29T10:00:00.000Z',
+      until: null,
+      next: 'ask <team> & co',
+    })),
     left_out: 3,
     search_hint: 'search: ["<x>"]',
   };
@@ -145,8 +151,12 @@ t.test('text has no code of a terminal, no line of a name, and one line for mach
   const machine = text.split('\n').filter((line) => line.startsWith('NAMEGATE_REPORT='));
   t.equal(machine.length, 1);
   t.equal(text.split('\n').at(-1), machine[0]);
-  const said = JSON.parse(machine[0]!.slice('NAMEGATE_REPORT='.length)) as { unapproved: string[] };
+  const said = JSON.parse(machine[0]!.slice('NAMEGATE_REPORT='.length)) as {
+    unapproved: string[];
+    dependencies: string[];
+  };
   t.strictSame(said.unapproved, NAMES);
+  t.strictSame(said.dependencies, NAMES.slice(0, 20));
 });
 
 t.test('the line for machines is bounded, and says what it leaves out', async (t) => {
@@ -173,8 +183,12 @@ t.test('SARIF has what its specification requires', async (t) => {
     t.ok(shortDescription.text.length > 0);
   }
   t.equal(typeof run.invocations[0].executionSuccessful, 'boolean');
-  t.equal(run.results.length, NAMES.length * 5);
-  for (const result of run.results) {
+  const failed = run.results.filter(({ ruleId }: { ruleId: string }) => ruleId === 'dependency-failed');
+  t.equal(failed.length, NAMES.length, 'what failed upstream is a note each');
+  const rows = run.results.filter((result: object) => !failed.includes(result));
+  t.equal(rows.length, NAMES.length * 5);
+  for (const { ruleIndex, ruleId } of failed) t.equal(ids[ruleIndex], ruleId);
+  for (const result of rows) {
     t.equal(ids[result.ruleIndex], result.ruleId);
     t.ok(typeof result.message.text === 'string' && result.message.text.length > 0);
     t.ok(Number.isInteger(result.occurrenceCount) && result.occurrenceCount >= 1);

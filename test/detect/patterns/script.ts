@@ -2,8 +2,10 @@
  * A script of questions, as a file of `test/vectors/detect/`. `README.md` there has the form. `run` gives what the detectors
  * tell, by finding.
  */
+
 import { suffixTable } from '../../../src/config/policy/suffixes.ts';
 import { Detectors, type DetectTerms } from '../../../src/detect/patterns/detectors.ts';
+import type { KeptChanges } from '../../../src/detect/patterns/kept-changes.ts';
 import { DEFAULT_THRESHOLDS, type Detected, type Thresholds } from '../../../src/detect/patterns/kinds.ts';
 import type { Noticed, Observed, ObservedVerdict } from '../../../src/detect/patterns/observed.ts';
 import { registeredDomain } from '../../../src/policy/pattern/suffix.ts';
@@ -70,7 +72,8 @@ export function run(script: Script): {
   readonly seen: readonly Noticed[];
 } {
   const terms = new Map<string, DetectTerms>([['ci', { off: script.off, search: script.search }]]);
-  const detectors = new Detectors(hash(1, 2), hash(3, 4), script.limits, terms);
+  let detectors = new Detectors(hash(1, 2), hash(3, 4), script.limits, terms);
+  const kept = new Map<string, string>();
   const seen: Noticed[] = [];
   let at = START;
   for (const line of script.lines) {
@@ -90,6 +93,10 @@ export function run(script: Script): {
         case 'wait':
           at += milliseconds(filled[1]!);
           break;
+        case 'restart':
+          detectors = new Detectors(hash(5, 6), hash(3, 4), script.limits, terms);
+          detectors.restore((prefix) => [...kept].filter(([key]) => key.startsWith(prefix)));
+          break;
         case 'rate': {
           const options = optionsOf(filled.slice(2));
           const span = milliseconds(options.span ?? '10s');
@@ -108,16 +115,18 @@ export function run(script: Script): {
           detectors.endings.began([filled[1]!]);
           break;
         case 'good':
+        case 'empty':
         case 'missing':
         case 'failed': {
           const options = optionsOf(filled.slice(2));
-          const { claim = '10.0.0.1', count = '1', of = count } = options;
+          const { claim = '10.0.0.1', count = '1', of = count, type = 'A' } = options;
           detectors.outcome(
             {
               at,
               identity: 'ci',
               claim,
               name: wire(filled[1]!),
+              type: TYPE[type as keyof typeof TYPE],
               outcome: filled[0],
               count: Number(count),
               questions: Number(of),
@@ -131,6 +140,7 @@ export function run(script: Script): {
       }
       detectors.pass(at, told);
       seen.push(...told);
+      keep(detectors, at, kept);
     }
   }
   const told = new Map<string, string>();
@@ -141,6 +151,16 @@ export function run(script: Script): {
   }
   for (const { finding, isOver } of seen) if (isOver === true) told.set(`${finding}-over`, '');
   return { told, seen };
+}
+
+/** As the worker does with each commit. */
+function keep(detectors: Detectors, at: number, kept: Map<string, string>): void {
+  const changes: KeptChanges = new Map();
+  detectors.changes(at, false, changes);
+  for (const [key, value] of changes) {
+    if (value === null) kept.delete(key);
+    else kept.set(key, value);
+  }
 }
 
 function question([verdict, type, name, ...rest]: readonly string[], at: number): Observed {
