@@ -34,6 +34,11 @@ export class Terminal {
     this.colors = { out: wanted && out.isTTY === true, err: wanted && err.isTTY === true };
   }
 
+  /** The standard output is a terminal, on which a screen may be drawn anew. */
+  get isScreen(): boolean {
+    return this.#out.isTTY === true;
+  }
+
   get exitCode(): number {
     return this.lost && !this.courtesy ? this.code || EXIT_PROBLEMS : this.code;
   }

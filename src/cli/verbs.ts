@@ -55,6 +55,14 @@ export const VERBS = {
       'Say what a job asked, was given and was refused. Exits 1 with --fail-on where it must not be, 3 where it cannot be known.',
     load: async () => (await import('./history/report.ts')).reportVerb,
   },
+  tail: {
+    summary: 'Print decisions as they are made, until it is interrupted.',
+    load: async () => (await import('./history/tail.ts')).tailVerb,
+  },
+  top: {
+    summary: 'Show which identities and names were asked most in the last minutes, and what was denied.',
+    load: async () => (await import('./history/top.ts')).topVerb,
+  },
   history: {
     summary:
       'Print who asked for a name or was given an address. With a list of indicators exits 1 on a hit.',
@@ -63,6 +71,11 @@ export const VERBS = {
   review: {
     summary: 'Print what of the policy is used, when last and by how many jobs, and what is not.',
     load: async () => (await import('./history/review.ts')).reviewVerb,
+  },
+  dependencies: {
+    summary:
+      'Print what each identity needs at each stage: when it was used last, whether it fails, and what to do then.',
+    load: async () => (await import('./history/dependencies.ts')).dependenciesVerb,
   },
   identity: {
     summary: 'List identities, and show what one may resolve, from the config files.',

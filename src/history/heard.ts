@@ -46,6 +46,8 @@ export interface HeardAsked {
   readonly audited: boolean;
   readonly others: boolean;
   readonly pattern: string;
+  /** Of what the rule says. */
+  readonly hash: string;
 }
 
 export interface HeardGiven {

@@ -1,10 +1,13 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { againEvents } from './again.ts';
 import { type HeardCounts, type HeardRecord, readLeaseNote } from './heard.ts';
 import { answerHistory, type HistoryQuestion } from './questions.ts';
 import type { RoomSetting } from './room.ts';
 import { HISTORY_FILE, type HistoryRefusal } from './schema.ts';
 import { type Heard, HistoryStore } from './store.ts';
+import type { TailEvent } from './tail.ts';
+import { type TopQuestion, topOf } from './top.ts';
 import type { Unreported } from './unreported.ts';
 
 /** What the history is opened with. */
@@ -21,6 +24,12 @@ export interface HistoryPlace {
   readonly now: () => number;
   /** A database that could not be read is kept under another name. */
   readonly damaged: (text: string, copy: string) => void;
+}
+
+/** Who looks on: hears of questions that are known and were asked again. */
+export interface HistoryWatcher {
+  isWatched(now: number): boolean;
+  again(event: TailEvent, now: number): void;
 }
 
 /** Between two looks at the table of counts. */
@@ -50,6 +59,7 @@ export function noteOff(folder: string): void {
 /** The history while the worker runs: it hears what the ring says, and writes it down in batches. */
 export class History {
   readonly #place: HistoryPlace;
+  readonly #watcher: HistoryWatcher | null;
   readonly #path: string;
   #store: HistoryStore;
   #setting: RoomSetting;
@@ -62,8 +72,9 @@ export class History {
   #nextRoom = 0;
 
   /** Throws a HistoryRefusal. */
-  constructor(place: HistoryPlace, setting: RoomSetting) {
+  constructor(place: HistoryPlace, setting: RoomSetting, watcher: HistoryWatcher | null = null) {
     this.#place = place;
+    this.#watcher = watcher;
     this.#setting = setting;
     this.#path = join(place.folder, HISTORY_FILE);
     this.#store = this.#open();
@@ -101,11 +112,12 @@ export class History {
     if (this.#heard.length === 0 && !isDue) return;
     const { ring, counts } = this.#place;
     try {
-      this.#store.commit({
-        heard: this.#heard,
-        place: `${ring} ${position} ${now}`,
-        counts: isDue ? counts : null,
-      });
+      const again = this.#store.commit(
+        { heard: this.#heard, place: `${ring} ${position} ${now}`, counts: isDue ? counts : null },
+        now,
+      );
+      if (this.#watcher?.isWatched(now) === true)
+        for (const event of againEvents(this.#store.database, again)) this.#watcher.again(event, now);
       if (now >= this.#nextRoom || this.#nextRoom - now > ROOM_MS)
         this.#nextRoom = this.#store.makeRoom(this.#setting, now) ? 0 : now + ROOM_MS;
     } catch (error) {
@@ -130,9 +142,11 @@ export class History {
   }
 
   /** Answers with all that was heard and counted. */
-  answer(question: HistoryQuestion): unknown {
+  answer(question: HistoryQuestion | TopQuestion): unknown {
     this.#nextSweep = 0;
     this.commit(this.#committed);
+    if (question.what === 'top')
+      return topOf(this.#store.database, this.#store.recent, question, this.#place.now());
     if (question.what === 'rows') this.#store.unreported.read(question.accounts, this.#place.now());
     return answerHistory(this.#store.database, question);
   }
@@ -179,12 +193,12 @@ export class History {
 
   #open(): HistoryStore {
     try {
-      return new HistoryStore(this.#path, this.#place.registered);
+      return new HistoryStore(this.#path, this.#place.registered, this.#place.now());
     } catch (error) {
       const copy = (error as Partial<HistoryRefusal>).why === 'damaged' ? keepAside(this.#path) : null;
       if (copy === null) throw error;
       this.#place.damaged((error as Error).message, copy);
-      return new HistoryStore(this.#path, this.#place.registered);
+      return new HistoryStore(this.#path, this.#place.registered, this.#place.now());
     }
   }
 

@@ -47,9 +47,11 @@ export class QuestionRows {
     this.#addName = prepare('INSERT INTO name (text, reverse) VALUES (?, ?)');
     this.#findView = prepare('SELECT number FROM view WHERE stage = ? AND policy = ?');
     this.#addView = prepare('INSERT INTO view (stage, policy) VALUES (?, ?)');
-    this.#findRule = prepare('SELECT number FROM rule WHERE identity = ? AND place = ? AND pattern = ?');
+    this.#findRule = prepare(
+      'SELECT number FROM rule WHERE identity = ? AND place = ? AND pattern = ? AND hash = ?',
+    );
     this.#addRule = prepare(
-      'INSERT INTO rule (identity, place, pattern, first, last, jobs) VALUES (?, ?, ?, ?, ?, 0)',
+      'INSERT INTO rule (identity, place, pattern, hash, first, last, jobs) VALUES (?, ?, ?, ?, ?, ?, 0)',
     );
     this.#isUsed = prepare('SELECT 1 FROM asked WHERE lease = ? AND rule = ? LIMIT 1');
     this.#useRule = prepare('UPDATE rule SET jobs = jobs + 1 WHERE number = ?');
@@ -66,13 +68,13 @@ export class QuestionRows {
   }
 
   /** Counts a question that is heard of; gives its row. */
-  take({ question, folded, audited, others, pattern }: HeardAsked): Asked {
+  take({ question, folded, audited, others, pattern, hash }: HeardAsked): Asked {
     const { draft, at, type, proven, identity } = question;
     const account = this.#accounts.of(question, others);
     const place = this.#placeOf(question, folded, account);
     const { verdict = 'deny', ground = '', stage = '', policy = '' } = draft;
     const view = this.#number(`view ${stage} ${policy}`, this.#findView, this.#addView, [stage, policy]);
-    const rule = draft.rule === undefined ? null : this.#ruleOf(identity, draft.rule, pattern, at);
+    const rule = draft.rule === undefined ? null : this.#ruleOf([identity, draft.rule, pattern, hash], at);
     const flags = [audited, proven, draft.expected === true].map(Number);
     const found = this.#find.get(account.number, place.name, type, place.folded, verdict, ...flags, view);
     if (rule !== null) this.#use(account, rule, at);
@@ -148,8 +150,7 @@ export class QuestionRows {
     return this.#number(`name ${text}`, this.#findName, this.#addName, [text], [text, reverseOf(text)]);
   }
 
-  #ruleOf(identity: string, place: string, pattern: string, at: number): number {
-    const values = [identity, place, pattern];
+  #ruleOf(values: readonly string[], at: number): number {
     return this.#number(`rule ${values.join(' ')}`, this.#findRule, this.#addRule, values, [
       ...values,
       at,

@@ -1,4 +1,9 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { TailQuestion } from './tail.ts';
+import type { TopQuestion } from './top.ts';
+
+/** All that goes to the worker about the history. */
+export type HistoryAsk = HistoryQuestion | TailQuestion | TopQuestion;
 
 /** What people ask of the history, by way of the worker that writes it. Times are milliseconds since 1970. */
 export type HistoryQuestion =
@@ -35,6 +40,8 @@ export interface AccountFacts {
   readonly opener: string | null;
   readonly holder: string | null;
   readonly opened: number;
+  /** Of the last question. */
+  readonly last: number;
   readonly ended: number | null;
   readonly how: string | null;
   readonly policy: string;
@@ -55,13 +62,15 @@ export interface AskedFacts {
   readonly approved_stage: string | null;
   readonly stage: string;
   readonly rule: string | null;
+  /** Who asked, with commas, where the client has not proved its address; else null. */
+  readonly clients: string | null;
   readonly first: number;
   readonly last: number;
   readonly count: number;
 }
 
 /** One line of an answer to who asked what. */
-export interface FoundFacts extends AskedFacts {
+export interface FoundFacts extends Omit<AskedFacts, 'clients'> {
   readonly account: number;
   readonly lease: string | null;
   readonly identity: string;
@@ -73,7 +82,7 @@ export interface FoundFacts extends AskedFacts {
 
 const MOST_ACCOUNTS = 1_000;
 /** Rows that are read for one report; denials come first. */
-export const MOST_READ = 5_000;
+export const MOST_READ = 20_000;
 
 /** Answers from the database; throws what SQLite throws. */
 export function answerHistory(database: DatabaseSync, question: HistoryQuestion): unknown {
@@ -113,6 +122,7 @@ function rowsOf(
     .prepare(`
       SELECT name, folded, type, verdict, audited, proven, expected, min(ground) AS ground,
         max(approved_stage) AS approved_stage, stage, max(rule) AS rule,
+        iif(proven = 0, group_concat(DISTINCT client), NULL) AS clients,
         min(first) AS first, max(last) AS last, sum(count) AS count
       FROM question WHERE account IN (SELECT value FROM json_each(?)) AND last >= ?
       GROUP BY name, folded, type, verdict, audited, proven, expected, stage

@@ -40,6 +40,25 @@ export const SECTIONS = [
 
 export type Section = (typeof SECTIONS)[number];
 
+/** A wildcard of which a job has spent most of its budget. Sizes are octets. */
+export interface NearBudget {
+  readonly wildcard: string;
+  /** The lease, or the client without one. */
+  readonly subject: string;
+  readonly spent: number;
+  readonly contain: number;
+  /** About how many new names that is. */
+  readonly names_left: number;
+}
+
+/** How many servers were asked, and which did not tell all. */
+export interface ReportServers {
+  readonly asked: number;
+  readonly complete: number;
+  /** Those that did not answer, each with why. */
+  readonly silent: readonly string[];
+}
+
 /** The account of some leases, for people and machines. */
 export interface Report {
   /** One sentence. */
@@ -52,6 +71,7 @@ export interface Report {
   readonly leases: readonly string[];
   readonly job: Readonly<Record<string, string>>;
   readonly policies: readonly string[];
+  readonly servers: ReportServers;
   /** The end of an audit, or null. */
   readonly audit_until: string | null;
   /** Whom to ask. */
@@ -61,6 +81,9 @@ export interface Report {
   readonly sections: Readonly<Record<Section, readonly ReportRow[]>>;
   /** Approved names that failed upstream. */
   readonly dependencies: readonly FailedDependency[];
+  readonly near_budget: readonly NearBudget[];
+  /** Clients with denials that did not come back over TCP: their resolvers may have none. */
+  readonly without_tcp: readonly string[];
   /** Rows that are left out. */
   readonly left_out: number;
   /** What to write so that noise is known as such. */
@@ -75,12 +98,16 @@ export interface ReportTerms {
   readonly ask: string;
   /** What failed upstream in the time of the accounts, whoever asked. */
   readonly dependencies: readonly FailedDependency[];
+  readonly nearBudget: readonly NearBudget[];
   /** A type's mnemonic. */
   readonly typeToText: (type: number) => string;
 }
 
 /** Rows of one report. */
 const MOST_ROWS = 500;
+/** Suffixes of a search list (resolv.conf(5)). */
+const MOST_SUFFIXES = 6;
+const TOO_MANY = 'there are more rows than a report reads: name a lease, or a later time';
 
 export function reportOf(
   accounts: readonly AccountFacts[],
@@ -112,26 +139,36 @@ export function reportOf(
     room -= shown.length;
     all += groups.length - shown.length;
   }
-  const missing = [...new Set(accounts.flatMap(({ missing: why }) => (why === null ? [] : [why])))];
-  const hint = terms.search.length === 0 ? suffixHint(sorted.get('unapproved')!, asked) : null;
+  const missing = distinct([
+    ...accounts.flatMap(({ missing: why }) => why ?? []),
+    ...(rows.length < MOST_READ ? [] : [TOO_MANY]),
+  ]);
+  const complete = accounts.every((account) => account.complete === 1) && rows.length < MOST_READ;
+  const refused = (['unapproved', 'unproven', 'would_deny'] as const).flatMap((section) => [
+    ...sorted.get(section)!.values(),
+  ]);
+  const unproven = [...sorted.get('unproven')!.values()].flat();
   // Where there are too many rows, not all of them are here.
   const dependencies = terms.dependencies.filter(({ name }) => asked.has(name) || rows.length >= MOST_READ);
   return {
     verdict: verdictOf(totals, dependencies.length),
-    complete: accounts.every(({ complete }) => complete === 1),
+    complete,
     missing,
     identities: distinct(accounts.map(({ identity }) => identity)),
     owners: distinct(accounts.map(({ owner }) => owner)),
     leases: accounts.flatMap(({ id }) => (id === null ? [] : [id])),
     job: accounts.length === 1 ? (JSON.parse(accounts[0]!.job ?? '{}') as Record<string, string>) : {},
     policies: distinct(accounts.map(({ policy }) => policy)).filter((policy) => policy !== ''),
+    servers: { asked: 1, complete: complete ? 1 : 0, silent: [] },
     audit_until: terms.auditUntil,
     ask: terms.ask,
     totals,
     sections,
     dependencies,
+    near_budget: terms.nearBudget,
+    without_tcp: distinct(unproven.flatMap(({ clients }) => clients?.split(',') ?? [])),
     left_out: all,
-    search_hint: hint,
+    search_hint: terms.search.length === 0 ? suffixHint(refused, asked) : null,
   };
 }
 
@@ -159,21 +196,23 @@ function isNoise(
   );
 }
 
-/** A suffix under which three names or more were denied that were asked without it too. */
-function suffixHint(
-  rows: ReadonlyMap<string, readonly AskedFacts[]>,
-  asked: ReadonlySet<string>,
-): string | null {
+/** Suffixes under which three names or more were denied that were asked without it too: those that a stub went through. */
+function suffixHint(groups: readonly (readonly AskedFacts[])[], asked: ReadonlySet<string>): string | null {
   const counts = new Map<string, number>();
-  for (const [{ name } = { name: '' }] of rows.values()) {
+  for (const name of new Set(groups.map(([{ name } = { name: '' }]) => name))) {
     for (let at = name.indexOf('.'); at > 0; at = name.indexOf('.', at + 1)) {
       if (!asked.has(name.slice(0, at))) continue;
       const suffix = name.slice(at + 1);
       counts.set(suffix, (counts.get(suffix) ?? 0) + 1);
     }
   }
-  const [best] = [...counts].sort(([, a], [, b]) => b - a);
-  return best !== undefined && best[1] >= 3 ? `search: [${JSON.stringify(best[0])}]` : null;
+  const found = [...counts]
+    .filter(([, count]) => count >= 3)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, MOST_SUFFIXES);
+  return found.length === 0
+    ? null
+    : `search: [${found.map(([suffix]) => JSON.stringify(suffix)).join(', ')}]`;
 }
 
 function rowOf(group: readonly AskedFacts[], { typeToText }: ReportTerms): ReportRow {
@@ -195,7 +234,8 @@ function rowOf(group: readonly AskedFacts[], { typeToText }: ReportTerms): Repor
   };
 }
 
-function verdictOf(totals: Report['totals'], failed: number): string {
+/** What stands first: one sentence. `failed`: approved names that failed upstream. */
+export function verdictOf(totals: Report['totals'], failed: number): string {
   const { unapproved, contained, unproven, would_deny: would, empty } = totals;
   const said = [
     [unapproved.names, 'unapproved name', 'asked'],

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
  */
 
 /** The version that this namegate writes, as `PRAGMA user_version`. */
-export const HISTORY_VERSION = 1;
+export const HISTORY_VERSION = 2;
 
 /** The database's name in the state folder. */
 export const HISTORY_FILE = 'history.db';
@@ -148,6 +148,12 @@ const STEPS: readonly string[] = [
       CASE WHEN given.current = 1 THEN MAX(given.last, asked.last) ELSE given.last END AS last,
       asked.number AS question
     FROM given JOIN asked ON asked.number = given.asked;
+  `,
+  `
+  -- Of all that the rule says, 16 hexadecimal digits: an edited line is another rule. Empty for those of before.
+  ALTER TABLE rule ADD COLUMN hash TEXT NOT NULL DEFAULT '';
+  DROP INDEX rule_of;
+  CREATE UNIQUE INDEX rule_of ON rule (identity, place, pattern, hash);
   `,
 ];
 

@@ -4,7 +4,8 @@ import { AccountRows } from './account-rows.ts';
 import { Entries } from './entries.ts';
 import { GivenRows } from './given-rows.ts';
 import type { HeardAsked, HeardCounts, HeardGiven } from './heard.ts';
-import { QuestionRows } from './question-rows.ts';
+import { type Asked, QuestionRows } from './question-rows.ts';
+import { Recent } from './recent.ts';
 import { Room, type RoomSetting } from './room.ts';
 import { openHistory } from './schema.ts';
 import { Unreporteds } from './unreported.ts';
@@ -33,11 +34,12 @@ export class HistoryStore {
   readonly #entries: Entries;
   readonly #room: Room;
   readonly unreported: Unreporteds;
+  readonly recent: Recent;
   /** Questions that were counted as lost. */
   #lost: number;
 
-  /** `registered`: where the registered domain of a wire name starts. Throws a HistoryRefusal. */
-  constructor(path: string, registered: (name: Uint8Array) => number) {
+  /** `registered`: where the registered domain of a wire name starts. `now`: milliseconds since 1970. Throws a HistoryRefusal. */
+  constructor(path: string, registered: (name: Uint8Array) => number, now: number) {
     const database = openHistory(path);
     this.#database = database;
     this.#accounts = new AccountRows(database);
@@ -46,6 +48,7 @@ export class HistoryStore {
     this.#entries = new Entries(database);
     this.#room = new Room(database);
     this.unreported = new Unreporteds(database);
+    this.recent = new Recent(now);
     this.#lost = Number(this.state('lost') ?? 0);
   }
 
@@ -66,12 +69,14 @@ export class HistoryStore {
       .run(key, value);
   }
 
-  commit({ heard, place, counts }: HistoryBatch): void {
+  /** Gives what was counted without a slot, by row of `asked`. */
+  commit({ heard, place, counts }: HistoryBatch, now: number): ReadonlyMap<number, number> {
     this.#transact(() => {
       for (const each of heard) this.#take(each);
       if (counts !== null) this.#sweep(counts);
       this.keep('place', place);
     }, counts);
+    return this.recent.keep(now);
   }
 
   /** What was asked from `from` to `to` may be missing in the accounts that were live then. */
@@ -111,8 +116,10 @@ export class HistoryStore {
         const { entry, generation, before } = each;
         const known = this.#entries.get(entry);
         if (known !== undefined && known.generation === before.generation && before.count > known.counted)
-          this.#questions.add(known.asked, before.count - known.counted, before.last);
-        this.#entries.put(entry, generation, this.#questions.take(each));
+          this.#count(known.asked, before.count - known.counted, before.last);
+        const asked = this.#questions.take(each);
+        this.recent.tell(asked.number);
+        this.#entries.put(entry, generation, asked);
         break;
       }
       case 'given': {
@@ -128,13 +135,18 @@ export class HistoryStore {
     }
   }
 
+  #count(asked: Asked, count: number, last: number): void {
+    this.#questions.add(asked, count, last);
+    this.recent.count(asked.number, count);
+  }
+
   #sweep(counts: HeardCounts): void {
     counts.sweep((number, generation, count, last) => {
       const entry = this.#entries.get(number);
       // The slot that says what it is waits in the ring.
       if (entry?.generation !== generation) return false;
       if (count <= entry.counted) return true;
-      this.#questions.add(entry.asked, count - entry.counted, last);
+      this.#count(entry.asked, count - entry.counted, last);
       this.#entries.counted(number, entry, count);
       return true;
     });
@@ -164,6 +176,7 @@ export class HistoryStore {
   #forget(): void {
     this.#accounts.forget();
     this.#questions.forget();
+    this.recent.forget();
     this.#entries.load();
   }
 }

@@ -13,6 +13,8 @@ export interface FeedSetting {
   readonly history: HistorySettings | null;
   /** Of decisions, the kinds that become events; the others are heard of by followers alone. */
   readonly kinds: readonly Kind[];
+  /** Of decisions, the kinds that have a slot each. */
+  readonly decided: readonly Kind[];
   /** What is looked for, and what identities say to it. */
   readonly detect: DetectSetting;
 }

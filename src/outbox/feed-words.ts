@@ -1,4 +1,4 @@
-import { explainRule } from '../policy/explain/rule-text.ts';
+import { explainRule, ruleHash } from '../policy/explain/rule-text.ts';
 import type { Bound } from '../policy/lease/bound.ts';
 import type { RuleIndex, Snapshot, View } from '../policy/snapshot.ts';
 import type { Credential } from '../resolve/client/credential.ts';
@@ -97,10 +97,13 @@ export class FeedWords {
     return this.#destinations[term]!;
   }
 
-  /** The pattern of a rule; 0 for none. */
+  /** The pattern of a rule, a tab, and the hash of its content; 0 for none. */
   pattern(snapshot: Snapshot, rule: RuleIndex): number {
     if (rule < 0) return 0;
-    if (this.#patterns[rule] === 0) this.#patterns[rule] = this.of(explainRule(snapshot, rule).pattern);
+    if (this.#patterns[rule] === 0) {
+      const { pattern } = explainRule(snapshot, rule);
+      this.#patterns[rule] = this.of(`${pattern}\t${ruleHash(snapshot, rule)}`);
+    }
     return this.#patterns[rule]!;
   }
 

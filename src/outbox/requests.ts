@@ -21,10 +21,10 @@ export type FeedRequest =
   | ({ readonly ask: 'findings' } & FindingSelection)
   | FollowerRequest;
 
-/** Asks whoever follows the ring, when all before `after` is written down. */
+/** Asks whoever follows the ring, when all before `after` is written down; null: at once. */
 export interface FollowerRequest {
   readonly ask: 'follower';
-  readonly after: number;
+  readonly after: number | null;
   readonly question: object;
 }
 

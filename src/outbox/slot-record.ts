@@ -39,8 +39,9 @@ export type SlotRecord =
       readonly audited: boolean;
       /** The client is one of many that are not told apart. */
       readonly others: boolean;
-      /** Of the rule that decided; empty for none. */
+      /** Of the rule that decided, and the hash of its content; empty for none. */
       readonly pattern: string;
+      readonly hash: string;
     }
   /** `question.draft.addresses`: those of the answers of an entry from here on. */
   | {
@@ -126,6 +127,7 @@ function readAsked(slot: Buffer, words: RingWords): SlotRecord | null {
   const kind = KINDS[slot[AT.KIND]!];
   if (kind === undefined) return null;
   const folded = slot[ASKED.FOLDED]!;
+  const [pattern = '', hash = ''] = words.text(slot.readUInt32LE(ASKED.PATTERN)).split('\t');
   return {
     record: 'asked',
     question: readQuestion(slot, words, kind),
@@ -139,7 +141,8 @@ function readAsked(slot: Buffer, words: RingWords): SlotRecord | null {
     folded: folded === 1 || folded === 2 ? folded : 0,
     audited: slot[ASKED.AUDITED] === 1,
     others: slot[ASKED.OTHERS] === 1,
-    pattern: words.text(slot.readUInt32LE(ASKED.PATTERN)),
+    pattern,
+    hash,
   };
 }
 

@@ -211,7 +211,7 @@ class FeedWorker {
   async #askFollowers({ after, question }: FollowerRequest): Promise<FollowerAnswer | string> {
     const loop = this.#loop!;
     const until = performance.now() + REACH_MS;
-    while (!loop.hasReached(after)) {
+    while (after !== null && !loop.hasReached(after)) {
       const { slots, fault } = loop.round();
       if (fault === null && slots > 0) continue;
       if (performance.now() >= until) return 'not all that was asked is written down yet: try again';

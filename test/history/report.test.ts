@@ -14,6 +14,7 @@ const ACCOUNT: AccountFacts = {
   opener: 'admin-socket',
   holder: null,
   opened: 0,
+  last: 2_000,
   ended: null,
   how: null,
   policy: 'p1',
@@ -33,13 +34,21 @@ const asked = (name: string, parts: Partial<AskedFacts> = {}): AskedFacts => ({
   approved_stage: null,
   stage: '',
   rule: null,
+  clients: null,
   first: 1_000,
   last: 2_000,
   count: 1,
   ...parts,
 });
 
-const TERMS = { search: ['corp.example'], auditUntil: null, ask: 'team-a', dependencies: [], typeToText };
+const TERMS = {
+  search: ['corp.example'],
+  auditUntil: null,
+  ask: 'team-a',
+  nearBudget: [],
+  dependencies: [],
+  typeToText,
+};
 
 t.test('each question is in the section that its facts say', async (t) => {
   const cases: [text: string, rows: readonly AskedFacts[], at: Section][] = [

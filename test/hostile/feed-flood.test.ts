@@ -35,6 +35,7 @@ t.test(`findings under a flood of ${NAMES} random names`, async (t) => {
       sinks: [],
       history: null,
       kinds: ['deny'],
+      decided: ['deny'],
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },
     kinds: ['deny'],

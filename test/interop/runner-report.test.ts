@@ -193,6 +193,7 @@ t.test('a server that is down is named, and the others are asked', { skip }, asy
   t.equal(ran.code, 1);
   t.match(ran.said, /::warning title=namegate does not know:+.*127\.0\.0\.1:9 did not tell/);
   t.equal(errors(ran.said).length, 1);
+  t.match(readFileSync(summary, 'utf8'), /complete: 1 of 2 servers/);
 });
 
 t.test('rows of servers are one, and each name is an error of its own', { skip }, async (t) => {
@@ -206,7 +207,15 @@ t.test('rows of servers are one, and each name is an error of its own', { skip }
     '::error title=namegate refused a name::evil.example (A): unapproved, 5 times; ask team-payments',
     '::error title=namegate refused a name::a.example (A; approved at stage fetch): unapproved, 1 times; ask team-payments',
   ]);
-  t.match(readFileSync(summary, 'utf8'), /^\| <code>evil\.example<\/code> \| unapproved \| 5 \| A \|$/m);
+  t.match(
+    readFileSync(summary, 'utf8'),
+    /^\| <code>evil\.example<\/code> \| unapproved \| 5 \| A \| ask team-payments&#59; namegate exception add evil\.example --identity payments-build --ttl 4h --reason TEXT \|$/m,
+  );
+  t.match(
+    readFileSync(summary, 'utf8'),
+    /2 names were refused[\s\S]*complete: 2 of 2 servers$/m,
+    'one name of two servers counts once',
+  );
 });
 
 t.test('a name commands nobody, in the log and in the summary', { skip }, async (t) => {
@@ -233,7 +242,11 @@ t.test('a name commands nobody, in the log and in the summary', { skip }, async 
     .filter((line) => line.includes('<code>'));
   t.equal(rows.length, names.length + 2);
   for (const line of rows)
-    t.match(line, /^\| <code>(?:[A-Za-z0-9., -]|&#\d+;)*<\/code> \| unapproved \| 1 \| A \|$/, line);
+    t.match(
+      line,
+      /^\| <code>(?:[A-Za-z0-9., -]|&#\d+;)*<\/code> \| unapproved \| 1 \| A \| ask team-payments[^|]* \|$/,
+      line,
+    );
 });
 
 t.test('of many names some are told one by one', { skip }, async (t) => {

@@ -26,6 +26,7 @@ function rig(t: Test, detect: object = {}): Rig {
     sinks: [],
     history: null,
     kinds: [],
+    decided: [],
     detect: { limits: { ...DEFAULT_THRESHOLDS, ...detect }, identities: [] },
   };
   const feed = new Rig(t, POLICY, ['deny', 'would_deny']);

@@ -43,6 +43,7 @@ function made(t: Test, folder: string, thread: URL, map = mapFile): Made {
       sinks: [],
       history: null,
       kinds: ['deny'],
+      decided: ['deny'],
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },
     kinds: ['deny'],

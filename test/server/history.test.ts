@@ -5,7 +5,7 @@ import { Namegate, namegate } from './namegate.ts';
 
 const POLICY = `
 destinations:
-  src: { owner: sec, reason: r, names: [github.com, "*.cdn.example"] }
+  src: { owner: sec, reason: r, fallback: the mirror, names: [github.com, "*.cdn.example"] }
 records:
   - { name: github.com, type: A, data: 192.0.2.7 }
 identities:
@@ -57,7 +57,7 @@ t.test('the account of a job, over a kill', async (t: Test) => {
     t.equal(code, 0, out);
     t.match(out, /^namegate: all that was asked is approved\n/);
     t.match(out, /\nNAMEGATE_REPORT=\{.*\}\n$/);
-    t.match(out, /complete: yes; policy [0-9a-f]{16}/);
+    t.match(out, /complete: 1 of 1 server; policy [0-9a-f]{16}/);
   });
 
   await t.test('noise fails nothing, and a type only where it is asked for', async (t) => {
@@ -108,11 +108,71 @@ t.test('the account of a job, over a kill', async (t: Test) => {
     t.equal(JSON.parse(out).totals.unapproved.questions, 13);
     await history(t, server, lease);
     await review(t, server);
+    await live(t, server);
+    await needs(t, server);
     t.equal((await verb(server, 'report', '--lease', 'le-none', '--fail-on', 'deny')).code, 3);
     t.equal((await verb(server, 'report')).code, 2);
     await server.stop(t);
   });
 });
+
+async function live(t: Test, server: Namegate): Promise<void> {
+  await t.test('top says what was asked in the last minutes, and draws no screen into a pipe', async (t) => {
+    await ask(server, 'evil.example');
+    const { code, out } = await verb(server, 'top', '--minutes', '10');
+    t.equal(code, 0);
+    t.match(out, /^nothing|denied\n[\s\S]*evil\.example/m);
+    t.notMatch(out, /\u001b/);
+    const { denials, identities } = JSON.parse((await verb(server, 'top', '--json')).out);
+    t.match(
+      denials.find(({ identity }: { identity: string }) => identity === 'other'),
+      { name: 'evil.example', verdict: 'deny', lease: null },
+    );
+    t.ok(identities.some(({ refused }: { refused: number }) => refused > 0));
+    t.equal((await verb(server, 'top', '--minutes', '11')).code, 2);
+  });
+
+  await t.test('tail tells a decision as it is made, and what comes again with its count', async (t) => {
+    const tail = (...args: string[]) => verb(server, 'tail', '--json', '--limit', '1', ...args);
+    const asking = setInterval(() => void ask(server, 'now.evil.example'), 200);
+    t.teardown(() => clearInterval(asking));
+    const [first, again, text] = await Promise.all([
+      tail('--verdict', 'deny', '--name', '**.evil.example'),
+      tail('--identity', 'other'),
+      verb(server, 'tail', '--limit', '1', '--name', '*.evil.example'),
+    ]);
+    t.match(JSON.parse(first.out), {
+      verdict: 'deny',
+      identity: 'other',
+      name: 'now.evil.example',
+      type: 'A',
+    });
+    t.match(JSON.parse(again.out), { name: 'now.evil.example', client: '127.0.0.1' });
+    t.match(text.out, /^\d\d:\d\d:\d\d\.\d{3} deny now\.evil\.example A \(other; .*from 127\.0\.0\.1/);
+    t.equal((await verb(server, 'tail', '--verdict', 'no')).code, 2);
+  });
+}
+
+async function needs(t: Test, server: Namegate): Promise<void> {
+  await t.test('dependencies say what identities need', async (t) => {
+    const { code, out, err } = await verb(server, 'dependencies', '--format', 'json');
+    t.equal(code, 0, err);
+    t.match(JSON.parse(out).dependencies, [
+      {
+        destination: 'src',
+        identity: 'build',
+        stage: '',
+        state: 'good',
+        owner: 'sec',
+        fallbacks: ['the mirror'],
+      },
+      { destination: 'src', identity: 'other', state: 'unused', last_used: null },
+    ]);
+    t.match((await verb(server, 'dependencies')).out, /^src +build +- +good /m);
+    const dot = (await verb(server, 'dependencies', '--format', 'dot')).out;
+    t.match(dot, /^digraph namegate \{\n[\s\S]* {2}"identity build" -> "destination src" \[[\s\S]*\}\n$/);
+  });
+}
 
 async function review(t: Test, server: Namegate): Promise<void> {
   await t.test('review says what of the policy is used', async (t) => {

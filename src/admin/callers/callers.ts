@@ -56,6 +56,13 @@ export function mayRead(caller: Caller, identity: string | null): boolean {
   return administers(caller, identity) || (caller.kind === 'token' && has(caller.grant, 'read', identity));
 }
 
+/** The identities of which the caller may know what their clients asked; null: all of them. */
+export function readable(caller: Caller): readonly string[] | null {
+  if (mayRead(caller, null)) return null;
+  if (caller.kind !== 'token' || caller.grant.identities === 'all') return [];
+  return caller.grant.identities.filter((identity) => mayRead(caller, identity));
+}
+
 /** Whether a token has a right on an identity; null: on all of them. */
 function has({ rights, identities }: TokenGrant, right: Right, identity: string | null): boolean {
   if (!rights.includes(right)) return false;

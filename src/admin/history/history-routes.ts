@@ -1,7 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parsePrefix } from '../../config/addresses.ts';
 import { TextFault } from '../../config/problems.ts';
-import type { AccountFacts, AskedFacts, FoundFacts, HistoryQuestion } from '../../history/questions.ts';
+import type {
+  AccountFacts,
+  AskedFacts,
+  FoundFacts,
+  HistoryAsk,
+  HistoryQuestion,
+} from '../../history/questions.ts';
 import { reportOf } from '../../history/report.ts';
 import { addressToText } from '../../policy/address.ts';
 import { isoTime } from '../../policy/explain/rule-text.ts';
@@ -17,14 +23,15 @@ import { noLease, Refusal } from '../http/refusal.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
 import { failedDependencies } from './failed-dependencies.ts';
 import * as schema from './history-schema.ts';
+import { type BudgetSources, nearBudgets } from './near-budgets.ts';
 
 /** What the admin API sees of the history. */
 export interface HistoryDesk {
-  /** With all that was asked up to now; a text where it cannot say. */
-  ask(question: HistoryQuestion): Promise<{ readonly told: unknown } | string>;
+  /** With all that was asked up to now; a text where it cannot say. The tail is not waited for. */
+  ask(question: HistoryAsk): Promise<{ readonly told: unknown } | string>;
 }
 
-export interface HistoryRouteOptions {
+export interface HistoryRouteOptions extends BudgetSources {
   readonly history: HistoryDesk;
   readonly alerts: Pick<AlertDesk, 'request'>;
   readonly leases: LeaseBook;
@@ -46,7 +53,8 @@ interface SearchBody {
 }
 
 /** Reports of leases, and `/v1/history`. */
-export function historyRoutes(app: FastifyInstance, { history, leases, alerts }: HistoryRouteOptions): void {
+export function historyRoutes(app: FastifyInstance, options: HistoryRouteOptions): void {
+  const { history, leases, alerts } = options;
   /** Accounts that the caller may see, or why there are none. */
   const accountsFor = async (
     request: FastifyRequest,
@@ -81,6 +89,7 @@ export function historyRoutes(app: FastifyInstance, { history, leases, alerts }:
       auditUntil: audits.length === 0 ? null : isoTime(Math.max(...audits)),
       ask: accounts[0]?.owner ?? '',
       dependencies: await failedDependencies(alerts, accounts),
+      nearBudget: nearBudgets(accounts, options),
       typeToText,
     });
   };

@@ -18,6 +18,7 @@ import type { ExceptionBook } from '../exceptions/exception-book.ts';
 import { exceptionRoutes } from '../exceptions/exception-routes.ts';
 import { findingRoutes } from '../findings/finding-routes.ts';
 import { type HistoryDesk, historyRoutes } from '../history/history-routes.ts';
+import { liveRoutes } from '../history/live-routes.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
 import { leaseRoutes } from '../leases/lease-routes.ts';
 import { ledgerRoutes } from '../ledger/ledger-routes.ts';
@@ -160,6 +161,7 @@ export class Api {
       alertRoutes(guarded, options);
       findingRoutes(guarded, options);
       historyRoutes(guarded, options);
+      liveRoutes(guarded, options);
     });
     await app.ready();
     return new Api(options.setting, options.log, app, server!);

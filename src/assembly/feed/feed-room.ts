@@ -1,5 +1,5 @@
 import type { Detected, Thresholds } from '../../detect/patterns/kinds.ts';
-import type { HistoryQuestion } from '../../history/questions.ts';
+import type { HistoryAsk } from '../../history/questions.ts';
 import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
@@ -235,9 +235,11 @@ export class FeedRoom implements Observer {
   }
 
   /** Asks the history, with all that was asked up to now; a text where it cannot say. */
-  async ask(asked: HistoryQuestion): Promise<{ readonly told: unknown } | string> {
-    if (this.#settings.history === null) return 'the history is off';
-    const after = this.#feed?.writer.slots.ring.next ?? 0;
+  async ask(asked: HistoryAsk): Promise<{ readonly told: unknown } | string> {
+    const isTail = asked.what === 'tail';
+    if (this.#settings.history === null && !isTail) return 'the history is off';
+    // Who looks on takes what there is.
+    const after = isTail ? null : (this.#feed?.writer.slots.ring.next ?? 0);
     const answer = await this.request({ ask: 'follower', after, question: { of: 'history', asked } });
     return answer !== null && typeof answer === 'object' && 'told' in answer ? answer : String(answer);
   }
@@ -281,13 +283,15 @@ export class FeedRoom implements Observer {
   }
 }
 
-function settingOf({ alerts, detect, history }: Settings, { identities }: Snapshot): FeedSetting {
+function settingOf(settings: Settings, { identities }: Snapshot): FeedSetting {
+  const { alerts, detect, history } = settings;
   const { isDurable, decisions, findings, full, sinks } = alerts;
   return {
     store: { isDurable, decisions, findings, full },
     sinks,
     history,
     kinds: takenBy(sinks),
+    decided: [...kindsOf(settings)],
     // The server file's reading made it from the table of kinds.
     detect: { limits: detect as unknown as Thresholds, identities: termsOf(identities) },
   };

@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { History, noteOff } from '../../history/history.ts';
-import type { HistoryQuestion } from '../../history/questions.ts';
+import type { HistoryAsk } from '../../history/questions.ts';
+import { Tail, type TailRecord } from '../../history/tail.ts';
 import type { Unreported } from '../../history/unreported.ts';
 import type { Sighting } from '../../outbox/finding-life.ts';
 import type { Follower, FollowerPlace } from '../../outbox/follower.ts';
 
-/** The history in the worker of the feed, for as long as the settings have one. */
+/** The history in the worker of the feed, for as long as the settings have one; and the tail, which there always is. */
 export function openHistory(place: FollowerPlace): Follower {
   return new HistoryFollower(place);
 }
@@ -38,6 +40,7 @@ function unreportedSighting({ lease, identity, owner, names }: Unreported, at: n
 
 class HistoryFollower implements Follower {
   readonly #place: FollowerPlace;
+  readonly #tail = new Tail(() => randomBytes(6).toString('hex'));
   #history: History | null = null;
 
   constructor(place: FollowerPlace) {
@@ -45,7 +48,8 @@ class HistoryFollower implements Follower {
     this.configure(place.setting);
   }
 
-  take(...[record, position]: Parameters<Follower['take']>): void {
+  take(...[record, position, now]: Parameters<Follower['take']>): void {
+    this.#tail.take(record as TailRecord, now);
     this.#history?.take(record as Parameters<History['take']>[0], position);
   }
 
@@ -60,16 +64,18 @@ class HistoryFollower implements Follower {
 
   answer(question: object): unknown {
     if (!('of' in question) || question.of !== 'history') return undefined;
-    if (this.#history === null) return null;
-    return this.#history.answer((question as unknown as { readonly asked: HistoryQuestion }).asked);
+    const { asked } = question as unknown as { readonly asked: HistoryAsk };
+    if (asked.what === 'tail') return this.#tail.page(asked, this.#place.now());
+    return this.#history?.answer(asked) ?? null;
   }
 
   configure(setting: FollowerPlace['setting']): void {
     const { history } = setting;
+    this.#tail.decide(setting.decided);
     if (history === null) {
       this.close();
       noteOff(this.#place.folder);
-    } else if (this.#history === null) this.#history = new History(this.#place, history);
+    } else if (this.#history === null) this.#history = new History(this.#place, history, this.#tail);
     else this.#history.configure(setting);
   }
 

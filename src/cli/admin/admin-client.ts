@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { socketAddress } from '../../admin/http/unix-socket.ts';
@@ -41,6 +41,7 @@ export type JsonMember =
   | 'balances'
   | 'sinks'
   | 'findings'
+  | 'denials'
   | 'reset';
 
 function isAnswer(body: unknown, member: JsonMember): boolean {
@@ -59,6 +60,8 @@ export type AdminAnswer =
 
 const ANSWER_MS = 60_000;
 const MAX_ANSWER = 16 * 2 ** 20;
+/** A stream that says nothing for so long is dead: the server gives a sign of life every 15 s. */
+const SILENCE_MS = 45_000;
 
 /** One way to the admin API of a running server. */
 export class AdminClient {
@@ -104,40 +107,73 @@ export class AdminClient {
       const { status, text } = await this.#exchange(method, path, body);
       return read(status, text);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const where =
-        this.#target.kind === 'unix' ? this.#target.path : `${this.#target.host}:${this.#target.port}`;
-      const away = code === 'ENOENT' || code === 'ECONNREFUSED';
-      const reason = away ? 'is namegate running?' : code === 'EACCES' ? 'only its owner may ask' : message;
-      return { kind: 'unreached', reason: `nobody answers at ${where}: ${reason}` };
+      return this.#unreached(error as NodeJS.ErrnoException);
     }
   }
 
-  #exchange(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  /**
+   * Reads a stream of events (`text/event-stream`) behind the event `after`; `take` hears each piece, and says whether it goes
+   * on. Good where it began, whatever ended it.
+   */
+  async follow(path: string, after: string | null, take: (piece: string) => boolean): Promise<AdminAnswer> {
+    const last = after === null ? {} : { 'last-event-id': after };
+    let isBegun = false;
+    try {
+      const response = await this.#send('GET', path, { accept: 'text/event-stream', ...last });
+      if (response.statusCode !== 200) return read(response.statusCode ?? 0, await textOf(response));
+      isBegun = true;
+      response.setEncoding('utf8').setTimeout(SILENCE_MS, () => response.destroy());
+      for await (const piece of response) if (!take(piece as string)) break;
+    } catch (error) {
+      if (!isBegun) return this.#unreached(error as NodeJS.ErrnoException);
+    }
+    return { kind: 'good', body: null };
+  }
+
+  #unreached({ code, message }: NodeJS.ErrnoException): AdminAnswer {
+    const where =
+      this.#target.kind === 'unix' ? this.#target.path : `${this.#target.host}:${this.#target.port}`;
+    const away = code === 'ENOENT' || code === 'ECONNREFUSED';
+    const reason = away ? 'is namegate running?' : code === 'EACCES' ? 'only its owner may ask' : message;
+    return { kind: 'unreached', reason: `nobody answers at ${where}: ${reason}` };
+  }
+
+  async #exchange(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    const type = content === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = { accept: 'application/json', ...type };
+    const response = await this.#send(method, path, headers, content, AbortSignal.timeout(this.#patience));
+    return { status: response.statusCode ?? 0, text: await textOf(response) };
+  }
+
+  #send(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    content?: string,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
     const target = this.#target;
     const socket = target.kind === 'unix' ? socketAddress(target.path) : null;
     const where =
       target.kind === 'unix' ? { socketPath: socket!.path } : { host: target.host, port: target.port };
-    const content = body === undefined ? null : JSON.stringify(body);
-    const headers: Record<string, string> = { accept: 'application/json' };
-    if (content !== null) headers['content-type'] = 'application/json';
     if (this.#token !== null) headers['authorization'] = `Bearer ${this.#token}`;
-    const signal = AbortSignal.timeout(this.#patience);
-    return new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const sent = request({ ...where, method, path, headers, agent: false, signal }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-          if (text.length > MAX_ANSWER) response.destroy(new Error('the answer is too long'));
-        });
-        response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-      });
+    const until = signal === undefined ? {} : { signal };
+    return new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = request({ ...where, method, path, headers, agent: false, ...until }, resolve);
       sent.on('error', reject);
-      sent.end(content ?? undefined);
+      sent.end(content);
     }).finally(() => socket?.release());
   }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk as string;
+    if (text.length > MAX_ANSWER) throw new Error('the answer is too long');
+  }
+  return text;
 }
 
 function read(status: number, text: string): AdminAnswer {

@@ -5,8 +5,10 @@ import {
   countText,
   FAILED_TITLE,
   failedText,
+  groundText,
   headLines,
   nameOf,
+  noteLines,
   remedyOf,
   TITLES,
 } from './report-words.ts';
@@ -26,18 +28,20 @@ export function reportMarkdown(report: Report): string {
     if (total.names === 0) continue;
     lines.push('', `### ${TITLES[section]}: ${countText(total)}`);
     if (COUNTED.has(section)) continue;
-    lines.push('', '| name | types | times | last | stage | what to do |', '|---|---|---|---|---|---|');
+    lines.push(
+      '',
+      '| name | types | times | last | stage | why | what to do |',
+      '|---|---|---|---|---|---|---|',
+    );
     for (const row of report.sections[section]) {
       const { types, count, last, stage } = row;
       const remedies = remedyOf(row, section, report).map(code);
       lines.push(
-        `| ${code(nameOf(row))} | ${code(types.join(' '))} | ${count} | ${last} | ${stage === '' ? '' : code(stage)} | ${remedies.join('<br>')} |`,
+        `| ${code(nameOf(row))} | ${code(types.join(' '))} | ${count} | ${last} | ${stage === '' ? '' : code(stage)} | ${plain(groundText(row))} | ${remedies.join('<br>')} |`,
       );
     }
   }
-  if (report.search_hint !== null)
-    lines.push('', `These look like a search list. Write on the identity: ${code(report.search_hint)}`);
-  if (report.left_out > 0) lines.push('', `${report.left_out} more rows are left out.`);
+  for (const note of noteLines(report)) lines.push('', code(note));
   return lines.join('\n');
 }
 

@@ -5,8 +5,10 @@ import {
   countText,
   FAILED_TITLE,
   failedText,
+  groundText,
   headLines,
   nameOf,
+  noteLines,
   remedyOf,
   TITLES,
   timesText,
@@ -30,14 +32,14 @@ export function reportText(report: Report): string {
       const { types, count, first, last, stage } = row;
       const at = count === 1 ? first : `${first} to ${last}`;
       const where = stage === '' ? '' : `, stage ${stage}`;
-      lines.push(`  ${nameOf(row)} ${types.join(' ')}: ${timesText(count)}, ${at}${where}`);
+      const ground = groundText(row);
+      const why = ground === '' ? '' : `: ${ground}`;
+      lines.push(`  ${nameOf(row)} ${types.join(' ')}: ${timesText(count)}, ${at}${where}${why}`);
       for (const remedy of remedyOf(row, section, report)) lines.push(`    ${remedy}`);
     }
   }
-  if (report.search_hint !== null)
-    lines.push('', `These look like a search list. Write on the identity: ${report.search_hint}`);
-  if (report.left_out > 0)
-    lines.push('', `${report.left_out} more rows are left out; --format json has no more either`);
+  const notes = noteLines(report);
+  if (notes.length > 0) lines.push('', ...notes);
   return [...lines.map(escapeText), machineLine(report)].join('\n');
 }
 

@@ -62,9 +62,45 @@ function shellWord(text: string): string {
   return /^[\w.*-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
 }
 
-/** `complete`, or what may be missing. */
-export function completeText({ complete, missing }: Report): string {
-  return complete ? 'complete: yes' : `complete: no (${missing.join('; ')})`;
+/** How many servers told all, or what may be missing. */
+export function completeText({ complete, missing, servers }: Report): string {
+  const of = `${servers.complete} of ${servers.asked} ${servers.asked === 1 ? 'server' : 'servers'}`;
+  const why = [...missing, ...servers.silent.map((one) => `no answer from ${one}`)];
+  return complete ? `complete: ${of}` : `complete: no, ${of} (${why.join('; ')})`;
+}
+
+/** Why a name was refused; empty where nothing is to be said beside that nobody approves it. */
+export function groundText({ ground, verdict }: ReportRow): string {
+  return verdict === 'allow' || verdict === 'local' ? '' : (GROUNDS[ground] ?? ground);
+}
+
+const GROUNDS: Readonly<Record<string, string>> = {
+  nothing: 'no rule approves it',
+  rule: 'a rule approves it, for other types',
+  above: 'only names below it are approved',
+  special: 'a name that nobody can approve',
+  ended: 'the rule that approved it has ended',
+  other_stage: 'approved at another stage',
+  beside: 'a pattern just misses it',
+  character: 'a wildcard matches but for a character that host names do not have',
+};
+
+/** What a person should know beside the rows, a line each. */
+export function noteLines(report: Report): string[] {
+  const { near_budget: near, without_tcp: without, search_hint: hint, left_out: leftOut } = report;
+  return [
+    ...near.map(
+      ({ wildcard, subject, spent, contain, names_left: left }) =>
+        `near the end of its budget: ${wildcard}, ${spent} of ${contain} octets (${subject}); about ${left} new names are left`,
+    ),
+    ...(without.length === 0
+      ? []
+      : [
+          `without TCP: ${without.join(', ')}: the resolver was sent to TCP and did not come, so nobody knows who asked; give it one that has TCP`,
+        ]),
+    ...(hint === null ? [] : [`these look like a search list; write on the identity: ${hint}`]),
+    ...(leftOut === 0 ? [] : [`${leftOut} more rows are left out; totals are of all`]),
+  ];
 }
 
 export function headLines(report: Report): string[] {
@@ -73,17 +109,17 @@ export function headLines(report: Report): string[] {
     .map(([key, value]) => `${key}=${value}`)
     .join(' ');
   return [
-    `identity ${identities.join(', ')}${leases.length === 0 ? '' : `; lease ${shorten(leases)}`}`,
+    `identity ${identities.join(', ')}${leases.length === 0 ? '' : `; lease ${few(leases)}`}`,
     ...(jobText === '' ? [] : [`job ${jobText}`]),
     [
       completeText(report),
-      ...(policies.length === 0 ? [] : [`policy ${shorten(policies)}`]),
+      ...(policies.length === 0 ? [] : [`policy ${few(policies)}`]),
       ...(until === null ? [] : [`audit until ${until}`]),
     ].join('; '),
   ];
 }
 
-function shorten(texts: readonly string[]): string {
+function few(texts: readonly string[]): string {
   return texts.length <= 3
     ? texts.join(', ')
     : `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more`;

@@ -1,23 +1,14 @@
 import { Command } from 'commander';
-import { load } from '../../config/load.ts';
+import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { type IdentityUse, type RuleUse, readUse } from '../../history/review-rows.ts';
 import { isoTime } from '../../policy/explain/rule-text.ts';
-import { isError } from '../../policy/problem.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import { HISTORY_HELP, historyPath } from '../learn/history-place.ts';
-import { viewRules } from '../policy/patterns.ts';
-import { complainProblems } from '../policy/problems.ts';
+import { liveExceptions } from '../policy/explain-lease.ts';
+import { exceptionRules, viewRules } from '../policy/patterns.ts';
+import { policyInForce } from '../policy/policy-in-force.ts';
 import { tableLines } from '../table.ts';
-import {
-  CONFIG_HELP,
-  count,
-  EXIT_PROBLEMS,
-  EXIT_USAGE,
-  escapeText,
-  missingServerFile,
-  serverFile,
-  type Terminal,
-} from '../terminal.ts';
+import { CONFIG_HELP, count, EXIT_PROBLEMS, escapeText, type Terminal } from '../terminal.ts';
 
 /** A rule that was used longer ago than this is a candidate to be revoked. */
 const UNUSED_MS = 30 * 86_400_000;
@@ -39,6 +30,8 @@ interface ReviewedRule {
   /** RFC 3339; null where the history has no use of it. */
   readonly last_used: string | null;
   readonly jobs: number;
+  /** It is an exception: of the policy, or of the admin API. */
+  readonly exception: boolean;
   readonly unused: boolean;
 }
 
@@ -64,22 +57,17 @@ export function reviewVerb(terminal: Terminal): Command {
       'after',
       '\nExamples:\n  $ namegate review\n  $ namegate review --identity payments-build --json',
     )
-    .action((options: ReviewOptions) => {
-      terminal.code = review(terminal, options);
+    .action(async (options: ReviewOptions) => {
+      terminal.code = review(terminal, options, await liveExceptions(options.config));
     });
 }
 
-function review(terminal: Terminal, options: ReviewOptions): number {
+function review(terminal: Terminal, options: ReviewOptions, exceptions: readonly DynamicException[]): number {
   const { config, identity: only, history, json } = options;
-  const missing = missingServerFile(config);
-  if (missing !== null) return terminal.usage('review', missing);
   const now = Date.now();
-  const loaded = load(serverFile(config), { env: process.env, now: now / 1000, salt: 0 });
-  const { snapshot, settings, problems, sources } = loaded;
-  if (snapshot === null) {
-    complainProblems(terminal, problems.filter(isError), sources);
-    return EXIT_USAGE;
-  }
+  const loaded = policyInForce(terminal, 'review', config, now, exceptions);
+  if (typeof loaded === 'number') return loaded;
+  const { snapshot, settings } = loaded;
   const place = historyPath(history, settings?.state ?? null);
   if (typeof place === 'string') return terminal.usage('review', place);
   const wanted = snapshot.identities.filter(({ name }) => only === undefined || name === only);
@@ -114,6 +102,7 @@ function reviewed(
   now: number,
 ): Reviewed {
   const { name, owner, reviewBy, view, stages } = identity;
+  const excepted = new Set(exceptionRules(snapshot, view).map(({ pattern }) => pattern));
   const rules = viewRules(snapshot, [view, ...stages.map((stage) => stage.view)]).map((rule) => {
     const { pattern, destination, file, line, owner: whose, reason, until } = rule;
     const found = used.get(`${name} ${pattern}`);
@@ -126,6 +115,7 @@ function reviewed(
       until,
       last_used: found === undefined ? null : new Date(found.last).toISOString(),
       jobs: found?.jobs ?? 0,
+      exception: excepted.has(pattern),
       unused: found === undefined || found.last < now - UNUSED_MS,
     };
   });
@@ -165,7 +155,11 @@ function print(terminal: Terminal, each: Reviewed): void {
     rule.reason,
   ]);
   if (rows.length > 0) terminal.print(tableLines(terminal, HEADING, rows).join('\n'));
-  const unused = rules.filter((rule) => rule.unused).map(({ pattern }) => pattern);
+  const never = rules
+    .filter((rule) => rule.exception && rule.last_used === null)
+    .map(({ pattern }) => pattern);
+  if (never.length > 0) terminal.print(escapeText(`exceptions that were never used: ${never.join(', ')}`));
+  const unused = rules.filter((rule) => rule.unused && !rule.exception).map(({ pattern }) => pattern);
   if (unused.length > 0)
     terminal.print(escapeText(`unused for 30 days, candidates to revoke: ${unused.join(', ')}`));
   terminal.print('');

@@ -48,6 +48,12 @@ export function viewRules(snapshot: Snapshot, views: readonly View[]): Explained
   return [...found.values()];
 }
 
+/** The same of what an identity has as exceptions alone: without a stage, what is dynamic is one. */
+export function exceptionRules(snapshot: Snapshot, view: View): ExplainedRule[] {
+  const sets = view.sets.filter((_, i) => view.dynamic[i] === 1);
+  return viewRules(snapshot, [{ ...view, sets }]);
+}
+
 /** Patterns of one kind that are listed one by one in a set; what stands in more is counted. */
 const LISTED = 20;
 

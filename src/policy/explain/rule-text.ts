@@ -1,4 +1,5 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
+import { ContentHash } from '../compile/content-hash.ts';
 import { FOREVER } from '../input.ts';
 import { patternText } from '../pattern/pattern.ts';
 import { KIND, type RuleIndex, type RuleTree } from '../snapshot.ts';
@@ -55,6 +56,16 @@ export function typesOf({ rules }: RuleTree, rule: RuleIndex): string[] {
   if (types !== null) return types.map(typeToText);
   const common = [TYPE.A, TYPE.AAAA, TYPE.CNAME].map(typeToText);
   return rules.kind[rule]! <= KIND.FAMILY ? [...common, typeToText(TYPE.HTTPS)] : common;
+}
+
+/** 16 hexadecimal digits for all that a rule says, wherever it is written: an edit of its line is another rule. */
+export function ruleHash(snapshot: RuleTree, rule: RuleIndex): string {
+  const { file: _file, line: _line, ...said } = explainRule(snapshot, rule);
+  const { rules } = snapshot;
+  const { private: granted } = rules.terms[rules.term[rule]!]!;
+  const hash = new ContentHash();
+  hash.text(JSON.stringify([said, typesOf(snapshot, rule), granted]));
+  return [hash.a, hash.b].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
 function patternOf(snapshot: RuleTree, rule: RuleIndex): string {
