@@ -50,9 +50,12 @@ export class Firewall {
    * are judged with their next packet. Returns what is wrong, or null.
    */
   load(terms: SkeletonTerms): string | null {
-    const { nft, exchange } = this.#parts;
+    const { nft, exchange, now } = this.#parts;
     const first = fingerprint(exchange) === null;
-    const script = skeleton(terms);
+    // Where somebody took all away, what was live and granted is back with the rules, or open connections would be refused.
+    const script = first
+      ? skeleton(terms) + this.#index.script(now()) + this.#prefixScript()
+      : skeleton(terms);
     let wrong = nft(script);
     // Sets of another form: all of it goes, in the same transaction.
     if (wrong !== null && !first)
@@ -165,14 +168,18 @@ export class Firewall {
     return true;
   }
 
-  #writePrefixes(): string | null {
+  #prefixScript(): string {
     const lines = ([4, 6] as const).map((family) => {
       const set = `inet namegate ${setOf(family, 'prefixes')}`;
       const of = [...this.#prefixes.values()].filter((prefix) => prefix.family === family);
       const add = of.length === 0 ? '' : `add element ${set} { ${of.map(({ text }) => text).join(', ')} }\n`;
       return `flush set ${set}\n${add}`;
     });
-    const script = lines.join('');
+    return lines.join('');
+  }
+
+  #writePrefixes(): string | null {
+    const script = this.#prefixScript();
     if (script === this.#prefixesWritten) return null;
     const wrong = this.#parts.nft(script);
     if (wrong === null) this.#prefixesWritten = script;

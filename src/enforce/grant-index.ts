@@ -1,5 +1,5 @@
-import type { ElementChange, HeldElement } from './kernel/elements.ts';
-import { clientOfKey, textOfPlace } from './places.ts';
+import { type ElementChange, type HeldElement, TABLE } from './kernel/elements.ts';
+import { clientOfKey, grantText, textOfPlace } from './places.ts';
 import { SETS } from './skeleton.ts';
 
 /** One element of a set of grants. */
@@ -68,6 +68,22 @@ export class GrantIndex {
 
   clients(): Iterable<string> {
     return this.#grants.keys();
+  }
+
+  /** All that has not ended, as nft(8) adds it. */
+  script(now: number): string {
+    const lines: string[] = [];
+    const left = (until: number): string => `timeout ${Math.max(1, Math.ceil(until - now))}ms`;
+    for (const [kind, map] of [
+      ['live', this.live],
+      ['certified', this.certified],
+    ] as const)
+      for (const [text, until] of map)
+        if (until > now) lines.push(`${SETS[text.includes(':') ? 6 : 4][kind]} { ${text} ${left(until)} }`);
+    for (const grants of this.#grants.values())
+      for (const { set, key, until } of grants.values())
+        if (until > now) lines.push(`${set} { ${grantText(key)} ${left(until)} }`);
+    return lines.map((line) => `add element inet ${TABLE} ${line}\n`).join('');
   }
 
   sweep(now: number): void {

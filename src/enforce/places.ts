@@ -101,6 +101,14 @@ export function grantKey(client: Place, address: Place, protocol: number, port: 
   return key;
 }
 
+/** A grant's key as nft(8) writes it. */
+export function grantText(key: Buffer): string {
+  const size = (key.length - 8) / 2;
+  const client = textOfPlace(key.subarray(0, size));
+  const address = textOfPlace(key.subarray(size, 2 * size));
+  return `${client} . ${address} . ${key[2 * size]} . ${key.readUInt16BE(2 * size + 4)}`;
+}
+
 /** The client of a grant's key, as text. */
 export function clientOfKey(family: 4 | 6, key: Uint8Array): string {
   return textOfPlace(key.subarray(0, family === 4 ? 4 : 16));

@@ -12,6 +12,10 @@ export interface SkeletonTerms {
   /** Names of interfaces, perhaps with `*` at the end: what comes in there is judged. */
   readonly interfaces: readonly string[];
   readonly listeners: readonly NamegateAt[];
+  /** Prefixes of the machine's own: what its programs send from there is judged. */
+  readonly local: readonly string[];
+  /** Users whose packets are not judged there: that of the resolver, which asks upstreams. */
+  readonly users: readonly number[];
 }
 
 /** Names of the sets, by family. */
@@ -40,8 +44,10 @@ const LOG = `log group ${LOG_GROUP} snaplen 96 queue-threshold 16`;
  * The rules as `nft -f` takes them, in one transaction: what the sets hold stays, and so does what is on its way. Rules that
  * stood in the table before are gone.
  */
-export function skeleton({ interfaces, listeners }: SkeletonTerms): string {
-  const from = `iifname { ${interfaces.map((name) => `"${name}"`).join(', ')} }`;
+export function skeleton({ interfaces, listeners, local, users }: SkeletonTerms): string {
+  const names = `{ ${interfaces.map((name) => `"${name}"`).join(', ')} }`;
+  const from = (then: string): string => (interfaces.length === 0 ? '' : `iifname ${names} ${then}`);
+  const towards = (then: string): string => (interfaces.length === 0 ? '' : `oifname ${names} ${then}`);
   return `
 table inet ${TABLE} {
 }
@@ -69,6 +75,21 @@ ${accepts(listeners.filter(({ host }) => host !== null))}
 		ip6 saddr . ip6 daddr . meta l4proto . th dport @grants6 counter name granted accept
 		goto refuse
 	}
+	chain midstream {
+		ct state != new return
+		tcp flags & (syn | rst) != 0x0 return
+		ip daddr . ip saddr . meta l4proto . th sport @grants4 return
+		ip6 daddr . ip6 saddr . meta l4proto . th sport @grants6 return
+		meta l4proto tcp counter name midstream reject with tcp reset
+	}
+	chain judge_leaving {
+		${users.length === 0 ? '' : `meta skuid { ${users.join(', ')} } accept`}
+		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } ip6 hoplimit 255 accept
+		icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept
+		udp sport 68 udp dport 67 accept
+		udp sport 546 udp dport 547 accept
+		jump judge
+	}
 	chain judge_arriving {
 		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } ip6 hoplimit 255 accept
 		icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept
@@ -79,11 +100,18 @@ ${accepts(listeners)}
 	}
 	chain forwarded {
 		type filter hook forward priority filter - 10; policy accept;
-		${from} jump judge
+		${from('jump judge')}
+		${towards('jump midstream')}
 	}
 	chain arriving {
 		type filter hook input priority filter - 10; policy accept;
-		${from} jump judge_arriving
+		${from('jump judge_arriving')}
+	}
+	chain leaving {
+		type filter hook output priority filter - 10; policy accept;
+		oifname "lo" accept
+		${towards('jump midstream')}
+${([4, 6] as const).map((family) => leaving(local, family)).join('')}
 	}
 }
 `;
@@ -122,7 +150,16 @@ const SETS_TEXT = ([4, 6] as const)
 	}`;
   })
   .join('\n')
-  .concat('\n	counter refused {\n	}\n	counter granted {\n	}\n	counter invalid {\n	}');
+  .concat(
+    '\n	counter refused {\n	}\n	counter granted {\n	}\n	counter midstream {\n	}\n	counter invalid {\n	}',
+  );
+
+/** What the machine's own programs send from one of these prefixes. */
+function leaving(local: readonly string[], family: 4 | 6): string {
+  const own = local.filter((text) => text.includes(':') === (family === 6));
+  const set = `{ ${own.join(', ')} }`;
+  return own.length === 0 ? '' : `\t\t${family === 6 ? 'ip6' : 'ip'} saddr ${set} jump judge_leaving\n`;
+}
 
 /** Questions to namegate itself pass from everybody: it answers who is unknown too. */
 function accepts(listeners: readonly NamegateAt[]): string {

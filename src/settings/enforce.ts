@@ -8,6 +8,8 @@ export interface EnforceSetting {
   readonly fail: 'closed' | 'open';
   /** Names of interfaces, perhaps with `*` at the end: what comes in there is judged. */
   readonly interfaces: readonly string[];
+  /** Prefixes of the machine's own addresses that clients send from: what its programs send from there is judged. */
+  readonly local: readonly string[];
   /** Ports that a grant opens unless its rule says others: `tcp/443`, `tcp/8000-8010`. */
   readonly ports: readonly string[];
   /** User that the resolver runs as, beside the enforcer's own and root; null for nobody. */

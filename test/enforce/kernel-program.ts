@@ -37,6 +37,8 @@ const held = (): string[] =>
     .sort();
 const terms = {
   interfaces: ['job0', 'veth*'],
+  local: ['10.9.0.0/16', 'fd00:9::7'],
+  users: [65_534],
   listeners: [{ host: null, family: 4, l4: 'udp', port: 53 }],
 } as const;
 

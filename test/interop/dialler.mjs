@@ -44,6 +44,20 @@ const deeds = {
       socket.once('close', () => end('gone'));
       socket.write('x');
     }),
+  /** Sends on a connection that is held, whatever comes on it, and says whether it is taken for so long. */
+  pushed: async ({ hold, ms }) => {
+    const socket = held.get(hold);
+    const end = performance.now() + ms;
+    let got = 0;
+    const count = () => got++;
+    socket?.on('data', count);
+    while (performance.now() < end && socket !== undefined && !socket.destroyed) {
+      socket.write('y');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    socket?.off('data', count);
+    return { result: socket === undefined || socket.destroyed ? 'gone' : got > 0 ? 'ok' : 'silence' };
+  },
   udp: ({ host, port, from }) =>
     new Promise((resolve) => {
       const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');

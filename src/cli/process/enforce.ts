@@ -97,7 +97,9 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
   }
   terminal.print(terminal.paint('bold', `namegate ${version()} enforce`));
   terminal.print(`  ${terminal.paint('dim', 'socket'.padEnd(10))} ${setting.socket}`);
-  terminal.print(`  ${terminal.paint('dim', 'judging'.padEnd(10))} ${setting.interfaces.join(', ')}`);
+  terminal.print(
+    `  ${terminal.paint('dim', 'judging'.padEnd(10))} ${[...setting.interfaces, ...setting.local].join(', ')}`,
+  );
   shrinkHeap();
   const manager = ServiceManager.find(process.env);
   manager?.ready('keeps the table inet namegate');
@@ -157,14 +159,17 @@ function refuse(terminal: Terminal, why: string): number {
 }
 
 /** Where jobs may ask namegate, whatever was granted to them. */
-function termsOf({ interfaces }: EnforceSetting, { listeners }: EnforceLoad): SkeletonTerms {
+function termsOf({ interfaces, local, user }: EnforceSetting, { listeners }: EnforceLoad): SkeletonTerms {
   const at = listeners.map(({ scheme, host: written, port }): NamegateAt => {
     const [host = ''] = written.split('%');
     const family = host.includes(':') ? 6 : 4;
     const l4 = scheme === 'udp' ? 'udp' : 'tcp';
     return { host: host === '0.0.0.0' || host === '::' ? null : host, family, l4, port };
   });
-  return { interfaces, listeners: at };
+  // Programs of root may be the job's.
+  const own = [user === null ? null : uidOf(user), process.geteuid?.() ?? 0];
+  const users = [...new Set(own.filter((uid) => uid !== null && uid !== 0))] as number[];
+  return { interfaces, listeners: at, local, users };
 }
 
 /** The user that the socket is for, root, and who this runs as; a text where there is no such user. */

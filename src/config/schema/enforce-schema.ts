@@ -34,7 +34,12 @@ export const enforce = z
       ),
       'a list of interfaces',
       'Where packets of clients come in: there they reach what was answered to them, and nothing else.',
-    ).min(1),
+    ).optional(),
+    local: list(
+      text('an address or a prefix', 'Of this machine.', null, '0.0.0.0/0', '10.20.0.7'),
+      'a list of addresses and prefixes',
+      'Addresses of this machine that clients send from, as in a pod: what its programs send from there is judged too.',
+    ).optional(),
     wait: text(
       'a duration',
       'How long an answer waits for its grants (default 100ms).',
@@ -60,7 +65,7 @@ export const enforce = z
     ).optional(),
   })
   .meta({
-    title: 'a map with socket and interfaces',
+    title: 'a map with socket, and interfaces or local',
     description:
       'The firewall: clients connect to what was answered to them, and to nothing else. Off unless written.',
   })

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { DEFAULT_PORTS, type EnforceSetting } from '../../settings/enforce.ts';
+import { parsePrefix } from '../addresses.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { readPorts } from '../ports.ts';
 import { TextFault } from '../problems.ts';
@@ -47,11 +48,19 @@ export function readEnforce(written: Written | undefined, context: Context): Enf
     const fix = 'write the name of the user that namegate runs as';
     problems.error('value-text', marks.value(written, 'user'), `${quote(user)} is no name of a user`, fix);
   }
+  if ((written.interfaces ?? []).length + (written.local ?? []).length === 0)
+    problems.error(
+      'value-empty',
+      marks.value(written, 'socket'),
+      'enforce says of nobody that he is judged',
+      'write interfaces: [NAME] for clients behind this machine, or local: [PREFIX] for programs on it',
+    );
   return {
     socket: path,
     wait: readWait(written, context),
     fail: written.fail ?? 'closed',
     interfaces: readInterfaces(written.interfaces ?? [], context),
+    local: readLocal(written.local ?? [], context),
     ports: written.ports === undefined ? DEFAULT_PORTS : readPorts(written.ports, context),
     user,
   };
@@ -80,6 +89,16 @@ function readInterfaces(written: readonly (string | undefined)[], { marks, probl
       'write the name of the interface that packets of clients come in by, such as docker0 or veth*';
     const what = name === 'lo' ? 'lo is the machine itself' : `${quote(name)} is no name of an interface`;
     problems.error('interface-form', marks.value(written, index), what, fix);
+    return [];
+  });
+}
+
+function readLocal(written: readonly (string | undefined)[], { marks, problems }: Context): string[] {
+  return written.flatMap((text, index) => {
+    if (text === undefined) return [];
+    const prefix = parsePrefix(text);
+    if (!(prefix instanceof TextFault)) return [text];
+    problems.fault(prefix, marks.value(written, index));
     return [];
   });
 }

@@ -72,7 +72,7 @@ t.test('the keys are these, and no other', async (t) => {
      clients contact contain crl crl_ended decisions dependency detect domains dynamic_max_ttl ede_text
      enforce except exceptions fail findings first_contact for format full grace history identity
      identity_wildcard in_flight interfaces issuer jwks keep key kinds known lease_wildcard leases length
-     level limits listen log max max_ttl may_read metrics min_severity mix_case name names near_miss
+     level limits listen local log max max_ttl may_read metrics min_severity mix_case name names near_miss
      nxdomain_storm octets odd_type oidc on other_stage out_of_band path policy ports proxy_from qps questions
      quota renew replies serve_stale server servers share sinks size socket spoofable state sweep sync
      tcp_clients times to token_file tokens trust_domains txt type unknown_qps upstreams user volume wait
