@@ -106,7 +106,10 @@ export class Enforcer {
     }
     this.#session?.end();
     const session: Session = new Session(socket, {
-      apply: (orders) => firewall.apply(orders),
+      apply: (orders) => {
+        this.#options.refusals?.hear(orders, performance.now());
+        return firewall.apply(orders);
+      },
       settle: (told) => {
         const gone = firewall.strangers(told);
         firewall.apply(gone.map((client) => ({ op: 'end', client, quarantine_ms: 0 }) as const));

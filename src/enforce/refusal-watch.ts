@@ -1,9 +1,13 @@
-import type { RefusedLine, UntoldLine } from '../resolve/grants/grant-line.ts';
+import type { GrantOrder, RefusedLine, UntoldLine } from '../resolve/grants/grant-line.ts';
 import type { RefusedPacket } from './kernel/packet.ts';
 import { Refusals } from './refusals.ts';
 
 /** Datagrams of the packet log that one look reads: a flood takes no more than so much of the processor. */
 const MOST_DATAGRAMS = 64;
+/** Lines that wait since leases changed; what had to wait longer keeps no lease of then. */
+const MOST_EARLY = 4_096;
+/** What a lease's client sends so soon after its end counts as sent by it: a packet takes a moment to be told. */
+const AFTER_MS = 1_000;
 
 export interface RefusalSource {
   /** See `PacketLog.read`. */
@@ -18,7 +22,12 @@ export interface RefusalSource {
  */
 export class RefusalWatch {
   readonly #source: RefusalSource;
-  readonly #refusals = new Refusals();
+  /** Leases of the addresses that are live, or were so a moment ago, in the order in which they ended. */
+  readonly #leases = new Map<string, string>();
+  readonly #ended = new Map<string, number>();
+  readonly #refusals = new Refusals((client) => this.#leases.get(client) ?? null);
+  /** Told with what was known of leases before they changed. */
+  readonly #early: RefusedLine[] = [];
   /** Packets that came through, or were told as untold, since the count `#from` of the rules. */
   #accounted = 0;
   #from: number | null = null;
@@ -37,12 +46,35 @@ export class RefusalWatch {
     });
   }
 
+  /** Orders that are about to be in force: what was refused before belongs to whoever had the address before. */
+  hear(orders: readonly GrantOrder[], now: number): void {
+    const changes = orders.filter(({ op }) => op === 'live' || op === 'end');
+    if (changes.length === 0) return;
+    this.look();
+    if (this.#early.length < MOST_EARLY) this.#early.push(...this.#refusals.flush().lines);
+    for (const [client, at] of this.#ended) {
+      if (now - at < AFTER_MS) break;
+      this.#ended.delete(client);
+      this.#leases.delete(client);
+    }
+    for (const order of changes) {
+      if (order.op === 'live' && order.lease !== null) {
+        this.#ended.delete(order.client);
+        this.#leases.set(order.client, order.lease);
+      } else if (order.op === 'end' && this.#leases.has(order.client)) {
+        this.#ended.delete(order.client);
+        this.#ended.set(order.client, now);
+      }
+    }
+  }
+
   /** What is to be told, about once a second. */
   take(): (RefusedLine | UntoldLine)[] {
     this.look();
     const { lines, lost } = this.#refusals.flush();
     const count = lost + this.#missing();
-    return count === 0 ? lines : [...lines, { op: 'untold', count }];
+    const all = [...this.#early.splice(0), ...lines];
+    return count === 0 ? all : [...all, { op: 'untold', count }];
   }
 
   /** Packets that the rules refused, and that neither came through nor can be on their way. */

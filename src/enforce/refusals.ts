@@ -16,6 +16,7 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
 
 interface Refusal {
   readonly client: string;
+  readonly lease: string | null;
   readonly address: string | null;
   readonly protocol: string | null;
   readonly port: number | null;
@@ -25,11 +26,17 @@ interface Refusal {
 
 /** Packets that were refused, alike ones as one, until they are told. */
 export class Refusals {
+  readonly #leaseOf: (client: string) => string | null;
   readonly #refusals = new Map<string, Refusal>();
   /** Kinds of one client. */
   readonly #kinds = new Map<string, number>();
   /** Packets that had no room. */
   #lost = 0;
+
+  /** `leaseOf`: the lease that has an address, as text. */
+  constructor(leaseOf: (client: string) => string | null = () => null) {
+    this.#leaseOf = leaseOf;
+  }
 
   take(packet: RefusedPacket): void {
     const { source, destination, protocol, port, begins } = packet;
@@ -75,7 +82,8 @@ export class Refusals {
     { source, begins }: RefusedPacket,
     what: Pick<Refusal, 'address' | 'protocol' | 'port'>,
   ): void {
-    this.#refusals.set(key, { client: textOfPlace(source), ...what, begins, count: 1 });
+    const client = textOfPlace(source);
+    this.#refusals.set(key, { client, lease: this.#leaseOf(client), ...what, begins, count: 1 });
   }
 }
 

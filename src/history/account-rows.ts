@@ -13,6 +13,9 @@ export interface KnownAccount {
   domains: number;
 }
 
+/** Whose account it is. */
+type Asker = Pick<HeardQuestion, 'identity' | 'at' | 'network' | 'draft'>;
+
 /** The table `lease`: finds and makes accounts, opens and ends those of leases, and says which are not complete. */
 export class AccountRows {
   readonly #known = new Map<string, KnownAccount>();
@@ -54,7 +57,7 @@ export class AccountRows {
   }
 
   /** The account of a question. `others`: its client is one of many that are not told apart. */
-  of({ identity, at, network, draft }: HeardQuestion, others: boolean): KnownAccount {
+  of({ identity, at, network, draft }: Asker, others: boolean): KnownAccount {
     const { lease, certificate, owner = '', policy = '', job } = draft;
     const day = Math.floor(at / DAY);
     const client = others ? 'others' : (certificate?.san ?? certificate?.fingerprint ?? network);

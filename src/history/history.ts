@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { againEvents } from './again.ts';
-import { type HeardCounts, type HeardRecord, readLeaseNote } from './heard.ts';
+import { type HeardCounts, type HeardRecord, readHeardNote } from './heard.ts';
 import { answerHistory, type HistoryQuestion } from './questions.ts';
 import type { RoomSetting } from './room.ts';
 import { HISTORY_FILE, type HistoryRefusal } from './schema.ts';
@@ -94,8 +94,9 @@ export class History {
         this.#heard.push({ ...record, question: copyOf(record.question) });
         break;
       case 'note': {
-        const note = readLeaseNote(record.text);
-        if (note !== null) this.#heard.push({ record: 'lease', note });
+        const note = readHeardNote(record.text);
+        if (note?.note === 'lease') this.#heard.push({ record: 'lease', note });
+        else if (note !== null) this.#heard.push({ record: 'direct', note });
         break;
       }
     }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import { refusedOf } from './refused-rows.ts';
 import type { TailQuestion } from './tail.ts';
 import type { TopQuestion } from './top.ts';
 
@@ -17,6 +18,8 @@ export type HistoryQuestion =
     }
   /** What accounts asked at `since` or later, by their numbers. */
   | { readonly what: 'rows'; readonly accounts: readonly number[]; readonly since: number }
+  /** Where accounts tried to connect to at `since` or later, and were refused. */
+  | { readonly what: 'refused'; readonly accounts: readonly number[]; readonly since: number }
   /** Who asked for a name or was given an address. */
   | {
       readonly what: 'find';
@@ -91,6 +94,8 @@ export function answerHistory(database: DatabaseSync, question: HistoryQuestion)
       return accountsOf(database, question);
     case 'rows':
       return rowsOf(database, question);
+    case 'refused':
+      return refusedOf(database, question.accounts, question.since);
     case 'find':
       return find(database, question);
   }

@@ -1,4 +1,5 @@
 import { type Report, type ReportRow, SECTIONS, type Section, verdictOf } from './report.ts';
+import { mergeDirect } from './report-direct.ts';
 
 /**
  * Reports of several servers as one: rows merge by name, types and verdict, for a stub asks now one and now the other. `silent`:
@@ -21,11 +22,12 @@ export function mergeReports(reports: readonly Report[], silent: readonly string
   const audits = reports.flatMap(({ audit_until: until }) => until ?? []).sort();
   const failed = reports.flatMap(({ dependencies: some }) => some);
   const dependencies = [...new Map(failed.map((one) => [one.name, one])).values()];
+  const direct = mergeDirect(reports.map((report) => report.direct));
   const complete = reports.filter((report) => report.complete).length;
   const asked = reports.length + silent.length;
   return {
     ...first,
-    verdict: verdictOf(totals, dependencies.length),
+    verdict: verdictOf(totals, dependencies.length, direct),
     complete: complete === asked,
     missing: all(({ missing }) => missing),
     identities: all(({ identities }) => identities),
@@ -37,6 +39,7 @@ export function mergeReports(reports: readonly Report[], silent: readonly string
     audit_until: audits.at(-1) ?? null,
     totals,
     sections,
+    ...(direct === undefined ? {} : { direct }),
     near_budget: reports.flatMap(({ near_budget: near }) => near),
     dependencies,
     without_tcp: all(({ without_tcp: without }) => without),

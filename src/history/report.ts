@@ -1,4 +1,6 @@
 import { type AccountFacts, type AskedFacts, MOST_READ } from './questions.ts';
+import type { RefusedFacts } from './refused-rows.ts';
+import { type DirectPart, directOf } from './report-direct.ts';
 
 /** What a report says of one question. Times are RFC 3339. */
 export interface ReportRow {
@@ -79,6 +81,8 @@ export interface Report {
   /** Different questions and all questions of each section, whether or not their rows are here. */
   readonly totals: Readonly<Record<Section, { readonly names: number; readonly questions: number }>>;
   readonly sections: Readonly<Record<Section, readonly ReportRow[]>>;
+  /** What the firewall refused; absent where that is nothing. */
+  readonly direct?: DirectPart;
   /** Approved names that failed upstream. */
   readonly dependencies: readonly FailedDependency[];
   readonly near_budget: readonly NearBudget[];
@@ -113,6 +117,7 @@ export function reportOf(
   accounts: readonly AccountFacts[],
   rows: readonly AskedFacts[],
   terms: ReportTerms,
+  refused: readonly RefusedFacts[] = [],
 ): Report {
   const asked = new Set(rows.filter(({ folded }) => folded === 0).map(({ name }) => name));
   const proven = new Set(rows.filter((row) => row.proven === 1).map(keyOf));
@@ -144,14 +149,15 @@ export function reportOf(
     ...(rows.length < MOST_READ ? [] : [TOO_MANY]),
   ]);
   const complete = accounts.every((account) => account.complete === 1) && rows.length < MOST_READ;
-  const refused = (['unapproved', 'unproven', 'would_deny'] as const).flatMap((section) => [
+  const denied = (['unapproved', 'unproven', 'would_deny'] as const).flatMap((section) => [
     ...sorted.get(section)!.values(),
   ]);
   const unproven = [...sorted.get('unproven')!.values()].flat();
+  const direct = directOf(refused);
   // Where there are too many rows, not all of them are here.
   const dependencies = terms.dependencies.filter(({ name }) => asked.has(name) || rows.length >= MOST_READ);
   return {
-    verdict: verdictOf(totals, dependencies.length),
+    verdict: verdictOf(totals, dependencies.length, direct),
     complete,
     missing,
     identities: distinct(accounts.map(({ identity }) => identity)),
@@ -164,11 +170,12 @@ export function reportOf(
     ask: terms.ask,
     totals,
     sections,
+    ...(direct === undefined ? {} : { direct }),
     dependencies,
     near_budget: terms.nearBudget,
     without_tcp: distinct(unproven.flatMap(({ clients }) => clients?.split(',') ?? [])),
     left_out: all,
-    search_hint: terms.search.length === 0 ? suffixHint(refused, asked) : null,
+    search_hint: terms.search.length === 0 ? suffixHint(denied, asked) : null,
   };
 }
 
@@ -235,7 +242,7 @@ function rowOf(group: readonly AskedFacts[], { typeToText }: ReportTerms): Repor
 }
 
 /** What stands first: one sentence. `failed`: approved names that failed upstream. */
-export function verdictOf(totals: Report['totals'], failed: number): string {
+export function verdictOf(totals: Report['totals'], failed: number, direct?: DirectPart): string {
   const { unapproved, contained, unproven, would_deny: would, empty } = totals;
   const said = [
     [unapproved.names, 'unapproved name', 'asked'],
@@ -248,6 +255,8 @@ export function verdictOf(totals: Report['totals'], failed: number): string {
     .filter(([names]) => names > 0)
     .map(([names, what, how]) => `${names} ${what}${names === 1 ? '' : 's'} ${how}`);
   const failing = failed === 0 ? [] : [`${failed} approved name${failed === 1 ? '' : 's'} failed upstream`];
+  const tried = (direct?.proven ?? 0) + (direct?.unproven ?? 0);
+  if (tried > 0) texts.push(`${tried} address${tried === 1 ? '' : 'es'} tried that no answer gave`);
   return [...failing, ...(texts.length === 0 ? ['all that was asked is approved'] : texts)].join('; ');
 }
 

@@ -56,6 +56,7 @@ export class Room {
       DELETE FROM given WHERE asked IN (SELECT number FROM going);
       DELETE FROM entry WHERE asked IN (SELECT number FROM going);
       DELETE FROM asked WHERE lease IN (${list});
+      DELETE FROM refused WHERE lease IN (${list});
       DELETE FROM lease WHERE number IN (${list});
       DELETE FROM name WHERE number IN (SELECT DISTINCT name FROM going)
         AND NOT EXISTS (SELECT 1 FROM asked WHERE asked.name = name.number);

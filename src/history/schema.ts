@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
  */
 
 /** The version that this namegate writes, as `PRAGMA user_version`. */
-export const HISTORY_VERSION = 2;
+export const HISTORY_VERSION = 3;
 
 /** The database's name in the state folder. */
 export const HISTORY_FILE = 'history.db';
@@ -154,6 +154,24 @@ const STEPS: readonly string[] = [
   ALTER TABLE rule ADD COLUMN hash TEXT NOT NULL DEFAULT '';
   DROP INDEX rule_of;
   CREATE UNIQUE INDEX rule_of ON rule (identity, place, pattern, hash);
+  `,
+  `
+  -- Places that a client tried to connect to, and that the firewall refused. 'address' is empty for many that are not told apart.
+  CREATE TABLE refused (
+    number INTEGER PRIMARY KEY,
+    lease INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    -- 0 for none.
+    port INTEGER NOT NULL,
+    proven INTEGER NOT NULL,
+    -- The name that the address was granted with last, to anybody, or NULL.
+    name TEXT,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    count INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX refused_of ON refused (lease, address, protocol, port, proven);
   `,
 ];
 

@@ -3,15 +3,20 @@ import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import { AccountRows } from './account-rows.ts';
 import { Entries } from './entries.ts';
 import { GivenRows } from './given-rows.ts';
-import type { HeardAsked, HeardCounts, HeardGiven } from './heard.ts';
+import type { HeardAsked, HeardCounts, HeardDirect, HeardGiven } from './heard.ts';
 import { type Asked, QuestionRows } from './question-rows.ts';
 import { Recent } from './recent.ts';
+import { RefusedRows } from './refused-rows.ts';
 import { Room, type RoomSetting } from './room.ts';
 import { openHistory } from './schema.ts';
 import { Unreporteds } from './unreported.ts';
 
 /** Something that was heard, in order. What a slot said is copied. */
-export type Heard = HeardAsked | HeardGiven | { readonly record: 'lease'; readonly note: LeaseNote };
+export type Heard =
+  | HeardAsked
+  | HeardGiven
+  | { readonly record: 'lease'; readonly note: LeaseNote }
+  | { readonly record: 'direct'; readonly note: HeardDirect };
 
 /** One transaction: what was heard, and up to where. */
 export interface HistoryBatch {
@@ -31,6 +36,7 @@ export class HistoryStore {
   readonly #accounts: AccountRows;
   readonly #questions: QuestionRows;
   readonly #given: GivenRows;
+  readonly #refused: RefusedRows;
   readonly #entries: Entries;
   readonly #room: Room;
   readonly unreported: Unreporteds;
@@ -45,6 +51,7 @@ export class HistoryStore {
     this.#accounts = new AccountRows(database);
     this.#questions = new QuestionRows(database, this.#accounts, registered);
     this.#given = new GivenRows(database);
+    this.#refused = new RefusedRows(database, this.#accounts);
     this.#entries = new Entries(database);
     this.#room = new Room(database);
     this.unreported = new Unreporteds(database);
@@ -131,6 +138,9 @@ export class HistoryStore {
       }
       case 'lease':
         this.#accounts.take(each.note);
+        break;
+      case 'direct':
+        this.#refused.take(each.note);
         break;
     }
   }

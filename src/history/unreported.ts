@@ -30,7 +30,8 @@ export class Unreporteds {
     this.#find = database.prepare(`
       SELECT number, id, identity, owner FROM lease
       WHERE how = 'expired' AND reported IS NULL AND ended BETWEEN ? AND ?
-        AND EXISTS (SELECT 1 FROM asked WHERE asked.lease = lease.number AND ${refused}) LIMIT ${AT_ONCE}`);
+        AND (EXISTS (SELECT 1 FROM asked WHERE asked.lease = lease.number AND ${refused})
+          OR EXISTS (SELECT 1 FROM refused WHERE refused.lease = lease.number AND proven = 1)) LIMIT ${AT_ONCE}`);
     this.#names = database.prepare(
       `SELECT DISTINCT name FROM question WHERE account = ? AND ${refused} LIMIT ${SHOWN_NAMES}`,
     );

@@ -6,6 +6,8 @@ export interface DirectNote {
   readonly note: 'direct';
   readonly at: number;
   readonly client: string;
+  /** The same; of IPv6 its /64. */
+  readonly network: string;
   readonly identity: string;
   readonly owner: string;
   readonly lease: string | null;

@@ -70,6 +70,37 @@ t.test('a client that tries everything leaves room to the others', async (t) => 
   t.equal(crowd.lines.reduce((sum, { count }) => sum + count, 0) + crowd.lost, 100_000);
 });
 
+t.test('what was refused belongs to the lease of then', async (t) => {
+  let waiting: RefusedPacket[] = [];
+  const watch = new RefusalWatch({
+    read: (_, take) => {
+      for (const each of waiting) take(each);
+      waiting = [];
+    },
+    refused: () => null,
+  });
+  const live = (lease: string | null) =>
+    ({ op: 'live', client: '10.0.0.2', identity: 'job', lease, ttl_ms: 1_000 }) as const;
+  const end = { op: 'end', client: '10.0.0.2', quarantine_ms: 0 } as const;
+  const leases = (): unknown[] => watch.take().flatMap((line) => (line.op === 'refused' ? [line.lease] : []));
+  waiting = [packet(2)];
+  watch.hear([end, live('le-1')], 0);
+  waiting = [packet(2)];
+  t.same(leases(), [null, 'le-1']);
+  waiting = [packet(2)];
+  watch.hear([end], 10);
+  waiting = [packet(2)];
+  t.same(leases(), ['le-1', 'le-1'], 'the last moment, and what was on its way');
+  waiting = [packet(2)];
+  watch.hear([end, live('le-2')], 20);
+  waiting = [packet(2)];
+  t.same(leases(), ['le-1', 'le-2'], 'leased again at once');
+  watch.hear([end], 30);
+  watch.hear([{ ...end, client: '10.0.0.9' }], 5_000);
+  waiting = [packet(2)];
+  t.same(leases(), [null], 'long over');
+});
+
 t.test('what did not come through is a number', async (t) => {
   let refused: number | null = 1_000;
   let waiting = 0;

@@ -42,7 +42,7 @@ t.test('the docs name every table and column', async (t) => {
   const docs = readFileSync(new URL('../../docs/history.md', import.meta.url), 'utf8');
   const database = openHistory(join(t.testdir({}), 'history.db'));
   t.teardown(() => database.close());
-  for (const table of ['lease', 'name', 'rule', 'view', 'asked', 'given']) {
+  for (const table of ['lease', 'name', 'rule', 'view', 'asked', 'given', 'refused']) {
     const line = docs.split('\n').find((one) => one.startsWith(`| \`${table}\``)) ?? '';
     const columns = database.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();
     const named = [...line.matchAll(/`([a-z_]+)`/g)].map(([, column]) => column);

@@ -159,6 +159,27 @@ t.test(
         'gone',
         'whatever it is sent',
       );
+      let direct: { rows?: { address: string }[] } | undefined;
+      await until(
+        async () => {
+          const report = await api(folder, 'GET', `/v1/leases/${lease.id}/report`);
+          direct = (report as unknown as { direct?: typeof direct }).direct;
+          return direct?.rows?.some((row) => row.address === address(2)) === true;
+        },
+        () => `the report has ${JSON.stringify(direct)}`,
+      );
+      const told = [
+        'report',
+        '--lease',
+        lease.id,
+        '--fail-on',
+        'deny',
+        '--admin',
+        `unix:${folder}/admin.sock`,
+      ];
+      const { code, stdout } = await run([process.execPath, main, ...told], { namespace: host });
+      t.equal(code, 1, 'the job that tried an address fails');
+      t.match(stdout, `${address(2)} tcp/443, which was n2.lab.example last`);
       t.equal((await tcp(address(2))).result, 'ECONNREFUSED', 'its grants are gone when the API answers');
       t.equal((await job.do({ deed: 'echo', hold: 'cut' })).result, 'gone');
     });

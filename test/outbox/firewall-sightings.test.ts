@@ -9,6 +9,7 @@ const DIRECT: DirectNote = {
   note: 'direct',
   at: AT,
   client: '192.0.2.7',
+  network: '192.0.2.7',
   identity: 'job',
   owner: 'team',
   lease: 'le-1',

@@ -8,6 +8,7 @@ import type {
   HistoryAsk,
   HistoryQuestion,
 } from '../../history/questions.ts';
+import type { RefusedFacts } from '../../history/refused-rows.ts';
 import { reportOf } from '../../history/report.ts';
 import { addressToText } from '../../policy/address.ts';
 import { isoTime } from '../../policy/explain/rule-text.ts';
@@ -80,18 +81,21 @@ export function historyRoutes(app: FastifyInstance, options: HistoryRouteOptions
     const numbers = accounts.map(({ number }) => number);
     const answer = await history.ask({ what: 'rows', accounts: numbers, since });
     if (typeof answer === 'string') return sendRefusal(reply, silent(answer));
+    const refused = await history.ask({ what: 'refused', accounts: numbers, since });
+    if (typeof refused === 'string') return sendRefusal(reply, silent(refused));
     const identities = [...new Set(accounts.map(({ identity }) => identity))].flatMap(
       (name) => leases.identity(name) ?? [],
     );
     const audits = identities.map(({ auditUntil }) => auditUntil).filter((until) => until > 0);
-    return reportOf(accounts, answer.told as AskedFacts[], {
+    const terms = {
       search: identities.flatMap(({ search }) => search.map(nameToText)),
       auditUntil: audits.length === 0 ? null : isoTime(Math.max(...audits)),
       ask: accounts[0]?.owner ?? '',
       dependencies: await failedDependencies(alerts, accounts),
       nearBudget: nearBudgets(accounts, options),
       typeToText,
-    });
+    };
+    return reportOf(accounts, answer.told as AskedFacts[], terms, refused.told as RefusedFacts[]);
   };
 
   app.get<{ Params: IdParams }>(

@@ -31,7 +31,7 @@ function unreportedSighting({ lease, identity, owner, names }: Unreported, at: n
       ...(owner === '' ? {} : { owner }),
       lease,
       severity: 'medium',
-      text: 'a lease ran out, its job was refused names, and nobody has read its report',
+      text: 'a lease ran out, its job was refused something, and nobody has read its report',
       next: `namegate report --lease ${lease}; let the job's last step read it and end the lease`,
     }),
     names: () => names,

@@ -1,7 +1,7 @@
 import type { Forgery } from '../../listen/udp/forgery.ts';
 import { byLabel, counter, type Samples } from '../../metric/metric.ts';
 import type { FirewallNote } from '../../outbox/firewall-notes.ts';
-import type { LeaseTable } from '../../policy/lease/lease.ts';
+import type { Lease, LeaseTable } from '../../policy/lease/lease.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import type { Enforcement, GrantFinding, GrantWaiter } from '../../resolve/grants/enforcement.ts';
@@ -27,6 +27,7 @@ const TOLD_MS = 60_000;
 const REPEAT_MS = 60_000;
 /** An enforcer that is back so soon was started anew, and nobody has to act. */
 const RESTART_MS = 5_000;
+const MOST_RECENT = 4_096;
 
 export interface FirewallRoomOptions {
   readonly setting: EnforceSetting;
@@ -64,6 +65,8 @@ export class FirewallRoom implements Enforcement {
   readonly #lastNames = new LastNames();
   readonly #guard: GuardFindings;
   readonly #forgeries: readonly Forgery[];
+  /** Leases by id, those that changed last at the end: what a client did in its last moment is told when it is over. */
+  readonly #recent = new Map<string, Lease>();
   #inForce: InForce;
   #downSince = Number.NaN;
   readonly #refused = new Map([
@@ -105,8 +108,18 @@ export class FirewallRoom implements Enforcement {
   }
 
   order(orders: readonly GrantOrder[], waiter: GrantWaiter | null): void {
-    for (const order of orders) if (order.op === 'grant') this.#lastNames.note(order.addresses, order.name);
+    for (const order of orders) this.#note(order);
     this.#link.order(orders, waiter);
+  }
+
+  #note(order: GrantOrder): void {
+    if (order.op === 'grant') this.#lastNames.note(order.addresses, order.name);
+    const lease = order.op === 'live' && order.lease !== null ? this.#options.leases.get(order.lease) : null;
+    if (lease === null) return;
+    this.#recent.delete(lease.id);
+    this.#recent.set(lease.id, lease);
+    const [oldest] = this.#recent.keys();
+    if (this.#recent.size > MOST_RECENT) this.#recent.delete(oldest!);
   }
 
   found(finding: GrantFinding, facts: Readonly<Record<string, unknown>>): void {
@@ -160,10 +173,16 @@ export class FirewallRoom implements Enforcement {
   }
 
   /** Packets that the rules refused. What stood in the middle of a connection to a name is what is left when that was cut. */
-  #takeRefused({ client, address, protocol, port, begins, count }: RefusedLine): void {
+  #takeRefused({ client, lease, address, protocol, port, begins, count }: RefusedLine): void {
     const { clock, leases, tell } = this.#options;
-    const places = { leases, book: this.gate.book, inForce: this.#inForce, forgeries: this.#forgeries };
-    const who = refusedClient(client, places, clock.monotonic());
+    const places = {
+      leases,
+      book: this.gate.book,
+      inForce: this.#inForce,
+      forgeries: this.#forgeries,
+      recent: this.#recent,
+    };
+    const who = refusedClient(client, lease, places, clock.monotonic());
     this.#countRefused('yes', count);
     const granted = address === null ? null : this.#lastNames.of(address);
     if (who === null || (!begins && (granted !== null || address === null))) return;

@@ -2,13 +2,15 @@ import { parsePrefix } from '../../config/addresses.ts';
 import { TextFault } from '../../config/problems.ts';
 import { Forgery } from '../../listen/udp/forgery.ts';
 import { findAddress, UNKNOWN } from '../../policy/identity.ts';
-import type { LeaseTable } from '../../policy/lease/lease.ts';
+import type { Lease, LeaseTable } from '../../policy/lease/lease.ts';
 import type { GrantBook } from '../../resolve/grants/grant-book.ts';
 import type { InForce } from '../../resolve/in-force.ts';
 import type { ListenSetting } from '../../settings/settings.ts';
 
 /** Whose packets come from an address. */
 export interface RefusedClient {
+  /** The address; of IPv6 its /64, all of which a client has. */
+  readonly network: string;
   readonly identity: string;
   readonly owner: string;
   /** Null without one. */
@@ -24,12 +26,15 @@ export interface ClientPlaces {
   readonly inForce: InForce;
   /** Of the listeners that take datagrams. */
   readonly forgeries: readonly Forgery[];
+  /** Leases that are over, and were so a moment ago. */
+  readonly recent: ReadonlyMap<string, Lease>;
 }
 
-/** Says who has an address: a lease, whoever is granted something there, or the prefix of an identity. Null for no address. */
+/** Says who has an address: the lease that the enforcer told of or another,  whoever is granted something there, or the prefix of an identity. Null for no address. */
 export function refusedClient(
   text: string,
-  { leases, book, inForce, forgeries }: ClientPlaces,
+  told: string | null,
+  { leases, book, inForce, forgeries, recent }: ClientPlaces,
   now: number,
 ): RefusedClient | null {
   const prefix = parsePrefix(text);
@@ -38,22 +43,32 @@ export function refusedClient(
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
   const at = { family, w0, w1, w2, w3 };
   const bound = leases.byAddress(family, w0, w1, w2, w3, now);
-  const granted = bound === null ? book.at(at)[0] : undefined;
-  const lease = bound?.lease || granted?.lease || null;
-  const held = lease === null ? null : leases.get(lease);
+  const granted = bound === null && told === null ? book.at(at)[0] : undefined;
+  const lease = told ?? (bound?.lease || granted?.lease || null);
+  const held = lease === null ? null : (leases.get(lease) ?? recent.get(lease) ?? null);
   const { snapshot, standings } = inForce;
   const known = findAddress(snapshot.addresses, family, w0, w1, w2, w3);
-  const identity = bound?.identity ?? granted?.identity ?? snapshot.identities[known]?.name ?? UNKNOWN.name;
-  const isForgeable = forgeries.length === 0 || forgeries.some((forgery) => forgery.isPossible(at));
+  const identity =
+    held?.identity ??
+    bound?.identity ??
+    granted?.identity ??
+    snapshot.identities[known]?.name ??
+    UNKNOWN.name;
+  const isForgeable = forgeries.every((forgery) => forgery.isPossible(at));
+  const half = (word: number): string => `${(word >>> 16).toString(16)}:${(word & 0xffff).toString(16)}`;
   return {
+    network: family === 4 ? text : `${half(w0)}:${half(w1)}::/64`,
     identity,
     owner: standings.named(identity).identity.owner,
     lease,
-    job: bound?.job ?? held?.job ?? null,
-    proven: bound?.sourceEnforced === true || held?.sourceEnforced === true || !isForgeable,
+    job: held?.job ?? null,
+    proven: held?.sourceEnforced === true || !isForgeable,
   };
 }
 
+/** What the listeners for datagrams say; those on loopback say nothing of the network. */
 export function forgeriesOf(listen: readonly ListenSetting[]): Forgery[] {
-  return listen.flatMap((at) => (at.protocol === 'udp' ? [new Forgery(at.spoofable)] : []));
+  return listen.flatMap((at) =>
+    at.protocol === 'udp' && !/^(127\.|::1$)/.test(at.host) ? [new Forgery(at.spoofable)] : [],
+  );
 }

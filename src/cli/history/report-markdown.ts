@@ -3,6 +3,9 @@ import { escapeText } from '../terminal.ts';
 import {
   COUNTED,
   countText,
+  DIRECT_TITLE,
+  directRemedy,
+  directText,
   FAILED_TITLE,
   failedText,
   groundText,
@@ -41,6 +44,9 @@ export function reportMarkdown(report: Report): string {
       );
     }
   }
+  if (report.direct !== undefined) lines.push('', `### ${DIRECT_TITLE}`, '');
+  for (const row of report.direct?.rows ?? [])
+    lines.push(`- ${code(directText(row))}: ${plain(directRemedy(row, report))}`);
   for (const note of noteLines(report)) lines.push('', code(note));
   return lines.join('\n');
 }

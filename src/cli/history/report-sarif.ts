@@ -1,6 +1,6 @@
 import type { Report, ReportRow, Section } from '../../history/report.ts';
 import { escapeText, version } from '../terminal.ts';
-import { failedText, nameOf, remedyOf, timesText } from './report-words.ts';
+import { directRemedy, directText, failedText, nameOf, remedyOf, timesText } from './report-words.ts';
 
 const RULES = [
   {
@@ -41,6 +41,12 @@ const FAILED = {
   text: 'An approved name failed upstream: no fault of the job.',
 } as const;
 
+const DIRECT = {
+  id: 'direct-address',
+  level: 'error',
+  text: 'A connection was tried to an address that no answer gave.',
+} as const;
+
 /** A report as SARIF 2.1.0 (OASIS): a result for each row, at the rule's file where one decided. */
 export function reportSarif(report: Report): string {
   const results = RULES.flatMap(({ id, section, level }, ruleIndex) =>
@@ -61,6 +67,16 @@ export function reportSarif(report: Report): string {
     message: { text: [failedText(one), one.next].map(escapeText).join('\n') },
     partialFingerprints: { 'namegate/v1': `${FAILED.id} ${escapeText(one.name)}` },
   }));
+  const direct = (report.direct?.rows ?? []).map((row) => ({
+    ruleId: DIRECT.id,
+    ruleIndex: RULES.length + 1,
+    level: row.proven ? DIRECT.level : 'warning',
+    message: { text: [directText(row), directRemedy(row, report)].map(escapeText).join('\n') },
+    occurrenceCount: row.count,
+    partialFingerprints: {
+      'namegate/v1': escapeText(`${DIRECT.id} ${row.address} ${row.protocol} ${row.port}`),
+    },
+  }));
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -70,7 +86,7 @@ export function reportSarif(report: Report): string {
           driver: {
             name: 'namegate',
             semanticVersion: version(),
-            rules: [...RULES, FAILED].map(({ id, text, level }) => ({
+            rules: [...RULES, FAILED, DIRECT].map(({ id, text, level }) => ({
               id,
               shortDescription: { text },
               defaultConfiguration: { level },
@@ -78,7 +94,7 @@ export function reportSarif(report: Report): string {
           },
         },
         invocations: [{ executionSuccessful: report.complete }],
-        results: [...results, ...failed],
+        results: [...results, ...failed, ...direct],
       },
     ],
   };

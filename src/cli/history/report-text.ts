@@ -3,6 +3,9 @@ import { escapeText } from '../terminal.ts';
 import {
   COUNTED,
   countText,
+  DIRECT_TITLE,
+  directRemedy,
+  directText,
   FAILED_TITLE,
   failedText,
   groundText,
@@ -38,6 +41,9 @@ export function reportText(report: Report): string {
       for (const remedy of remedyOf(row, section, report)) lines.push(`    ${remedy}`);
     }
   }
+  if (report.direct !== undefined) lines.push('', `${DIRECT_TITLE}:`);
+  for (const row of report.direct?.rows ?? [])
+    lines.push(`  ${directText(row)}, ${row.first} to ${row.last}`, `    ${directRemedy(row, report)}`);
   const notes = noteLines(report);
   if (notes.length > 0) lines.push('', ...notes);
   return [...lines.map(escapeText), machineLine(report)].join('\n');
@@ -56,6 +62,7 @@ export function machineLine(report: Report): string {
       totals,
       dependencies: report.dependencies.slice(0, Math.min(20, shown)).map(({ name }) => name),
       unapproved: names.slice(0, shown),
+      ...(report.direct === undefined ? {} : { direct: report.direct.proven + report.direct.unproven }),
       left_out: leftOut + Math.max(0, names.length - shown),
     };
     // JSON may have any character in a text: what is not ASCII is written as \uXXXX.

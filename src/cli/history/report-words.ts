@@ -1,4 +1,5 @@
 import type { FailedDependency, Report, ReportRow, Section } from '../../history/report.ts';
+import type { DirectRow } from '../../history/report-direct.ts';
 
 /** What sections of a report are called, in its order. */
 export const TITLES: Readonly<Record<Section, string>> = {
@@ -123,6 +124,27 @@ function few(texts: readonly string[]): string {
   return texts.length <= 3
     ? texts.join(', ')
     : `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more`;
+}
+
+export const DIRECT_TITLE = 'Addresses that no answer gave';
+
+export function directText({
+  address,
+  protocol,
+  port,
+  count,
+  proven,
+  granted_name: name,
+}: DirectRow): string {
+  const where =
+    address === '' ? 'many other addresses' : `${address} ${protocol}${port === 0 ? '' : `/${port}`}`;
+  const whose = name === undefined ? '' : `, which was ${name} last`;
+  return `${where}${whose}: refused ${timesText(count)}${proven ? '' : ', and another may have sent it'}`;
+}
+
+export function directRemedy({ granted_name: name }: DirectRow, { ask }: Report): string {
+  const first = name === undefined ? 'let the program ask for a name' : `let the program ask for ${name}`;
+  return `${first}; where the name is not approved, ask ${ask === '' ? 'for it' : ask}`;
 }
 
 export const FAILED_TITLE = 'Approved names that failed upstream';

@@ -165,12 +165,14 @@ function textOf(report: Report, format: ReportOptions['format']): string {
 }
 
 /** 1 goes before 3; without anything to fail on, 0. */
-function exitOf({ totals, complete }: Report, failOn: readonly string[]): number {
+function exitOf({ totals, complete, direct }: Report, failOn: readonly string[]): number {
   if (failOn.length === 0) return 0;
   const { unapproved, contained, unproven, empty } = totals;
-  const failed = unapproved.names > 0 || contained.names > 0 || (failOn.includes('empty') && empty.names > 0);
+  const tried = (direct?.proven ?? 0) > 0;
+  const failed =
+    unapproved.names > 0 || contained.names > 0 || tried || (failOn.includes('empty') && empty.names > 0);
   if (failed) return EXIT_FAILED;
-  return complete && unproven.names === 0 ? 0 : EXIT_UNSURE;
+  return complete && unproven.names === 0 && (direct?.unproven ?? 0) === 0 ? 0 : EXIT_UNSURE;
 }
 
 /** The path of the request, or what is wrong. `since`: milliseconds since 1970. */

@@ -18,7 +18,8 @@ const COPIED = 96;
 /** Octets that wait in the kernel at most. What comes then is lost, and counted. */
 const WAITING = 2 ** 20;
 const DATAGRAM = 16_384;
-const TIMEOUT_CENTISECONDS = 10;
+/** Who has an address may change: what is told is to be told soon. */
+const TIMEOUT_CENTISECONDS = 2;
 const PACKETS_AT_ONCE = 16;
 const EBUSY = 16;
 const ENOBUFS = 105;

@@ -95,6 +95,8 @@ export interface FaultLine {
 export interface RefusedLine {
   readonly op: 'refused';
   readonly client: string;
+  /** The lease that had the client's address then, or had it last a moment before; null where none had. */
+  readonly lease: string | null;
   /** Null: many others, which are not told apart. Then protocol and port are null too. */
   readonly address: string | null;
   /** `tcp`, `udp`, `icmp`, `icmpv6`, `sctp`, or IANA's number. */

@@ -70,6 +70,21 @@ function reportWith(names: readonly string[]): Report {
       until: null,
       next: 'ask <team> & co',
     })),
+    direct: {
+      proven: names.length,
+      unproven: 0,
+      packets: names.length,
+      rows: names.map((name, i) => ({
+        address: '203.0.113.1',
+        protocol: 'tcp',
+        port: i + 1,
+        proven: true,
+        granted_name: name,
+        first: '2026-11-29T10:00:00.000Z',
+        last: '2026-11-29T10:00:00.000Z',
+        count: 1,
+      })),
+    },
     servers: { asked: 2, complete: 0, silent: ['unix:/`x`: <no>'] },
     near_budget: names.map((name) => ({
       wildcard: name,
@@ -125,7 +140,12 @@ t.test('JUnit is well formed, and gives each name back', async (t) => {
   const cases = elements
     .filter(({ name }) => name === 'testcase')
     .map(({ attributes }) => attributes['name']);
-  t.strictSame(cases, ['account', ...NAMES.map((name) => `${name} A`), ...NAMES.map((name) => `${name} A`)]);
+  t.strictSame(cases, [
+    'account',
+    ...NAMES.map((name) => `${name} A`),
+    ...NAMES.map((name) => `${name} A`),
+    ...NAMES.map((_, i) => `203.0.113.1 tcp ${i + 1}`),
+  ]);
   const [suite] = elements.filter(({ name }) => name === 'testsuite');
   t.match(suite?.attributes, { tests: String(cases.length), failures: String(cases.length) });
   const good = reportJunit({ ...reportWith([]), complete: true });
@@ -194,7 +214,10 @@ t.test('SARIF has what its specification requires', async (t) => {
   t.equal(typeof run.invocations[0].executionSuccessful, 'boolean');
   const failed = run.results.filter(({ ruleId }: { ruleId: string }) => ruleId === 'dependency-failed');
   t.equal(failed.length, NAMES.length, 'what failed upstream is a note each');
-  const rows = run.results.filter((result: object) => !failed.includes(result));
+  const direct = run.results.filter(({ ruleId }: { ruleId: string }) => ruleId === 'direct-address');
+  t.equal(direct.length, NAMES.length, 'an address that was tried is an error each');
+  for (const { ruleIndex, ruleId, level } of direct) t.same([ids[ruleIndex], level], [ruleId, 'error']);
+  const rows = run.results.filter((result: object) => !failed.includes(result) && !direct.includes(result));
   t.equal(rows.length, NAMES.length * 5);
   for (const { ruleIndex, ruleId } of failed) t.equal(ids[ruleIndex], ruleId);
   for (const result of rows) {
