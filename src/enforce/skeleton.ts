@@ -42,17 +42,20 @@ const LOG = `log group ${LOG_GROUP} snaplen 96 queue-threshold 16`;
 
 /**
  * The rules as `nft -f` takes them, in one transaction: what the sets hold stays, and so does what is on its way. Rules that
- * stood in the table before are gone.
+ * stood in the table before are gone. Under another name than ours, `table` judges nothing.
  */
-export function skeleton({ interfaces, listeners, local, users }: SkeletonTerms): string {
+export function skeleton({ interfaces, listeners, local, users }: SkeletonTerms, table = TABLE): string {
   const names = `{ ${interfaces.map((name) => `"${name}"`).join(', ')} }`;
   const from = (then: string): string => (interfaces.length === 0 ? '' : `iifname ${names} ${then}`);
   const towards = (then: string): string => (interfaces.length === 0 ? '' : `oifname ${names} ${then}`);
+  const asleep = table === TABLE ? '' : '	flags dormant;';
   return `
-table inet ${TABLE} {
+table inet ${table} {
+${asleep}
 }
-flush table inet ${TABLE}
-table inet ${TABLE} {
+flush table inet ${table}
+table inet ${table} {
+${asleep}
 ${SETS_TEXT}
 	chain refuse {
 		meta pkttype { broadcast, multicast } drop

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { Firewall } from '../../src/enforce/firewall.ts';
+import { inspectRules } from '../../src/enforce/inspect.ts';
 import { SetElements, TABLE } from '../../src/enforce/kernel/elements.ts';
 import { NetfilterExchange } from '../../src/enforce/kernel/exchange.ts';
 import { runNft } from '../../src/enforce/kernel/nft.ts';
@@ -69,14 +70,23 @@ firewall.apply([
 ]);
 say('strangers', firewall.strangers(new Set(['10.0.0.2'])).join());
 firewall.load(terms);
+const inspected = (): string => inspectRules(exchange, runNft, terms);
+say(
+  'inspected',
+  `${inspected()}, of another server file ${inspectRules(exchange, runNft, { ...terms, local: [] })}`,
+);
 probeKernel(probed, runNft);
 say('untouched', firewall.mend().trouble);
 const nft = (script: string): void => void spawnSync('nft', [script]);
 nft('flush ruleset');
+say('inspected', inspected());
 say('flushed', firewall.mend().trouble);
 nft('insert rule inet namegate judge accept');
+say('inspected', inspected());
 say('changed', firewall.mend().trouble);
+say('inspected', inspected());
 nft('add table inet namegate { flags dormant; }');
+say('inspected', inspected());
 say('asleep', firewall.mend().trouble);
 nft('delete table inet namegate');
 runNft(`table inet namegate {

@@ -230,6 +230,27 @@ t.test(
       t.equal((await tcp('203.0.200.7')).result, 'ECONNREFUSED');
     });
 
+    await t.test('the doctor of the host', async (t) => {
+      const file = join(folder, 'namegate.yaml');
+      const doctor = async (): Promise<string> => {
+        const command = [process.execPath, main, 'doctor', '--json', '--config', file];
+        const { stdout } = await run(command, { namespace: host });
+        const { findings } = JSON.parse(stdout) as { findings: Record<string, string>[] };
+        const own = findings.filter(({ check }) => check === 'firewall');
+        return own.map(({ status, message }) => `${status} ${message}`).join('\n');
+      };
+      t.match(await doctor(), /^ok .* listens on .*\nok the rules of the firewall are as they were written$/);
+      here.enforcer.kill('SIGKILL');
+      await until(() => here.enforcer.ended(), here.enforcer.log);
+      await must(['nft', 'insert', 'rule', 'inet', 'namegate', 'judge', 'accept'], { namespace: host });
+      t.match(
+        await doctor(),
+        /^bad nobody keeps the firewall.*\nbad the rules .* are not those of the server file/,
+      );
+      await must(['nft', 'delete', 'table', 'inet', 'namegate'], { namespace: host });
+      t.match(await doctor(), /\nbad the rules of the firewall are gone/);
+    });
+
     await t.test('nobody else reaches the socket', async (t) => {
       const script = `require('node:net').connect('${join(folder, 'enforce.sock')}').on('error', (e) => console.log(e.code)).on('connect', () => console.log('open'))`;
       const as = await run(['setpriv', '--reuid', '65534', '--clear-groups', process.execPath, '-e', script]);

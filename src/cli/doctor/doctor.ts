@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { load } from '../../config/load.ts';
+import { loadEnforce } from '../../config/load-enforce.ts';
 import { isLoaded } from '../../config/loaded.ts';
 import { isError } from '../../policy/problem.ts';
 import type { ListenAt, ListenSetting } from '../../settings/settings.ts';
@@ -19,6 +20,7 @@ import {
   type Terminal,
 } from '../terminal.ts';
 import { bad, type Finding } from './finding.ts';
+import { firewallFindings } from './firewall.ts';
 import { identify } from './identify.ts';
 import { askNameservers, isNamegate, nameserverFindings } from './nameservers.ts';
 import { readStubConfig } from './resolv-conf.ts';
@@ -47,7 +49,10 @@ export function doctorVerb(terminal: Terminal): Command {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      `\nExamples:
+      `
+On the host, as root, with enforce: in the server file, it says whether the firewall is kept, and whether its rules are there.
+
+Examples:
   $ namegate doctor
   $ namegate doctor --probe 9.9.9.9 1.1.1.1
   $ namegate doctor --probe 192.0.2.53:5353 --json`,
@@ -77,6 +82,8 @@ async function doctor(terminal: Terminal, options: Options): Promise<number> {
     probes,
     port: 53,
   });
+  if (missingServerFile(options.config) === null)
+    findings.push(...firewallFindings(loadEnforce(serverFile(options.config))));
   const toDo = findings.filter(({ status }) => status === 'bad').length;
   if (options.json === true) terminal.print(JSON.stringify({ well: toDo === 0, findings }));
   else tell(terminal, findings, toDo);

@@ -11,7 +11,8 @@ export interface Finding {
     | 'nsswitch'
     | 'proxy'
     | 'tcp'
-    | 'probe';
+    | 'probe'
+    | 'firewall';
   /** `bad`: something must be done. `note`: something to know. */
   readonly status: 'ok' | 'bad' | 'note';
   /** One line. */

@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { formatProblem } from '../../config/files/excerpt.ts';
 import { type EnforceLoad, loadEnforce } from '../../config/load-enforce.ts';
 import { Enforcer } from '../../enforce/enforcer.ts';
 import { Firewall } from '../../enforce/firewall.ts';
+import { inspectRules, type RulesState } from '../../enforce/inspect.ts';
 import { countersOf } from '../../enforce/kernel/counters.ts';
 import { SetElements, TABLE } from '../../enforce/kernel/elements.ts';
 import { NetfilterExchange } from '../../enforce/kernel/exchange.ts';
@@ -12,7 +11,7 @@ import { runNft } from '../../enforce/kernel/nft.ts';
 import { PacketLog } from '../../enforce/kernel/packet-log.ts';
 import { PROBE_TABLE, probeKernel } from '../../enforce/kernel/probe.ts';
 import { RefusalWatch } from '../../enforce/refusal-watch.ts';
-import { LOG_GROUP, type NamegateAt, type SkeletonTerms } from '../../enforce/skeleton.ts';
+import { LOG_GROUP } from '../../enforce/skeleton.ts';
 import { isError } from '../../policy/problem.ts';
 import { createLog } from '../../report/log.ts';
 import { ServiceManager } from '../../report/service-manager.ts';
@@ -26,6 +25,7 @@ import {
   type Terminal,
   version,
 } from '../terminal.ts';
+import { termsOf, uidOf } from './enforce-terms.ts';
 import { shrinkHeap } from './heap.ts';
 import { takeSignals } from './signals.ts';
 import { explainSystemError } from './system-error.ts';
@@ -67,6 +67,8 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
   if (check) {
     for (const { name, good, text } of found)
       terminal.print(`${(good ? 'yes' : 'NO').padEnd(4)} ${name}: ${text}`);
+    const state = inspectRules(exchange, runNft, termsOf(setting, read));
+    terminal.print(`${(state === 'good' || state === 'gone' ? '--' : 'NO').padEnd(4)} ${RULES[state]}`);
     exchange.close();
     return found.every(({ good, needed }) => good || !needed) ? EXIT_GOOD : EXIT_PROBLEMS;
   }
@@ -124,6 +126,13 @@ function reload(terminal: Terminal, enforcer: Enforcer, file: string): void {
   }
 }
 
+const RULES: Readonly<Record<RulesState, string>> = {
+  good: 'rules: in force, as the server file has them',
+  gone: 'rules: there are none; a start writes them',
+  changed: 'rules: other than the server file has them; a start or SIGHUP writes them anew',
+  asleep: 'rules: the table is dormant, and judges nothing; a start writes it anew',
+};
+
 /** Between two looks of the same exchange: nothing else asks it meanwhile. */
 function watchOf(packets: PacketLog, exchange: NetfilterExchange): RefusalWatch {
   return new RefusalWatch({
@@ -158,38 +167,10 @@ function refuse(terminal: Terminal, why: string): number {
   return EXIT_PROBLEMS;
 }
 
-/** Where jobs may ask namegate, whatever was granted to them. */
-function termsOf({ interfaces, local, user }: EnforceSetting, { listeners }: EnforceLoad): SkeletonTerms {
-  const at = listeners.map(({ scheme, host: written, port }): NamegateAt => {
-    const [host = ''] = written.split('%');
-    const family = host.includes(':') ? 6 : 4;
-    const l4 = scheme === 'udp' ? 'udp' : 'tcp';
-    return { host: host === '0.0.0.0' || host === '::' ? null : host, family, l4, port };
-  });
-  // Programs of root may be the job's.
-  const own = [user === null ? null : uidOf(user), process.geteuid?.() ?? 0];
-  const users = [...new Set(own.filter((uid) => uid !== null && uid !== 0))] as number[];
-  return { interfaces, listeners: at, local, users };
-}
-
 /** The user that the socket is for, root, and who this runs as; a text where there is no such user. */
 function usersOf({ user }: EnforceSetting): number[] | string {
   const own = process.geteuid?.() ?? 0;
   if (user === null) return [own, 0];
   const uid = uidOf(user);
   return uid === null ? `there is no user ${user} on this machine (enforce.user)` : [uid, own, 0];
-}
-
-function uidOf(user: string): number | null {
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((each) => each.startsWith(`${user}:`));
-  if (line !== undefined) return Number(line.split(':')[2]);
-  try {
-    return Number(
-      execFileSync('id', ['-u', user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
-    );
-  } catch {
-    return null;
-  }
 }
