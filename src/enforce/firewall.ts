@@ -33,6 +33,8 @@ export class Firewall {
   /** Live, of identities and leases, by their text. */
   readonly #prefixes = new Map<string, ClientPlace>();
   #prefixesWritten = '';
+  /** Everybody who is live has been told since the start: until then the kernel's prefixes stay beside those that were. */
+  #isComplete = false;
   /** Connections may be older than the rules. */
   #isNew = false;
 
@@ -109,14 +111,17 @@ export class Firewall {
     return results;
   }
 
-  /** All that is live has been told. The first time, connections that are older than the rules are judged. */
-  settle(): void {
-    if (!this.#isNew) return;
+  /** All that is live has been told. The first time, connections that are older than the rules are judged. A text says what is wrong. */
+  settle(): string | null {
+    this.#isComplete = true;
+    const wrong = this.#writePrefixes();
+    if (!this.#isNew) return wrong;
     this.#isNew = false;
     const prefixes = [...this.#prefixes.values()];
     const isGoverned = (address: Uint8Array): boolean =>
       this.#index.live.has(textOfPlace(address)) || prefixes.some((prefix) => holds(prefix, address));
     for (const family of [4, 6] as const) cutConnections(this.#parts.exchange, family, isGoverned, null);
+    return wrong;
   }
 
   /**
@@ -173,14 +178,14 @@ export class Firewall {
       const set = `inet namegate ${setOf(family, 'prefixes')}`;
       const of = [...this.#prefixes.values()].filter((prefix) => prefix.family === family);
       const add = of.length === 0 ? '' : `add element ${set} { ${of.map(({ text }) => text).join(', ')} }\n`;
-      return `flush set ${set}\n${add}`;
+      return this.#isComplete ? `flush set ${set}\n${add}` : add;
     });
     return lines.join('');
   }
 
   #writePrefixes(): string | null {
     const script = this.#prefixScript();
-    if (script === this.#prefixesWritten) return null;
+    if (script === this.#prefixesWritten || script === '') return null;
     const wrong = this.#parts.nft(script);
     if (wrong === null) this.#prefixesWritten = script;
     return wrong;

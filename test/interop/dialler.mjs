@@ -1,4 +1,5 @@
 // A program that dials for a test from inside a network namespace: JSON lines on a unix socket, which knows no namespace.
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect, createServer } from 'node:net';
@@ -58,7 +59,30 @@ const deeds = {
     socket?.off('data', count);
     return { result: socket === undefined || socket.destroyed ? 'gone' : got > 0 ? 'ok' : 'silence' };
   },
-  udp: ({ host, port, from }) =>
+  /** Connects as programs do that have addresses of both families. */
+  happy: ({ host, other, port }) =>
+    new Promise((resolve) => {
+      const began = performance.now();
+      const lookup = (_, __, done) =>
+        done(null, [
+          { address: host, family: 6 },
+          { address: other, family: 4 },
+        ]);
+      const socket = connect({ host: 'dual.lab.example', port, lookup, autoSelectFamily: true });
+      const end = (result) => {
+        resolve({ result, ms: performance.now() - began });
+        socket.destroy();
+      };
+      socket.on('error', ({ code }) => end(code));
+      socket.on('connect', () => end('ok'));
+    }),
+  ping: ({ host, from }) =>
+    new Promise((resolve) => {
+      const child = spawn('ping', ['-c', '1', '-W', '1', '-I', from, host]);
+      child.on('error', ({ code }) => resolve({ result: code }));
+      child.on('close', (code) => resolve({ result: code === 0 ? 'ok' : 'refused' }));
+    }),
+  udp: ({ host, port, from, size = 1 }) =>
     new Promise((resolve) => {
       const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
       const end = (result) => {
@@ -69,7 +93,7 @@ const deeds = {
       const timer = setTimeout(() => end('silence'), 500);
       socket.once('error', ({ code }) => end(code));
       socket.once('message', () => end('ok'));
-      socket.bind(0, from, () => socket.connect(port, host, () => socket.send('x')));
+      socket.bind(0, from, () => socket.connect(port, host, () => socket.send(Buffer.alloc(size, 'x'))));
     }),
   dns: async ({ name, type = 'A', server, from = '' }) => {
     const key = `${server} ${from}`;

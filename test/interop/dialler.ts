@@ -15,12 +15,14 @@ export interface Dialled {
 }
 
 interface Deed {
-  readonly deed: 'tcp' | 'echo' | 'pushed' | 'udp' | 'dns' | 'both';
+  readonly deed: 'tcp' | 'echo' | 'pushed' | 'happy' | 'ping' | 'udp' | 'dns' | 'both';
   readonly host?: string;
   readonly port?: number;
   readonly from?: string;
   readonly hold?: string;
   readonly ms?: number;
+  readonly other?: string;
+  readonly size?: number;
   readonly name?: string;
   readonly type?: string;
   readonly server?: string;

@@ -61,6 +61,7 @@ identities:
       - { name: many.lab.example, owner: platform, reason: test }
       - { name: crowd.lab.example, owner: platform, reason: test }
       - { name: hint.lab.example, owner: platform, reason: test }
+${['zero', 'thirteen', 'dual', 'chain', 'service', 'slow', 'short'].map((name) => `      - { name: ${name}.lab.example, owner: platform, reason: test }`).join('\n')}
       - { name: ends.lab.example, owner: platform, reason: test, until: "${until.toISOString()}" }
 records:
 ${records.join('\n')}

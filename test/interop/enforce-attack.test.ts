@@ -1,0 +1,178 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import type { Dialled } from './dialler.ts';
+import { address, api, DNS, enforce, JOB, lab, OTHER, policy, serve } from './enforce-lab.ts';
+import { missingForRoot, must, start, until } from './process.ts';
+
+/** Times that each side is killed. `NAMEGATE_KILLS=100` is the long run. */
+const KILLS = Number(process.env['NAMEGATE_KILLS'] ?? 1);
+const upstream = fileURLToPath(new URL('./enforce-upstream.mjs', import.meta.url));
+
+/** Looks for one packet that passes and should not, and for one connection that fails and should not. */
+t.test(
+  'attacks on the firewall, and what must go on',
+  { skip: missingForRoot('ip', 'nft', 'sysctl', 'setpriv') },
+  async (t) => {
+    const outer = t;
+    const here = await lab(t);
+    const { job, folder, host } = here;
+    const answering = start(t, [process.execPath, upstream], { namespace: host });
+    await until(() => answering.log().includes('answering'), answering.log);
+    const tcp = async (where: string, port = 443, from = JOB): Promise<string> =>
+      (await job.do({ deed: 'tcp', host: where, port, from })).result;
+    const dns = (name: string, type = 'A', from = JOB): Promise<Dialled> =>
+      job.do({ deed: 'dns', name: `${name}.lab.example`, type, server: DNS, from });
+    const lease = (addresses: readonly string[], some = {}): Promise<{ id: string }> =>
+      api(folder, 'POST', '/v1/leases', { identity: 'job', addresses, ttl: 600, ...some });
+
+    await t.test('answers of an upstream', async (t) => {
+      for (let i = 0; i < 6; i++) {
+        const [at] = (await dns('zero')).addresses;
+        t.equal(await tcp(at!), 'ok', `TTL 0, ${at}`);
+      }
+      const { addresses } = await dns('thirteen');
+      t.equal(addresses.length, 13);
+      for (const at of addresses) t.equal(await tcp(at), 'ok', at);
+      t.equal((await dns('chain')).result, 'ok');
+      t.equal(await tcp('198.51.100.61'), 'ok', 'the end of a chain of CNAMEs');
+      t.equal(await tcp('198.51.100.62'), 'ECONNREFUSED', 'a hint that nobody was given');
+      const both = await Promise.all([dns('slow'), dns('slow', 'A', OTHER), dns('slow')]);
+      t.same(
+        both.map(({ result }) => result),
+        ['ok', 'ok', 'ok'],
+        'the same question of two clients at once',
+      );
+      t.equal(await tcp('198.51.100.63'), 'ok');
+      t.equal(await tcp('198.51.100.63', 443, OTHER), 'ok');
+      t.equal((await dns('short')).result, 'ok');
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      t.equal(await tcp('198.51.100.64'), 'ok', 'longer than its TTL of a second');
+      t.equal(
+        await tcp('198.51.100.64', 443, OTHER),
+        'ECONNREFUSED',
+        'the answer is in the cache, and not his',
+      );
+      t.equal((await dns('short', 'A', OTHER)).result, 'ok');
+      t.equal(await tcp('198.51.100.64', 443, OTHER), 'ok');
+    });
+
+    await t.test('a dead IPv6 beside a living IPv4', async (t) => {
+      t.equal((await dns('dual', 'AAAA')).result, 'ok');
+      t.equal((await dns('dual')).result, 'ok');
+      const dialled = await job.do({
+        deed: 'happy',
+        host: '2001:db8:6::ee',
+        other: '198.51.100.60',
+        port: 443,
+      });
+      t.equal(dialled.result, 'ok');
+      t.ok(dialled.ms < 200, `in ${dialled.ms.toFixed(0)} ms, without a timeout`);
+    });
+
+    await t.test('fragments, and protocols without ports', async (t) => {
+      t.equal((await dns('ports')).result, 'ok');
+      const udp = { deed: 'udp', port: 443, from: JOB, size: 3_000 } as const;
+      t.equal((await job.do({ ...udp, host: '198.51.100.1' })).result, 'ok', 'in fragments');
+      t.not((await job.do({ ...udp, host: '203.0.200.1' })).result, 'ok');
+      const ping = await job.do({ deed: 'ping', host: '198.51.100.1', from: JOB });
+      t.not(ping.result, 'ok', 'an echo request is no port');
+    });
+
+    await t.test('an address that is leased again at once', async (t) => {
+      for (let round = 0; round < 3; round++) {
+        const { id } = await lease([JOB], { job: { run: `${round}` } });
+        t.equal(await tcp(address(1)), 'ECONNREFUSED', 'nothing of who had it before');
+        t.equal((await dns('n1')).result, 'ok');
+        t.equal(await tcp(address(1)), 'ok');
+        await api(folder, 'DELETE', `/v1/leases/${id}`);
+      }
+    });
+
+    await t.test('a reload that changes ports', async (t) => {
+      t.equal((await dns('n9')).result, 'ok');
+      t.equal(await tcp(address(9), 443), 'ok');
+      const before = here.server.log().split('"policy-loaded"').length;
+      const text = policy(new Date(Date.now() + 86_400_000));
+      writeFileSync(
+        join(folder, 'policy.yaml'),
+        text.replace(/(n\{0\.\.\d+\}\.lab\.example", owner: platform, reason: test)/, '$1, ports: [tcp/80]'),
+      );
+      here.server.kill('SIGHUP');
+      await until(() => here.server.log().split('"policy-loaded"').length > before, here.server.log, 60_000);
+      await until(async () => (await tcp(address(9), 443)) === 'ECONNREFUSED', here.server.log);
+      t.equal(await tcp(address(9), 80), 'ok', 'the port of now, without another question');
+      writeFileSync(join(folder, 'policy.yaml'), text);
+      here.server.kill('SIGHUP');
+      await until(async () => (await tcp(address(9), 443)) === 'ok', here.server.log, 60_000);
+      t.equal(await tcp(address(9), 80), 'ECONNREFUSED');
+    });
+
+    await t.test('another program changes much', async (t) => {
+      const elements = Array.from({ length: 20_000 }, (_, i) => `10.${i >> 8}.${i & 255}.1`).join(', ');
+      const foreign = `table inet foreign {\n}\ndelete table inet foreign\ntable inet foreign {\n set s {\n type ipv4_addr\n elements = { ${elements} }\n }\n}\n`;
+      const file = join(folder, 'foreign.nft');
+      writeFileSync(file, foreign);
+      let rounds = 0;
+      let isOver = false;
+      const loop = (async () => {
+        while (!isOver) {
+          await must(['nft', '-f', file], { namespace: host });
+          rounds++;
+        }
+      })();
+      const results = new Map<string, number>();
+      for (let i = 20; i < 80; i++) {
+        const asked = await dns(`n${i}`);
+        const result = asked.result === 'ok' ? await tcp(address(i)) : asked.result;
+        results.set(result, (results.get(result) ?? 0) + 1);
+        if ((await tcp(`203.0.200.${i}`)) !== 'ECONNREFUSED') t.fail(`203.0.200.${i} was not refused`);
+      }
+      isOver = true;
+      await loop;
+      t.same([...results], [['ok', 60]], `beside ${rounds} commits of 20,000 elements`);
+    });
+
+    await t.test(`each side is killed ${KILLS} times`, async (t) => {
+      const probes = Array.from({ length: 8 }, (_, i) => address(100 + i));
+      let passed = 0;
+      let failed = 0;
+      let isOver = false;
+      for (let i = 0; i < 8; i++) t.equal((await dns(`n${100 + i}`)).result, 'ok');
+      const load = (async () => {
+        for (let i = 0; !isOver; i++) {
+          if ((await tcp(probes[i % 8]!)) !== 'ok') failed++;
+          if ((await tcp(`203.0.200.${i & 255}`)) !== 'ECONNREFUSED') passed++;
+          if ((await tcp(probes[i % 8]!, 443, OTHER)) !== 'ECONNREFUSED') passed++;
+        }
+      })();
+      for (let round = 0; round < KILLS; round++) {
+        const first = round % 2 === 0;
+        const kill = async (side: 'enforcer' | 'server'): Promise<void> => {
+          here[side].kill('SIGKILL');
+          await until(() => here[side].ended(), here[side].log);
+          here[side] = await (side === 'enforcer' ? enforce : serve)(outer, folder, host);
+        };
+        await kill(first ? 'enforcer' : 'server');
+        await kill(first ? 'server' : 'enforcer');
+        await until(async () => (await dns(`n${110 + (round % 100)}`)).result === 'ok', here.server.log);
+        // A grant lives 90 seconds at least, and the long run is longer.
+        for (let i = 0; i < 8; i++) await dns(`n${100 + i}`);
+      }
+      isOver = true;
+      await load;
+      t.equal(passed, 0, 'nobody reached what was not granted');
+      t.equal(failed, 0, 'what was granted could be reached all the while');
+    });
+
+    await t.test('a question that waits over TCP while the enforcer is started anew', async (t) => {
+      here.enforcer.kill('SIGKILL');
+      await until(() => here.enforcer.ended(), here.enforcer.log);
+      const asked = until(async () => (await dns('n240')).result === 'ok', here.server.log, 20_000);
+      here.enforcer = await enforce(outer, folder, host);
+      await asked;
+      t.equal(await tcp(address(240)), 'ok');
+    });
+  },
+);
