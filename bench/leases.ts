@@ -76,6 +76,7 @@ function openOne(book: LeaseBook, identity: Identity, index: number) {
     stage: 'fetch',
     addresses: [address(index)],
     certificate: null,
+    client: null,
     sourceEnforced: false,
     ttl: 3600 + (index % 10_000),
     job: { run_id: String(index) },

@@ -248,7 +248,7 @@ export class NamegateServer {
     this.#feed.open(this.#ledger.isLocked ? this.#state : null);
     // What was leased before a restart is in force before anybody is answered.
     await this.#admin?.open();
-    this.#firewall?.start();
+    await this.#firewall?.start();
     this.#feed.allLeasesTold();
     await this.#listeners.start();
     await this.#admin?.start();
@@ -335,6 +335,7 @@ export class NamegateServer {
         account: this.#feed,
         readiness: this.readiness,
         enforced: this.#firewall?.settled,
+        grants: this.#firewall ?? undefined,
       },
     });
   }

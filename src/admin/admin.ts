@@ -16,6 +16,7 @@ import {
   type RecompileResult,
   type StoredException,
 } from './exceptions/exception-book.ts';
+import type { GrantDesk } from './grants/grant-routes.ts';
 import type { HistoryDesk } from './history/history-routes.ts';
 import type { Api } from './http/api.ts';
 import { doubtfulLeases, type JournalPorts, tellFault, tellReplay } from './journal-report.ts';
@@ -34,6 +35,8 @@ export interface AdminPorts {
   readonly ledger: LedgerDesk;
   readonly alerts: AlertDesk;
   readonly history: HistoryDesk;
+  /** What is granted; absent without a firewall. */
+  readonly grants?: GrantDesk | undefined;
   /** Questions under a lease, by verdict. */
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
   /** Clients among some addresses that were sent from UDP to TCP and did not come: they may know no TCP. */
@@ -158,6 +161,7 @@ export class Admin {
       desk: ports.ledger,
       alerts: ports.alerts,
       history: ports.history,
+      grants: ports.grants,
       clock,
       log,
       countsOf: ports.countsOf,

@@ -42,6 +42,10 @@ export const VERBS = {
     summary: 'Show what jobs have put upstream through wildcards, and reset it.',
     load: async () => (await import('./admin/ledger.ts')).ledgerVerb,
   },
+  grants: {
+    summary: 'Print what each client may connect to because it was answered.',
+    load: async () => (await import('./admin/grants.ts')).grantsVerb,
+  },
   alerts: {
     summary: 'Show the sinks of the alert feed, try them, and send events again.',
     load: async () => (await import('./admin/alerts.ts')).alertsVerb,

@@ -112,7 +112,11 @@ export class Enforcer {
       },
       settle: (told) => {
         const gone = firewall.strangers(told);
-        firewall.apply(gone.map((client) => ({ op: 'end', client, quarantine_ms: 0 }) as const));
+        firewall.apply(
+          gone.map(
+            (client) => ({ op: 'end', client, identity: null, lease: null, quarantine_ms: 0 }) as const,
+          ),
+        );
         const wrong = firewall.settle();
         if (wrong !== null) log.error('enforce-trouble', `prefixes were not written: ${wrong}`, {});
         log.info('enforce-session', 'the resolver has told all that is live', {

@@ -1,10 +1,4 @@
-import {
-  type GrantLine,
-  type GrantOrder,
-  type LiveLine,
-  MOST_ADDRESSES,
-  type RevokeLine,
-} from '../resolve/grants/grant-line.ts';
+import type { GrantLine, GrantOrder, LiveLine, RevokeLine } from '../resolve/grants/grant-line.ts';
 import type { GrantIndex } from './grant-index.ts';
 import type { ElementChange } from './kernel/elements.ts';
 import {
@@ -78,24 +72,19 @@ function grants(
   now: number,
 ): ElementChange[] | string {
   if (isPrefix(client)) return 'a grant is for one client';
-  const { addresses } = order;
   const ports = Array.isArray(order.ports) ? portsOf(order.ports) : null;
   if (ports === null) return 'ports are wrong, or too many';
-  if (!Array.isArray(addresses) || addresses.length > MOST_ADDRESSES)
-    return 'addresses are wrong, or too many';
+  const address = typeof order.address === 'string' ? placeOf(order.address) : null;
+  if (address === null || address.family !== client.family)
+    return "the address is none of the client's family";
   const ttl = order.op === 'grant' ? order.ttl_ms : null;
   if (order.op === 'grant' && !isTime(ttl)) return 'ttl_ms is no time';
   const set = setOf(client.family, 'grants');
   const changes: ElementChange[] = [];
-  for (const text of addresses) {
-    const address = typeof text === 'string' ? placeOf(text) : null;
-    if (address === null || address.family !== client.family)
-      return "an address is none of the client's family";
-    for (const { protocol, port } of ports) {
-      const key = grantKey(client, address, protocol, port);
-      if (ttl === null) changes.push({ set, key, ttl });
-      else if (index.until(client.text, key) < now + ttl) changes.push({ set, key, ttl });
-    }
+  for (const { protocol, port } of ports) {
+    const key = grantKey(client, address, protocol, port);
+    if (ttl === null) changes.push({ set, key, ttl });
+    else if (index.until(client.text, key) < now + ttl) changes.push({ set, key, ttl });
   }
   return changes;
 }

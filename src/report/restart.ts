@@ -1,3 +1,4 @@
+import type { GrantFeedSetting } from '../settings/enforce.ts';
 import type { ListenSetting, Settings } from '../settings/settings.ts';
 
 /** Settings that sockets and memory are made from at the start, so that a change of them needs a restart. */
@@ -43,6 +44,7 @@ function fixedUntilRestart({
     'cache.size': cache.size,
     'limits.tcp_clients': limits.tcpClients,
     'enforce.socket': enforce?.socket ?? '',
+    'enforce.feeds': (enforce?.feeds ?? []).map(placeOfFeed),
   };
   return new Map(Object.entries(fixed).map(([key, value]) => [key, JSON.stringify(value)]));
 }
@@ -52,6 +54,11 @@ function fixedOf(setting: ListenSetting): object {
   if (setting.protocol !== 'tls') return setting;
   const { protocol, host, port, proxyFrom } = setting;
   return { protocol, host, port, proxyFrom };
+}
+
+/** What it shows, and whom it lets in, is taken anew. */
+function placeOfFeed({ name, class: way, at }: GrantFeedSetting): readonly string[] {
+  return [name, way, at.kind === 'unix' ? at.path : `${at.host} ${at.port}`];
 }
 
 /** Tokens and issuers are taken anew at each reload; where the API is asked stays. */

@@ -1,7 +1,9 @@
+import type { TlsSetting } from './tls.ts';
+
 /** What of the server file `namegate enforce` and the resolver's side of it read. */
 export interface EnforceSetting {
-  /** Absolute path of the unix socket that joins the two. */
-  readonly socket: string;
+  /** Absolute path of the unix socket that joins the two; null where feeds alone tell others. */
+  readonly socket: string | null;
   /** Milliseconds that an answer waits for its grants. */
   readonly wait: number;
   /** What becomes of an answer whose grants are not in the kernel: `closed` SERVFAIL, `open` it is given. */
@@ -14,7 +16,29 @@ export interface EnforceSetting {
   readonly ports: readonly string[];
   /** User that the resolver runs as, beside the enforcer's own and root; null for nobody. */
   readonly user: string | null;
+  /** The same for other enforcers. */
+  readonly feeds: readonly GrantFeedSetting[];
 }
+
+/** A stream of grants for other enforcers. */
+export interface GrantFeedSetting {
+  readonly name: string;
+  /** Whether answers wait for its consumers. */
+  readonly class: 'wait' | 'follow';
+  readonly at: FeedAt;
+}
+
+/** Where consumers connect. */
+export type FeedAt =
+  | { readonly kind: 'unix'; readonly path: string }
+  | {
+      readonly kind: 'tls';
+      readonly host: string;
+      readonly port: number;
+      readonly tls: TlsSetting;
+      /** What the certificate of a consumer must hold, as `certificates` of an identity; one of them. */
+      readonly clients: readonly string[];
+    };
 
 /** What a client wants of the web. */
 export const DEFAULT_PORTS: readonly string[] = ['tcp/80', 'tcp/443', 'udp/443'];

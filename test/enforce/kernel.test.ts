@@ -14,7 +14,7 @@ t.test('the kernel', { skip: missingForRoot('ip', 'nft') }, async (t) => {
     'granted: null null',
     'held: 10.0.0.2 203.0.113.1 443 for 60 s, 10.0.0.2 203.0.113.2 443 for 60 s',
     'again: null, for 90 s',
-    'one bad of three: null, an address, null',
+    'one bad of three: null, the address, null',
     'held: 3',
     'another firewall reads: 3',
     'end and grant in one: null null, held 1',

@@ -35,12 +35,11 @@ export class PlayedEnforcer implements Enforcement {
     return this.orders.splice(0).flatMap((order) => {
       switch (order.op) {
         case 'grant':
-          return order.addresses.map(
-            (address) =>
-              `${order.client} ${address} ${order.ports.join(',')} ${Math.round(order.ttl_ms / 1000)}`,
-          );
+          return [
+            `${order.client} ${order.address} ${order.ports.join(',')} ${Math.round(order.ttl_ms / 1000)}`,
+          ];
         case 'revoke':
-          return order.addresses.map((address) => `- ${order.client} ${address} ${order.ports.join(',')}`);
+          return [`- ${order.client} ${order.address} ${order.ports.join(',')}`];
         case 'end':
           return [`end ${order.client} ${order.quarantine_ms}`];
         case 'live':

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { covers } from '../../policy/lease/lease-claim.ts';
+import { covers, occupied } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Right, TokenGrant } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
@@ -73,6 +73,8 @@ export interface OpenRequest {
   readonly stage: string | null;
   readonly addresses: readonly Prefix[];
   readonly certificate: string | null;
+  /** The address that the firewall judges in place of `addresses`, or null. */
+  readonly client: Prefix | null;
   readonly sourceEnforced: boolean;
 }
 
@@ -92,7 +94,8 @@ export function judgeOpening(caller: Caller, identity: Identity, wanted: OpenReq
   if (wanted.stage !== first) return forbidden(`who does not administer opens at the first stage, ${first}`);
   const granted = caller.kind === 'token' ? caller.grant : NOTHING;
   const own = [...granted.addresses, ...(caller.from === null ? [] : [caller.from])];
-  if (!wanted.addresses.every((prefix) => own.some((one) => covers(one, prefix)))) {
+  // What is granted to an address is as good as a lease on it.
+  if (!occupied(wanted).every((prefix) => own.some((one) => covers(one, prefix)))) {
     return forbidden(
       caller.kind === 'job'
         ? 'a job opens a lease for the address that it calls from, and no other'

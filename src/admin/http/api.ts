@@ -17,6 +17,7 @@ import { mayInspectAll } from '../callers/callers.ts';
 import type { ExceptionBook } from '../exceptions/exception-book.ts';
 import { exceptionRoutes } from '../exceptions/exception-routes.ts';
 import { findingRoutes } from '../findings/finding-routes.ts';
+import { type GrantDesk, grantRoutes } from '../grants/grant-routes.ts';
 import { type HistoryDesk, historyRoutes } from '../history/history-routes.ts';
 import { liveRoutes } from '../history/live-routes.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
@@ -51,6 +52,7 @@ export interface ApiOptions {
   readonly desk: LedgerDesk;
   readonly alerts: AlertDesk;
   readonly history: HistoryDesk;
+  readonly grants?: GrantDesk | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly countsOf: (lease: string) => Readonly<Record<string, number>>;
@@ -162,6 +164,7 @@ export class Api {
       findingRoutes(guarded, options);
       historyRoutes(guarded, options);
       liveRoutes(guarded, options);
+      grantRoutes(guarded, options);
     });
     await app.ready();
     return new Api(options.setting, options.log, app, server!);

@@ -90,8 +90,9 @@ export class LeaseBook {
     this.tidy();
     const now = clock.monotonic();
     const at = clock.epoch() * 1000;
-    const { identity, stage, addresses, certificate, sourceEnforced, job, ttl, by, owner, used } = wanted;
-    const claim: LeaseClaim = { addresses, certificate };
+    const { identity, stage, sourceEnforced, job, ttl, by, owner, used } = wanted;
+    const { addresses, certificate, client } = wanted;
+    const claim: LeaseClaim = { addresses, certificate, client };
     const conflict = this.#conflict(claim, now);
     if (conflict !== null) return conflict;
     if (this.#details.size + this.#opening.size >= MAX_LEASES)
@@ -104,8 +105,7 @@ export class LeaseBook {
       id: leaseId(at),
       identity: identity.name,
       stage,
-      addresses,
-      certificate,
+      ...claim,
       sourceEnforced,
       job,
       endsAt: now + ttl * 1000,
@@ -301,10 +301,12 @@ export class LeaseBook {
     const { table, clock } = this.#options;
     const at = clock.epoch() * 1000;
     const now = clock.monotonic();
-    for (const { addresses, certificate, endsAt } of table.quarantines()) {
+    for (const { addresses, certificate, client, endsAt } of table.quarantines()) {
       if (endsAt <= now) continue;
       const until = endsAt + at - now;
-      yield { t: 'quarantine', at, addresses: addresses.map(prefixToText), certificate, until };
+      const judged = client == null ? null : prefixToText(client);
+      const texts = addresses.map(prefixToText);
+      yield { t: 'quarantine', at, addresses: texts, certificate, client: judged, until };
     }
     const marks = this.#used.all();
     for (let i = 0; i < marks.length; i += 1000) yield { t: 'used', at, marks: marks.slice(i, i + 1000) };
@@ -318,7 +320,7 @@ export class LeaseBook {
     const live = this.#options.table.conflict({ id: '', ...claim }, now);
     if (live !== null)
       return new Refusal('lease-conflict', `the ${live.on} has the live lease ${live.lease}`, [
-        { pointer: live.on === 'certificate' ? '/certificate' : '/addresses', detail: 'has a live lease' },
+        { pointer: live.on === 'address' ? '/addresses' : `/${live.on}`, detail: 'has a live lease' },
       ]);
     const on = this.#opening.collision(claim);
     return on === null ? null : new Refusal('lease-conflict', `a lease on the ${on} is being opened`);

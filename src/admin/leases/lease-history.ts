@@ -16,10 +16,13 @@ export function historyOf(entries: readonly LeaseEntry[], wall: number): LeaseHi
   const used: UsedMark[] = [];
   const put = (quarantine: Quarantined): void => {
     if (quarantine.until <= wall) return;
-    quarantines.set(JSON.stringify([quarantine.addresses, quarantine.certificate]), quarantine);
+    quarantines.set(
+      JSON.stringify([quarantine.addresses, quarantine.certificate, quarantine.client ?? null]),
+      quarantine,
+    );
   };
-  const calm = ({ addresses, certificate, quarantine }: LeaseRecord, at: number): void =>
-    put({ t: 'quarantine', at, addresses, certificate, until: at + quarantine });
+  const calm = ({ addresses, certificate, client, quarantine }: LeaseRecord, at: number): void =>
+    put({ t: 'quarantine', at, addresses, certificate, client, until: at + quarantine });
   for (const entry of entries) {
     switch (entry.t) {
       case 'open':

@@ -11,6 +11,8 @@ export interface LeaseTerms {
   /** Prefixes as text. */
   readonly addresses: readonly string[];
   readonly certificate: string | null;
+  /** The address that the firewall judges in place of `addresses`, or null. */
+  readonly client: string | null;
   /** `enforced`: its opener says that nobody else can send from its addresses. */
   readonly source: 'enforced' | null;
   readonly job: Readonly<Record<string, string>> | null;
@@ -56,6 +58,7 @@ export type LeaseEntry =
       readonly at: number;
       readonly addresses: readonly string[];
       readonly certificate: string | null;
+      readonly client?: string | null;
       readonly until: number;
     };
 
@@ -76,9 +79,13 @@ export function prefixFromText(text: string): Prefix {
 export function claimOf({
   addresses,
   certificate,
+  client,
 }: {
   readonly addresses: readonly string[];
   readonly certificate: string | null;
+  /** Records of before have none. */
+  readonly client?: string | null;
 }): LeaseClaim {
-  return { addresses: addresses.map(prefixFromText), certificate };
+  const judged = client == null ? null : prefixFromText(client);
+  return { addresses: addresses.map(prefixFromText), certificate, client: judged };
 }

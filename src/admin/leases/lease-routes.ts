@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { parseAddress, parsePrefix } from '../../config/addresses.ts';
 import { parseCertificate } from '../../config/policy/certificates.ts';
 import { TextFault } from '../../config/problems.ts';
-import { overlaps } from '../../policy/lease/lease-claim.ts';
+import { findAddress } from '../../policy/identity.ts';
+import { occupied, overlaps } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { Prefix } from '../../wire/prefix.ts';
@@ -115,6 +116,7 @@ interface OpenBody {
   readonly address?: string;
   readonly addresses?: readonly string[];
   readonly certificate?: string | null;
+  readonly client?: string | null;
   readonly identity: string;
   readonly stage?: string | null;
   readonly source?: 'enforced' | null;
@@ -154,7 +156,8 @@ function readOpening(body: OpenBody, caller: Caller, leases: LeaseBook, clock: C
     judgeOpening(caller, identity, { ...claim, stage, sourceEnforced }) ??
     judgeFirstStage(identity, stage) ??
     judgeTerms(body, identity, claim) ??
-    judgeHome(caller, identity, claim.addresses, leases);
+    judgeHome(caller, identity, occupied(claim), leases) ??
+    judgeClient(identity, claim.client, leases);
   if (refused !== null) return refused;
   const job = caller.kind === 'job' ? caller.job : null;
   return {
@@ -195,6 +198,31 @@ function judgeHome(
   return null;
 }
 
+/**
+ * A client is judged for its lease wherever it asks from. So nobody names an address that the policy gives to another identity:
+ * that one would be cut off, and would be granted what it never asked.
+ */
+function judgeClient({ index }: Identity, client: Prefix | null, { snapshot }: LeaseBook): Refusal | null {
+  if (client === null) return null;
+  const text = prefixToText(client);
+  if (UNJUDGED.some((net) => overlaps(net, client)))
+    return Refusal.at(
+      '/client',
+      `no packet of a job comes from ${text}: write the address of the job itself`,
+    );
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = client.words;
+  const other = findAddress(snapshot.addresses, client.family, w0, w1, w2, w3);
+  if (other < 0 || other === index) return null;
+  return new Refusal('lease-conflict', `the policy gives ${text} to another identity`, [
+    { pointer: '/client', detail: 'is an address of another identity' },
+  ]);
+}
+
+/** This machine, no address yet, groups, and everybody. */
+const UNJUDGED = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/127', 'ff00::/8'].map((text) =>
+  prefixFromText(text),
+);
+
 const LOOPBACKS = ['127.0.0.0/8', '::1'].map((text) => prefixFromText(text));
 
 /** What a lease of an address of this machine means, for whoever opened it. */
@@ -222,9 +250,9 @@ function judgeTerms(
 
 /** Whom the lease is to bind. A job that says nothing of it means the address that it calls from. */
 function readClaim(
-  { address, addresses, certificate: named }: OpenBody,
+  { address, addresses, certificate: named, client: judged }: OpenBody,
   caller: Caller,
-): { readonly addresses: readonly Prefix[]; readonly certificate: string | null } | Refusal {
+): Pick<WantedLease, 'addresses' | 'certificate' | 'client'> | Refusal {
   if (address !== undefined && addresses !== undefined) {
     return Refusal.at('/address', 'write address or addresses, not both');
   }
@@ -236,21 +264,30 @@ function readClaim(
     prefixes.push(prefix);
   }
   if (address !== undefined) {
-    const parsed = parseAddress(address);
-    const prefix = parsed instanceof TextFault ? parsed : parsePrefix(address);
-    if (prefix instanceof TextFault) return Refusal.at('/address', `${prefix.message}; ${prefix.fix}`);
+    const prefix = readSingle(address, '/address');
+    if (prefix instanceof Refusal) return prefix;
     prefixes.push(prefix);
   }
+  const client = judged == null ? null : readSingle(judged, '/client');
+  if (client instanceof Refusal) return client;
   const certificate = named === undefined || named === null ? null : parseCertificate(named);
   if (certificate instanceof Object)
     return Refusal.at('/certificate', `${certificate.message}; ${certificate.fix}`);
   if (certificate?.endsWith('/*'))
     return Refusal.at('/certificate', 'a lease binds one certificate: write it without *');
   if (prefixes.length === 0 && certificate === null) {
-    if (caller.kind === 'job' && caller.from !== null) return { addresses: [caller.from], certificate };
+    if (caller.kind === 'job' && caller.from !== null)
+      return { addresses: [caller.from], certificate, client };
     return Refusal.at('/addresses', 'write addresses, a certificate, or both');
   }
-  return { addresses: prefixes, certificate };
+  return { addresses: prefixes, certificate, client };
+}
+
+/** One address, as a prefix of its whole length. */
+function readSingle(text: string, pointer: string): Prefix | Refusal {
+  const parsed = parseAddress(text);
+  const prefix = parsed instanceof TextFault ? parsed : parsePrefix(text);
+  return prefix instanceof TextFault ? Refusal.at(pointer, `${prefix.message}; ${prefix.fix}`) : prefix;
 }
 
 /** What is written of the job, and beside it what its own token says, which a job cannot write itself. */

@@ -12,6 +12,8 @@ export interface WantedLease {
   readonly stage: string | null;
   readonly addresses: readonly Prefix[];
   readonly certificate: string | null;
+  /** The address that the firewall judges in place of `addresses`, or null. */
+  readonly client: Prefix | null;
   readonly sourceEnforced: boolean;
   /** Seconds. */
   readonly ttl: number;

@@ -39,6 +39,10 @@ const lease = {
     stage: { type: ['string', 'null'] },
     addresses: { type: 'array', items: { type: 'string' } },
     certificate: { type: ['string', 'null'] },
+    client: {
+      type: ['string', 'null'],
+      description: 'The address that the firewall judges in place of the addresses.',
+    },
     source: { type: ['string', 'null'], enum: ['enforced', null] },
     job: { type: ['object', 'null'], additionalProperties: { type: 'string' } },
     opened: { type: 'string', format: 'date-time' },
@@ -77,6 +81,12 @@ export const open = {
         type: ['string', 'null'],
         maxLength: 2048,
         description: 'spiffe://…, dns:NAME or sha256:HEX.',
+      },
+      client: {
+        type: ['string', 'null'],
+        maxLength: 64,
+        description:
+          "The address that the firewall sees the job's packets come from, where NAT or a stub hides it from namegate.",
       },
       identity: { type: 'string', minLength: 1, maxLength: 200 },
       stage: { ...stage, type: ['string', 'null'], description: 'Default: the first.' },

@@ -33,9 +33,11 @@ export function viewOf(lease: Lease, { opened, by }: Details, offset: number): L
   return { ...termsOf(lease), opened: from, expires: until, opened_by: by, in_force: known };
 }
 
-function termsOf({ id, identity, stage, addresses, certificate, sourceEnforced, job }: Lease): LeaseTerms {
+function termsOf(lease: Lease): LeaseTerms {
+  const { id, identity, stage, addresses, certificate, sourceEnforced, job } = lease;
   const source = sourceEnforced ? 'enforced' : null;
-  return { id, identity, stage, addresses: addresses.map(prefixToText), certificate, source, job };
+  const client = lease.client == null ? null : prefixToText(lease.client);
+  return { id, identity, stage, addresses: addresses.map(prefixToText), certificate, client, source, job };
 }
 
 /** The same as it outlives the process. */

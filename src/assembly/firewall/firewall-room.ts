@@ -14,6 +14,8 @@ import type { EnforceSetting } from '../../settings/enforce.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Chore } from '../chores.ts';
 import { EnforcerLink } from './enforcer-link.ts';
+import { Feeds } from './feeds.ts';
+import { GrantWays } from './grant-ways.ts';
 import { GuardFindings } from './guard-findings.ts';
 import { LastNames } from './last-names.ts';
 import { forgeriesOf, refusedClient } from './refused-client.ts';
@@ -57,7 +59,10 @@ export class FirewallRoom implements Enforcement {
   readonly gate: Gate;
   readonly #options: FirewallRoomOptions;
   readonly #review: GrantReview;
-  readonly #link: EnforcerLink;
+  /** Null where the server file has feeds alone. */
+  readonly #link: EnforcerLink | null;
+  readonly #feeds: Feeds;
+  readonly #ways: GrantWays;
   #setting: EnforceSetting;
   #isUp: boolean | null = null;
   #mended = 0;
@@ -73,6 +78,8 @@ export class FirewallRoom implements Enforcement {
     ['yes', 0],
     ['no', 0],
   ]);
+  /** Answers were given without their grants; 0: none lately. */
+  #openUntil = 0;
   readonly #counts = new Map<GrantFinding, { told: number; more: number }>();
 
   constructor(options: FirewallRoomOptions) {
@@ -83,37 +90,46 @@ export class FirewallRoom implements Enforcement {
     this.#options = options;
     this.#setting = setting;
     this.gate = new Gate(this, salt);
-    this.#link = new EnforcerLink({
-      socket: setting.socket,
-      wait: () => this.#setting.wait,
-      now: () => clock.monotonic(),
-      snapshot: () => this.#review.snapshot(),
-      heard: {
-        changed: (up, why) => this.#changed(up, why),
-        rules: (line) => this.#rules(line),
-        refused: (line) => this.#takeRefused(line),
-        untold: (count) => this.#countRefused('no', count),
-        fault: (text) => {
-          this.#tell('enforce-fault', `the enforcer could not do what it was told: ${text}`, {});
-          this.#guard.saw('enforce-fault', text, { text });
-        },
-        bug: (error) => options.bug(error),
-      },
-    });
+    const wait = () => this.#setting.wait;
+    this.#link =
+      setting.socket === null
+        ? null
+        : new EnforcerLink({
+            socket: setting.socket,
+            wait,
+            now: () => clock.monotonic(),
+            snapshot: () => this.#review.snapshot(),
+            heard: {
+              changed: (up, why) => this.#changed(up, why),
+              rules: (line) => this.#rules(line),
+              refused: (line) => this.#takeRefused(line),
+              untold: (count) => this.#countRefused('no', count),
+              fault: (text) => {
+                this.#tell('enforce-fault', `the enforcer could not do what it was told: ${text}`, {});
+                this.#guard.saw('enforce-fault', text, { text });
+              },
+              bug: (error) => options.bug(error),
+            },
+          });
+    const { log, readiness, bug } = options;
+    const snapshot = () => this.#review.parts();
+    this.#feeds = new Feeds(setting.feeds, { clock, log, readiness, wait, snapshot, bug });
+    const { awaited, followers } = this.#feeds;
+    this.#ways = new GrantWays(this.#link === null ? awaited : [this.#link, ...awaited], followers);
     this.#review = new GrantReview({ book: this.gate.book, enforcement: this, leases, clock }, inForce);
   }
 
   get down(): boolean {
-    return this.#link.down;
+    return this.#ways.down;
   }
 
   order(orders: readonly GrantOrder[], waiter: GrantWaiter | null): void {
     for (const order of orders) this.#note(order);
-    this.#link.order(orders, waiter);
+    this.#ways.order(orders, waiter);
   }
 
   #note(order: GrantOrder): void {
-    if (order.op === 'grant') this.#lastNames.note(order.addresses, order.name);
+    if (order.op === 'grant') this.#lastNames.note([order.address], order.name);
     const lease = order.op === 'live' && order.lease !== null ? this.#options.leases.get(order.lease) : null;
     if (lease === null) return;
     this.#recent.delete(lease.id);
@@ -123,6 +139,11 @@ export class FirewallRoom implements Enforcement {
   }
 
   found(finding: GrantFinding, facts: Readonly<Record<string, unknown>>): void {
+    if (finding === 'grant-missing' && this.#setting.fail === 'open') {
+      this.#openUntil = this.#options.clock.monotonic() + TOLD_MS;
+      const open = 'enforce.fail is open: answers are given whose grants no enforcer has taken';
+      this.#options.readiness.raise('enforce-open', open);
+    }
     const text = {
       'grant-missing': 'the firewall did not take in time what an answer would open',
       'grant-limit': 'an answer would open more than a client may have',
@@ -136,14 +157,19 @@ export class FirewallRoom implements Enforcement {
 
   /** Another load is in force. */
   take(setting: EnforceSetting | null, inForce: InForce): void {
-    if (setting !== null) this.#setting = setting;
+    if (setting !== null) {
+      this.#setting = setting;
+      this.#feeds.take(setting.feeds);
+    }
     this.#inForce = inForce;
     this.#review.swap(inForce);
   }
 
-  start(): void {
-    this.#options.readiness.raise('enforce-down', this.#downText('not yet'));
-    this.#link.start();
+  /** Resolves when the feeds listen. Rejects with what to do. */
+  async start(): Promise<void> {
+    if (this.#link !== null) this.#options.readiness.raise('enforce-down', this.#downText('not yet'));
+    this.#link?.start();
+    await this.#feeds.start();
   }
 
   chores(): Chore[] {
@@ -156,12 +182,18 @@ export class FirewallRoom implements Enforcement {
   /** Resolves when the enforcer has done what it was told so far, or the wait is over. */
   readonly settled = (): Promise<void> =>
     new Promise((resolve) => {
-      if (this.#link.down) resolve();
-      else this.#link.order([], { settled: () => resolve(), expired: () => resolve() });
+      if (this.#ways.down) resolve();
+      else this.#ways.order([], { settled: () => resolve(), expired: () => resolve() });
     });
 
+  /** All that is live and granted now. */
+  grants(): Iterable<GrantOrder> {
+    return this.#review.snapshot();
+  }
+
   close(): void {
-    this.#link.close();
+    this.#link?.close();
+    this.#feeds.close();
   }
 
   *samples(): Generator<Samples> {
@@ -190,12 +222,16 @@ export class FirewallRoom implements Enforcement {
   }
 
   #check(): void {
-    this.#link.check();
+    this.#link?.check();
     const { clock, readiness } = this.#options;
     const now = clock.monotonic();
     if (now - this.#downSince > RESTART_MS)
       this.#guard.lasts('enforce-down', { open: this.#setting.fail === 'open' });
     this.#guard.flush(now);
+    if (this.#openUntil > 0 && clock.monotonic() > this.#openUntil) {
+      this.#openUntil = 0;
+      readiness.clear('enforce-open');
+    }
     if (this.#toldUntil > 0 && clock.monotonic() > this.#toldUntil) {
       this.#toldUntil = 0;
       readiness.clear('enforce-rules');
@@ -236,7 +272,7 @@ export class FirewallRoom implements Enforcement {
     this.#tell('enforce-rules', text, { hash });
     this.#guard.lasts('enforce-rules', { text: trouble });
     // What the sets held may be gone too.
-    this.#link.repeat();
+    this.#link?.repeat();
   }
 
   #tell(finding: GrantFinding | 'enforce-fault' | 'enforce-rules', text: string, facts: object): void {

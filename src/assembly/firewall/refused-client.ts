@@ -44,7 +44,8 @@ export function refusedClient(
   const at = { family, w0, w1, w2, w3 };
   const bound = leases.byAddress(family, w0, w1, w2, w3, now);
   const granted = bound === null && told === null ? book.at(at)[0] : undefined;
-  const lease = told ?? (bound?.lease || granted?.lease || null);
+  // A lease may name an address that it does not bind.
+  const lease = told ?? (bound?.lease || leases.holder(prefix) || granted?.lease || null);
   const held = lease === null ? null : (leases.get(lease) ?? recent.get(lease) ?? null);
   const { snapshot, standings } = inForce;
   const known = findAddress(snapshot.addresses, family, w0, w1, w2, w3);

@@ -3,7 +3,33 @@ import type { Snapshot } from '../../policy/snapshot.ts';
 import type { Settings } from '../../settings/settings.ts';
 
 /** Warns of what the policy writes for ways in that the server file does not open. */
-export function warnUnreached({ listen, admin }: Settings, { identities }: Snapshot): Problem[] {
+export function warnUnreached({ listen, admin, enforce }: Settings, snapshot: Snapshot): Problem[] {
+  return [...warnIdentities({ listen, admin }, snapshot), ...(enforce === null ? warnGrants(snapshot) : [])];
+}
+
+/** `ports` and `keep` say what the firewall opens, and there is none. */
+function warnGrants({ rules }: Snapshot): Problem[] {
+  const told = new Set<number>();
+  const problems: Problem[] = [];
+  for (let rule = 0; rule < rules.count; rule++) {
+    const term = rules.term[rule]!;
+    const { ports, keep, file } = rules.terms[term]!;
+    if ((ports === null && keep === null) || told.has(term)) continue;
+    told.add(term);
+    const keys = [...(ports === null ? [] : ['ports']), ...(keep === null ? [] : ['keep'])].join(' and ');
+    const message = `${keys} of this rule change nothing: the server file has no enforce`;
+    const at = { file, line: rules.line[rule]!, column: 1 };
+    problems.push(
+      warning('term-unused', at, message, `write enforce: in the server file, or remove ${keys}`),
+    );
+  }
+  return problems;
+}
+
+function warnIdentities(
+  { listen, admin }: Pick<Settings, 'listen' | 'admin'>,
+  { identities }: Snapshot,
+): Problem[] {
   const verifies = listen.some((setting) => setting.protocol === 'tls' && setting.tls.clients !== 'none');
   return identities.flatMap(({ name, certificates, stages, at }) => {
     if (at === null) return [];

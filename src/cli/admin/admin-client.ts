@@ -42,6 +42,7 @@ export type JsonMember =
   | 'sinks'
   | 'findings'
   | 'denials'
+  | 'grants'
   | 'reset';
 
 function isAnswer(body: unknown, member: JsonMember): boolean {

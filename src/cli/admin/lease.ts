@@ -26,6 +26,7 @@ interface OpenOptions extends AdminClientOptions {
   readonly identity: string;
   readonly address?: readonly string[];
   readonly certificate?: string;
+  readonly client?: string;
   readonly stage?: string;
   readonly source?: string;
   readonly ttl?: string;
@@ -45,6 +46,7 @@ function openVerb(terminal: Terminal): Command {
     .requiredOption('--identity <name>', 'the identity')
     .option('--address <prefix...>', 'addresses or prefixes')
     .option('--certificate <name>', 'spiffe://…, dns:NAME or sha256:HEX')
+    .option('--client <address>', 'the address that the firewall judges, where NAT or a stub hides it')
     .option('--stage <stage>', 'the stage (default: the first)')
     .option('--source <how>', 'enforced: the network drops forged sources of these addresses')
     .option('--ttl <duration>', "how long, such as 30m (default: the identity's max_lease)")
@@ -56,11 +58,12 @@ function openVerb(terminal: Terminal): Command {
         terminal.code = terminal.usage('lease open', typeof ttl === 'string' ? ttl : String(job));
         return;
       }
-      const { identity, address, certificate, stage, source } = options;
+      const { identity, address, certificate, client, stage, source } = options;
       const body = {
         identity,
         ...(address === undefined ? {} : { addresses: address }),
         ...(certificate === undefined ? {} : { certificate }),
+        ...(client === undefined ? {} : { client }),
         ...(stage === undefined ? {} : { stage }),
         ...(source === undefined ? {} : { source }),
         ...(ttl === null ? {} : { ttl }),
@@ -197,6 +200,7 @@ function printOne(terminal: Terminal, lease: Lease, { json }: AdminClientOptions
   );
   if (lease.stage !== null) line('stage', lease.stage);
   line('binds', claimText(lease));
+  if (lease.client != null) line('client', `${lease.client}: the firewall judges this address`);
   if (lease.source === 'enforced') line('source', 'enforced: UDP from its addresses is proof');
   line('opened', `${shortTime(lease.opened)} by ${lease.opened_by}`);
   line('expires', shortTime(lease.expires));

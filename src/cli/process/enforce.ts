@@ -84,7 +84,7 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
     nft: runNft,
     now: () => performance.now(),
   });
-  const socket = process.env['LISTEN_PID'] === String(process.pid) ? 3 : setting.socket;
+  const socket = process.env['LISTEN_PID'] === String(process.pid) ? 3 : setting.socket!;
   const packets = PacketLog.open(LOG_GROUP);
   const refusals = typeof packets === 'string' ? null : watchOf(packets, exchange);
   if (typeof packets === 'string')
@@ -155,6 +155,12 @@ function settingOf(
 ): EnforceSetting | null {
   for (const problem of problems.filter(isError))
     terminal.complain(formatProblem(problem, sources, { color: terminal.colors.err }));
+  if (setting !== null && setting.socket === null) {
+    terminal.complain(
+      `namegate enforce: enforce in ${file} has no socket: write socket: PATH and interfaces: [NAME]`,
+    );
+    return null;
+  }
   if (setting === null && !problems.some(isError))
     terminal.complain(
       `namegate enforce: ${file} has no enforce; write enforce: { socket: PATH, interfaces: [NAME] }`,

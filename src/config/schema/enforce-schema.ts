@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FORM } from '../units.ts';
-import { list, text } from './schema-parts.ts';
+import { list, NAMES, text } from './schema-parts.ts';
 
 /** `tcp/443`, `udp/53`, `tcp/8000-8010`. */
 const PORT_FORM = '^(tcp|udp)/[0-9]{1,5}(-[0-9]{1,5})?$';
@@ -16,6 +16,45 @@ export function ports(description: string): z.ZodArray<z.ZodString> {
   ).min(1);
 }
 
+function path(description: string, example: string): z.ZodOptional<z.ZodString> {
+  return text('a path', `tls:// alone: ${description} Relative to this file.`, null, example).optional();
+}
+
+const feed = z
+  .strictObject({
+    name: text('a name', 'Its name in the log.', NAMES, 'edge-firewall'),
+    on: text(
+      'a place',
+      'unix: and a path, for processes of the same user; or tls://, an address and a port.',
+      '^(unix:.+|tls://.+)$',
+      'unix:state/grants.sock',
+      'tls://192.0.2.1:8555',
+    ),
+    class: z
+      .enum(['wait', 'follow'])
+      .meta({
+        title: 'wait or follow',
+        description:
+          'Whether answers wait until its consumers have acknowledged their grants (default follow).',
+      })
+      .optional(),
+    certificate: path('PEM file of the chain that is shown, the leaf first.', 'tls/server.pem'),
+    key: path('PEM file of its private key.', 'tls/server.key'),
+    client_ca: path('PEM file of the CAs of its consumers.', 'tls/enforcers.pem'),
+    crl: path('PEM file of the CRLs of these CAs.', 'tls/enforcers.crl'),
+    clients: list(
+      text('what a certificate holds', 'spiffe://…, dns:NAME or sha256:HEX.', null, 'dns:edge.example'),
+      'a list of certificates',
+      'tls:// alone: who may connect. A certificate must hold one of these.',
+    )
+      .min(1)
+      .optional(),
+  })
+  .meta({
+    title: 'a map with name and on',
+    examples: ['{ name: edge-firewall, on: unix:state/grants.sock, class: wait }'],
+  });
+
 export const enforce = z
   .strictObject({
     socket: text(
@@ -23,7 +62,7 @@ export const enforce = z
       'Unix socket that namegate and `namegate enforce` meet on. Relative to this file.',
       null,
       'state/enforce.sock',
-    ),
+    ).optional(),
     interfaces: list(
       text(
         'an interface',
@@ -63,9 +102,13 @@ export const enforce = z
       '^[a-z_][a-z0-9_-]{0,31}$',
       'namegate',
     ).optional(),
+    feeds: list(feed, 'a list of feeds', 'The grants as a stream, for enforcers elsewhere.')
+      .min(1)
+      .max(8)
+      .optional(),
   })
   .meta({
-    title: 'a map with socket, and interfaces or local',
+    title: 'a map with socket, and interfaces or local; or with feeds',
     description:
       'The firewall: clients connect to what was answered to them, and to nothing else. Off unless written.',
   })

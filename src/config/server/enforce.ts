@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
-import { DEFAULT_PORTS, type EnforceSetting } from '../../settings/enforce.ts';
+import { DEFAULT_PORTS, type EnforceSetting, type GrantFeedSetting } from '../../settings/enforce.ts';
 import { parsePrefix } from '../addresses.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { readPorts } from '../ports.ts';
@@ -23,19 +23,24 @@ const USER = /^[a-z_][a-z0-9_-]{0,31}$/;
 type Context = Pick<ServerContext, 'marks' | 'problems'>;
 
 /** Null where nothing is written: then no client's packets are judged. */
-export function readEnforce(written: Written | undefined, context: Context): EnforceSetting | null {
+export function readEnforce(
+  written: Written | undefined,
+  context: Context,
+  feeds: readonly GrantFeedSetting[] = [],
+): EnforceSetting | null {
   if (written === undefined) return null;
   const { marks, problems } = context;
-  const { socket = '', user = null } = written;
-  if (written.socket === '')
+  const { socket, user = null } = written;
+  judgeTogether(written, context);
+  if (socket === '')
     problems.error(
       'value-empty',
       marks.value(written, 'socket'),
       'socket is empty',
       'write the path of a socket',
     );
-  const path = resolve(relativeTo(marks.file, socket));
-  if (Buffer.byteLength(path) > MAX_PATH) {
+  const path = resolve(relativeTo(marks.file, socket ?? ''));
+  if (socket !== undefined && Buffer.byteLength(path) > MAX_PATH) {
     const message = `${path} is longer than the ${MAX_PATH} octets that the path of a socket may have`;
     problems.error(
       'value-range',
@@ -48,7 +53,7 @@ export function readEnforce(written: Written | undefined, context: Context): Enf
     const fix = 'write the name of the user that namegate runs as';
     problems.error('value-text', marks.value(written, 'user'), `${quote(user)} is no name of a user`, fix);
   }
-  if ((written.interfaces ?? []).length + (written.local ?? []).length === 0)
+  if (socket !== undefined && (written.interfaces ?? []).length + (written.local ?? []).length === 0)
     problems.error(
       'value-empty',
       marks.value(written, 'socket'),
@@ -56,14 +61,34 @@ export function readEnforce(written: Written | undefined, context: Context): Enf
       'write interfaces: [NAME] for clients behind this machine, or local: [PREFIX] for programs on it',
     );
   return {
-    socket: path,
+    socket: socket === undefined ? null : path,
     wait: readWait(written, context),
     fail: written.fail ?? 'closed',
     interfaces: readInterfaces(written.interfaces ?? [], context),
     local: readLocal(written.local ?? [], context),
     ports: written.ports === undefined ? DEFAULT_PORTS : readPorts(written.ports, context),
     user,
+    feeds,
   };
+}
+
+/** What `namegate enforce` needs stands together; without it there has to be a feed. */
+function judgeTogether(written: Written, { marks, problems }: Context): void {
+  const has = (key: keyof Written): boolean => Object.hasOwn(written, key);
+  if (!has('socket') && !has('feeds')) {
+    const message = 'enforce has neither a socket nor feeds: nobody is told what is granted';
+    const fix = 'write enforce: { socket: PATH, interfaces: [NAME] }, or feeds';
+    problems.error('key-missing', marks.container(written), message, fix);
+  }
+  if (has('socket')) return;
+  for (const key of ['interfaces', 'local', 'user'] as const)
+    if (has(key))
+      problems.error(
+        'enforce-form',
+        marks.key(written, key),
+        `${key} is for namegate enforce, and there is no socket to it`,
+        `write socket, or remove ${key}`,
+      );
 }
 
 function readWait(written: Written, { marks, problems }: Context): number {

@@ -18,6 +18,7 @@ import { readAlerts } from './alerts.ts';
 import { readDetect, type WrittenKinds } from './detect.ts';
 import { parseMetrics } from './endpoint.ts';
 import { readEnforce } from './enforce.ts';
+import { readFeeds } from './feeds.ts';
 import { readHistory } from './history.ts';
 import { readListeners } from './listeners.ts';
 import { readSeconds } from './seconds.ts';
@@ -68,7 +69,7 @@ export function readServerFile(written: Written, policy: string, context: Server
     exceptions: { maxTtl: readSeconds(written.exceptions, 'max_ttl', 1, context) ?? 604_800 },
     metrics: readMetrics(written, context),
     alerts: readAlerts(written.alerts, state, context),
-    enforce: readEnforce(written.enforce, context),
+    enforce: readEnforce(written.enforce, context, readFeeds(written.enforce?.feeds ?? [], context)),
     history: readHistory(written.history, context),
     log: { level: (written.log?.level ?? 'info') satisfies LogLevel },
   };

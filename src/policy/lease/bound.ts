@@ -17,6 +17,8 @@ export interface Bound {
   readonly claims?: readonly string[];
   /** The same addresses as words. */
   readonly sources?: readonly Prefix[];
+  /** The address that the firewall judges in place of the asker's, or null. */
+  readonly client?: Prefix | null;
   readonly job: Readonly<Record<string, string>> | null;
   /** The lease's opener says that the network drops forged sources: who asks from its address has it. */
   readonly sourceEnforced: boolean;

@@ -6,6 +6,18 @@ export interface LeaseClaim {
   readonly addresses: readonly Prefix[];
   /** In the form of `Credential.names`, or null. */
   readonly certificate: string | null;
+  /** The one address that the firewall judges in place of `addresses`: NAT or a stub hides it from namegate. It proves nothing. */
+  readonly client?: Prefix | null;
+}
+
+/** The prefixes that no other lease may hold beside this one. */
+export function occupied({ addresses, client }: LeaseClaim): readonly Prefix[] {
+  return client == null ? addresses : [...addresses, client];
+}
+
+/** The prefixes that packets of whom it binds come from, as the firewall sees them. */
+export function judgedAt({ addresses, client }: LeaseClaim): readonly Prefix[] {
+  return client == null ? addresses : [client];
 }
 
 /** The prefixes that lie in no other of these, each once. */
@@ -35,7 +47,11 @@ export function overlaps(one: Prefix, other: Prefix): boolean {
 }
 
 /** A claim as text: two claims have one key where they bind the same. */
-export function claimKey({ addresses, certificate }: LeaseClaim): string {
-  const prefixes = addresses.map(({ family, words, length }) => `${family} ${words.join(' ')}/${length}`);
-  return `${certificate ?? ''}|${prefixes.sort().join('|')}`;
+export function claimKey({ addresses, certificate, client }: LeaseClaim): string {
+  const named = client == null ? '' : `${keyOf(client)} `;
+  return `${named}${certificate ?? ''}|${addresses.map(keyOf).sort().join('|')}`;
+}
+
+function keyOf({ family, words, length }: Prefix): string {
+  return `${family} ${words.join(' ')}/${length}`;
 }

@@ -2,7 +2,7 @@ import type { Prefix } from '../../wire/prefix.ts';
 import { addressToText } from '../address.ts';
 import { type Bound, MOST_CLAIMS } from './bound.ts';
 import { Ends } from './ends.ts';
-import { claimKey, type LeaseClaim, outermost } from './lease-claim.ts';
+import { claimKey, type LeaseClaim, occupied, outermost } from './lease-claim.ts';
 import { PrefixIndex, Slot } from './prefix-index.ts';
 import { PrefixTree } from './prefix-tree.ts';
 
@@ -27,7 +27,7 @@ export interface Lease extends LeaseClaim {
 /** The live lease that stands in the way of another, and what both claim. */
 export interface Conflict {
   readonly lease: string;
-  readonly on: 'id' | 'address' | 'certificate';
+  readonly on: 'id' | 'address' | 'certificate' | 'client';
 }
 
 /** Who hears of leases. Must not throw, nor change the table. */
@@ -113,11 +113,17 @@ export class LeaseTable {
 
   /** Every quarantine that has not been tidied away. */
   quarantines(): Quarantine[] {
-    return [...this.#quarantines.values()].map(({ addresses, certificate, endsAt }) => ({
+    return [...this.#quarantines.values()].map(({ addresses, certificate, client = null, endsAt }) => ({
       addresses,
       certificate,
+      client,
       endsAt,
     }));
+  }
+
+  /** The lease that has an address of this prefix, to be asked from or to be judged at; or null. */
+  holder(prefix: Prefix): string | null {
+    return this.#claimed.overlapping(prefix);
   }
 
   /** Puts a lease in force, or says which live lease has its id, its certificate, or an address of its. */
@@ -132,9 +138,9 @@ export class LeaseTable {
   conflict(wanted: LeaseClaim & { readonly id: string }, now: number): Conflict | null {
     this.#tidy(now);
     if (this.#leases.has(wanted.id)) return { lease: wanted.id, on: 'id' };
-    for (const prefix of wanted.addresses) {
+    for (const prefix of occupied(wanted)) {
       const lease = this.#claimed.overlapping(prefix);
-      if (lease !== null) return { lease, on: 'address' };
+      if (lease !== null) return { lease, on: prefix === wanted.client ? 'client' : 'address' };
     }
     const claims = wanted.certificate === null ? undefined : this.#certificates.get(wanted.certificate);
     if (claims === undefined) return null;
@@ -173,15 +179,15 @@ export class LeaseTable {
   }
 
   /** Makes a claim `unknown` until `endsAt`, where no lease binds it. */
-  quarantine({ addresses, certificate }: LeaseClaim, endsAt: number): void {
-    const key = claimKey({ addresses, certificate });
+  quarantine({ addresses, certificate, client = null }: LeaseClaim, endsAt: number): void {
+    const key = claimKey({ addresses, certificate, client });
     const before = this.#quarantines.get(key);
     if (before !== undefined && before.endsAt >= endsAt) return;
     const bound = quarantineUntil(endsAt);
     for (const slot of this.#slots({ addresses, certificate })) {
       if (slot.quarantine === null || slot.quarantine.endsAt < endsAt) slot.quarantine = bound;
     }
-    this.#quarantines.set(key, { addresses, certificate, endsAt, bound });
+    this.#quarantines.set(key, { addresses, certificate, client, endsAt, bound });
     this.#quarantineEnds.put(endsAt, key);
     this.#changed();
   }
@@ -242,14 +248,15 @@ export class LeaseTable {
       slot.after = null;
     }
     this.#leases.delete(lease.id);
-    for (const prefix of outermost(lease.addresses)) this.#claimed.delete(prefix);
+    for (const prefix of outermost(occupied(lease))) this.#claimed.delete(prefix);
     if (lease.certificate !== null) this.#certificates.get(lease.certificate)!.leases.delete(lease.id);
     this.#drop(lease);
     this.watcher?.over(lease);
   }
 
-  #claim({ id, addresses, certificate }: Lease): void {
-    for (const prefix of outermost(addresses)) this.#claimed.set(prefix, id);
+  #claim(lease: Lease): void {
+    const { id, certificate } = lease;
+    for (const prefix of outermost(occupied(lease))) this.#claimed.set(prefix, id);
     if (certificate !== null) this.#certificates.get(certificate)!.leases.add(id);
   }
 
@@ -299,13 +306,14 @@ export function boundOf({
   known,
   sourceEnforced,
   addresses,
+  client = null,
 }: Lease): Bound {
   if (!known) return { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
   const sources = addresses
     .filter(({ family, length }) => length === (family === 4 ? 32 : 128))
     .slice(0, MOST_CLAIMS);
   const claims = sources.map(singleAddress);
-  return { identity, stage, lease: id, endsAt, claims, sources, job, sourceEnforced };
+  return { identity, stage, lease: id, endsAt, claims, sources, client, job, sourceEnforced };
 }
 
 function singleAddress({ family, words }: Prefix): string {

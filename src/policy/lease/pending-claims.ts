@@ -1,4 +1,4 @@
-import { type LeaseClaim, outermost } from './lease-claim.ts';
+import { type LeaseClaim, occupied, outermost } from './lease-claim.ts';
 import { PrefixTree } from './prefix-tree.ts';
 
 /**
@@ -12,16 +12,18 @@ export class PendingClaims {
   readonly #certificates = new Map<string, { beside: number; alone: boolean }>();
 
   /** Why a claim cannot be leased beside these, or null. Leases may share a certificate only with disjoint addresses. */
-  collision({ addresses, certificate }: LeaseClaim): 'address' | 'certificate' | null {
-    for (const prefix of addresses) if (this.#addresses.overlapping(prefix) !== null) return 'address';
+  collision(claim: LeaseClaim): 'address' | 'certificate' | null {
+    const { addresses, certificate } = claim;
+    for (const prefix of occupied(claim)) if (this.#addresses.overlapping(prefix) !== null) return 'address';
     const claimed = certificate === null ? undefined : this.#certificates.get(certificate);
     return claimed !== undefined && (claimed.alone || addresses.length === 0) ? 'certificate' : null;
   }
 
   /** Takes a claim that collides with none. It is `delete`d once. */
-  add({ addresses, certificate }: LeaseClaim): void {
+  add(claim: LeaseClaim): void {
+    const { addresses, certificate } = claim;
     this.size++;
-    for (const prefix of outermost(addresses)) this.#addresses.set(prefix, true);
+    for (const prefix of outermost(occupied(claim))) this.#addresses.set(prefix, true);
     if (certificate === null) return;
     const claimed = this.#certificates.get(certificate) ?? { beside: 0, alone: false };
     if (addresses.length === 0) claimed.alone = true;
@@ -29,9 +31,10 @@ export class PendingClaims {
     this.#certificates.set(certificate, claimed);
   }
 
-  delete({ addresses, certificate }: LeaseClaim): void {
+  delete(claim: LeaseClaim): void {
+    const { addresses, certificate } = claim;
     this.size--;
-    for (const prefix of outermost(addresses)) this.#addresses.delete(prefix);
+    for (const prefix of outermost(occupied(claim))) this.#addresses.delete(prefix);
     const claimed = certificate === null ? undefined : this.#certificates.get(certificate);
     if (claimed === undefined) return;
     if (addresses.length === 0) claimed.alone = false;

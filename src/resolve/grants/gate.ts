@@ -1,13 +1,14 @@
 import { addressToText } from '../../policy/address.ts';
 import { VERDICT } from '../../policy/decide/decision.ts';
 import { FOREVER } from '../../policy/input.ts';
+import type { Snapshot } from '../../policy/snapshot.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
 import type { Enforcement, FirewallTerms, GrantWaiter } from './enforcement.ts';
 import { GrantBook, GrantedClient, type GrantPlace, MOST_GRANTS } from './grant-book.ts';
-import type { GrantOrder } from './grant-line.ts';
-import { ReplyAddresses } from './reply-addresses.ts';
+import type { GrantOrder, GrantReason } from './grant-line.ts';
+import { chainOf, ReplyAddresses } from './reply-addresses.ts';
 
 /** What becomes of a reply that holds addresses. */
 export const PASS = { GIVE: 0, WAIT: 1, PROVE: 2, REFUSE: 3 } as const;
@@ -37,6 +38,7 @@ export class Gate {
   readonly #other: Want = { client: null, missing: [] };
   #until: Milliseconds = 0;
   #ports: readonly string[] = [];
+  #chain: readonly string[] = [];
 
   /** `salt`: 32 bits that nobody outside knows. */
   constructor(enforcement: Enforcement, salt: number) {
@@ -70,6 +72,7 @@ export class Gate {
     if (!this.#hasRoom(this.#own, now) || !this.#hasRoom(this.#other, now))
       return this.#over(turn, client, 'grants of one client');
     this.#ports = ports;
+    this.#chain = chainOf(reply.out, length);
     this.#until = Math.min(hard, now + lifeOf(turn, addresses.ttl));
     return turn.fetched.isRefused || this.#enforcement.down ? this.#lack(turn, client, terms) : PASS.WAIT;
   }
@@ -113,12 +116,13 @@ export class Gate {
     const name = Uint8Array.from(query.name.subarray(0, query.nameLength));
     const until = this.#until;
     const ports = this.#ports;
+    const reason = reasonOf(turn, this.#chain);
     const wants = [this.#own, this.#other].flatMap(({ client, missing }) =>
       client === null || missing.length === 0 ? [] : [{ client, missing }],
     );
     const orders = wants.flatMap(({ client, missing }) => [
       ...this.#introduce(client),
-      grantLine(client, nameToText(name), missing, ports, until - now),
+      ...missing.map((at) => grantLine(client, nameToText(name), at, ports, until - now, reason)),
     ]);
     this.#own.missing = [];
     this.#other.missing = [];
@@ -132,7 +136,7 @@ export class Gate {
         for (const { client, missing } of wants) {
           // Whoever has ended meanwhile has nothing.
           if (!good || !this.book.has(client)) continue;
-          for (const address of missing) this.book.put(client, address, name, ports, until);
+          for (const address of missing) this.book.put(client, address, name, ports, until, reason);
         }
         tell(good);
       },
@@ -152,6 +156,11 @@ export class Gate {
     const { asker } = turn;
     const { client, bound, standing } = asker;
     let { family, w0, w1, w2, w3 } = client;
+    const named = bound?.client ?? null;
+    if (named !== null) {
+      family = named.family;
+      [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = named.words;
+    }
     if (family === 6 && w0 === 0 && w1 === 0 && w2 === 0xffff) {
       family = 4;
       w0 = w3;
@@ -164,13 +173,16 @@ export class Gate {
     const { name } = standing.identity;
     const known = this.book.find(family, w0 | 0, w1 | 0, w2 | 0, w3 | 0, lease, name);
     if (known !== null) return known;
-    const certified = client.credential !== null && (bound === null || bound.sources?.length === 0);
+    const unnamed = bound === null || (named === null && bound.sources?.length === 0);
+    const certified = client.credential !== null && unnamed;
     return new GrantedClient({ family, w0, w1, w2, w3 }, lease, name, certified);
   }
 
   /** The lease's address of the other family: a job asks for both over one of them. */
   #otherOf({ asker }: Turn, { family, lease, identity }: GrantedClient): GrantedClient | null {
-    const source = asker.bound?.sources?.find((each) => each.family !== family);
+    const { bound } = asker;
+    if (bound === null || bound.client != null) return null;
+    const source = bound.sources?.find((each) => each.family !== family);
     if (source === undefined) return null;
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = source.words;
     const known = this.book.find(source.family, w0 | 0, w1 | 0, w2 | 0, w3 | 0, lease, identity);
@@ -221,6 +233,16 @@ function termsOf({
   return rule < 0 || !approved ? null : rules.terms[rules.term[rule]!]!;
 }
 
+function reasonOf({ decision, inForce, asker }: Turn, chain: readonly string[]): GrantReason {
+  const { rule } = decision;
+  return { chain, rule: ruleText(inForce.snapshot, rule), policy: asker.view.id };
+}
+
+/** `FILE:LINE`, as in events. */
+export function ruleText({ rules }: Snapshot, rule: number): string | null {
+  return rule < 0 ? null : `${rules.terms[rules.term[rule]!]!.file}:${rules.line[rule]!}`;
+}
+
 export function samePorts(one: readonly string[], other: readonly string[]): boolean {
   if (one === other) return true;
   if (one.length !== other.length) return false;
@@ -244,13 +266,15 @@ export function certifiedLine(client: GrantedClient): GrantOrder {
 export function grantLine(
   client: GrantedClient,
   name: string,
-  addresses: readonly GrantPlace[],
+  address: GrantPlace,
   ports: readonly string[],
   ttl: Milliseconds,
+  { chain, rule, policy }: GrantReason,
 ): GrantOrder {
   const { identity, lease } = client;
-  const who = { client: textOf(client), identity, lease: lease || null };
-  return { op: 'grant', ...who, name, addresses: addresses.map(textOf), ports, ttl_ms: Math.ceil(ttl) };
+  const who = { identity, lease: lease || null, client: textOf(client) };
+  const what = { name, chain, address: textOf(address), ports, ttl_ms: Math.ceil(ttl) };
+  return { op: 'grant', ...who, ...what, rule, policy };
 }
 
 interface Want {

@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../../wire/quantity.ts';
+import type { GrantReason } from './grant-line.ts';
 
 /** Grants that one client may have. */
 export const MOST_GRANTS = 4_096;
@@ -10,6 +11,7 @@ export interface NameGrant {
   ports: readonly string[];
   /** Monotonic milliseconds until which the kernel has it. */
   until: Milliseconds;
+  reason: GrantReason;
   next: NameGrant | null;
 }
 
@@ -180,12 +182,14 @@ export class GrantBook {
     name: Uint8Array,
     ports: readonly string[],
     until: Milliseconds,
+    reason: GrantReason,
   ): void {
     const { family, w0, w1, w2, w3 } = at;
     const known = this.named(client, family, w0, w1, w2, w3, name, name.length);
     if (known !== null) {
       known.ports = ports;
       known.until = Math.max(known.until, until);
+      known.reason = reason;
       return;
     }
     const hash = this.#hash(family, w0, w1, w2, w3);
@@ -196,7 +200,7 @@ export class GrantBook {
       grant = { family, w0, w1, w2, w3, names: null, next: first };
       client.addresses.set(hash, grant);
     }
-    grant.names = { name, ports, until, next: grant.names };
+    grant.names = { name, ports, until, reason, next: grant.names };
     client.size++;
   }
 

@@ -21,24 +21,37 @@ export interface LiveLine {
   readonly certified?: boolean;
 }
 
-/** A client may connect to these addresses at these ports for `ttl_ms` from now; it never takes time from it. */
-export interface GrantLine {
+/** Why something was granted: the same for all addresses of an answer. */
+export interface GrantReason {
+  /** Targets of the CNAME records between the name and its addresses, as text. */
+  readonly chain: readonly string[];
+  /** `FILE:LINE` of the rule that approved it, or null: an audit let it through. */
+  readonly rule: string | null;
+  /** Hash of the rules in force for who asked, 16 hexadecimal digits. */
+  readonly policy: string;
+}
+
+/** A client may connect to an address at these ports for `ttl_ms` from now; it never takes time from it. */
+export interface GrantLine extends GrantReason {
   readonly op: 'grant';
   readonly client: string;
   readonly identity: string;
   readonly lease: string | null;
   /** The name that it asked for, as text. */
   readonly name: string;
-  readonly addresses: readonly string[];
+  readonly address: string;
   readonly ports: readonly string[];
   readonly ttl_ms: number;
 }
 
-/** And no longer, from now on. */
+/** And no longer, from now on. What another name opens of the address is granted anew behind it. */
 export interface RevokeLine {
   readonly op: 'revoke';
   readonly client: string;
-  readonly addresses: readonly string[];
+  readonly identity: string;
+  readonly lease: string | null;
+  readonly name: string;
+  readonly address: string;
   readonly ports: readonly string[];
 }
 
@@ -46,6 +59,9 @@ export interface RevokeLine {
 export interface EndLine {
   readonly op: 'end';
   readonly client: string;
+  /** Of whom it was; null where a client only leaves nothing to the next. */
+  readonly identity: string | null;
+  readonly lease: string | null;
   /** It may not send for so long, though a prefix that may holds it. */
   readonly quarantine_ms: number;
 }

@@ -1,5 +1,6 @@
 import { HEADER_SIZE, readUint16, readUint32 } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
+import { nameToText, readName } from '../../wire/name.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import { MOST_ADDRESSES } from './grant-line.ts';
 
@@ -97,6 +98,26 @@ export class ReplyAddresses {
     this.words[place + 3] = w3;
   }
 }
+
+/** Targets of the CNAME records of a reply of ours, as text, in their order. */
+export function chainOf(reply: Uint8Array, length: number): string[] {
+  const chain: string[] = [];
+  let at = HEADER_SIZE;
+  if (readUint16(reply, 4) > 0) at = behindName(reply, at) + 4;
+  for (let left = readUint16(reply, 6); left > 0; left--) {
+    at = behindName(reply, at);
+    if (at + 10 > length) break;
+    const data = at + 10;
+    if (readUint16(reply, at) === TYPE.CNAME) {
+      const size = readName(reply, length, data, target, 0);
+      if (size > 0) chain.push(nameToText(target.slice(0, size)));
+    }
+    at = data + readUint16(reply, at + 8);
+  }
+  return chain;
+}
+
+const target = new Uint8Array(256);
 
 function behindName(octets: Uint8Array, from: number): number {
   let at = from;

@@ -3,6 +3,7 @@ import { Decision, VERDICT } from '../../policy/decide/decision.ts';
 import { findAddress } from '../../policy/identity.ts';
 import { FOREVER } from '../../policy/input.ts';
 import type { Lease, LeaseTable, LeaseWatcher } from '../../policy/lease/lease.ts';
+import { judgedAt } from '../../policy/lease/lease-claim.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { labelOffsets, nameToText } from '../../wire/name.ts';
@@ -10,9 +11,9 @@ import type { Prefix } from '../../wire/prefix.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { Enforcement } from './enforcement.ts';
-import { certifiedLine, grantLine, samePorts, textOf } from './gate.ts';
+import { certifiedLine, grantLine, ruleText, samePorts, textOf } from './gate.ts';
 import type { AddressGrant, GrantBook, GrantedClient, NameGrant } from './grant-book.ts';
-import type { GrantOrder } from './grant-line.ts';
+import type { GrantOrder, GrantReason } from './grant-line.ts';
 
 /** Clients that one call of `tick` looks at. */
 const SLICE = 200;
@@ -34,6 +35,8 @@ export class GrantReview implements LeaseWatcher {
   #prefixes: ReadonlyMap<string, string>;
   /** Clients that are still to be looked at under the policy of now. */
   #queue: GrantedClient[] = [];
+  /** Static prefixes that are in quarantine after a lease of just these addresses, as text, and until when. */
+  readonly #calm = new Map<string, Milliseconds>();
 
   constructor(rooms: ReviewRooms, inForce: InForce) {
     this.#rooms = rooms;
@@ -50,7 +53,8 @@ export class GrantReview implements LeaseWatcher {
     this.#prefixes = after;
     const orders: GrantOrder[] = [];
     for (const client of before.keys())
-      if (!after.has(client)) orders.push({ op: 'end', client, quarantine_ms: 0 });
+      if (!after.has(client))
+        orders.push({ op: 'end', client, identity: before.get(client)!, lease: null, quarantine_ms: 0 });
     for (const [client, identity] of after)
       if (!before.has(client)) orders.push({ op: 'live', client, identity, lease: null, ttl_ms: null });
     if (orders.length > 0) this.#rooms.enforcement.order(orders, null);
@@ -59,23 +63,32 @@ export class GrantReview implements LeaseWatcher {
 
   /** All that is live and granted, for an enforcer that has just come. */
   *snapshot(): Generator<GrantOrder> {
+    for (const part of this.parts()) yield* part;
+  }
+
+  /** The same in parts. Between two of them all may change: a part tells what holds when it is taken. */
+  *parts(): Generator<readonly GrantOrder[]> {
     const { book, leases, clock } = this.#rooms;
-    const now = clock.monotonic();
+    yield [...this.#live(clock.monotonic())];
+    for (const lease of leases.leases()) if (lease.known) yield [...liveOf(lease, clock.monotonic())];
+    for (const client of book.all()) {
+      const orders: GrantOrder[] = client.certified ? [certifiedLine(client)] : [];
+      const now = clock.monotonic();
+      for (const grant of client.each()) orders.push(...regrant(client, grant, now));
+      yield orders;
+    }
+    yield [{ op: 'snapshot' }];
+  }
+
+  /** Static prefixes, and addresses in quarantine. */
+  *#live(now: Milliseconds): Generator<GrantOrder> {
+    const { leases } = this.#rooms;
     for (const [client, identity] of this.#prefixes)
       yield { op: 'live', client, identity, lease: null, ttl_ms: null };
-    for (const { addresses, certificate, endsAt } of leases.quarantines()) {
-      const [prefix, ...more] = addresses;
-      if (certificate !== null || prefix === undefined || more.length > 0 || endsAt <= now) continue;
-      const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
-      if (leases.byAddress(prefix.family, w0, w1, w2, w3, now)?.lease !== '') continue;
-      yield { op: 'end', client: textOfPrefix(prefix), quarantine_ms: Math.ceil(endsAt - now) };
-    }
-    for (const lease of leases.leases()) if (lease.known) yield* liveOf(lease, now);
-    for (const client of book.all()) {
-      if (client.certified) yield certifiedLine(client);
-      for (const grant of client.each()) yield* regrant(client, grant, now);
-    }
-    yield { op: 'snapshot' };
+    // A lease that lives lifts it.
+    for (const calm of leases.quarantines())
+      for (const prefix of calm.endsAt <= now ? [] : judgedAt(calm))
+        if (leases.holder(prefix) === null) yield* this.#endOf(prefix, null, calm.endsAt - now, now);
   }
 
   inForce(lease: Lease, before: Lease | null): void {
@@ -88,9 +101,9 @@ export class GrantReview implements LeaseWatcher {
     const orders: GrantOrder[] = [];
     if (before === null || !before.known) {
       // Whoever had the address leaves nothing to it.
-      for (const prefix of lease.addresses) {
+      for (const prefix of judgedAt(lease)) {
         this.#forget(prefix);
-        orders.push({ op: 'end', client: textOfPrefix(prefix), quarantine_ms: 0 });
+        orders.push(endLine(textOfPrefix(prefix), null));
       }
     }
     orders.push(...liveOf(lease, now));
@@ -99,25 +112,56 @@ export class GrantReview implements LeaseWatcher {
   }
 
   over(lease: Lease): void {
-    const { book, enforcement } = this.#rooms;
+    const { book, enforcement, clock } = this.#rooms;
     const orders: GrantOrder[] = [];
+    const places = judgedAt(lease);
     for (const client of book.ofLease(lease.id)) {
       book.remove(client);
-      if (lease.addresses.length > 0 && !client.certified) continue;
-      orders.push({ op: 'end', client: textOf(client), quarantine_ms: 0 });
+      if (places.length > 0 && !client.certified) continue;
+      orders.push(endLine(textOf(client), lease));
       for (const other of book.at(client)) book.remove(other);
     }
-    for (const prefix of lease.addresses) {
+    for (const prefix of places) {
       this.#forget(prefix);
-      orders.push({ op: 'end', client: textOfPrefix(prefix), quarantine_ms: lease.quarantine });
+      orders.push(...this.#endOf(prefix, lease, lease.quarantine, clock.monotonic()));
     }
     if (orders.length > 0) enforcement.order(orders, null);
+  }
+
+  /** The end of what a lease held; where the policy names just this prefix, it is its identity's again after the quarantine. */
+  *#endOf(
+    prefix: Prefix,
+    lease: Lease | null,
+    quarantine: Milliseconds,
+    now: Milliseconds,
+  ): Generator<GrantOrder> {
+    const client = textOfPrefix(prefix);
+    yield endLine(client, lease, quarantine);
+    const identity = this.#prefixes.get(client);
+    if (identity === undefined) return;
+    if (quarantine > 0) this.#calm.set(client, now + quarantine);
+    else yield { op: 'live', client, identity, lease: null, ttl_ms: null };
+  }
+
+  #afterQuarantine(now: Milliseconds): void {
+    for (const [client, until] of this.#calm) {
+      if (now < until) continue;
+      this.#calm.delete(client);
+      const identity = this.#prefixes.get(client);
+      const held = [...this.#rooms.leases.leases()].some((lease) =>
+        judgedAt(lease).some((prefix) => textOfPrefix(prefix) === client),
+      );
+      // The end of that lease says what follows.
+      if (identity === undefined || held) continue;
+      this.#rooms.enforcement.order([{ op: 'live', client, identity, lease: null, ttl_ms: null }], null);
+    }
   }
 
   /** Looks at some clients under the policy of now, and lets go of what has ended. To be called some times a second. */
   tick(): void {
     const { book, clock } = this.#rooms;
     const now = clock.monotonic();
+    this.#afterQuarantine(now);
     for (const client of this.#queue.splice(0, SLICE)) if (book.has(client)) this.#look(client, now);
     if (this.#queue.length === 0 && now >= this.#pruneAt) {
       this.#pruneAt = now + PRUNE;
@@ -146,7 +190,7 @@ export class GrantReview implements LeaseWatcher {
     const asked = this.#asks(client);
     const orders: GrantOrder[] = [];
     for (const grant of client.each()) {
-      const before = [...namesOf(grant)].map(({ ports }) => ports);
+      const before = [...namesOf(grant)].map(({ name, ports }) => ({ name: nameToText(name), ports }));
       let changed = false;
       for (const named of namesOf(grant)) {
         const approved = asked === null ? null : this.#judge(grant, named, asked, now, epoch);
@@ -156,10 +200,13 @@ export class GrantReview implements LeaseWatcher {
         changed = true;
         named.until = until;
         named.ports = ports;
+        if (approved?.reason) named.reason = { ...named.reason, ...approved.reason };
       }
       if (!changed) continue;
-      for (const ports of before)
-        orders.push({ op: 'revoke', client: textOf(client), addresses: [textOf(grant)], ports });
+      const { identity, lease } = client;
+      const who = { identity, lease: lease || null, client: textOf(client) };
+      for (const { name, ports } of before)
+        orders.push({ op: 'revoke', ...who, name, address: textOf(grant), ports });
       orders.push(...regrant(client, grant, now));
     }
     if (orders.length === 0) return;
@@ -201,11 +248,12 @@ export class GrantReview implements LeaseWatcher {
       const terms = rule < 0 ? null : snapshot.rules.terms[snapshot.rules.term[rule]!]!;
       const end = until === FOREVER ? Number.POSITIVE_INFINITY : now + 1000 * (until - Math.ceil(epoch));
       const keeps = terms?.keep === 'lease' && Number.isFinite(endsAt);
-      return { until: Math.min(end, endsAt), ports: terms?.ports ?? firewall?.ports ?? ports, keeps };
+      const reason = { rule: ruleText(snapshot, rule), policy: view.id };
+      return { until: Math.min(end, endsAt), ports: terms?.ports ?? firewall?.ports ?? ports, keeps, reason };
     }
     // Another of its types may be approved, of which these are the hints; and an audit denies nothing.
     const kept = approvesName(snapshot, view, subject, Math.floor(epoch)) || identity.auditUntil > epoch;
-    return kept ? { until: endsAt, ports, keeps: false } : null;
+    return kept ? { until: endsAt, ports, keeps: false, reason: null } : null;
   }
 }
 
@@ -225,6 +273,8 @@ interface Approved {
   readonly ports: readonly string[];
   /** As long as the lease, which may have been given more time. */
   readonly keeps: boolean;
+  /** Which rule it is now; null where none says so. */
+  readonly reason: Omit<GrantReason, 'chain'> | null;
 }
 
 function untilOf({ until }: NameGrant, approved: Approved | null): Milliseconds {
@@ -237,13 +287,19 @@ function* namesOf({ names }: AddressGrant): Generator<NameGrant> {
 }
 
 function* regrant(client: GrantedClient, grant: AddressGrant, now: Milliseconds): Generator<GrantOrder> {
-  for (const { name, ports, until } of namesOf(grant))
-    if (until > now) yield grantLine(client, nameToText(name), [grant], ports, until - now);
+  for (const { name, ports, until, reason } of namesOf(grant))
+    if (until > now) yield grantLine(client, nameToText(name), grant, ports, until - now, reason);
 }
 
-function* liveOf({ id, identity, addresses, endsAt }: Lease, now: Milliseconds): Generator<GrantOrder> {
+function endLine(client: string, lease: Lease | null, quarantine: Milliseconds = 0): GrantOrder {
+  const whose = { identity: lease?.identity ?? null, lease: lease?.id ?? null };
+  return { op: 'end', client, ...whose, quarantine_ms: Math.ceil(quarantine) };
+}
+
+function* liveOf(lease: Lease, now: Milliseconds): Generator<GrantOrder> {
+  const { id, identity, endsAt } = lease;
   if (endsAt <= now) return;
-  for (const prefix of addresses)
+  for (const prefix of judgedAt(lease))
     yield { op: 'live', client: textOfPrefix(prefix), identity, lease: id, ttl_ms: Math.ceil(endsAt - now) };
 }
 

@@ -281,6 +281,7 @@ t.test('the API describes itself', async (t) => {
     '/v1/exceptions/{id}',
     '/v1/explain',
     '/v1/findings',
+    '/v1/grants',
     '/v1/health',
     '/v1/history',
     '/v1/identities',

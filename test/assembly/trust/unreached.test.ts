@@ -9,7 +9,10 @@ identities:
     owner: team
     review_by: 2099-01-01
     from: { certificates: ["dns:job.example"] }
-    allow: []
+    allow:
+      - { name: a.example, reason: test, ports: [tcp/22] }
+      - { name: b.example, reason: test, ports: [tcp/22], keep: lease }
+      - { name: c.example, reason: test }
     stages:
       build: { only: [] }
 `;
@@ -20,8 +23,8 @@ t.test('what the server file opens no way to is told, and nothing else', async (
     now: 0,
     salt: 1,
   });
-  const told = (listen: object[], admin: object | null): string[] =>
-    warnUnreached({ listen, admin } as unknown as Settings, snapshot!).map(
+  const told = (listen: object[], admin: object | null, enforce: object | null = {}): string[] =>
+    warnUnreached({ listen, admin, enforce } as unknown as Settings, snapshot!).map(
       ({ code, severity, at: { line } }) => `${line} ${code} ${severity}`,
     );
   const dot = (clients: string): object => ({ protocol: 'tls', tls: { clients } });
@@ -29,4 +32,9 @@ t.test('what the server file opens no way to is told, and nothing else', async (
   t.same(told([dot('none')], null), ['3 certificate-unused warning', '3 stage-unreachable warning']);
   t.same(told([dot('optional')], null), ['3 stage-unreachable warning']);
   t.same(told([dot('required')], {}), []);
+  t.same(
+    told([dot('required')], {}, null),
+    ['8 term-unused warning', '9 term-unused warning'],
+    'ports and keep without a firewall',
+  );
 });
