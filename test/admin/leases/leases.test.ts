@@ -292,6 +292,8 @@ t.test('the API describes itself', async (t) => {
     '/v1/ledger',
     '/v1/ledger/reset',
     '/v1/report',
+    '/v1/tail',
+    '/v1/top',
   ]);
   t.match(await ask('GET', '/v1/health'), { status: 200, body: { healthy: true, leases: 0, ready: true } });
 });
