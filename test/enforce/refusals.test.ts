@@ -81,7 +81,7 @@ t.test('what was refused belongs to the lease of then', async (t) => {
   });
   const live = (lease: string | null) =>
     ({ op: 'live', client: '10.0.0.2', identity: 'job', lease, ttl_ms: 1_000 }) as const;
-  const end = { op: 'end', client: '10.0.0.2', quarantine_ms: 0 } as const;
+  const end = { op: 'end', client: '10.0.0.2', identity: null, lease: null, quarantine_ms: 0 } as const;
   const leases = (): unknown[] => watch.take().flatMap((line) => (line.op === 'refused' ? [line.lease] : []));
   waiting = [packet(2)];
   watch.hear([end, live('le-1')], 0);

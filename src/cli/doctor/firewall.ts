@@ -14,7 +14,8 @@ const LISTENING = '00010000';
 /** What the firewall of the server file is worth on this machine; nothing where there is none. */
 export function firewallFindings(read: EnforceLoad): Finding[] {
   const { setting } = read;
-  if (setting === null) return [];
+  // With feeds alone others keep it, elsewhere.
+  if (setting === null || setting.socket === null) return [];
   const { socket } = setting;
   const isKept = isListening(socket);
   const keeper = isKept
