@@ -68,8 +68,8 @@ t.test('the keys are these, and no other', async (t) => {
   };
   t.same(
     keys('server'),
-    `admin after_end age alert alerts attempt audience budgets ca cache certificate claim_wildcard client_ca
-     class clients contact contain crl crl_ended decisions dependency detect domains dynamic_max_ttl ede_text
+    `admin after_end age alert alerts attempt audience budgets ca cache certificate claim_wildcard class client_ca
+     clients contact contain crl crl_ended decisions dependency detect domains dynamic_max_ttl ede_text
      enforce except exceptions fail feeds findings first_contact for format full grace history identity
      identity_wildcard in_flight interfaces issuer jwks keep key kinds known lease_wildcard leases length
      level limits listen local log max max_ttl may_read metrics min_severity mix_case name names near_miss
