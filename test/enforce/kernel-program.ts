@@ -70,6 +70,30 @@ firewall.apply([
 ]);
 say('strangers', firewall.strangers(new Set(['10.0.0.2'])).join());
 firewall.load(terms);
+for (const skills of [
+  { refreshes: true, destroys: true },
+  { refreshes: false, destroys: true },
+  { refreshes: true, destroys: false },
+  { refreshes: false, destroys: false },
+]) {
+  // As if the kernel could no more than that; what is there of the set goes first.
+  const old = new SetElements(exchange, TABLE, skills);
+  const other = new Firewall({ ...parts, elements: old });
+  other.load(terms);
+  const ends = other.apply([ended, grant(1), grant(2, 0.2)]);
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  // One that is there gets another end, one that has ended is put in again, and one is taken out that is not there.
+  const who = { client: '10.0.0.2', identity: 'job', lease: null, name: 'a.example' };
+  const gone: GrantOrder = { op: 'revoke', ...who, address: '203.0.113.9', ports: ['tcp/443'] };
+  ends.push(...other.apply([grant(1, 90), grant(2, 70), gone, grant(3)]));
+  const left = held().filter((line) => line.startsWith('10.0.0.2 '));
+  say(
+    `refreshes ${skills.refreshes}, destroys ${skills.destroys}`,
+    ends.filter((end) => end !== null).length,
+    left.map((line) => line.replace(/^\S+ /, '')).join(', '),
+  );
+}
+firewall.load(terms);
 const inspected = (): string => inspectRules(exchange, runNft, terms);
 say(
   'inspected',

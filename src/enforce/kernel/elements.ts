@@ -39,6 +39,12 @@ export interface HeldElement {
   readonly left: number | null;
 }
 
+/** See `refreshes` and `destroys` of SetElements. */
+export interface KernelSkills {
+  readonly refreshes: boolean;
+  readonly destroys: boolean;
+}
+
 /**
  * The elements of the sets of a table, `inet namegate` unless another is named. `refreshes`: the kernel gives an element that is there another end
  * when TIMEOUT and EXPIRATION come together. Older ones take it and change nothing, so that there an element is taken out and
@@ -47,20 +53,24 @@ export interface HeldElement {
 export class SetElements {
   readonly #exchange: NetfilterExchange;
   readonly #table: string;
-  #refreshes = false;
-  #destroys = true;
+  #refreshes: boolean;
+  #destroys: boolean;
 
-  constructor(exchange: NetfilterExchange, table: string = TABLE) {
+  /** What the kernel can is what every kernel can, until `probe` finds out more. */
+  constructor(
+    exchange: NetfilterExchange,
+    table: string = TABLE,
+    { refreshes, destroys }: KernelSkills = { refreshes: false, destroys: false },
+  ) {
     this.#exchange = exchange;
     this.#table = table;
+    this.#refreshes = refreshes;
+    this.#destroys = destroys;
   }
 
   /** Those of another table, with what was found out about the kernel. */
   of(table: string): SetElements {
-    const other = new SetElements(this.#exchange, table);
-    other.#refreshes = this.#refreshes;
-    other.#destroys = this.#destroys;
-    return other;
+    return new SetElements(this.#exchange, table, this);
   }
 
   get refreshes(): boolean {
@@ -99,13 +109,18 @@ export class SetElements {
     return this.#withoutDestroy(whole, DELETE_ELEMENT);
   }
 
-  /** Before Linux 6.3: what is to go goes by itself, since an element that has ended meanwhile would fail all of it. */
+  /**
+   * Before Linux 6.3 each element goes by itself, since one that has ended meanwhile would fail all of it. What gets another
+   * end is out and in again in one transaction: no packet finds it missing.
+   */
   #withoutDestroy(changes: readonly ElementChange[], remove: number): KernelFault[] {
     for (const change of changes) {
-      const again = change.ttl === null || !this.#refreshes;
-      const gone = again ? this.#exchange.commit(parts(this.#table, [{ ...change, ttl: null }], remove)) : [];
-      if (gone.some(({ errno }) => errno !== ENOENT)) return gone;
-      const faults = change.ttl === null ? [] : this.#exchange.commit(parts(this.#table, [change], remove));
+      const gone = { ...change, ttl: null };
+      const both = change.ttl === null ? [gone] : this.#refreshes ? [change] : [gone, change];
+      let faults = this.#exchange.commit(parts(this.#table, both, remove));
+      const wasThere = !faults.some(({ errno }) => errno === ENOENT);
+      if (!wasThere && both[0] === gone)
+        faults = change.ttl === null ? [] : this.#exchange.commit(parts(this.#table, [change], remove));
       if (faults.length > 0) return faults;
     }
     return [];
