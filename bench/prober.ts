@@ -2,9 +2,9 @@
  * A client that keeps one question in flight: it sends, waits in the kernel for the answer, and notes how long that took.
  * Blocking calls, so that no event loop of ours is in the figures. A program of its own, since it blocks:
  *
- *     node bench/prober.ts PORT SECONDS PACE NAME…
+ *     node bench/prober.ts [ADDRESS:]PORT SECONDS PACE NAME…
  *
- * asks 127.0.0.1 for the names in turn, a question each PACE microseconds (0: as soon as the last is answered), and prints
+ * asks 127.0.0.1, or the address, for the names in turn, a question each PACE microseconds (0: as soon as the last is answered), and prints
  * {"latencies": […], "gap": …}: milliseconds ascending, and the longest time between two answers in a row. Ends with an
  * error when an answer takes a second.
  */
@@ -29,7 +29,7 @@ interface Library {
   func(prototype: string): (...args: unknown[]) => unknown;
 }
 
-function probe(port: number, seconds: number, pace: number, names: readonly string[]): Probed {
+function probe(host: string, port: number, seconds: number, pace: number, names: readonly string[]): Probed {
   const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): Library };
   const lib = koffi.load(null);
   const socket = lib.func('int socket(int, int, int)');
@@ -47,7 +47,7 @@ function probe(port: number, seconds: number, pace: number, names: readonly stri
   const address = Buffer.alloc(16);
   address.writeUInt16LE(AF_INET);
   address.writeUInt16BE(port, 2);
-  address.set([127, 0, 0, 1], 4);
+  address.set(host.split('.').map(Number), 4);
   if (Number(connect(fd, address, 16)) < 0) throw new Error('connect failed');
 
   const queries = names.map((name) => question(name));
@@ -78,8 +78,9 @@ function probe(port: number, seconds: number, pace: number, names: readonly stri
 }
 
 if (import.meta.main && isMainThread && !printHelp(import.meta.url)) {
-  const [port = '', seconds = '', pace = '', ...names] = process.argv.slice(2);
-  const { latencies, gap } = probe(Number(port), Number(seconds), Number(pace), names);
+  const [place = '', seconds = '', pace = '', ...names] = process.argv.slice(2);
+  const [port = '', host = '127.0.0.1'] = place.split(':').reverse();
+  const { latencies, gap } = probe(host, Number(port), Number(seconds), Number(pace), names);
   const told = [...latencies].map((ms) => Number(ms.toFixed(5)));
   process.stdout.write(JSON.stringify({ latencies: told, gap: Number(gap.toFixed(5)) }));
 }

@@ -36,6 +36,7 @@ import { RCODE } from '../src/wire/iana.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { namegate } from './contestants.ts';
 import { feedStages } from './feed-stages.ts';
+import { grantStages } from './grant-stages.ts';
 import { benchCharges, chargeQuantiles, ledgerStages } from './ledger-stages.ts';
 import { addressReply, question } from './messages.ts';
 import { APPROVED, Dice, deniedName, WILDCARD_ZONE } from './names.ts';
@@ -67,6 +68,7 @@ export function stages(folder: string): Stage[] {
     ...stories(inForce, house, null),
     ...stories(inForce, house, benchCharges()),
     ...ledgerStages(folder, inForceParts, house.client),
+    ...grantStages(inForceParts, house.client),
   ];
 }
 

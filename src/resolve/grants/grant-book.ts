@@ -4,6 +4,9 @@ import type { GrantReason } from './grant-line.ts';
 /** Grants that one client may have. */
 export const MOST_GRANTS = 4_096;
 
+/** Names of one address that are looked through one by one. */
+const FEW = 8;
+
 /** That a name opens an address to a client. */
 export interface NameGrant {
   /** Wire name in lower case. */
@@ -13,6 +16,8 @@ export interface NameGrant {
   until: Milliseconds;
   reason: GrantReason;
   next: NameGrant | null;
+  /** The next whose hash is the same, where the address has an index. */
+  twin: NameGrant | null;
 }
 
 /** An address that a client may connect to. */
@@ -23,6 +28,10 @@ export interface AddressGrant {
   readonly w2: number;
   readonly w3: number;
   names: NameGrant | null;
+  /** How many. */
+  count: number;
+  /** By the hash of a name, where names are many: behind a CDN a job may have thousands at one address. */
+  index: Map<number, NameGrant> | null;
   /** The next whose hash is the same. */
   readonly next: AddressGrant | null;
 }
@@ -170,7 +179,13 @@ export class GrantBook {
   ): NameGrant | null {
     let grant = client.addresses.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
     while (grant !== null && !isAt(grant, family, w0, w1, w2, w3)) grant = grant.next;
-    let named = grant === null ? null : grant.names;
+    if (grant === null) return null;
+    if (grant.index !== null) {
+      let twin = grant.index.get(this.#hashName(name, length)) ?? null;
+      while (twin !== null && !isName(twin.name, name, length)) twin = twin.twin;
+      return twin;
+    }
+    let named = grant.names;
     while (named !== null && !isName(named.name, name, length)) named = named.next;
     return named;
   }
@@ -197,10 +212,14 @@ export class GrantBook {
     let grant = first;
     while (grant !== null && !isAt(grant, family, w0, w1, w2, w3)) grant = grant.next;
     if (grant === null) {
-      grant = { family, w0, w1, w2, w3, names: null, next: first };
+      grant = { family, w0, w1, w2, w3, names: null, count: 0, index: null, next: first };
       client.addresses.set(hash, grant);
     }
-    grant.names = { name, ports, until, reason, next: grant.names };
+    const named = { name, ports, until, reason, next: grant.names, twin: null };
+    grant.names = named;
+    grant.count++;
+    if (grant.index !== null) this.#enter(grant.index, named);
+    else if (grant.count > FEW) grant.index = this.#indexOf(grant);
     client.size++;
   }
 
@@ -212,14 +231,35 @@ export class GrantBook {
       for (let grant: AddressGrant | null = first; grant !== null; grant = grant.next) {
         const names = pruned(grant, keep);
         if (names === null) continue;
-        for (let named: NameGrant | null = names; named !== null; named = named.next) client.size++;
+        let count = 0;
+        for (let named: NameGrant | null = names; named !== null; named = named.next) count++;
+        client.size += count;
         const { family, w0, w1, w2, w3 } = grant;
-        kept = { family, w0, w1, w2, w3, names, next: kept };
+        kept = { family, w0, w1, w2, w3, names, count, index: null, next: kept };
+        if (count > FEW) kept.index = this.#indexOf(kept);
       }
       if (kept === null) client.addresses.delete(hash);
       else client.addresses.set(hash, kept);
     }
     if (client.size === 0 && !client.certified) this.remove(client);
+  }
+
+  #indexOf({ names }: AddressGrant): Map<number, NameGrant> {
+    const index = new Map<number, NameGrant>();
+    for (let named = names; named !== null; named = named.next) this.#enter(index, named);
+    return index;
+  }
+
+  #enter(index: Map<number, NameGrant>, named: NameGrant): void {
+    const hash = this.#hashName(named.name, named.name.length);
+    named.twin = index.get(hash) ?? null;
+    index.set(hash, named);
+  }
+
+  #hashName(name: Uint8Array, length: number): number {
+    let hash = this.#salt;
+    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ name[i]!, 0x9e37_79b1) ^ (hash >>> 15);
+    return hash;
   }
 
   #hash(family: number, w0: number, w1: number, w2: number, w3: number): number {
