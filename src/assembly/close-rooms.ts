@@ -22,7 +22,10 @@ export async function closeRooms(
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, patience);
   });
-  await Promise.race([closeAll(), late]);
-  clearTimeout(timer);
+  try {
+    await Promise.race([closeAll(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
   return [...left];
 }
