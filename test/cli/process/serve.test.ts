@@ -74,11 +74,10 @@ async function serve(t: Test, dir: string): Promise<Serving> {
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     greeting += text;
   });
-  for (let left = 400; !/ policy .*\n/.test(greeting); left--) {
+  for (let left = 400; !/\n {2}try .*\n/.test(greeting); left--) {
     if (left === 0 || child.exitCode !== null) throw new Error(`it does not serve: ${greeting}${log}`);
     await wait(25);
   }
-  await wait(50);
   return { child, greeting, ended };
 }
 
