@@ -5,6 +5,7 @@ import { unreachable } from '../../wire/quantity.ts';
 import { Decision, VERDICT } from '../decide/decision.ts';
 import { decideAgain } from '../explain/explain.ts';
 import { type ExplainedRule, explainRule } from '../explain/rule-text.ts';
+import { UNKNOWN } from '../identity.ts';
 import { type Identity, KIND, type RuleIndex, type Snapshot, type Stage } from '../snapshot.ts';
 import { NO_NODE } from '../tree.ts';
 import { type AskedRow, SearchNoise } from './asked-row.ts';
@@ -40,7 +41,7 @@ export interface ReplayResult {
 /** Who asks, in the candidate: null for nobody. */
 interface Place {
   readonly number: number;
-  readonly identity: Identity | null;
+  readonly identity: Identity;
   readonly stage: Stage | null;
 }
 
@@ -67,7 +68,7 @@ interface KnownName {
 
 /**
  * Decides every question of the history under a candidate policy, as of `now` (seconds since 1970). An identity or stage that
- * the candidate lacks is nobody, and is denied. Budgets are not replayed: what they contained stays so while a wildcard
+ * the candidate lacks is `unknown`: local names that everybody has are all that it gets. Budgets are not replayed: what they contained stays so while a wildcard
  * approves it. Many jobs ask the same, so each name is decided once for each place and type.
  */
 export class PolicyReplay {
@@ -166,7 +167,7 @@ export class PolicyReplay {
   }
 
   #decide({ identity, stage }: Place, name: Uint8Array | null, type: number): Answer {
-    if (identity === null || name === null) return { effect: 'deny', rule: -1, found: [] };
+    if (name === null) return { effect: 'deny', rule: -1, found: [] };
     const out = this.#decision;
     out.clear();
     decideAgain(this.#snapshot, identity, stage, name, type, this.#now, out);
@@ -184,12 +185,12 @@ export class PolicyReplay {
     }
     let place = stages.get(stage);
     if (place === undefined) {
-      const identity = this.#snapshot.identities.find((each) => each.name === name) ?? null;
-      const entered = stage === '' ? null : identity?.stages.find((each) => each.name === stage);
+      const identity = this.#snapshot.identities.find((each) => each.name === name) ?? UNKNOWN;
+      const entered = stage === '' ? null : identity.stages.find((each) => each.name === stage);
       const number = this.#placeCount++;
       place =
         entered === undefined
-          ? { number, identity: null, stage: null }
+          ? { number, identity: UNKNOWN, stage: null }
           : { number, identity, stage: entered };
       stages.set(stage, place);
     }

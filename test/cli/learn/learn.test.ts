@@ -203,3 +203,22 @@ t.test('a shell may write the suggestion into the policy that it is made of', as
   writeFileSync(join(folder, 'policy/other.yaml'), '');
   t.throws(suggest, /yaml-empty/, 'another empty file is a mistake');
 });
+
+t.test('who is nobody under a policy still has the local names that everybody has', async (t) => {
+  const base = { lease: 'u1', audited: false, ground: 'special', verdict: 'local' } as const;
+  const { folder, config } = house(t, [
+    { ...base, identity: 'unknown', name: 'localhost' },
+    { ...base, identity: 'gone', name: 'localhost' },
+    { ...base, identity: 'gone', name: 'a.example', verdict: 'allow' },
+  ]);
+  const { code, stdout } = await say([
+    'try',
+    join(folder, 'policy'),
+    '--json',
+    '--fail-on',
+    'newly-denied',
+    ...config,
+  ]);
+  t.equal(code, 1);
+  t.match(JSON.parse(stdout).differences, [{ identity: 'gone', name: 'a.example', becomes: 'denied' }]);
+});
