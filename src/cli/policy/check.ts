@@ -18,6 +18,7 @@ import {
 } from '../terminal.ts';
 import { patternLines } from './patterns.ts';
 import { complainProblems } from './problems.ts';
+import { sharedAddressLines } from './shared-addresses.ts';
 import { withoutServers } from './system-upstreams.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -93,6 +94,10 @@ function text(
       patternLines(terminal, snapshot, (settings?.budgets ?? DEFAULT_BUDGETS).lease_wildcard).join('\n'),
       '',
     );
+    if (settings?.enforce) {
+      const shared = sharedAddressLines(snapshot);
+      if (shared.length > 0) lines.push(...shared, '');
+    }
     const { identities, rules, views } = snapshot;
     const audited = identities.filter(({ auditUntil }) => auditUntil > now);
     for (const { name, auditUntil } of audited) {

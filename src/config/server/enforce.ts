@@ -53,7 +53,11 @@ export function readEnforce(
     const fix = 'write the name of the user that namegate runs as';
     problems.error('value-text', marks.value(written, 'user'), `${quote(user)} is no name of a user`, fix);
   }
-  if (socket !== undefined && (written.interfaces ?? []).length + (written.local ?? []).length === 0)
+  // A list that was refused has been reported.
+  const judges = (['interfaces', 'local'] as const).some(
+    (key) => Object.hasOwn(written, key) && written[key]?.length !== 0,
+  );
+  if (socket !== undefined && !judges)
     problems.error(
       'value-empty',
       marks.value(written, 'socket'),

@@ -45,6 +45,19 @@ export function zoneKind(base: Uint8Array, table: SuffixTable): 'public' | 'shar
   return shared ? 'shared' : 'own';
 }
 
+/** The private suffix that a name is at or under, as text: names there belong to many, and often share addresses. Else null. */
+export function rentedZone(name: Uint8Array, table: SuffixTable): string | null {
+  const names: string[] = [];
+  for (let at = 0; name[at] !== 0; at += 1 + name[at]!) names.push(nameToText(name.subarray(at)));
+  for (const [i, text] of names.entries()) {
+    const flags = table.get(text) ?? 0;
+    const parent = table.get(names[i + 1] ?? '') ?? 0;
+    if ((flags & SUFFIX.EXCEPTION) !== 0) return null;
+    if ((flags & SUFFIX.PRIVATE) !== 0 || (parent & SUFFIX.PRIVATE_BELOW) !== 0) return text;
+  }
+  return null;
+}
+
 /** The longest rules of the list have five labels. */
 const MOST_LABELS = 8;
 

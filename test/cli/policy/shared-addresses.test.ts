@@ -1,0 +1,54 @@
+import t from 'tap';
+import { say } from '../command.ts';
+
+const POLICY = `
+destinations:
+  web:
+    owner: web
+    reason: test
+    names:
+      - d111.cloudfront.net
+      - example.github.io
+      - own.example
+      - { name: "*.edge.cloudfront.net", types: [A], shared_zone: accept, budget: { contain: 1KiB } }
+      - "n{0..9}.pages.dev"
+      - { name: ports.example, ports: [tcp/22, tcp/8000-8010] }
+identities:
+  - name: job
+    owner: team
+    review_by: 2099-01-01
+    from: { addresses: [192.0.2.0/24] }
+    allow: [web]
+redirects:
+  - { name: own.example, to: own.netlify.app }
+records:
+  - { name: d111.cloudfront.net, type: A, data: 203.0.113.1 }
+  - { name: example.github.io, type: A, data: 203.0.113.1 }
+  - { name: ports.example, type: A, data: 203.0.113.2 }
+`;
+
+t.test('check says what a grant opens besides, where the files know it', async (t) => {
+  const files = (enforce: string): string =>
+    t.testdir({
+      'namegate.yaml': `listen: [udp://127.0.0.1:0]\nupstreams: { default: { servers: [udp://192.0.2.1] } }\npolicy: p.yaml\n${enforce}`,
+      'p.yaml': POLICY,
+    });
+  const check = async (enforce: string): Promise<string> =>
+    (await say(['check', '--config', `${files(enforce)}/namegate.yaml`])).stdout;
+  const told = await check('enforce: { socket: /run/e.sock, interfaces: [docker0] }\n');
+  t.match(told, /ports\.example .*; opens tcp\/22, tcp\/8000-8010/);
+  const [, lines = ''] = told.split(
+    'shared addresses: what is granted for one name is open for every name at its address\n',
+  );
+  t.same(lines.split('\n\n')[0]?.split('\n').sort(), [
+    '  *.edge.cloudfront.net                    is in cloudfront.net, whose names share addresses',
+    '  203.0.113.1                              has d111.cloudfront.net, example.github.io',
+    '  d111.cloudfront.net                      is in cloudfront.net, whose names share addresses',
+    '  example.github.io                        is in github.io, whose names share addresses',
+    '  n{0..9}.pages.dev                        is in pages.dev, whose names share addresses',
+    '  own.example, by its redirect             is in netlify.app, whose names share addresses',
+  ]);
+  const without = await check('');
+  t.notMatch(without, /shared addresses/, 'without a firewall nothing is opened');
+  t.match(without, /term-unused: ports of this rule change nothing: the server file has no enforce/);
+});
