@@ -208,8 +208,8 @@ t.test('who is nobody under a policy still has the local names that everybody ha
   const base = { lease: 'u1', audited: false, ground: 'special', verdict: 'local' } as const;
   const { folder, config } = house(t, [
     { ...base, identity: 'unknown', name: 'localhost' },
-    { ...base, identity: 'gone', name: 'localhost' },
-    { ...base, identity: 'gone', name: 'a.example', verdict: 'allow' },
+    { ...base, lease: 'g1', identity: 'gone', name: 'localhost' },
+    { ...base, lease: 'g1', identity: 'gone', name: 'a.example', verdict: 'allow' },
   ]);
   const { code, stdout } = await say([
     'try',
