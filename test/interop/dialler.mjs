@@ -84,11 +84,12 @@ const deeds = {
     }),
   udp: ({ host, port, from, size = 1 }) =>
     new Promise((resolve) => {
+      const began = performance.now();
       const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
       const end = (result) => {
         clearTimeout(timer);
         socket.close();
-        resolve({ result });
+        resolve({ result, ms: performance.now() - began });
       };
       const timer = setTimeout(() => end('silence'), 500);
       socket.once('error', ({ code }) => end(code));

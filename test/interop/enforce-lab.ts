@@ -123,6 +123,12 @@ export async function lab(t: Test): Promise<Lab> {
   await must(['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'], {
     namespace: host,
   });
+  // Each refusal is to be seen: the kernel tells one client of six at once, and of one a second.
+  await must(['sysctl', '-q', '-w', 'net.ipv4.icmp_ratelimit=0'], { namespace: host });
+  // All clients together have a limit of their own, which not every kernel lets a namespace raise.
+  await run(['sysctl', '-q', '-w', 'net.ipv4.icmp_msgs_per_sec=100000', 'net.ipv4.icmp_msgs_burst=10000'], {
+    namespace: host,
+  });
   const internet = start(t, [process.execPath, '-e', INTERNET], { namespace: outside });
   await until(() => internet.log().includes('listening'), internet.log);
   // A short path: a socket's has 107 octets at most.
@@ -196,7 +202,7 @@ export async function ready(host: string): Promise<string> {
 export async function counted(
   many: number,
   deed: (i: number) => Promise<Dialled>,
-): Promise<{ results: object; times: string }> {
+): Promise<{ results: Readonly<Record<string, number>>; times: string }> {
   const results: Record<string, number> = {};
   const times: number[] = [];
   let next = 0;

@@ -79,22 +79,24 @@ t.test(
       }
       t.equal(found.filter(({ kind }) => kind === 'direct-address').length, 5, 'and nothing else');
     });
-    const kinds: [string, (i: number) => Promise<Dialled>][] = [
+    const kinds: [string, (i: number) => Promise<Dialled>, string?][] = [
       ['an address that was not answered', (i) => tcp(`203.0.200.${i & 255}`)],
       ['what was answered to another client', (i) => tcp(address(i), 443, OTHER)],
       ['another port', (i) => tcp(address(i), PORTS[1 + (i % 3)], CLIENTS[i % 4])],
+      [
+        'another protocol',
+        (i) => job.do({ deed: 'udp', host: address(i), port: 443, from: CLIENTS[i % 4]! }),
+        'EHOSTUNREACH',
+      ],
+      ['IPv6', (i) => job.do({ deed: 'tcp', host: `2001:db8:6::${(i & 0xfff).toString(16)}`, port: 443 })],
     ];
-    for (const [what, deed] of kinds) {
+    for (const [what, deed, refusal = 'ECONNREFUSED'] of kinds) {
       const { results, times } = await counted(CONNECTIONS, deed);
-      t.same(results, { ECONNREFUSED: CONNECTIONS }, `${what}: refused (${times})`);
+      // How many ICMP messages a kernel sends is not for each namespace to say.
+      const silent = refusal === 'ECONNREFUSED' ? 0 : (results['silence'] ?? 0);
+      t.ok(silent <= CONNECTIONS / 2, `${silent} of ${CONNECTIONS} were refused without a word`);
+      t.equal((results[refusal] ?? 0) + silent, CONNECTIONS, `${what}: refused (${times})`);
     }
-    t.not(
-      (await job.do({ deed: 'udp', host: address(1), port: 443, from: JOB })).result,
-      'ok',
-      'another protocol',
-    );
-    await is('ECONNREFUSED', job.do({ deed: 'tcp', host: '2001:db8:6::1', port: 443 }), 'IPv6');
-
     t.equal((await dns('ports.lab.example')).result, 'ok');
     await is('ok', tcp('198.51.100.1', 80), 'a port of the rule');
     await is('ok', tcp('198.51.100.1', 8001), 'one of its range');
@@ -232,8 +234,10 @@ t.test(
 
     await t.test('the doctor of the host', async (t) => {
       const file = join(folder, 'namegate.yaml');
+      const stub = join(folder, 'resolv.conf');
+      writeFileSync(stub, `nameserver ${DNS}\n`);
       const doctor = async (): Promise<string> => {
-        const command = [process.execPath, main, 'doctor', '--json', '--config', file];
+        const command = [process.execPath, main, 'doctor', '--json', '--config', file, '--resolv-conf', stub];
         const { stdout } = await run(command, { namespace: host });
         const { findings } = JSON.parse(stdout) as { findings: Record<string, string>[] };
         const own = findings.filter(({ check }) => check === 'firewall');
