@@ -4,6 +4,7 @@ import type { KeptChanges } from '../detect/patterns/kept-changes.ts';
 import { DETECTED } from '../detect/patterns/kinds.ts';
 import type { Noticed, Observed, ObservedVerdict, OctetHash } from '../detect/patterns/observed.ts';
 import { GROUND } from '../policy/decide/decision.ts';
+import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import { halfSipHash } from '../resolve/answer/key-hash.ts';
 import { nameToText } from '../wire/name.ts';
 import { AcquaintanceFile } from './acquaintance-file.ts';
@@ -89,17 +90,21 @@ export class Detection implements Follower {
 
   #takeNote(text: string, sight: (sighting: Sighting) => void): void {
     const note = readNote(text);
-    if (note?.note === 'lease' && note.claim !== undefined) {
-      const { addresses, certificate } = note.claim;
-      const claims = [...addresses.map(claimOfAddress), ...(certificate === null ? [] : [certificate])];
-      if (note.what === 'ended' || note.what === 'expired')
-        this.detectors.endings.ended(claims, note.id, note.identity ?? '', note.at);
-      else this.detectors.endings.began(claims);
-    }
+    if (note?.note === 'lease') this.#takeLease(note);
     if (note?.note !== 'rates') return;
     for (const { owner, ...rate } of note.rates) {
       this.detectors.rate({ ...rate, at: note.at, span: note.span }, this.#noticed);
       for (const noticed of this.#noticed.splice(0)) sight(passingSighting(noticed, note.at, owner));
+    }
+  }
+
+  #takeLease({ what, id, identity = '', claim, at }: LeaseNote): void {
+    const { endings } = this.detectors;
+    if (what === 'ended' || what === 'expired') endings.ended(id, at);
+    else if (claim !== undefined) {
+      const { addresses, certificate } = claim;
+      const claims = [...addresses.map(claimOfAddress), ...(certificate === null ? [] : [certificate])];
+      endings.began(id, identity, claims);
     }
   }
 

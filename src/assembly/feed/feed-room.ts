@@ -146,6 +146,9 @@ export class FeedRoom implements Observer {
     if (this.#isCounting) this.#feed?.counts.ended(turn, length);
     if (!this.#isLooking) return;
     this.#feed?.outcomes.ended(turn);
+    // Rates count from the first question on.
+    if (this.#standings === null)
+      this.#rateNotes.notes(turn.inForce.standings, Date.now(), performance.now());
     this.#standings = turn.inForce.standings;
   }
 

@@ -4,6 +4,8 @@ import type { Thresholds } from './kinds.ts';
 /** Claims of ended leases that are remembered, and for how long. */
 const MOST = 8_192;
 const MEMORY = 3_600_000;
+/** Leases that live. */
+const MOST_LIVE = 32_768;
 
 export const ENDING_KEY = 'detect ending ';
 
@@ -17,20 +19,25 @@ interface Ending {
 /** Which lease a claim had last, when that has ended. The oldest makes room. */
 export class Endings {
   readonly #byClaim = new Map<string, Ending>();
+  readonly #live = new Map<string, { readonly identity: string; readonly claims: readonly string[] }>();
   readonly #changed = new Set<string>();
 
-  ended(claims: readonly string[], lease: string, identity: string, at: number): void {
+  /** Claims have a lease: after a start each that lives is told again. */
+  began(lease: string, identity: string, claims: readonly string[]): void {
+    for (const claim of claims) this.#forget(claim);
+    if (this.#live.size >= MOST_LIVE) this.#live.delete(this.#live.keys().next().value!);
+    this.#live.set(lease, { identity, claims });
+  }
+
+  ended(lease: string, at: number): void {
+    const { identity, claims } = this.#live.get(lease) ?? { identity: '', claims: [] };
+    this.#live.delete(lease);
     for (const claim of claims) {
       this.#byClaim.delete(claim);
       if (this.#byClaim.size >= MOST) this.#forget(this.#byClaim.keys().next().value!);
       this.#byClaim.set(claim, { lease, identity, at });
       this.#changed.add(claim);
     }
-  }
-
-  /** A claim has a lease again. */
-  began(claims: readonly string[]): void {
-    for (const claim of claims) this.#forget(claim);
   }
 
   /** Forgets what is too long ago; to be called now and then. */

@@ -109,10 +109,11 @@ export function run(script: Script): {
           break;
         }
         case 'ended':
-          detectors.endings.ended([filled[2]!], filled[1]!, 'ci', at);
+          detectors.endings.began(filled[1]!, 'ci', [filled[2]!]);
+          detectors.endings.ended(filled[1]!, at);
           break;
         case 'began':
-          detectors.endings.began([filled[1]!]);
+          detectors.endings.began('le-next', 'ci', [filled[1]!]);
           break;
         case 'good':
         case 'empty':
