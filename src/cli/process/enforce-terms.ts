@@ -23,6 +23,7 @@ export function termsOf(
 
 /** The number of a user of this machine; null for nobody. */
 export function uidOf(user: string): number | null {
+  if (/^\d+$/.test(user)) return Number(user);
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((each) => each.startsWith(`${user}:`));

@@ -98,9 +98,10 @@ export const enforce = z
     ).optional(),
     user: text(
       'a user',
-      'User that namegate runs as, where it is neither root nor the user of `namegate enforce`.',
-      '^[a-z_][a-z0-9_-]{0,31}$',
+      'User that namegate runs as, by name or number, where it is neither root nor the user of `namegate enforce`.',
+      '^([a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})$',
       'namegate',
+      '65532',
     ).optional(),
     feeds: list(feed, 'a list of feeds', 'The grants as a stream, for enforcers elsewhere.')
       .min(1)

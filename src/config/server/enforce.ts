@@ -18,7 +18,7 @@ const MAX_PATH = 107;
 /** A stub asks again after some seconds; nothing is won by a longer wait. */
 const LONGEST_WAIT_MS = 2_000;
 const INTERFACE = /^[A-Za-z0-9_.@-]{1,15}\*?$/;
-const USER = /^[a-z_][a-z0-9_-]{0,31}$/;
+const USER = /^(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})$/;
 
 type Context = Pick<ServerContext, 'marks' | 'problems'>;
 
@@ -50,7 +50,7 @@ export function readEnforce(
     );
   }
   if (user !== null && !USER.test(user)) {
-    const fix = 'write the name of the user that namegate runs as';
+    const fix = 'write the name or the quoted number of the user that namegate runs as';
     problems.error('value-text', marks.value(written, 'user'), `${quote(user)} is no name of a user`, fix);
   }
   // A list that was refused has been reported.

@@ -19,6 +19,7 @@ t.test('what is wrong with enforce', async (t) => {
     ['{ feeds: [{ name: a, on: "unix:a.sock" }] }'],
     [`{ ${GOOD}, feeds: [{ name: a, ${tls}, clients: ["dns:edge.example"], class: wait }] }`],
 
+    [`{ ${GOOD}, user: "65532" }`],
     ['{}', '3:1 key-missing'],
     ['{ interfaces: [docker0] }', '3:1 key-missing', '3:12 enforce-form'],
     ['{ socket: e.sock }', '3:20 value-empty'],
