@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { isIPv6 } from 'node:net';
+import { ProgramPages } from './program-pages.ts';
 import { ADDRESS_SIZE, AF_INET, AF_INET6, socketAddress } from './socket-address.ts';
 
 /**
@@ -32,7 +33,10 @@ export interface Native {
   address(buffer: Buffer): bigint;
   /** Stops this thread for so many microseconds, and for what the system's timer slack adds (50 by default). */
   pause(microseconds: number): void;
-  /** Gives freed memory back to the system, in a thread of libuv's: glibc keeps it where it was freed (malloc_trim(3)). */
+  /**
+   * Gives memory back to the system, in threads of libuv's: what was freed, which glibc keeps (malloc_trim(3)), and pages of the
+   * program's own file, many of which only a start needs (madvise(2)).
+   */
   giveBackMemory(): void;
 }
 
@@ -125,6 +129,7 @@ class LinuxNative implements Native {
   >;
   readonly #epoll: Readonly<Record<'create' | 'control' | 'wait', Call>>;
   readonly #trim: Call | null;
+  readonly #programPages: ProgramPages;
   readonly #pollCallback: unknown;
   readonly #closeCallback: unknown;
 
@@ -145,6 +150,8 @@ class LinuxNative implements Native {
     this.#recvmmsg = func('int recvmmsg(int, void *, uint32_t, int, void *)');
     this.#sendmmsg = func('int sendmmsg(int, void *, uint32_t, int)');
     this.#trim = optional(() => func('int malloc_trim(size_t)'));
+    const madvise = func('int madvise(uintptr_t, size_t, int)');
+    this.#programPages = new ProgramPages((...told) => madvise.async(...told));
     this.#pollCallback = koffi.pointer(koffi.proto('void namegate_poll(void *, int, int)'));
     this.#closeCallback = koffi.pointer(koffi.proto('void namegate_closed(void *)'));
     this.#uv = {
@@ -313,6 +320,7 @@ class LinuxNative implements Native {
 
   giveBackMemory(): void {
     this.#trim?.async(0, () => {});
+    this.#programPages.giveBack();
   }
 
   #set(fd: number, level: number, option: number, value: number): number {
