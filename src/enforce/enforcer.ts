@@ -112,11 +112,11 @@ export class Enforcer {
       },
       settle: (told) => {
         const gone = firewall.strangers(told);
-        firewall.apply(
-          gone.map(
-            (client) => ({ op: 'end', client, identity: null, lease: null, quarantine_ms: 0 }) as const,
-          ),
+        const ends = gone.map(
+          (client) => ({ op: 'end', client, identity: null, lease: null, quarantine_ms: 0 }) as const,
         );
+        this.#options.refusals?.hear(ends, performance.now());
+        firewall.apply(ends);
         const wrong = firewall.settle();
         if (wrong !== null) log.error('enforce-trouble', `prefixes were not written: ${wrong}`, {});
         log.info('enforce-session', 'the resolver has told all that is live', {

@@ -76,6 +76,21 @@ const deeds = {
       socket.on('error', ({ code }) => end(code));
       socket.on('connect', () => end('ok'));
     }),
+  /** Sends datagrams to ever other places, as fast as it goes. */
+  flood: ({ from, ms }) =>
+    new Promise((resolve) => {
+      const socket = createSocket('udp4');
+      const end = performance.now() + ms;
+      let i = 0;
+      const more = () => {
+        for (let n = 0; n < 200; n++, i++)
+          socket.send('x', 1 + (i % 60_000), `203.0.${200 + (i & 7)}.${(i >> 3) & 255}`);
+        if (performance.now() < end) setImmediate(more);
+        else socket.close(() => resolve({ result: 'ok' }));
+      };
+      socket.on('error', () => {});
+      socket.bind(0, from, more);
+    }),
   ping: ({ host, from }) =>
     new Promise((resolve) => {
       const child = spawn('ping', ['-c', '1', '-W', '1', '-I', from, host]);

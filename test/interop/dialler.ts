@@ -15,7 +15,7 @@ export interface Dialled {
 }
 
 interface Deed {
-  readonly deed: 'tcp' | 'echo' | 'pushed' | 'happy' | 'ping' | 'udp' | 'dns' | 'both';
+  readonly deed: 'tcp' | 'echo' | 'pushed' | 'happy' | 'ping' | 'flood' | 'udp' | 'dns' | 'both';
   readonly host?: string;
   readonly port?: number;
   readonly from?: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Dialled } from './dialler.ts';
-import { address, api, DNS, enforce, JOB, lab, OTHER, policy, serve } from './enforce-lab.ts';
+import { address, api, CLIENTS, DNS, enforce, JOB, lab, OTHER, policy, serve } from './enforce-lab.ts';
 import { missingForRoot, must, start, until } from './process.ts';
 
 /** Times that each side is killed. `NAMEGATE_KILLS=100` is the long run. */
@@ -78,6 +78,43 @@ t.test(
       t.not((await job.do({ ...udp, host: '203.0.200.1' })).result, 'ok');
       const ping = await job.do({ deed: 'ping', host: '198.51.100.1', from: JOB });
       t.not(ping.result, 'ok', 'an echo request is no port');
+    });
+
+    await t.test('a flood of refused packets hides nobody, and each is counted', async (t) => {
+      const flood = job.do({ deed: 'flood', from: CLIENTS[3]!, ms: 1_000 });
+      t.equal(await tcp('203.0.201.77', 443, OTHER), 'ECONNREFUSED');
+      t.equal((await dns('n130')).result, 'ok', 'and others are answered meanwhile');
+      t.equal(await tcp(address(130)), 'ok');
+      await flood;
+      const key = `${OTHER} to 203.0.201.77 tcp/443`;
+      await until(
+        async () => {
+          const list = await api(folder, 'GET', '/v1/findings?limit=1000');
+          const { findings } = list as unknown as { findings: readonly { key: string }[] };
+          return findings.some((finding) => finding.key === key);
+        },
+        () => `nobody was told of ${key}`,
+      );
+      let seen = '';
+      await until(
+        async () => {
+          const counter = await must(['nft', 'list', 'counter', 'inet', 'namegate', 'refused'], {
+            namespace: host,
+          });
+          const refused = Number(/packets (\d+)/.exec(counter)?.[1]);
+          const ask = "fetch('http://127.0.0.1:9153/metrics').then((r) => r.text()).then(console.log)";
+          const text = await must([process.execPath, '-e', ask], { namespace: host });
+          const [yes = 0, no = 0] = ['yes', 'no'].map((told) =>
+            Number(
+              new RegExp(`^namegate_refused_packets_total\\{told="${told}"\\} (\\d+)$`, 'm').exec(text)?.[1],
+            ),
+          );
+          seen = `${refused} refused, ${yes} told, ${no} counted`;
+          return refused > 1_000 && yes + no === refused;
+        },
+        () => seen,
+      );
+      t.comment(seen);
     });
 
     await t.test('an address that is leased again at once', async (t) => {

@@ -217,7 +217,7 @@ export class FirewallRoom implements Enforcement {
     const who = refusedClient(client, lease, places, clock.monotonic());
     this.#countRefused('yes', count);
     const granted = address === null ? null : this.#lastNames.of(address);
-    if (who === null || (!begins && (granted !== null || address === null))) return;
+    if (who === null || (!begins && (granted !== null || protocol !== 'tcp'))) return;
     tell({ note: 'direct', at: Date.now(), client, ...who, address, protocol, port, count, granted });
   }
 

@@ -7,7 +7,7 @@ export interface RefusedPacket {
   readonly protocol: number;
   /** The destination's; 0 where it has none, or a fragment does not show it. */
   readonly port: number;
-  /** It may be the first of a connection. Of TCP that is SYN without ACK; of all others each may be. */
+  /** It may be the first of a connection. Of TCP that is SYN without ACK; no error of ICMP is; of all others each may be. */
   readonly begins: boolean;
 }
 
@@ -71,9 +71,22 @@ function packetOf(
 ): RefusedPacket {
   const hasPorts = at >= 0 && WITH_PORTS.has(protocol) && at + 4 <= octets.length;
   const port = hasPorts ? octets.readUInt16BE(at + 2) : 0;
-  const flags = hasPorts && protocol === TCP ? (octets[at + 13] ?? SYN) : SYN;
-  return { source, destination, protocol, port, begins: (flags & (SYN | ACK)) === SYN };
+  return { source, destination, protocol, port, begins: at < 0 || begins(protocol, octets, at) };
 }
+
+function begins(protocol: number, octets: Buffer, at: number): boolean {
+  if (protocol === TCP) return ((octets[at + 13] ?? SYN) & (SYN | ACK)) === SYN;
+  // Errors of ICMP answer to what somebody else sent (RFC 792, RFC 4443 §2.1).
+  if (protocol === ICMP) return !ICMP_ERRORS.has(octets[at] ?? ECHO);
+  return protocol !== ICMP6 || (octets[at] ?? ECHO6) >= ECHO6;
+}
+
+const ICMP = 1;
+const ICMP6 = 58;
+const ECHO = 8;
+const ECHO6 = 128;
+/** Unreachable, source quench, time exceeded, parameter problem. */
+const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 11, 12]);
 
 const SYN = 0x02;
 const ACK = 0x10;

@@ -119,7 +119,7 @@ export interface RefusedLine {
   readonly protocol: string | null;
   /** Null where the protocol has none. */
   readonly port: number | null;
-  /** They may each be the first of a connection; false for TCP in the middle of one. */
+  /** They may each be the first of a connection; false for TCP in the middle of one, and for errors of ICMP. */
   readonly begins: boolean;
   readonly count: number;
 }
