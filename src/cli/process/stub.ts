@@ -10,7 +10,7 @@ import { createLog, type Log } from '../../report/log.ts';
 import { ServiceManager } from '../../report/service-manager.ts';
 import type { Answerer } from '../../resolve/ports.ts';
 import type { ListenSetting } from '../../settings/settings.ts';
-import { loadNative } from '../../socket/native.ts';
+import { loadNative, type Native } from '../../socket/native.ts';
 import type { TlsServerAddress } from '../../socket/tls-connector.ts';
 import { type CredentialFiles, isFault, readCredentials } from '../../stub/credentials.ts';
 import { serverUrl } from '../../stub/server-url.ts';
@@ -84,7 +84,8 @@ async function stub(terminal: Terminal, options: Options): Promise<number> {
   const log = createLog('info');
   const manager = ServiceManager.find(process.env);
   const { servers, files } = settings;
-  const listen = (answerer: Answerer): Listeners => listeners(settings.listen, answerer, log);
+  const native = loadNative();
+  const listen = (answerer: Answerer): Listeners => listeners(settings.listen, answerer, native, log);
   const running = new Stub({ servers, files, listen, log }, reading, result);
   signals.onReload(() => running.reload());
   const starting = running.start().then(
@@ -101,6 +102,7 @@ async function stub(terminal: Terminal, options: Options): Promise<number> {
   if (first === null) {
     greet(terminal, running, settings);
     shrinkHeap();
+    if (typeof native !== 'string') native.giveBackMemory();
     manager?.ready('serves');
   }
   const why = await ended;
@@ -154,13 +156,13 @@ function readServer(url: string): TlsServerAddress | string {
 /** Connections of clients over TCP; a client has an eighth of them. */
 const CLIENTS = 1024;
 
-function listeners({ host, port }: Target, answerer: Answerer, log: Log): Listeners {
+function listeners({ host, port }: Target, answerer: Answerer, native: Native | string, log: Log): Listeners {
   const settings: ListenSetting[] = [
     { protocol: 'udp', host, port, spoofable: false },
     { protocol: 'tcp', host, port, proxyFrom: [] },
   ];
   const shares = shareDescriptors(descriptorLimit(), { listeners: 1, clients: CLIENTS, upstreams: 32 });
-  return new Listeners({ settings, shares, answerer, native: loadNative(), log });
+  return new Listeners({ settings, shares, answerer, native, log });
 }
 
 function greet(terminal: Terminal, running: Stub, { servers, files }: StubSettings): void {
