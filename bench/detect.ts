@@ -12,7 +12,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Baseline, COMPRESSED, IBHH, LONG_UNIQUE } from './detect/baselines.ts';
-import { ciDays, deniedTunnelFiresAt, replayOrdinary } from './detect/findings.ts';
+import { ciDays, deniedTunnelFiresAt, replayOrdinary, type TraceFindings } from './detect/findings.ts';
 import { type ClientZone, replay } from './detect/replay.ts';
 import { type Asked, commonZone, readTrace, type Trace } from './detect/traces.ts';
 import { table, wilson } from './figures.ts';
@@ -115,17 +115,23 @@ function tellFindings(): void {
   ];
   const rows = ordinary.map(({ file, clientDays, found }) => {
     const kinds = new Map<string, number>();
-    let loud = 0;
     for (const of of found.values()) {
       for (const [kind, what] of of)
         kinds.set(`${kind} ${what.split(' ')[0]}`, (kinds.get(`${kind} ${what.split(' ')[0]}`) ?? 0) + 1);
-      if ([...of.values()].some((what) => /^(medium|high) /.test(what))) loud++;
     }
     const list = [...kinds].map(([kind, count]) => `${kind} ${count}`).join(', ');
-    return [file, String(clientDays), String(loud), list || '-'];
+    return [file, String(clientDays), String(loudOf(found)), list || '-'];
   });
   process.stdout.write('\nFindings of detectors on ordinary traffic (client-days that have one)\n\n');
   process.stdout.write(`${table([['file', 'client-days', 'medium or high', 'by kind'], ...rows])}\n`);
+  const usual = ordinary.filter(({ file }) => !APART.test(file));
+  const days = usual.reduce((sum, { clientDays }) => sum + clientDays, 0);
+  const loudDays = usual.reduce((sum, { found }) => sum + loudOf(found), 0);
+  const [low, high] = wilson(loudDays, days);
+  const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
+  process.stdout.write(
+    `  ${loudDays} of ${days} client-days, without those apart: ${percent(loudDays / days)} (95 %: ${percent(low)} to ${percent(high)})\n`,
+  );
   for (const { file, found } of ordinary) {
     for (const [day, kinds] of found) {
       for (const [kind, what] of kinds)
@@ -144,11 +150,16 @@ function tellFindings(): void {
   );
 }
 
+function loudOf(found: TraceFindings['found']): number {
+  return [...found.values()].filter((of) => [...of.values()].some((what) => /^(medium|high) /.test(what)))
+    .length;
+}
+
 /** Why ordinary clients make such findings in these traces. */
 function causeOfFinding(file: string, kind: string): string {
   if (kind === 'near-miss') return 'two domains of the trace have names that are one letter apart';
   if (kind === 'sweep' && file.startsWith('ggyggy')) return 'a crawl of a list: each name is another domain';
-  if (kind === 'sweep') return 'an exercise: scans, and a policy that approves what half an hour saw';
+  if (kind === 'sweep') return 'a policy that approves what half an hour saw';
   return 'its cause is NOT KNOWN';
 }
 

@@ -45,6 +45,8 @@ export function replayOrdinary(
     }),
   );
   const found = new Map<string, Map<string, string>>();
+  /** Until when a finding is open, and how severe it is: what is seen of it meanwhile is counted with it, and tells nobody. */
+  const open = new Map<string, { until: number; severity: string }>();
   const clientDays = new Set<string>();
   for (const one of asked) {
     const at = START + one.seconds * 1000;
@@ -58,6 +60,11 @@ export function replayOrdinary(
       isApproved ? 'allow' : 'deny',
       isApproved ? '' : findLookAlike(index, ALL_SETS, one.name, 6),
     )) {
+      const { finding, place, severity, window } = noticed;
+      const key = `${finding} ${place}`;
+      const same = open.get(key);
+      if (same !== undefined && at < same.until && same.severity === severity) continue;
+      open.set(key, { until: same !== undefined && at < same.until ? same.until : at + window, severity });
       const kinds = found.get(day) ?? new Map<string, string>();
       found.set(day, kinds);
       const before = kinds.get(noticed.finding);

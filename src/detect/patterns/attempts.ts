@@ -1,6 +1,7 @@
 import { knownNameCost, newNameCost, occasionCost, TICK_MS, UNITS_A_BIT } from '../charge.ts';
 import { LONGEST_WAIT, SLICES, TICKS_A_SLICE } from '../holder.ts';
 import { SharedTable } from '../shared-table.ts';
+import { isUnderArpa } from './clients.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 import type { Observed, OctetHash } from './observed.ts';
@@ -96,7 +97,8 @@ export class Attempts {
     const before = attempt.told;
     const units = before === 0 ? this.#charge(attempt, asked, hash, tick) : 0;
     if (units >= limits.octets * OCTET) tell(attempt, 1, tick);
-    if (asked.domain >= limits.length && isManifold(attempt, hash, at, limits)) tell(attempt, 2, tick);
+    const isLong = asked.domain >= limits.length && !isUnderArpa(name);
+    if (isLong && isManifold(attempt, hash, at, limits)) tell(attempt, 2, tick);
     if (attempt.told !== before || units - attempt.kept >= (limits.octets * OCTET) / KEPT_PARTS) {
       attempt.kept = units;
       this.#keep(identity, domain, attempt);

@@ -50,8 +50,10 @@ export class Clients {
 
   /** Whether a client was denied too many domains within the time; then it begins anew. */
   isSweeping(client: ClientState, asked: Observed, limits: NonNullable<Thresholds['sweep']>): boolean {
-    const { name, domain, at } = asked;
-    return addDomain(client, this.#hash(name, domain, name.length), Math.floor(at / 1000), limits);
+    const { name, at } = asked;
+    const start = sweptFrom(asked);
+    if (start < 0) return false;
+    return addDomain(client, this.#hash(name, start, name.length), Math.floor(at / 1000), limits);
   }
 
   /** Identities whose clients that had to go swept together. To be called every second or so. */
@@ -73,6 +75,24 @@ export class Clients {
     const filled = Math.min(count, domains.length / 2);
     for (let i = 0; i < filled; i++) noteDomain(fold, domains[2 * i]!, domains[2 * i + 1]!);
   }
+}
+
+/** Labels of `arpa` and the root, as octets. */
+const ARPA = [4, 0x61, 0x72, 0x70, 0x61, 0];
+
+/** Whether a name stands for an address (RFC 1035 §3.5), or for what else is under `arpa`. */
+export function isUnderArpa(name: Uint8Array): boolean {
+  const start = name.length - ARPA.length;
+  return start > 0 && ARPA.every((octet, index) => name[start + index] === octet);
+}
+
+/**
+ * Where the domain starts that a sweep counts; -1 for a name of one label, which nobody can register. Reverse zones are one: who
+ * looks up the names of many addresses sweeps no domains.
+ */
+function sweptFrom({ name, domain }: Pick<Observed, 'name' | 'domain'>): number {
+  if (name[0]! + 2 >= name.length) return -1;
+  return isUnderArpa(name) ? name.length - ARPA.length : domain;
 }
 
 function newClient(): ClientState {
