@@ -143,14 +143,19 @@ export function shortPath(path: string): string {
 /** `1 name`, `2 names`; numbers above 999 with commas. */
 export function count(number: number, noun: string): string {
   const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
-  return `${number.toLocaleString('en-US')} ${number === 1 ? noun : plural}`;
+  return `${inThousands(number)} ${number === 1 ? noun : plural}`;
+}
+
+/** `1,234,567`. By hand: `toLocaleString` loads tables of all the world's numbers, some 10 ms of a command that takes 400. */
+function inThousands(number: number): string {
+  return String(number).replace(/(?<=\d)(?=(\d{3})+$)/g, ',');
 }
 
 /** Names in a row, the first eight of many. */
 export function enumerate(names: readonly string[]): string {
   const shown = names.slice(0, ENUMERATED).map(escapeText).join(', ');
   const more = names.length - ENUMERATED;
-  return more > 0 ? `${shown} and ${more.toLocaleString('en-US')} more` : shown;
+  return more > 0 ? `${shown} and ${inThousands(more)} more` : shown;
 }
 
 const ENUMERATED = 8;

@@ -22,9 +22,8 @@ export function wholeTable(): Table {
   return built;
 }
 
-/** The list with zones that it does not have, as private suffixes; what lies above one is above a private suffix. */
-function withRented(list: Table): Table {
-  const table = new Map(list);
+/** Adds zones that the list does not have, as private suffixes; what lies above one is above a private suffix. */
+function withRented(table: Map<string, number>): Table {
   const mark = (name: string, flag: number): void => void table.set(name, (table.get(name) ?? 0) | flag);
   for (const zone of rentedZones()) {
     mark(zone, SUFFIX.PRIVATE);
@@ -53,7 +52,7 @@ export interface Trie {
 const ICANN = 1;
 const PRIVATE = 2;
 
-export function buildTable(trie: Trie): Table {
+export function buildTable(trie: Trie): Map<string, number> {
   const offsets = new Uint32Array(trie.edgeLength.length);
   for (let edge = 0, at = 0; edge < offsets.length; edge++) {
     offsets[edge] = at;

@@ -44,11 +44,14 @@ const PAIRS: readonly (readonly [string, string])[] = [
 ];
 
 const MARKS = /\p{M}/gu;
+const ASCII = /^[\0-\x7f]*$/;
 
 /** What a label looks like: two labels with one skeleton can be taken for each other. `text`: as `labelText` gives it. */
 export function skeletonOf(text: string): string {
   let skeleton = '';
-  for (const letter of text.normalize('NFKD').replace(MARKS, '')) skeleton += LETTERS.get(letter) ?? letter;
+  // Most labels have no marks, and the tables of those that do are loaded when they are first looked into.
+  const bare = ASCII.test(text) ? text : text.normalize('NFKD').replace(MARKS, '');
+  for (const letter of bare) skeleton += LETTERS.get(letter) ?? letter;
   for (const [pair, letter] of PAIRS) skeleton = skeleton.replaceAll(pair, letter);
   return skeleton.replaceAll('i', 'l');
 }
