@@ -1,4 +1,5 @@
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
+import type { DirectNote } from '../resolve/grants/direct-note.ts';
 
 /** What the history hears of the ring, as the worker that reads it tells. */
 export type HeardRecord = HeardAsked | HeardGiven | HeardNote;
@@ -62,35 +63,12 @@ export interface HeardNote {
   readonly text: string;
 }
 
-/** Packets that the firewall refused. */
-export interface HeardDirect {
-  readonly note: 'direct';
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** The client's address as text; of IPv6 its /64. */
-  readonly client: string;
-  readonly identity: string;
-  readonly owner: string;
-  readonly lease: string | null;
-  readonly job: Readonly<Record<string, string>> | null;
-  readonly proven: boolean;
-  readonly address: string | null;
-  readonly protocol: string | null;
-  readonly port: number | null;
-  readonly count: number;
-  readonly granted: string | null;
-}
-
 /** Null for what is neither a note of a lease nor of refused packets. */
-export function readHeardNote(text: string): LeaseNote | HeardDirect | null {
+export function readHeardNote(text: string): LeaseNote | DirectNote | null {
   try {
-    const note = JSON.parse(text) as
-      | Partial<LeaseNote>
-      | (Partial<HeardDirect> & { readonly network?: string })
-      | null;
+    const note = JSON.parse(text) as Partial<LeaseNote> | Partial<DirectNote> | null;
     if (note?.note === 'lease') return typeof note.id === 'string' ? (note as LeaseNote) : null;
-    if (note?.note !== 'direct' || typeof note.network !== 'string') return null;
-    return { ...(note as HeardDirect), client: note.network };
+    return note?.note === 'direct' && typeof note.network === 'string' ? (note as DirectNote) : null;
   } catch {
     return null;
   }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DirectNote } from '../resolve/grants/direct-note.ts';
 import type { AccountRows, KnownAccount } from './account-rows.ts';
-import type { HeardDirect } from './heard.ts';
 
 /** Places of an account that have rows of their own; what is beyond has one row without an address. */
 const MOST_PLACES = 500;
@@ -43,7 +43,7 @@ export class RefusedRows {
 
   take({
     at,
-    client,
+    network,
     identity,
     owner,
     lease,
@@ -54,9 +54,9 @@ export class RefusedRows {
     port,
     count,
     granted,
-  }: HeardDirect): void {
+  }: DirectNote): void {
     const draft = { owner, ...(lease === null ? {} : { lease }), ...(job === null ? {} : { job }) };
-    const account = this.#accounts.of({ identity, at, network: client, draft }, false);
+    const account = this.#accounts.of({ identity, at, network, draft }, false);
     const place = [address ?? '', protocol ?? '', port ?? 0] as const;
     const [own, what, where] = this.#hasRoom(account, place, proven) ? place : (['', '', 0] as const);
     this.#put.run(

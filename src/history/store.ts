@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
+import type { DirectNote } from '../resolve/grants/direct-note.ts';
 import { AccountRows } from './account-rows.ts';
 import { Entries } from './entries.ts';
 import { GivenRows } from './given-rows.ts';
-import type { HeardAsked, HeardCounts, HeardDirect, HeardGiven } from './heard.ts';
+import type { HeardAsked, HeardCounts, HeardGiven } from './heard.ts';
 import { type Asked, QuestionRows } from './question-rows.ts';
 import { Recent } from './recent.ts';
 import { RefusedRows } from './refused-rows.ts';
@@ -16,7 +17,7 @@ export type Heard =
   | HeardAsked
   | HeardGiven
   | { readonly record: 'lease'; readonly note: LeaseNote }
-  | { readonly record: 'direct'; readonly note: HeardDirect };
+  | { readonly record: 'direct'; readonly note: DirectNote };
 
 /** One transaction: what was heard, and up to where. */
 export interface HistoryBatch {

@@ -1,6 +1,7 @@
+import type { DirectNote } from '../resolve/grants/direct-note.ts';
 import type { Severity } from './event.ts';
 import type { Sighting } from './finding-life.ts';
-import type { DirectNote, GuardNote } from './firewall-notes.ts';
+import type { GuardNote } from './firewall-notes.ts';
 
 const HOUR = 3_600_000;
 

@@ -3,7 +3,7 @@ import type { AccountFacts } from '../../src/history/questions.ts';
 import type { RefusedFacts } from '../../src/history/refused-rows.ts';
 import { reportOf } from '../../src/history/report.ts';
 import { directOf, mergeDirect } from '../../src/history/report-direct.ts';
-import type { DirectNote } from '../../src/outbox/firewall-notes.ts';
+import type { DirectNote } from '../../src/resolve/grants/direct-note.ts';
 import { policy } from '../resolve/policy.ts';
 import { HistoryRig } from './rig.ts';
 

@@ -230,6 +230,21 @@ t.test(
         'what was granted goes on',
       );
       t.equal((await tcp('203.0.200.7')).result, 'ECONNREFUSED');
+      let kinds: readonly string[] = [];
+      await until(
+        async () => {
+          const list = await api(folder, 'GET', '/v1/findings?limit=1000');
+          const { findings } = list as unknown as { findings: readonly { kind: string }[] };
+          kinds = [...new Set(findings.map(({ kind }) => kind))].sort();
+          return kinds.includes('enforce-rules');
+        },
+        () => kinds.join(),
+      );
+      t.same(
+        kinds,
+        ['direct-address', 'enforce-rules', 'grant-limit', 'grant-missing'],
+        'the feed has what went wrong',
+      );
     });
 
     await t.test('the doctor of the host', async (t) => {

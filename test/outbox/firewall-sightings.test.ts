@@ -1,8 +1,9 @@
 import t from 'tap';
 import type { Draft } from '../../src/outbox/draft.ts';
 import { FindingLife } from '../../src/outbox/finding-life.ts';
-import type { DirectNote, GuardNote } from '../../src/outbox/firewall-notes.ts';
+import type { GuardNote } from '../../src/outbox/firewall-notes.ts';
 import { directSighting, guardSighting } from '../../src/outbox/firewall-sightings.ts';
+import type { DirectNote } from '../../src/resolve/grants/direct-note.ts';
 
 const AT = Date.UTC(2026, 10, 20, 9, 30);
 const DIRECT: DirectNote = {

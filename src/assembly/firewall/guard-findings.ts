@@ -35,17 +35,21 @@ export class GuardFindings {
     this.#tell = tell;
   }
 
-  /** It happened once more. */
+  /** It happened once more. The first time is told at once, for a kill would lose what waits. */
   saw(finding: GuardFinding, key: string, facts: GuardFacts): void {
     const place = `${finding} ${key}`;
+    if (this.#waiting.has(place) || this.#waiting.size < MOST) this.#count(place, { finding, key, facts });
+    else this.#count(finding, { finding, key: 'many clients', facts: {} });
+  }
+
+  #count(place: string, what: Omit<Waiting, 'count'>): void {
     const known = this.#waiting.get(place);
-    if (known !== undefined) known.count++;
-    else if (this.#waiting.size < MOST) this.#waiting.set(place, { finding, key, facts, count: 1 });
-    else {
-      const all = this.#waiting.get(finding);
-      if (all !== undefined) all.count++;
-      else this.#waiting.set(finding, { finding, key: 'many clients', facts: {}, count: 1 });
+    if (known !== undefined) {
+      known.count++;
+      return;
     }
+    this.#waiting.set(place, { ...what, count: 0 });
+    this.#tell(noteOf(what.finding, what.key, what.facts, 1, false));
   }
 
   /** It is so from now on, until `ended`. */
@@ -60,7 +64,7 @@ export class GuardFindings {
   /** Tells what there is. To be called every second or two. */
   flush(now: Milliseconds): void {
     for (const { finding, key, facts, count } of this.#waiting.values())
-      this.#tell(noteOf(finding, key, facts, count, false));
+      if (count > 0) this.#tell(noteOf(finding, key, facts, count, false));
     this.#waiting.clear();
     for (const [finding, lasting] of this.#lasting) {
       if (now - lasting.at < AGAIN_MS) continue;
