@@ -101,7 +101,6 @@ async function main({ rounds, seconds, rate }: Settings): Promise<void> {
     print(`load average ${loadavg()[0]!.toFixed(1)} at the end\n`);
   } finally {
     for (const daemon of daemons.reverse()) await daemon.stop();
-    for (const name of [HOST, JOB]) ip('netns', 'delete', name);
   }
 }
 
@@ -160,6 +159,10 @@ function mixed(round: number, count: number): string[] {
 
 /** Two namespaces and a cable. */
 function lab(clients: readonly string[]): void {
+  // Also where a signal ends it.
+  process.once('exit', () => {
+    for (const name of [HOST, JOB]) ip('netns', 'delete', name);
+  });
   for (const name of [HOST, JOB]) {
     ip('netns', 'add', name);
     ip('-n', name, 'link', 'set', 'lo', 'up');
@@ -243,7 +246,7 @@ function settingsOf(args: readonly string[]): Settings {
   const [rounds, seconds, rate] = [Number(values.rounds), Number(values.seconds), Number(values.rate)];
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50) throw new Error('--rounds takes 1 to 50');
   if (!(seconds >= 1 && seconds <= 10)) throw new Error('--seconds takes 1 to 10');
-  if (!(rate >= 100 && rate <= 15_000)) throw new Error('--rate takes 100 to 15000');
+  if (!(rate >= 100 && rate * seconds <= 70_000)) throw new Error('--rate takes 100 to 70000 / seconds');
   return { rounds, seconds, rate };
 }
 

@@ -31,7 +31,7 @@ t.test('names at one address are found, however many there are', async (t) => {
     }
     const found = book.named(client, 4, address, 0, 0, 0, names[n]!, names[n]!.length);
     if ((found?.until ?? null) !== (wanted.get(key) ?? null)) wrong++;
-    if (client.size !== wanted.size) wrong++;
+    if (client.size !== wanted.size || book.of(client).grants !== wanted.size) wrong++;
   }
   t.equal(wrong, 0);
   t.ok(wanted.size > 100);

@@ -6,7 +6,7 @@ import { RCODE } from '../../src/wire/iana.ts';
 import { prefix } from '../policy/build.ts';
 import { PlayedEnforcer } from './enforcement.ts';
 import { House, type QueryOptions } from './house.ts';
-import { policy } from './policy.ts';
+import { policy, rule } from './policy.ts';
 
 /** Whom the firewall judges: the address of the question, or the one that a lease names. */
 
@@ -16,7 +16,7 @@ const POLICY = policy(
     job: {
       from: ['192.0.2.0/24', '198.51.100.8'],
       certificates: [JOB],
-      allow: ['local.example', 'six.example'],
+      allow: ['local.example', 'six.example', rule('n{0..40}.many.example')],
     },
   },
   {
@@ -175,4 +175,29 @@ t.test("after a lease a policy's own address is its identity's again", async (t)
   t.same(enforcer.granted(), ['live 198.51.100.8 static']);
   review.tick();
   t.same(enforcer.granted(), [], 'once');
+});
+
+t.test('a client that has all it may have takes nothing from others', async (t) => {
+  const here = rig(t);
+  const { house, enforcer, ask } = here;
+  const open = async (n: number, from: string): Promise<number> => {
+    const addresses = Array.from({ length: 256 }, (_, i) => `n${n}.many.example 60 A 203.0.${n}.${i}`);
+    const asked = house.ask(`n${n}.many.example`, 'A', { from, transport: 'tcp' }, { answer: addresses });
+    enforcer.settle();
+    return (await asked).rcode;
+  };
+  for (let n = 0; n < 16; n++) t.equal(await open(n, '192.0.2.7'), RCODE.NOERROR);
+  t.equal(await open(16, '192.0.2.7'), RCODE.SERVFAIL, '4,096 and no more');
+  t.match(enforcer.findings, [
+    { finding: 'grant-limit', client: '192.0.2.7', limit: 'grants of one client' },
+  ]);
+  t.equal(await open(3, '192.0.2.7'), RCODE.NOERROR, 'what it has it is told');
+  t.equal(await open(16, '192.0.2.8'), RCODE.NOERROR, 'another client is none the poorer');
+  const [client] = enforcer.gate.book.at({ family: 4, w0: 0xc000_0207, w1: 0, w2: 0, w3: 0 });
+  t.same(enforcer.gate.book.of(client!), { clients: 2, grants: 4_352 });
+  house.pass(121);
+  t.equal(await open(17, '192.0.2.7'), RCODE.NOERROR, 'what has ended makes room');
+  enforcer.granted();
+  t.same(await ask('local.example', { from: '192.0.2.7' }), ['192.0.2.7 203.0.113.9 tcp/443 360']);
+  t.equal(enforcer.gate.book.at({ family: 4, w0: 0xc000_0207, w1: 0, w2: 0, w3: 0 }).length, 1);
 });

@@ -6,7 +6,7 @@ import { nameToText } from '../../wire/name.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
 import type { Enforcement, FirewallTerms, GrantWaiter } from './enforcement.ts';
-import { GrantBook, GrantedClient, type GrantPlace, MOST_GRANTS } from './grant-book.ts';
+import { GrantBook, GrantedClient, type GrantPlace, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
 import type { GrantOrder, GrantReason } from './grant-line.ts';
 import { chainOf, ReplyAddresses } from './reply-addresses.ts';
 
@@ -105,9 +105,20 @@ export class Gate {
   }
 
   #hasRoom({ client, missing }: Want, now: Milliseconds): boolean {
-    if (client === null || client.size + missing.length <= MOST_GRANTS) return true;
-    if (this.book.has(client)) this.book.prune(client, ({ until }) => until > now);
-    return client.size + missing.length <= MOST_GRANTS;
+    if (client === null || missing.length === 0) return true;
+    const { book } = this;
+    const isNew = !book.has(client);
+    if (client.size + missing.length > MOST_GRANTS && !isNew) {
+      book.prune(client, ({ until }) => until > now);
+      // It has gone, if nothing was left of it.
+      if (client.size === 0 && !book.has(client)) book.add(client);
+    }
+    if (client.size + missing.length > MOST_GRANTS) return false;
+    const { clients, grants } = book.of(client);
+    // What has ended is let go every ten seconds (`GrantReview.tick`).
+    if (grants + missing.length > MOST_OF_HOLDER.grants) return false;
+    if (isNew && clients >= MOST_OF_HOLDER.clients) book.forgetIdle(client);
+    return !isNew || book.of(client).clients < MOST_OF_HOLDER.clients;
   }
 
   /** Asks for what `pass` found missing. `then` is told whether it is in the kernel, once. */

@@ -4,6 +4,9 @@ import type { GrantReason } from './grant-line.ts';
 /** Grants that one client may have. */
 export const MOST_GRANTS = 4_096;
 
+/** Of one lease, or of one identity without one: behind a /64 one machine has more addresses than a bound of a client counts. */
+export const MOST_OF_HOLDER = { grants: 262_144, clients: 65_536 } as const;
+
 /** Names of one address that are looked through one by one. */
 const FEW = 8;
 
@@ -87,6 +90,7 @@ export interface GrantPlace {
 export class GrantBook {
   readonly #clients = new Map<number, GrantedClient>();
   readonly #byLease = new Map<string, Set<GrantedClient>>();
+  readonly #holders = new Map<string, { clients: number; grants: number }>();
   readonly #salt: number;
   size = 0;
 
@@ -135,6 +139,7 @@ export class GrantBook {
     client.next = this.#clients.get(hash) ?? null;
     this.#clients.set(hash, client);
     this.size++;
+    this.#count(client, 1, client.size);
     if (lease === '') return;
     const same = this.#byLease.get(lease);
     if (same === undefined) this.#byLease.set(lease, new Set([client]));
@@ -152,6 +157,7 @@ export class GrantBook {
     if (first === null) this.#clients.delete(hash);
     else this.#clients.set(hash, first);
     this.size--;
+    this.#count(client, -1, -client.size);
     const same = this.#byLease.get(lease);
     same?.delete(client);
     if (same?.size === 0) this.#byLease.delete(lease);
@@ -221,10 +227,33 @@ export class GrantBook {
     if (grant.index !== null) this.#enter(grant.index, named);
     else if (grant.count > FEW) grant.index = this.#indexOf(grant);
     client.size++;
+    this.#count(client, 0, 1);
+  }
+
+  /** What all clients of this one's lease have together, or of its identity without one. */
+  of(client: GrantedClient): { readonly clients: number; readonly grants: number } {
+    return this.#holders.get(holderOf(client)) ?? NOTHING;
+  }
+
+  /** Lets go of those of them that have nothing but their certificate. */
+  forgetIdle(like: GrantedClient): void {
+    const holder = holderOf(like);
+    for (const client of [...this.all()])
+      if (client.size === 0 && holderOf(client) === holder) this.remove(client);
+  }
+
+  #count(client: GrantedClient, clients: number, grants: number): void {
+    const holder = holderOf(client);
+    const share = this.#holders.get(holder) ?? { clients: 0, grants: 0 };
+    share.clients += clients;
+    share.grants += grants;
+    if (share.clients === 0) this.#holders.delete(holder);
+    else this.#holders.set(holder, share);
   }
 
   /** Lets go of the names of a client that `keep` does not want. A client without any goes too, but a certified one. */
   prune(client: GrantedClient, keep: (named: NameGrant, grant: AddressGrant) => boolean): void {
+    const before = client.size;
     client.size = 0;
     for (const [hash, first] of client.addresses) {
       let kept: AddressGrant | null = null;
@@ -241,6 +270,7 @@ export class GrantBook {
       if (kept === null) client.addresses.delete(hash);
       else client.addresses.set(hash, kept);
     }
+    this.#count(client, 0, client.size - before);
     if (client.size === 0 && !client.certified) this.remove(client);
   }
 
@@ -271,6 +301,13 @@ export class GrantBook {
     }
     return hash ^ (hash >>> 15) ^ family;
   }
+}
+
+const NOTHING = { clients: 0, grants: 0 } as const;
+
+/** No name of an identity has a space. */
+function holderOf({ lease, identity }: GrantedClient): string {
+  return lease === '' ? identity : `lease ${lease}`;
 }
 
 function isAt(at: GrantPlace, family: number, w0: number, w1: number, w2: number, w3: number): boolean {
