@@ -9,11 +9,11 @@ import {
   type SinkSetting,
 } from '../../settings/alerts.ts';
 import { relativeTo } from '../policy/lists.ts';
-import { TextFault } from '../problems.ts';
 import type { alerts as schema } from '../schema/alert-schema.ts';
 import { NAMES } from '../schema/schema-parts.ts';
 import type { Repaired } from '../schema/shape.ts';
-import { parseDuration, parseSize, quote } from '../units.ts';
+import { quote } from '../units.ts';
+import { readDuration, readSize } from './amounts.ts';
 import { readOtlp, readSyslog, type SinkTerms, type WrittenSink } from './receivers.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -21,7 +21,9 @@ type WrittenAlerts = NonNullable<Repaired<z.infer<typeof schema>>>;
 type WrittenQuota = NonNullable<NonNullable<WrittenAlerts['quota']>['decisions']>;
 
 /** The smallest quota: less would drop what one batch of the outbox holds. */
-const LEAST_QUOTA = 2 ** 20;
+const LEAST_QUOTA = { amount: 2 ** 20, fix: 'write at least 1MiB' };
+const LEAST_AGE = { amount: 60_000, fix: 'write at least 1m' };
+const LEAST_FILE = { amount: 65_536, fix: 'write at least 64KiB' };
 const FILE_SIZE = 64 * 2 ** 20;
 const FILE_KEEP = 4;
 
@@ -52,36 +54,13 @@ function ownFile(state: string): FileSinkSetting {
 function readQuota(
   written: WrittenQuota | undefined,
   otherwise: AlertQuota,
-  { marks, problems }: ServerContext,
+  context: ServerContext,
 ): AlertQuota {
   if (written === undefined) return otherwise;
-  let { octets, age } = otherwise;
-  if (written.size !== undefined) {
-    const size = parseSize(written.size);
-    if (size instanceof TextFault) problems.fault(size, marks.inside(written, 'size', size.offset));
-    else if (size < LEAST_QUOTA)
-      problems.error(
-        'value-range',
-        marks.value(written, 'size'),
-        `${written.size} is too small`,
-        'write at least 1MiB',
-      );
-    else octets = size;
-  }
-  if (written.age !== undefined) {
-    const duration = parseDuration(written.age);
-    if (duration instanceof TextFault)
-      problems.fault(duration, marks.inside(written, 'age', duration.offset));
-    else if (duration < 60_000)
-      problems.error(
-        'value-range',
-        marks.value(written, 'age'),
-        `${written.age} is too short`,
-        'write at least 1m',
-      );
-    else age = duration;
-  }
-  return { octets, age };
+  return {
+    octets: readSize(written, 'size', LEAST_QUOTA, context) ?? otherwise.octets,
+    age: readDuration(written, 'age', LEAST_AGE, context) ?? otherwise.age,
+  };
 }
 
 function readSinks(written: readonly (WrittenSink | undefined)[], context: ServerContext): SinkSetting[] {
@@ -175,19 +154,7 @@ function readFile(written: WrittenSink, terms: SinkTerms, context: ServerContext
     problems.error('sink-form', marks.value(written, 'to'), `${to} is a URL, and a file has a path`, fix);
     return null;
   }
-  let size = FILE_SIZE;
-  if (written.size !== undefined) {
-    const read = parseSize(written.size);
-    if (read instanceof TextFault) problems.fault(read, marks.inside(written, 'size', read.offset));
-    else if (read < 65_536)
-      problems.error(
-        'value-range',
-        marks.value(written, 'size'),
-        `${written.size} is too small`,
-        'write at least 64KiB',
-      );
-    else size = read;
-  }
+  const size = readSize(written, 'size', LEAST_FILE, context) ?? FILE_SIZE;
   const path = resolve(relativeTo(marks.file, to));
   return { type: 'file', ...terms, path, size, keep: written.keep ?? FILE_KEEP };
 }
