@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alerts.ts';
+import { streamCalls } from '../../socket/stream-calls.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
@@ -12,6 +13,8 @@ import { syslogMessage } from './syslog-message.ts';
 const PATIENCE = 10_000;
 /** Milliseconds that a connection must stay open after what was written, before that counts. */
 const HOLD = 5_000;
+/** Milliseconds in which the receiver's machine must have acknowledged what was sent, so that one that is gone is known before that. */
+const UNACKNOWLEDGED = 4_000;
 
 /**
  * Syslog over TCP and TLS, each message with its length in front (RFC 6587 §3.4.1, RFC 5425 §4.3). Nobody acknowledges: what was
@@ -106,6 +109,9 @@ class Connection {
     socket.resume();
     socket.setKeepAlive(true, HOLD);
     socket.setNoDelay(true);
+    const descriptor =
+      (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd ?? -1;
+    if (descriptor >= 0) streamCalls()?.setUserTimeout(descriptor, UNACKNOWLEDGED);
     socket.on('error', (error) => this.#end(troubleOf(where, error)));
     socket.on('end', () => this.#end({ kind: 'retry', reason: `${where} has closed the connection` }));
     socket.on('close', () => this.#end({ kind: 'retry', reason: `${where}: the connection is closed` }));

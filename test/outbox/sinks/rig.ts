@@ -9,7 +9,12 @@ import { Store, type StoreSetting } from '../../../src/outbox/store.ts';
 import { ALERT_KINDS, type SinkSetting } from '../../../src/settings/alerts.ts';
 
 const LARGE = { octets: 2 ** 30, age: 30 * 86_400_000 };
-const SETTING: StoreSetting = { isDurable: false, decisions: LARGE, findings: LARGE, full: 'drop_oldest' };
+export const RIG_SETTING: StoreSetting = {
+  isDurable: false,
+  decisions: LARGE,
+  findings: LARGE,
+  full: 'drop_oldest',
+};
 
 /** Waits pass so many times as fast; what the time is, is not changed. */
 export function fastClock(factor: number): SinkClock {
@@ -43,7 +48,7 @@ export class Rig {
     // The test's own folder is the test's: a second call would empty it.
     const folder = mkdtempSync(join(tmpdir(), 'namegate-sinks-'));
     const path = join(folder, 'feed.db');
-    this.store = new Store({ path, setting: SETTING, server: 'ns1', version: '0', now: Date.now });
+    this.store = new Store({ path, setting: RIG_SETTING, server: 'ns1', version: '0', now: Date.now });
     this.sinks = new Sinks(this.store, (state) => this.states.push(state), clock);
     t.teardown(async () => {
       await this.sinks.close();
@@ -54,7 +59,7 @@ export class Rig {
 
   async use(...settings: readonly SinkSetting[]): Promise<void> {
     this.store.configure(
-      SETTING,
+      RIG_SETTING,
       settings.map(({ name }) => name),
     );
     await this.sinks.configure({ sinks: settings, isDurable: false });

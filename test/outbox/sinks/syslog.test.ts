@@ -113,25 +113,6 @@ t.test('what a connection took that ended soon is sent again on the next', async
   t.match(rig.sinks.states, [{ status: 'ok' }]);
 });
 
-t.test('down at the start, and down later', async (t) => {
-  const receiver = new Receiver();
-  await receiver.listen(t);
-  const { port } = receiver;
-  receiver.close();
-  const rig = new Rig(t);
-  await rig.use(setting(port));
-  rig.deny(3);
-  await until('it waits', () => rig.sinks.states[0]?.status === 'waiting');
-  await receiver.listen(t, port);
-  await until('it counts', () => rig.acknowledged());
-  receiver.close();
-  rig.deny(3);
-  await until('it waits again', () => rig.sinks.states[0]?.status === 'waiting');
-  await receiver.listen(t, port);
-  await until('all count', () => rig.acknowledged());
-  t.same(once(receiver.seqs()), upTo(6));
-});
-
 t.test('a receiver that reads nothing delays no other', async (t) => {
   const [slow, good] = [new Receiver(), new Receiver()];
   slow.mode = 'ignore';
