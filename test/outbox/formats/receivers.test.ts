@@ -1,4 +1,4 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { blocks, page } from '../../docs.ts';
 
@@ -6,6 +6,46 @@ type Parts = Readonly<Record<string, { readonly inputs?: readonly string[]; read
 
 const configuration = (kind: string): unknown =>
   parse(blocks(page('docs/alerts.md')).find((block) => block.kind === kind)?.text ?? '');
+
+/**
+ * Keys that the projects publish for each part that the pages use: the READMEs of opentelemetry-collector-contrib 0.1xx
+ * (receiver/otlp, exporter/splunkhec, exporter/elasticsearch), and Vector's reference of configuration.
+ */
+const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
+  'receivers.otlp': ['protocols'],
+  'receivers.otlp.protocols': ['grpc', 'http'],
+  'receivers.otlp.protocols.http': ['endpoint', 'tls', 'cors', 'logs_url_path', 'max_request_body_size'],
+  'receivers.otlp.protocols.http.tls': ['ca_file', 'cert_file', 'key_file', 'client_ca_file', 'min_version'],
+  'exporters.splunk_hec': ['endpoint', 'token', 'source', 'sourcetype', 'index', 'tls', 'sending_queue'],
+  'exporters.elasticsearch': ['endpoint', 'endpoints', 'api_key', 'logs_index', 'mapping', 'tls', 'user'],
+  'exporters.elasticsearch.mapping': ['mode', 'allowed_modes'],
+  'sources.file': ['type', 'include', 'exclude', 'read_from', 'data_dir'],
+  'transforms.remap': ['type', 'inputs', 'source', 'drop_on_error'],
+  'sinks.splunk_hec_logs': ['type', 'inputs', 'endpoint', 'default_token', 'encoding', 'index', 'sourcetype'],
+  'sinks.elasticsearch': ['type', 'inputs', 'endpoints', 'id_key', 'bulk', 'mode', 'auth', 'tls'],
+  'sinks.elasticsearch.bulk': ['action', 'index', 'template_fallback_index'],
+  'sinks.azure_logs_ingestion': [
+    'type',
+    'inputs',
+    'endpoint',
+    'dcr_immutable_id',
+    'stream_name',
+    'azure_tenant_id',
+    'azure_client_id',
+    'azure_client_secret',
+    'azure_credential_kind',
+    'timestamp_field',
+  ],
+};
+
+/** Holds a part of a configuration to the published keys, and all below it that has a list of its own. */
+function holdKeys(t: Test, name: string, part: object): void {
+  const known = PUBLISHED[name] ?? [];
+  for (const [key, value] of Object.entries(part)) {
+    t.ok(known.includes(key), `${name} has a key ${key}`);
+    if (PUBLISHED[`${name}.${key}`] !== undefined) holdKeys(t, `${name}.${key}`, value as object);
+  }
+}
 
 t.test(
   'the configuration of the OpenTelemetry Collector is YAML whose pipelines name what there is',
@@ -18,6 +58,8 @@ t.test(
     const used = Object.values(service.pipelines);
     t.same(new Set(used.flatMap((pipeline) => pipeline.receivers)), new Set(Object.keys(receivers)));
     t.same(new Set(used.flatMap((pipeline) => pipeline.exporters)), new Set(Object.keys(exporters)));
+    for (const [name, part] of Object.entries(receivers)) holdKeys(t, `receivers.${name}`, part);
+    for (const [name, part] of Object.entries(exporters)) holdKeys(t, `exporters.${name}`, part);
   },
 );
 
@@ -28,4 +70,6 @@ t.test("Vector's configuration is YAML whose parts have inputs that there are", 
     t.ok(type, name);
     t.ok(inputs.length > 0 && inputs.every((input) => known.has(input)), name);
   }
+  for (const [kind, parts] of Object.entries({ sources, transforms, sinks }))
+    for (const part of Object.values(parts ?? {})) holdKeys(t, `${kind}.${part.type}`, part);
 });
