@@ -250,6 +250,7 @@ export class NamegateServer {
     await this.#admin?.open();
     await this.#firewall?.start();
     this.#feed.allLeasesTold();
+    await this.#feed.caughtUp();
     await this.#listeners.start();
     await this.#admin?.start();
     this.#reloads.start();

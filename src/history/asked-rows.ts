@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
+import { DatabaseRefusal, versionOf } from '../database/database.ts';
 import type { AskedRow } from '../policy/learn/asked-row.ts';
-import { HISTORY_VERSION, HistoryRefusal } from './schema.ts';
+import { HISTORY_VERSION } from './schema.ts';
 
 /** Which questions are wanted: all that is named holds. */
 export interface AskedFilter {
@@ -11,7 +12,7 @@ export interface AskedFilter {
 
 /**
  * Reads the questions of a history, beside the server that writes it, one after the other: there may be millions. Throws a
- * HistoryRefusal where the file is none.
+ * DatabaseRefusal where the file is none.
  */
 export function* readAskedRows(path: string, { identity, since = 0 }: AskedFilter): Generator<AskedRow> {
   const database = openHistoryToRead(path);
@@ -92,17 +93,15 @@ export function openHistoryToRead(path: string): DatabaseSync {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
-      user_version: number;
-    };
+    const version = versionOf(database);
     if (version === HISTORY_VERSION) return database;
     const known = `${path} has version ${version}, and this namegate reads ${HISTORY_VERSION}`;
     throw version > HISTORY_VERSION
-      ? new HistoryRefusal('newer', `${known}: use the later namegate`)
-      : new HistoryRefusal('system', `${known}: it is no history, or the server has not written it yet`);
+      ? new DatabaseRefusal('newer', `${known}: use the later namegate`)
+      : new DatabaseRefusal('system', `${known}: it is no history, or the server has not written it yet`);
   } catch (error) {
     database?.close();
-    if (error instanceof HistoryRefusal) throw error;
-    throw new HistoryRefusal('system', `${path}: ${(error as Error).message}`);
+    if (error instanceof DatabaseRefusal) throw error;
+    throw new DatabaseRefusal('system', `${path}: ${(error as Error).message}`);
   }
 }

@@ -10,7 +10,7 @@ export interface PatternUse {
   readonly questions: number;
 }
 
-/** Reads beside the server that writes. Throws a HistoryRefusal where the file is no history. */
+/** Reads beside the server that writes. Throws a DatabaseRefusal where the file is no history. */
 export function readPatternUse(path: string): PatternUse[] {
   const database = openHistoryToRead(path);
   try {

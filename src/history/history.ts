@@ -1,10 +1,11 @@
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type DatabaseRefusal, isDamage, keepAside } from '../database/database.ts';
 import { againEvents } from './again.ts';
 import { type HeardCounts, type HeardRecord, readHeardNote } from './heard.ts';
 import { answerHistory, type HistoryQuestion } from './questions.ts';
 import type { RoomSetting } from './room.ts';
-import { HISTORY_FILE, type HistoryRefusal } from './schema.ts';
+import { HISTORY_FILE } from './schema.ts';
 import { type Heard, HistoryStore } from './store.ts';
 import type { TailEvent } from './tail.ts';
 import { type TopQuestion, topOf } from './top.ts';
@@ -41,8 +42,6 @@ const UNSYNCED_MS = 60_000;
 const STOPPED = 'the machine stopped, or files of the state folder were lost';
 /** Between two looks for leases whose report nobody has read. */
 const LOOK_MS = 30_000;
-/** Databases that are kept aside. */
-const MOST_ASIDE = 20;
 
 const OFF_FILE = 'history.off';
 const OFF = 'the history was off';
@@ -71,7 +70,7 @@ export class History {
   #nextLook = 0;
   #nextRoom = 0;
 
-  /** Throws a HistoryRefusal. */
+  /** Throws a DatabaseRefusal. */
   constructor(place: HistoryPlace, setting: RoomSetting, watcher: HistoryWatcher | null = null) {
     this.#place = place;
     this.#watcher = watcher;
@@ -122,7 +121,7 @@ export class History {
       if (now >= this.#nextRoom || this.#nextRoom - now > ROOM_MS)
         this.#nextRoom = this.#store.makeRoom(this.#setting, now) ? 0 : now + ROOM_MS;
     } catch (error) {
-      if (!isDamage(error as Error)) throw error;
+      if (!isDamage(error)) throw error;
       this.#renew();
       return;
     }
@@ -150,6 +149,16 @@ export class History {
       return topOf(this.#store.database, this.#store.recent, question, this.#place.now());
     if (question.what === 'rows') this.#store.unreported.read(question.accounts, this.#place.now());
     return answerHistory(this.#store.database, question);
+  }
+
+  figures(): Readonly<Record<string, number>> {
+    const { octets, questions, lost } = this.#store.figures;
+    return {
+      historyOctets: octets,
+      historyQuota: this.#setting.size,
+      historyQuestions: questions,
+      historyLost: lost,
+    };
   }
 
   configure({ history }: { readonly history: RoomSetting | null }): void {
@@ -196,7 +205,7 @@ export class History {
     try {
       return new HistoryStore(this.#path, this.#place.registered, this.#place.now());
     } catch (error) {
-      const copy = (error as Partial<HistoryRefusal>).why === 'damaged' ? keepAside(this.#path) : null;
+      const copy = (error as Partial<DatabaseRefusal>).why === 'damaged' ? keepAside(this.#path) : null;
       if (copy === null) throw error;
       this.#place.damaged((error as Error).message, copy);
       return new HistoryStore(this.#path, this.#place.registered, this.#place.now());
@@ -220,32 +229,6 @@ function copyOf(
 ): typeof question {
   const { identity, proven, at, name, type, network, draft } = question;
   return { identity, proven, at, name: Uint8Array.from(name), type, network, draft };
-}
-
-function isDamage(error: Error & { readonly errcode?: number }): boolean {
-  const code = (error.errcode ?? 0) & 0xff;
-  return code === 11 || code === 26;
-}
-
-/** Gives a damaged database another name, so that somebody can look at it. */
-function keepAside(path: string): string | null {
-  for (let i = 1; i <= MOST_ASIDE; i++) {
-    const copy = `${path}.damaged-${i}`;
-    try {
-      closeSync(openSync(copy, 'wx', 0o600));
-      for (const end of ['', '-wal', '-shm']) {
-        try {
-          renameSync(`${path}${end}`, `${copy}${end}`);
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-        }
-      }
-      return copy;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return null;
-    }
-  }
-  return null;
 }
 
 /** Which start of the machine this is. */

@@ -19,7 +19,7 @@ export interface RuleUse {
   readonly jobs: number;
 }
 
-/** Reads beside the server that writes. Throws a HistoryRefusal where the file is no history. */
+/** Reads beside the server that writes. Throws a DatabaseRefusal where the file is no history. */
 export function readUse(path: string): { readonly identities: IdentityUse[]; readonly rules: RuleUse[] } {
   const database = openHistoryToRead(path);
   try {

@@ -1,13 +1,10 @@
-import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openDatabase } from '../database/database.ts';
 
 /**
  * The history: the account of each lease, in one SQLite database of the state folder. docs/history.md describes the tables;
  * whoever reads them is told so by `user_version`.
  */
-
-/** The version that this namegate writes, as `PRAGMA user_version`. */
-export const HISTORY_VERSION = 3;
 
 /** The database's name in the state folder. */
 export const HISTORY_FILE = 'history.db';
@@ -175,65 +172,13 @@ const STEPS: readonly string[] = [
   `,
 ];
 
-/** Why a database was not opened; `newer`: a later namegate wrote it. */
-export class HistoryRefusal extends Error {
-  readonly why: 'newer' | 'damaged' | 'system';
+/** The version that this namegate writes, as `PRAGMA user_version`. */
+export const HISTORY_VERSION = STEPS.length;
 
-  constructor(why: HistoryRefusal['why'], message: string) {
-    super(message);
-    this.why = why;
-  }
-}
+const CACHE = 8 * 2 ** 20;
+const PRAGMAS = 'PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = NORMAL;';
 
-/** https://www.sqlite.org/rescode.html */
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-/** Opens the history to write it, and makes or migrates what is in it. Throws a HistoryRefusal. */
+/** Opens the history to write it, and makes or migrates what is in it. Throws a DatabaseRefusal. */
 export function openHistory(path: string): DatabaseSync {
-  let database: DatabaseSync | null = null;
-  try {
-    // SQLite gives the files beside it the mode that it has.
-    closeSync(openSync(path, 'a', 0o600));
-    database = new DatabaseSync(path, { timeout: 1_000 });
-    database.exec(`
-      PRAGMA auto_vacuum = INCREMENTAL;
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      PRAGMA cache_size = -8192;
-      PRAGMA journal_size_limit = 4194304;
-      PRAGMA temp_store = MEMORY;
-    `);
-    migrate(database, path);
-    return database;
-  } catch (error) {
-    database?.close();
-    throw refusalOf(error as Error, path);
-  }
-}
-
-function migrate(database: DatabaseSync, path: string): void {
-  const version = versionOf(database);
-  if (version > HISTORY_VERSION) throw newer(path, version);
-  for (let from = version; from < HISTORY_VERSION; from++) {
-    database.exec(`BEGIN IMMEDIATE; ${STEPS[from]!} PRAGMA user_version = ${from + 1}; COMMIT`);
-  }
-}
-
-function versionOf(database: DatabaseSync): number {
-  return (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
-}
-
-function newer(path: string, version: number): HistoryRefusal {
-  return new HistoryRefusal(
-    'newer',
-    `${path} has version ${version}, and this namegate knows ${HISTORY_VERSION}: start the later namegate again, or move the file away`,
-  );
-}
-
-function refusalOf(error: Error & { readonly errcode?: number }, path: string): HistoryRefusal {
-  if (error instanceof HistoryRefusal) return error;
-  const code = (error.errcode ?? 0) & 0xff;
-  const isDamaged = code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
-  return new HistoryRefusal(isDamaged ? 'damaged' : 'system', `${path}: ${error.message}`);
+  return openDatabase(path, { steps: STEPS, pragmas: PRAGMAS, cache: CACHE });
 }

@@ -44,8 +44,10 @@ export class HistoryStore {
   readonly recent: Recent;
   /** Questions that were counted as lost. */
   #lost: number;
+  /** Questions that were written down since the start. */
+  #written = 0;
 
-  /** `registered`: where the registered domain of a wire name starts. `now`: milliseconds since 1970. Throws a HistoryRefusal. */
+  /** `registered`: where the registered domain of a wire name starts. `now`: milliseconds since 1970. Throws a DatabaseRefusal. */
   constructor(path: string, registered: (name: Uint8Array) => number, now: number) {
     const database = openHistory(path);
     this.#database = database;
@@ -110,8 +112,9 @@ export class HistoryStore {
     return more;
   }
 
-  get octets(): number {
-    return this.#room.size;
+  /** For the metrics. `questions`: written down since the start; `lost`: since the table of counts was made. */
+  get figures(): { readonly octets: number; readonly questions: number; readonly lost: number } {
+    return { octets: this.#room.size, questions: this.#written, lost: this.#lost };
   }
 
   close(): void {
@@ -127,6 +130,7 @@ export class HistoryStore {
           this.#count(known.asked, before.count - known.counted, before.last);
         const asked = this.#questions.take(each);
         this.recent.tell(asked.number);
+        this.#written++;
         this.#entries.put(entry, generation, asked);
         break;
       }
@@ -149,6 +153,7 @@ export class HistoryStore {
   #count(asked: Asked, count: number, last: number): void {
     this.#questions.add(asked, count, last);
     this.recent.count(asked.number, count);
+    this.#written += count;
   }
 
   #sweep(counts: HeardCounts): void {
@@ -169,7 +174,7 @@ export class HistoryStore {
   }
 
   #transact(work: () => void, counts: HeardCounts | null): void {
-    const lost = this.#lost;
+    const [lost, written] = [this.#lost, this.#written];
     try {
       this.#database.exec('BEGIN IMMEDIATE');
       work();
@@ -178,6 +183,7 @@ export class HistoryStore {
       // SQLite itself may have taken the transaction back.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       this.#lost = lost;
+      this.#written = written;
       counts?.again();
       this.#forget();
       throw error;

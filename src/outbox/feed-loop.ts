@@ -6,6 +6,7 @@ import { directSighting, guardSighting } from './firewall-sightings.ts';
 import { FOLD_KEY, Folding } from './folding.ts';
 import type { Follower } from './follower.ts';
 import { readNote } from './notes.ts';
+import type { OwnLookups } from './own-lookups.ts';
 import type { RingReader } from './ring-reader.ts';
 import { RingWords, WORD_KEY } from './ring-words.ts';
 import { isBefore } from './ring-writer.ts';
@@ -53,6 +54,7 @@ export class FeedLoop {
   /** Findings that are open and have risen: as many as can be open. */
   readonly #risen = new Set<string>();
   #heard: ((findings: readonly Draft[]) => void) | null = null;
+  #ownLookups: OwnLookups | null = null;
   #drafts: Draft[] = [];
   #losses: Loss[] = [];
   #state = new Map<string, string | null>();
@@ -91,6 +93,11 @@ export class FeedLoop {
   /** What nobody but followers hears of becomes no event. `kinds`: of decisions that somebody takes. */
   keep(kinds: Iterable<Kind>): void {
     this.#kinds = new Set(kinds);
+  }
+
+  /** Of these questions no event is made, and no finding: the history alone hears of them. */
+  leaveOut(lookups: OwnLookups): void {
+    this.#ownLookups = lookups;
   }
 
   /** Whether all before this place in the ring is committed. */
@@ -157,11 +164,16 @@ export class FeedLoop {
   #take(slot: Buffer): void {
     try {
       const record = readSlot(slot, this.#words);
-      if (record !== null) this.#hear(record);
+      if (record !== null && !this.#isLeftOut(record)) this.#hear(record);
     } catch {
       this.faults++;
     }
     if (!this.#words.isPartial) this.#position = this.#positionBehind();
+  }
+
+  #isLeftOut(record: SlotRecord): boolean {
+    if (this.#ownLookups === null || !('question' in record)) return false;
+    return record.record !== 'asked' && record.record !== 'given' && this.#ownLookups.has(record.question);
   }
 
   /** The reader counts a slot when `take` is over. */

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { CountWriter } from './count-writer.ts';
 import type { Draft } from './draft.ts';
 import { KINDS, type Kind } from './event.ts';
+import type { FeedJob, FeedOrder, FeedReport, RequestAnswer, WorkerStatus } from './feed-messages.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { OutcomeWriter } from './outcome-writer.ts';
@@ -10,7 +11,6 @@ import type { FeedRequest } from './requests.ts';
 import { type MapFile, openCounts, openRing } from './ring.ts';
 import { RingWriter } from './ring-writer.ts';
 import type { DeliveryState } from './sinks/sink.ts';
-import type { FeedJob, FeedOrder, FeedReport, RequestAnswer, WorkerStatus } from './worker.ts';
 
 /** Before a worker that has ended is started again, doubled each time that it ends soon. */
 const FIRST_WAIT_MS = 1_000;
@@ -61,6 +61,9 @@ export class Feed {
   #timer: NodeJS.Timeout | null = null;
   #isStopping = false;
   #isRefused = false;
+  #isCaughtUp = false;
+  /** Who waits until it has caught up, or cannot. */
+  #whenCaughtUp: () => void = () => {};
   #nextId = 1;
   readonly #requested = new Map<number, (answer: RequestAnswer) => void>();
   readonly #asked = new Map<number, (status: WorkerStatus | null) => void>();
@@ -122,6 +125,24 @@ export class Feed {
     worker.on('message', (report: FeedReport) => this.#take(report));
     worker.on('error', (error: Error) => notices.told(`the worker met a fault: ${error.message}`));
     worker.on('exit', () => this.#ended(worker));
+  }
+
+  /**
+   * Resolves when all that another run left in the ring is written down, so that the whole ring is there for what comes; also
+   * when that cannot be done now, and at the latest after `patience` milliseconds. Whether it is done.
+   */
+  async caughtUp(patience: number): Promise<boolean> {
+    if (this.#isCaughtUp || this.#worker === null) return this.#isCaughtUp;
+    await new Promise<void>((resolve) => {
+      // Nothing else may keep the process alive meanwhile.
+      const timer = setTimeout(resolve, patience);
+      this.#whenCaughtUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#whenCaughtUp = () => {};
+    return this.#isCaughtUp;
   }
 
   configure(setting: FeedSetting, kinds: Iterable<Kind>): void {
@@ -197,14 +218,18 @@ export class Feed {
   #take(report: FeedReport): void {
     const { notices } = this.#options;
     switch (report.said) {
-      case 'open':
+      case 'caught-up':
+        this.#isCaughtUp = true;
+        this.#whenCaughtUp();
         break;
       case 'trouble':
         notices.trouble(report.text);
+        if (report.text !== null) this.#whenCaughtUp();
         break;
       case 'refused':
         this.#isRefused = true;
         notices.trouble(report.text);
+        this.#whenCaughtUp();
         break;
       case 'damaged':
         notices.told(
@@ -229,6 +254,7 @@ export class Feed {
   #ended(worker: Worker): void {
     if (this.#worker !== worker) return;
     this.#worker = null;
+    this.#whenCaughtUp();
     for (const id of [...this.#asked.keys()]) this.#answer(id, null);
     for (const id of [...this.#requested.keys()]) this.#done(id, 'the worker of the alert feed has ended');
     if (this.#isStopping || this.#isRefused) return;

@@ -31,6 +31,8 @@ export interface Follower {
   changes?(all: boolean): Iterable<readonly [key: string, value: string | null]>;
   /** Answers what a person asks, when all has been read that was there; undefined for what is not its business. */
   answer?(question: object): unknown;
+  /** What it counts, by a name that no other follower has: for the metrics, so it is cheap. */
+  figures?(): Readonly<Record<string, number>>;
   /** A reload. */
   configure?(setting: FeedSetting): void;
   close(): void;

@@ -16,7 +16,7 @@ import { EventPages } from './event-pages.ts';
 import { type FindingList, type FindingSelection, keptFindings } from './kept-findings.ts';
 import { kindNumber, Losses } from './losses.ts';
 import { Quota, type QuotaSetting } from './quota.ts';
-import { openDatabase } from './schema.ts';
+import { openOutbox } from './schema.ts';
 import { StoreSinks } from './store-sinks.ts';
 import { type EventRow, Statements } from './store-statements.ts';
 import { ulid } from './ulid.ts';
@@ -61,12 +61,12 @@ export class Store implements EventSource {
   /** The last number of each kind, by the kind's own. */
   #numbers: number[] = KINDS.map(() => 0);
 
-  /** Throws a StoreRefusal. */
+  /** Throws a DatabaseRefusal. */
   constructor(options: StoreOptions) {
     const { path, setting } = options;
     this.#options = options;
     this.#setting = setting;
-    this.#database = openDatabase(path, setting.isDurable);
+    this.#database = openOutbox(path, setting.isDurable);
     chmodSync(path, 0o600);
     this.#statements = new Statements(this.#database);
     this.#sinks = new StoreSinks(this.#database);

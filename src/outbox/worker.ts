@@ -3,79 +3,25 @@ import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
+import { type DatabaseRefusal, keepAside } from '../database/database.ts';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
-import { keepAside } from './aside.ts';
 import { CountReader } from './count-table.ts';
-import type { Draft } from './draft.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
+import type { FeedJob, FeedOrder, FeedReport, RequestAnswer } from './feed-messages.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import type { Follower, OpenFollower } from './follower.ts';
-import type { FindingList } from './kept-findings.ts';
+import { OwnLookups } from './own-lookups.ts';
 import { registeredDomains } from './registered-domains.ts';
 import {
   doRequest,
   type FeedRequest,
   type FollowerAnswer,
   type FollowerRequest,
-  type SinkAnswer,
   type SinkReach,
 } from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
-import type { StoreRefusal } from './schema.ts';
 import type { DeliveryState } from './sinks/sink.ts';
-import { Store, type StoreStatus } from './store.ts';
-
-/** What the worker needs to begin. */
-export interface FeedJob {
-  /** The database. */
-  readonly store: string;
-  /** The ring's file, or memory that both threads share. */
-  readonly ring: string | SharedArrayBuffer;
-  /** The same of the table of counts. */
-  readonly counts: string | SharedArrayBuffer;
-  readonly server: string;
-  readonly version: string;
-  readonly setting: FeedSetting;
-}
-
-/** What the query thread says to the worker. */
-export type FeedOrder =
-  | { readonly say: 'configure'; readonly setting: FeedSetting }
-  | { readonly say: 'status'; readonly id: number }
-  | { readonly say: 'request'; readonly id: number; readonly request: FeedRequest }
-  /** Sinks read their certificates, keys and tokens anew, and open files anew. */
-  | { readonly say: 'renew' }
-  | { readonly say: 'stop' };
-
-/** What the worker says to the query thread. */
-export type FeedReport =
-  | { readonly said: 'open' }
-  /** It cannot be helped by trying again: the worker ends. */
-  | { readonly said: 'refused'; readonly text: string }
-  /** Events cannot be written, or null when they can again. */
-  | { readonly said: 'trouble'; readonly text: string | null }
-  /** A database that could not be read is kept under another name. */
-  | { readonly said: 'damaged'; readonly text: string; readonly copy: string }
-  /** What detectors noticed was committed: it began, rose, or is over. */
-  | { readonly said: 'findings'; readonly findings: readonly Draft[] }
-  /** A sink is in trouble, is refused, or is in order again. */
-  | { readonly said: 'sink'; readonly state: DeliveryState }
-  | { readonly said: 'status'; readonly id: number; readonly status: WorkerStatus }
-  /** Null where there is no such sink; a text says why it could not be done. */
-  | { readonly said: 'done'; readonly id: number; readonly answer: RequestAnswer };
-
-/** Of a request to sinks null says that there is no such sink; a text says why something could not be done. */
-export type RequestAnswer = readonly SinkAnswer[] | FindingList | FollowerAnswer | string | null;
-
-export interface WorkerStatus {
-  readonly sinks: readonly DeliveryState[];
-  readonly store: StoreStatus;
-  /** Slots that could not be read. */
-  readonly faults: number;
-  /** Findings that are open, by what they are. */
-  readonly open: ReadonlyMap<string, number>;
-  readonly trouble: string | null;
-}
+import { Store } from './store.ts';
 
 /** What else runs in the worker: it reads the store's events, and is told when there are more. */
 export interface Delivery extends SinkReach {
@@ -107,7 +53,6 @@ const NICE = 5;
 
 /** The worker's life: opens the store, takes what the ring has, and ends when it is told to. */
 export async function runFeedWorker(port: MessagePort, job: FeedJob, parts: WorkerParts): Promise<void> {
-  yieldToQueries();
   const say = (report: FeedReport): void => port.postMessage(report);
   const worker = new FeedWorker(job, parts, say);
   port.on('message', (order: FeedOrder) => {
@@ -125,10 +70,12 @@ class FeedWorker {
   #store: Store | null = null;
   #loop: FeedLoop | null = null;
   #delivery: Delivery | null = null;
+  readonly #ownLookups = new OwnLookups();
   #followers: Follower[] = [];
   #files: number[] = [];
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   #trouble: string | null = null;
+  #isCaughtUp = false;
   #isStopping = false;
 
   constructor(job: FeedJob, parts: WorkerParts, say: (report: FeedReport) => void) {
@@ -143,7 +90,7 @@ class FeedWorker {
     try {
       this.#open();
     } catch (error) {
-      const { why = 'system', message } = error as Partial<StoreRefusal> & Error;
+      const { why = 'system', message } = error as Partial<DatabaseRefusal> & Error;
       if (why === 'newer') {
         this.#say({ said: 'refused', text: message });
         giveUp();
@@ -158,7 +105,6 @@ class FeedWorker {
       return;
     }
     this.#tell(null);
-    this.#say({ said: 'open' });
     this.#turn();
   }
 
@@ -167,6 +113,7 @@ class FeedWorker {
       this.#setting = order.setting;
       this.#store?.configure(order.setting.store, namesOf(order.setting));
       this.#loop?.keep(order.setting.kinds);
+      this.#ownLookups.configure(order.setting.sinks);
       this.#delivery?.configure(order.setting);
       for (const follower of this.#followers) follower.configure?.(order.setting);
       return;
@@ -190,6 +137,7 @@ class FeedWorker {
         store: store.status(),
         faults,
         open,
+        figures: Object.assign({}, ...this.#followers.map((follower) => follower.figures?.())),
         trouble: this.#trouble,
       },
     });
@@ -272,6 +220,8 @@ class FeedWorker {
         );
       this.#loop = new FeedLoop(store, reader, registered, now, this.#followers);
       this.#loop.keep(setting.kinds);
+      this.#ownLookups.configure(setting.sinks);
+      this.#loop.leaveOut(this.#ownLookups);
       this.#loop.hear((findings) => this.#say({ said: 'findings', findings }));
     } catch (error) {
       for (const follower of this.#followers.splice(0)) follower.close();
@@ -306,6 +256,7 @@ class FeedWorker {
       return;
     }
     this.#tell(null);
+    if (!isFull && !this.#isCaughtUp) this.#catchUp();
     if (this.#store!.last !== before) this.#delivery?.committed();
     // Others of this thread have their turn in between.
     this.#timer = isFull ? setImmediate(() => this.#turn()) : setTimeout(() => this.#turn(), TICK_MS);
@@ -315,6 +266,14 @@ class FeedWorker {
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     this.#say({ said: 'trouble', text: trouble });
+    if (trouble !== null) yieldToQueries();
+  }
+
+  /** The server waits for what another run left, so that is taken at full speed. From then on queries come first. */
+  #catchUp(): void {
+    this.#isCaughtUp = true;
+    yieldToQueries();
+    this.#say({ said: 'caught-up' });
   }
 
   #shrink(): void {

@@ -8,6 +8,8 @@ const MAX_PROBLEMS = 20;
 export interface Reason {
   readonly code: string;
   readonly text: string;
+  /** False: somebody has to look, and clients are served all the same. */
+  readonly blocks?: false;
 }
 
 export interface AuditIdentity {
@@ -18,6 +20,7 @@ export interface AuditIdentity {
 
 /** What `GET /ready` says, dates in ISO 8601. */
 export interface ReadinessReport {
+  /** False while a reason blocks. */
   readonly ready: boolean;
   readonly reasons: readonly Reason[];
   /** Identities in audit mode: what would be denied to them is resolved. */
@@ -44,6 +47,8 @@ export interface ReadinessReport {
 /** Whether clients should be sent here, and what an operator should know. Begins not ready, for the reason `starting`. */
 export class Readiness {
   readonly #reasons = new Map<string, string>([['starting', 'the server is starting']]);
+  /** Reasons that keep no client away. */
+  readonly #warnings = new Map<string, string>();
   readonly #now: () => number;
   /** Listeners that wait for their address, as URLs. */
   waiting: readonly string[] = [];
@@ -74,6 +79,11 @@ export class Readiness {
     this.#reasons.set(code, text);
   }
 
+  /** Stands among the reasons, and keeps no client away: it has nothing to do with answers. */
+  warn(code: string, text: string): void {
+    this.#warnings.set(code, text);
+  }
+
   /** Listeners, as URLs, that wait for their address: not ready while there is one. */
   setWaiting(urls: readonly string[]): void {
     this.waiting = urls;
@@ -83,6 +93,7 @@ export class Readiness {
 
   clear(code: string): void {
     this.#reasons.delete(code);
+    this.#warnings.delete(code);
   }
 
   /** All that the policy in force says; those that have ended are left out by themselves. */
@@ -145,7 +156,10 @@ export class Readiness {
     const now = this.#now();
     return {
       ready: this.ready,
-      reasons: Array.from(this.#reasons, ([code, text]) => ({ code, text })),
+      reasons: [
+        ...Array.from(this.#reasons, ([code, text]) => ({ code, text })),
+        ...Array.from(this.#warnings, ([code, text]) => ({ code, text, blocks: false as const })),
+      ],
       // Audit ends by itself, without a reload.
       audit: this.#audit
         .filter(({ until }) => until > now)

@@ -12,7 +12,7 @@ import { load } from '../../src/config/load.ts';
 import { LONGEST_WAIT } from '../../src/detect/holder.ts';
 import { Ledger } from '../../src/detect/ledger.ts';
 import type { JournalFault } from '../../src/journal/journal.ts';
-import type { RequestAnswer } from '../../src/outbox/worker.ts';
+import type { RequestAnswer } from '../../src/outbox/feed-messages.ts';
 import { explain } from '../../src/policy/explain/explain.ts';
 import { LeaseTable } from '../../src/policy/lease/lease.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';

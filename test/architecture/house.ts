@@ -36,6 +36,7 @@ const RANKS: Readonly<Record<string, number>> = {
   settings: 1,
   resolve: 2,
   socket: 3,
+  database: 3,
   config: 4,
   cache: 4,
   upstream: 4,

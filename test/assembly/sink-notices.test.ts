@@ -14,7 +14,7 @@ function rig() {
     void lines.push({ level, event, msg, ...more });
   Object.assign(log, { info: say('info'), warn: say('warn'), error: say('error') });
   const readiness = {
-    raise: (code: string, text: string) => void reasons.set(code, text),
+    warn: (code: string, text: string) => void reasons.set(code, text),
     clear: (code: string) => void reasons.delete(code),
   };
   const notices = new SinkNotices(

@@ -2,7 +2,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
-import { HISTORY_VERSION, type HistoryRefusal, openHistory } from '../../src/history/schema.ts';
+import type { DatabaseRefusal } from '../../src/database/database.ts';
+import { HISTORY_VERSION, openHistory } from '../../src/history/schema.ts';
 
 t.test('a new history is readable by its owner alone, and beside the writer', async (t) => {
   const path = join(t.testdir({}), 'history.db');
@@ -18,7 +19,7 @@ t.test('what cannot be opened says why', async (t) => {
       open();
       return 'opened';
     } catch (error) {
-      return (error as HistoryRefusal).why;
+      return (error as DatabaseRefusal).why;
     }
   };
   const newer = join(folder, 'newer.db');

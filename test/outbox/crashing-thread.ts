@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { type FeedJob, runFeedWorker } from '../../src/outbox/worker.ts';
+import type { FeedJob } from '../../src/outbox/feed-messages.ts';
+import { runFeedWorker } from '../../src/outbox/worker.ts';
 
 /** A worker of the feed that ends by an error 300 ms after its first start. */
 const job = (workerData as { namegateFeed?: FeedJob } | null)?.namegateFeed;

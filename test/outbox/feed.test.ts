@@ -135,3 +135,27 @@ t.test('a damaged database is kept aside, and a newer one is left alone', async 
   await second.feed.stop();
   t.equal(second.feed.restarts, 0);
 });
+
+t.test('whoever waits for what another run left hears when it is written down, or cannot be', async (t) => {
+  const folder = stateFolder(t);
+  const database = new DatabaseSync(join(folder, 'feed.db'));
+  database.exec('PRAGMA user_version = 99');
+  database.close();
+  const refused = made(t, folder, FEED_THREAD);
+  t.equal(await refused.feed.caughtUp(60_000), false, 'it cannot be, and nobody waits a minute');
+  await ask(refused.house, 20_000);
+  const { depth, lost } = refused.feed.writer.counts;
+  t.ok(depth >= 20_000 && lost === 0, `${depth} slots wait`);
+  await refused.feed.stop();
+
+  rmSync(join(folder, 'feed.db'));
+  const next = made(t, folder, FEED_THREAD);
+  t.equal(await next.feed.caughtUp(60_000), true);
+  t.equal(next.feed.writer.counts.depth, 0, 'the whole ring is there for what comes');
+  t.equal(await next.feed.caughtUp(0), true, 'it stays so');
+  await next.feed.stop();
+  t.equal(sumOf(kept(folder), 'deny'), 20_000);
+
+  const silent = made(t, stateFolder(t), new URL('data:text/javascript,setInterval(() => {}, 1e6)'));
+  t.equal(await silent.feed.caughtUp(20), false, 'a thread that says nothing holds nobody for long');
+});

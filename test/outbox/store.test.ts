@@ -2,9 +2,9 @@ import { copyFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
+import { DatabaseRefusal } from '../../src/database/database.ts';
 import type { Batch, Draft } from '../../src/outbox/draft.ts';
 import { type FeedEvent, KINDS, type Kind, type Selection } from '../../src/outbox/event.ts';
-import { StoreRefusal } from '../../src/outbox/schema.ts';
 import { Store, type StoreOptions, type StoreSetting } from '../../src/outbox/store.ts';
 
 const DAY = 86_400_000;
@@ -301,7 +301,7 @@ t.test('what it refuses to open', async (t) => {
       new Store({ path: at, setting: SETTING, server: 's', version: 'v', now: () => 0 }).close();
       return 'none';
     } catch (error) {
-      return error instanceof StoreRefusal ? error.why : 'another error';
+      return error instanceof DatabaseRefusal ? error.why : 'another error';
     }
   };
   t.equal(refusalOf(path), 'none');

@@ -4,7 +4,7 @@ import t from 'tap';
 import { Collector } from '../outbox/sinks/collector.ts';
 import { until } from '../outbox/sinks/rig.ts';
 import { ask } from './client.ts';
-import { namegate } from './namegate.ts';
+import { fetchText, namegate } from './namegate.ts';
 
 const POLICY = `identities:
   - name: me
@@ -36,22 +36,33 @@ t.test('alerts: {} writes denials to the state folder, and goes on in a new file
   await server.stop(t);
 });
 
-t.test('a refused sink is a reason in /ready, and a finding for the others', async (t) => {
-  const collector = new Collector();
-  collector.script = [['401'], ['401'], ['401']];
-  await collector.listen(t);
-  const server = await namegate(t, {
-    policy: POLICY,
-    settings: `alerts:
+t.test(
+  'a refused sink is a reason in /ready that keeps no client away, and a finding for the others',
+  async (t) => {
+    const collector = new Collector();
+    collector.script = [['401'], ['401'], ['401']];
+    await collector.listen(t);
+    const server = await namegate(t, {
+      policy: POLICY,
+      settings: `alerts:
   sinks:
     - { name: siem, type: otlp, to: "http://127.0.0.1:${collector.port}" }
     - { name: local, type: file, to: out.jsonl }
 `,
-  });
-  await ask(server, 'evil.example');
-  const path = join(server.folder, 'out.jsonl');
-  await until('the finding is written', () => events(path).some(({ finding }) => finding === 'sink-refused'));
-  const { reasons } = await server.ready();
-  t.match(reasons, [{ code: 'sink-siem', text: /siem is refused, and has stopped: .* answers 401/ }]);
-  await server.stop(t);
-});
+    });
+    await ask(server, 'evil.example');
+    const path = join(server.folder, 'out.jsonl');
+    await until('the finding is written', () =>
+      events(path).some(({ finding }) => finding === 'sink-refused'),
+    );
+    const { status, ready, reasons } = await server.ready();
+    t.strictSame([status, ready], [200, true], 'a token of the SIEM takes no server out of rotation');
+    t.match(reasons, [
+      { code: 'sink-siem', text: /siem is refused, and has stopped: .* answers 401/, blocks: false },
+    ]);
+    const { body } = await fetchText(`${server.status}/metrics`);
+    t.match(body, /^namegate_feed_sink_refused\{sink="siem"\} 1$/m);
+    t.match(body, /^namegate_feed_sink_refused\{sink="local"\} 0$/m);
+    await server.stop(t);
+  },
+);

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { RequestAnswer, WorkerStatus } from '../../outbox/feed-messages.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
-import type { RequestAnswer, WorkerStatus } from '../../outbox/worker.ts';
 import type { Log } from '../../report/log.ts';
 import { administers, callerName, forbidden, mayInspectAll } from '../callers/callers.ts';
 import { callerOf, sendRefusal } from '../http/exchange.ts';

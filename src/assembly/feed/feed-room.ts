@@ -3,11 +3,11 @@ import type { HistoryAsk } from '../../history/questions.ts';
 import type { Samples } from '../../metric/metric.ts';
 import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
+import type { RequestAnswer, WorkerStatus } from '../../outbox/feed-messages.ts';
 import type { FeedSetting } from '../../outbox/feed-setting.ts';
 import type { FirewallNote } from '../../outbox/firewall-notes.ts';
 import type { Note } from '../../outbox/notes.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
-import type { RequestAnswer, WorkerStatus } from '../../outbox/worker.ts';
 import { policyId } from '../../policy/compile/content-hash.ts';
 import type { LeaseNote } from '../../policy/lease/lease-note.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
@@ -35,10 +35,12 @@ const RATES_MS = 10_000;
 /** Notes of leases that wait for room: as many as there are leases. */
 const MOST_NOTES = 100_000;
 const TELL_MS = 5_000;
+/** What another run left in the ring is written down in less than a second, unless the disk is slow. */
+const CATCH_UP_MS = 10_000;
 
 export interface FeedRoomOptions {
   readonly log: Log;
-  readonly readiness: Pick<Readiness, 'raise' | 'clear'>;
+  readonly readiness: Pick<Readiness, 'raise' | 'warn' | 'clear'>;
   readonly version: string;
   /** Who hears of queries beside the feed, and counts them. */
   readonly observer: Observer & { report(): Record<string, number> };
@@ -105,6 +107,15 @@ export class FeedRoom implements Observer {
     });
     this.#feed.start();
     this.beat();
+  }
+
+  /** Resolves when the ring has room for all that clients will ask: at the latest after ten seconds, for answers matter more. */
+  async caughtUp(): Promise<void> {
+    const feed = this.#feed;
+    if (feed === null || (await feed.caughtUp(CATCH_UP_MS)) || this.#isTroubled) return;
+    const { depth } = feed.writer.counts;
+    const text = 'clients are answered before all is written down that another run left';
+    this.#options.log.warn('feed-trouble', `alert feed: ${text}`, { slots: depth });
   }
 
   /** Sinks read their certificates, keys and tokens anew, and open files anew. */

@@ -1,6 +1,6 @@
 import { byLabel, counter, gauge, type Sample, type Samples, single } from '../../metric/metric.ts';
 import type { Feed } from '../../outbox/feed.ts';
-import type { WorkerStatus } from '../../outbox/worker.ts';
+import type { WorkerStatus } from '../../outbox/feed-messages.ts';
 
 /** What the alert feed counts. `status`: what its worker said last, null where it said nothing. `now`: ms since 1970. */
 export function* feedSamples(
@@ -33,6 +33,10 @@ export function* feedSamples(
     tables.map(([table, { quota }]) => [table, quota]),
   );
   yield single(UNREADABLE, status.faults);
+  for (const [name, metric] of FIGURES) {
+    const value = status.figures[name];
+    if (value !== undefined) yield single(metric, value);
+  }
   const each = (value: (sink: (typeof sinks)[number]) => number): Sample[] =>
     sinks.map((sink) => ({ labels: [sink.name], value: value(sink) }));
   yield { metric: OWED, values: each(({ depth: owed }) => owed) };
@@ -41,6 +45,13 @@ export function* feedSamples(
     values: each(({ oldest }) => (oldest === null ? 0 : Math.max(0, now - oldest) / 1000)),
   };
   yield { metric: DEAD, values: each(({ dead }) => dead) };
+  yield {
+    metric: REFUSED,
+    values: status.sinks.map(({ name, status: state }) => ({
+      labels: [name],
+      value: state === 'refused' ? 1 : 0,
+    })),
+  };
 }
 
 const RING = gauge(
@@ -81,3 +92,24 @@ const DEAD = gauge(
   'Events that the receiver of a sink does not take.',
   'sink',
 );
+const REFUSED = gauge(
+  'namegate_feed_sink_refused',
+  '1 while a receiver does not accept what a sink shows, and the sink has stopped.',
+  'sink',
+);
+/** What followers of the ring count, by the name that they have for it. */
+const FIGURES = [
+  [
+    'historyQuestions',
+    counter('namegate_history_questions_total', 'Questions that the history wrote down since the start.'),
+  ],
+  [
+    'historyLost',
+    counter(
+      'namegate_history_lost_total',
+      'Questions that had no room on their way to the history; accounts say so.',
+    ),
+  ],
+  ['historyOctets', gauge('namegate_history_bytes', 'What the rows of the history take.')],
+  ['historyQuota', gauge('namegate_history_size_bytes', 'What they may take.')],
+] as const;

@@ -1,5 +1,5 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import type { FeedJob } from '../../outbox/worker.ts';
+import type { FeedJob } from '../../outbox/feed-messages.ts';
 
 /** The feed's worker thread. */
 export const FEED_THREAD = new URL(import.meta.url);

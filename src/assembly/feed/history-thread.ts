@@ -69,6 +69,10 @@ class HistoryFollower implements Follower {
     return this.#history?.answer(asked) ?? null;
   }
 
+  figures(): Readonly<Record<string, number>> {
+    return this.#history?.figures() ?? {};
+  }
+
   configure(setting: FollowerPlace['setting']): void {
     const { history } = setting;
     this.#tail.decide(setting.decided);

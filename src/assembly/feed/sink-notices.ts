@@ -22,7 +22,7 @@ interface Told {
  */
 export class SinkNotices {
   readonly #log: Log;
-  readonly #readiness: Pick<Readiness, 'raise' | 'clear'>;
+  readonly #readiness: Pick<Readiness, 'warn' | 'clear'>;
   readonly #note: (note: Note) => void;
   readonly #now: () => number;
   readonly #refused = new Set<string>();
@@ -31,7 +31,7 @@ export class SinkNotices {
   /** `now`: milliseconds that never go back. */
   constructor(
     log: Log,
-    readiness: Pick<Readiness, 'raise' | 'clear'>,
+    readiness: Pick<Readiness, 'warn' | 'clear'>,
     note: (note: Note) => void,
     now: () => number,
   ) {
@@ -85,7 +85,7 @@ export class SinkNotices {
     const next =
       'mend its token, its certificate or its receiver; the sink begins again when a file of it changes, or at a reload';
     this.#refused.add(name);
-    this.#readiness.raise(code(name), text);
+    this.#readiness.warn(code(name), text);
     this.#log.error('sink', text, { sink: name });
     this.#note({ note: 'operations', at: Date.now(), finding: 'sink-refused', key: name, text, next });
   }

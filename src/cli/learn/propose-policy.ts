@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { load } from '../../config/load.ts';
 import { suffixTable } from '../../config/policy/suffixes.ts';
+import { DatabaseRefusal } from '../../database/database.ts';
 import { readAskedRows } from '../../history/asked-rows.ts';
-import { HistoryRefusal } from '../../history/schema.ts';
 import type { AskedRow } from '../../policy/learn/asked-row.ts';
 import { propose } from '../../policy/learn/proposal.ts';
 import { proposalText } from '../../policy/learn/proposal-text.ts';
@@ -98,7 +98,7 @@ function suggest(terminal: Terminal, options: Options): number {
     });
     text = proposalText(proposal, othersDestinations(snapshot, ownFile));
   } catch (error) {
-    if (error instanceof HistoryRefusal) return terminal.usage('suggest', error.message);
+    if (error instanceof DatabaseRefusal) return terminal.usage('suggest', error.message);
     throw error;
   }
   if (options.diff === true)

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { load, loadPolicyOnly } from '../../config/load.ts';
+import { DatabaseRefusal } from '../../database/database.ts';
 import { readAskedRows } from '../../history/asked-rows.ts';
-import { HistoryRefusal } from '../../history/schema.ts';
 import { ruleText } from '../../policy/explain/rule-text.ts';
 import { type Difference, PolicyReplay, type ReplayResult } from '../../policy/learn/replay.ts';
 import { isError } from '../../policy/problem.ts';
@@ -79,7 +79,7 @@ function replay(terminal: Terminal, policy: string, options: Options): number {
   try {
     for (const row of readAskedRows(place.path, { since })) candidate.take(row);
   } catch (error) {
-    if (error instanceof HistoryRefusal) return terminal.usage('try', error.message);
+    if (error instanceof DatabaseRefusal) return terminal.usage('try', error.message);
     throw error;
   }
   const result = candidate.done();
