@@ -177,7 +177,7 @@ export class Detectors {
       const ending = this.endings.after(claim, at, asked.isInQuarantine, after);
       if (ending !== null) {
         const of = ending.lease || claim;
-        out.push(noticed('after-end', ending.identity || identity, of, of, HOUR, count));
+        out.push(noticed('after-end', ending.identity || identity, of, of, DAY, count));
       }
     }
     if (asked.isOfOtherStage) {

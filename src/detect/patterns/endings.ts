@@ -4,6 +4,8 @@ import type { Thresholds } from './kinds.ts';
 /** Claims of ended leases that are remembered, and for how long. */
 const MOST = 8_192;
 const MEMORY = 3_600_000;
+/** A claim may be in quarantine for longer: whose it was is known for a day. */
+const KEPT = 86_400_000;
 /** Leases that live. */
 const MOST_LIVE = 32_768;
 
@@ -42,7 +44,7 @@ export class Endings {
 
   /** Forgets what is too long ago; to be called now and then. */
   tidy(now: number): void {
-    for (const [claim, { at }] of this.#byClaim) if (now - at > MEMORY) this.#forget(claim);
+    for (const [claim, { at }] of this.#byClaim) if (now - at > KEPT) this.#forget(claim);
   }
 
   #forget(claim: string): void {
