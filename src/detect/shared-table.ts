@@ -12,6 +12,8 @@ export interface Evicted<V> {
 export class SharedTable<V> {
   size = 0;
   readonly #owners = new Map<string, Map<string, V>>();
+  /** Of each owner's map: what stands before it is gone. */
+  readonly #oldest = new WeakMap<Map<string, V>, MapIterator<[string, V]>>();
   readonly #mostOfOne: number;
   readonly #mostOfAll: number;
 
@@ -69,12 +71,21 @@ export class SharedTable<V> {
     for (const [owner, own] of this.#owners) for (const [key, value] of own) yield { owner, key, value };
   }
 
+  /** An iterator that goes on: one from the beginning would pass all that was taken out since the map was made anew. */
   #takeOldest(owner: string): Evicted<V> | null {
-    for (const [key, value] of this.entriesOf(owner)) {
-      this.delete(owner, key);
-      return { owner, key, value };
+    const own = this.#owners.get(owner);
+    if (own === undefined) return null;
+    let entries = this.#oldest.get(own) ?? own.entries();
+    let next = entries.next();
+    if (next.done === true) {
+      entries = own.entries();
+      next = entries.next();
     }
-    return null;
+    this.#oldest.set(own, entries);
+    if (next.done === true) return null;
+    const [key, value] = next.value;
+    this.delete(owner, key);
+    return { owner, key, value };
   }
 
   #ownerOfMost(): string {
