@@ -27,6 +27,8 @@ t.test(
     const lease = (addresses: readonly string[], some = {}): Promise<{ id: string }> =>
       api(folder, 'POST', '/v1/leases', { identity: 'job', addresses, ttl: 600, ...some });
 
+    // The server was there first, and may have found nobody.
+    await until(async () => (await dns('zero')).result === 'ok', here.server.log, 20_000);
     await t.test('answers of an upstream', async (t) => {
       for (let i = 0; i < 6; i++) {
         const [at] = (await dns('zero')).addresses;
