@@ -39,6 +39,9 @@ function heading({ name, type, help }: Metric): string {
 }
 
 function lines({ name, labels: names }: Metric, { labels, value }: Sample): string {
+  // Nearly all samples are so: a thousand identities have one label each.
+  if (names.length === 1 && !(value instanceof Histogram))
+    return `${name}{${names[0]}="${escapeLabel(labels[0] ?? '')}"} ${numeral(value)}\n`;
   const pairs = names.map((label, i) => `${label}="${escapeLabel(labels[i] ?? '')}"`).join(',');
   if (!(value instanceof Histogram)) return `${name}${pairs === '' ? '' : `{${pairs}}`} ${numeral(value)}\n`;
   const before = pairs === '' ? '' : `${pairs},`;
