@@ -41,6 +41,7 @@ for (const [letter, alike] of Object.entries(ALIKE))
 const PAIRS: readonly (readonly [string, string])[] = [
   ['rn', 'm'],
   ['vv', 'w'],
+  ['nn', 'm'],
 ];
 
 const MARKS = /\p{M}/gu;
