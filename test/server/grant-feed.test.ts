@@ -68,7 +68,7 @@ t.test('an answer leaves when the enforcers of its feeds have its grants', async
   const settings = (fail: string): string => `admin: "unix:${folder}/admin.sock"
 metrics: http://127.0.0.1:0
 enforce:
-  wait: 300ms
+  wait: 2s
   fail: ${fail}
   feeds:
     - { name: edge, on: "unix:${folder}/edge.sock", class: wait }
@@ -139,12 +139,17 @@ enforce:
   t.equal(edge.grants.size, 1, 'its grants are gone with it');
   edge.acknowledge();
 
+  const change = (from: string, to: string): void => {
+    const text = readFileSync(server.path('namegate.yaml'), 'utf8');
+    server.write('namegate.yaml', text.replace(from, to));
+  };
+  change('wait: 2s', 'wait: 50ms');
+  await server.logged('policy-loaded');
   const silent = ask(t, server, 'a.example', 8);
   t.match(await silent, { rcode: 'SERVFAIL' }, 'what is not acknowledged in time is not answered');
   edge.acknowledge();
-  const file = readFileSync(server.path('namegate.yaml'), 'utf8');
-  server.write('namegate.yaml', file.replace('fail: closed', 'fail: open'));
-  await server.logged('policy-loaded');
+  change('fail: closed', 'fail: open');
+  await server.logged('policy-loaded', 2);
   t.match(await ask(t, server, 'a.example', 6), { rcode: 'NOERROR' }, 'fail: open gives it');
   await until(async () => (await server.ready()).reasons.some(({ code }) => code === 'enforce-open'));
   await server.stop(t);
