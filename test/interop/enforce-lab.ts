@@ -165,7 +165,9 @@ export async function enforce(t: Test, folder: string, host: string): Promise<Pe
 export async function serve(t: Test, folder: string, host: string): Promise<Peer> {
   const command = [process.execPath, main, 'serve', '--config', join(folder, 'namegate.yaml')];
   const peer = start(t, command, { namespace: host });
-  await until(() => peer.log().includes('the enforcer has all that is live'), peer.log, 20_000);
+  // It listens after it has told the enforcer.
+  const said = ['the enforcer has all that is live', '"event":"ready"'];
+  await until(() => said.every((text) => peer.log().includes(text)), peer.log, 20_000);
   return peer;
 }
 
