@@ -1,4 +1,4 @@
-import { constants, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { largeBuffers } from '../policy/compile/arrays.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
@@ -93,11 +93,17 @@ async function work({ serverFile, options, beside }: Job): Promise<void> {
   say({ kind: 'result', result: { ...rest, sources, snapshot: null }, small }, []);
 }
 
+/**
+ * Behind the query path, and not behind all else: at 10, jobs that keep every processor busy held a change of the policy up for
+ * half a minute, and a revocation with it.
+ */
+const NICE = 5;
+
 /** On Linux a priority is a thread's own (setpriority(2)): this thread has the processor when the query path leaves it. */
 function yieldToQueries(): void {
   if (process.platform !== 'linux') return;
   try {
-    setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(0, NICE);
   } catch {
     // A sandbox may forbid it; the load then competes.
   }
