@@ -40,25 +40,37 @@ t.test(
         full = await open(`10.9.1.${i}`);
       }
       t.match(full, { status: 507, body: { detail: /ENOSPC/ } });
-      t.equal((await askAt(url, 'DELETE', `/v1/leases/${first}`)).status, 507);
-      t.notOk((await list()).has(first), 'an end is in force all the same');
-      t.equal((await open('10.9.0.1')).status, 507, 'nothing is taken while that cannot be written');
+      // The record of an end is smaller than that of an opening: a few may still have room.
+      const held = await list();
+      const gone: string[] = [];
+      let ended = 200;
+      for (const id of [first, ...opened]) {
+        if (ended !== 200) break;
+        gone.push(id);
+        ended = (await askAt(url, 'DELETE', `/v1/leases/${id}`)).status;
+      }
+      t.equal(ended, 507);
+      const last = gone.at(-1)!;
+      const address = held.get(last)!;
+      t.notOk((await list()).has(last), 'an end is in force all the same');
+      t.equal((await open(address)).status, 507, 'nothing is taken while that cannot be written');
 
       rmSync(filler);
-      const second = await open('10.9.0.1');
+      const second = await open(address);
       t.equal(second.status, 201);
       await killAndStart();
       const there = await list();
-      t.notOk(there.has(first), 'what has ended stays gone');
-      t.equal(there.get(second.body['id'] as string), '10.9.0.1', 'who came after it is there');
-      for (const id of opened) t.ok(there.has(id));
+      for (const id of gone) t.notOk(there.has(id), 'what has ended stays gone');
+      t.equal(there.get(second.body['id'] as string), address, 'who came after it is there');
+      const stays = opened.filter((id) => !gone.includes(id));
+      for (const id of stays) t.ok(there.has(id));
 
       t.equal((await askAt(url, 'DELETE', `/v1/leases/${second.body['id']}`)).status, 200);
       t.throws(() => writeFileSync(filler, Buffer.alloc(64 * 2 ** 20)), { code: 'ENOSPC' });
       await killAndStart();
       t.same(
         [...(await list()).keys()].sort(),
-        opened.sort(),
+        stays.sort(),
         'it starts on a full disk with all that it had',
       );
       rmSync(filler);
