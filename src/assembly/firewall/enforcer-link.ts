@@ -42,6 +42,7 @@ interface Waiting {
   readonly first: number;
   readonly last: number;
   readonly waiter: GrantWaiter;
+  readonly since: number;
   readonly deadline: number;
   good: boolean;
   expired: boolean;
@@ -87,6 +88,12 @@ export class EnforcerLink {
     return this.#up && this.#settled;
   }
 
+  /** Milliseconds since it was told what it has not acknowledged; 0 where there is nothing. */
+  get oldest(): number {
+    const first = this.#waiting[this.#head];
+    return first === undefined ? 0 : Math.max(0, this.#options.now() - first.since);
+  }
+
   /** Nobody has been there for longer than an answer may wait. */
   get down(): boolean {
     if (this.#up) return this.#socket!.writableLength > MOST_UNSENT || this.#waiting.length > MOST_WAITING;
@@ -127,7 +134,8 @@ export class EnforcerLink {
     let text = '';
     for (const order of orders) text += `${JSON.stringify({ seq: ++this.#sequence, ...order })}\n`;
     if (waiter !== null) {
-      const waiting = { first, last: this.#sequence, waiter, deadline, good: true, expired: false };
+      const since = this.#options.now();
+      const waiting = { first, last: this.#sequence, waiter, since, deadline, good: true, expired: false };
       if (waiting.last <= this.#acked) this.#later(waiting, true);
       else this.#waiting.push(waiting);
       this.#watchDeadlines();

@@ -8,6 +8,8 @@ const MOST_UNACKNOWLEDGED = 32_768;
 /** A snapshot leaves as the consumer takes it: this many octets ahead of it, and this many lines. */
 const AHEAD = 256 * 1024;
 const AHEAD_LINES = 16_384;
+/** Lines that are sent within so many milliseconds have one mark: what their age is told by. */
+const MARK_MS = 100;
 /** Milliseconds after which one that was told of dropped lines has to have come back. */
 const RETURN_MS = 30_000;
 
@@ -23,6 +25,8 @@ export interface ConsumerPorts {
   /** A line could not be put in force. */
   fault(consumer: FeedConsumer, sequence: number, text: string): void;
   gone(consumer: FeedConsumer, why: string): void;
+  /** Monotonic, milliseconds. */
+  now(): number;
 }
 
 type Phase = 'new' | 'telling' | 'told' | 'synced' | 'dropped' | 'gone';
@@ -46,6 +50,8 @@ export class FeedConsumer {
   #snapshot: Iterator<readonly GrantOrder[]> | null = null;
   #snapshotEnd = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** When lines were sent that are not acknowledged, oldest first: each with the last of its lines. */
+  #marks: { readonly at: number; last: number }[] = [];
 
   constructor(socket: Socket, name: string, ports: ConsumerPorts) {
     this.#socket = socket;
@@ -80,6 +86,11 @@ export class FeedConsumer {
     return this.#acknowledged;
   }
 
+  /** When the oldest line was sent that it has not acknowledged; null where there is none. */
+  get oldest(): number | null {
+    return this.#marks[0]?.at ?? null;
+  }
+
   /** Tells it orders, each the JSON of an object without its number. Returns the number of the last, or -1 where they are dropped. */
   tell(lines: readonly string[]): number {
     if (!this.follows) return -1;
@@ -92,6 +103,7 @@ export class FeedConsumer {
       return -1;
     }
     this.#write(text);
+    this.#mark();
     return this.#sent;
   }
 
@@ -147,6 +159,20 @@ export class FeedConsumer {
       for (const order of value) text += `{"seq":${++this.#sent},${JSON.stringify(order).slice(1)}\n`;
     }
     this.#write(text);
+    this.#mark();
+  }
+
+  #mark(): void {
+    if (this.#sent === this.#acknowledged) return;
+    const now = this.#ports.now();
+    const newest = this.#marks.at(-1);
+    if (newest !== undefined && now - newest.at < MARK_MS) newest.last = this.#sent;
+    else this.#marks.push({ at: now, last: this.#sent });
+  }
+
+  #unmark(): void {
+    const left = this.#marks.findIndex(({ last }) => last > this.#acknowledged);
+    this.#marks.splice(0, left < 0 ? this.#marks.length : left);
   }
 
   #take(text: string): void {
@@ -193,6 +219,7 @@ export class FeedConsumer {
     // Each acknowledgement is for a line at least: so there are no more of them than lines.
     if (sequence <= this.#acknowledged) return 'it acknowledges again what it has acknowledged';
     this.#acknowledged = sequence;
+    this.#unmark();
     this.#ports.acknowledged(this, sequence);
     if (this.#phase === 'told' && sequence >= this.#snapshotEnd) {
       this.#phase = 'synced';
@@ -209,6 +236,7 @@ export class FeedConsumer {
     this.#timer = null;
     // What was sent before it was dropped is told anew.
     this.#acknowledged = this.#sent;
+    this.#unmark();
     this.#snapshot = this.#ports.snapshot();
     this.#phase = 'telling';
     this.#pump();

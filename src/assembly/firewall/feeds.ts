@@ -5,7 +5,7 @@ import type { GrantOrder } from '../../resolve/grants/grant-line.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { GrantFeedSetting } from '../../settings/enforce.ts';
 import { FeedDoor } from './feed-door.ts';
-import { GrantFeed } from './grant-feed.ts';
+import { type FeedCounts, GrantFeed } from './grant-feed.ts';
 
 /** A line of the log about one feed and matter is written once in this time; what came since is counted. */
 const REPEAT_MS = 10_000;
@@ -47,6 +47,11 @@ export class Feeds {
 
   get followers(): readonly GrantFeed[] {
     return this.#feeds.filter(({ awaited }) => !awaited).map(({ feed }) => feed);
+  }
+
+  /** By the name of the feed. */
+  get counts(): (readonly [string, FeedCounts])[] {
+    return this.#feeds.map(({ feed }) => [feed.name, feed.counts] as const);
   }
 
   /** Resolves when all listen. Rejects with what to do. */

@@ -1,5 +1,5 @@
 import type { Forgery } from '../../listen/udp/forgery.ts';
-import { byLabel, counter, type Samples } from '../../metric/metric.ts';
+import type { Samples } from '../../metric/metric.ts';
 import type { FirewallNote } from '../../outbox/firewall-notes.ts';
 import type { Lease, LeaseTable } from '../../policy/lease/lease.ts';
 import type { Log } from '../../report/log.ts';
@@ -15,6 +15,7 @@ import type { Settings } from '../../settings/settings.ts';
 import type { Chore } from '../chores.ts';
 import { EnforcerLink } from './enforcer-link.ts';
 import { Feeds } from './feeds.ts';
+import { firewallSamples } from './firewall-samples.ts';
 import { GrantWays } from './grant-ways.ts';
 import { GuardFindings } from './guard-findings.ts';
 import { LastNames } from './last-names.ts';
@@ -78,6 +79,12 @@ export class FirewallRoom implements Enforcement {
     ['yes', 0],
     ['no', 0],
   ]);
+  readonly #ungranted = new Map<GrantFinding, number>([
+    ['grant-missing', 0],
+    ['grant-limit', 0],
+  ]);
+  /** Changes of the rules by somebody else, since the start. */
+  #changes = 0;
   /** Answers were given without their grants; 0: none lately. */
   #openUntil = 0;
   readonly #counts = new Map<GrantFinding, { told: number; more: number }>();
@@ -139,6 +146,7 @@ export class FirewallRoom implements Enforcement {
   }
 
   found(finding: GrantFinding, facts: Readonly<Record<string, unknown>>): void {
+    this.#ungranted.set(finding, (this.#ungranted.get(finding) ?? 0) + 1);
     if (finding === 'grant-missing' && this.#setting.fail === 'open') {
       this.#openUntil = this.#options.clock.monotonic() + TOLD_MS;
       const open = 'enforce.fail is open: answers are given whose grants no enforcer has taken';
@@ -196,8 +204,15 @@ export class FirewallRoom implements Enforcement {
     this.#feeds.close();
   }
 
-  *samples(): Generator<Samples> {
-    yield byLabel(REFUSED, this.#refused);
+  samples(): Iterable<Samples> {
+    return firewallSamples({
+      book: this.gate.book,
+      link: this.#link,
+      changes: this.#changes,
+      ungranted: this.#ungranted,
+      refused: this.#refused,
+      feeds: this.#feeds.counts,
+    });
   }
 
   #countRefused(told: 'yes' | 'no', count: number): void {
@@ -263,6 +278,7 @@ export class FirewallRoom implements Enforcement {
 
   #rules({ mended, trouble, hash }: RulesLine): void {
     if (mended === this.#mended) return;
+    this.#changes += Math.max(0, mended - this.#mended);
     this.#mended = mended;
     if (trouble === '') return;
     const { readiness, clock } = this.#options;
@@ -289,9 +305,3 @@ export class FirewallRoom implements Enforcement {
     log.error('finding', text, { finding, ...facts, ...more });
   }
 }
-
-const REFUSED = counter(
-  'namegate_refused_packets_total',
-  'Packets that the firewall refused; told: each with its client and address, or only counted.',
-  'told',
-);

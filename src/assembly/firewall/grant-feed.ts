@@ -29,6 +29,16 @@ export interface FeedEvents {
   bug(error: unknown): void;
 }
 
+export interface FeedCounts {
+  readonly consumers: number;
+  /** Consumers that have acknowledged all that is live. */
+  readonly synced: number;
+  /** Times that a consumer was too slow, and lines were dropped. */
+  readonly dropped: number;
+  /** Milliseconds since the oldest line was sent that a consumer has not acknowledged; 0 where there is none. */
+  readonly oldest: number;
+}
+
 /** One order, and how many consumers have still to acknowledge it. */
 interface Waiting {
   readonly waiter: GrantWaiter;
@@ -56,6 +66,7 @@ export class GrantFeed implements GrantWay {
   readonly #consumers = new Map<FeedConsumer, Queue<Awaited>>();
   readonly #waiting = new Queue<Waiting>();
   #downSince: number;
+  #dropped = 0;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: GrantFeedOptions) {
@@ -70,6 +81,19 @@ export class GrantFeed implements GrantWay {
   /** Consumers. */
   get size(): number {
     return this.#consumers.size;
+  }
+
+  /** What a scrape shows of it. */
+  get counts(): FeedCounts {
+    const now = this.#options.now();
+    let oldest = now;
+    for (const consumer of this.#consumers.keys()) oldest = Math.min(oldest, consumer.oldest ?? now);
+    return {
+      consumers: this.size,
+      synced: this.#synced.length,
+      dropped: this.#dropped,
+      oldest: now - oldest,
+    };
   }
 
   get down(): boolean {
@@ -88,7 +112,10 @@ export class GrantFeed implements GrantWay {
       greeting: { feed: this.name, class: awaited ? 'wait' : 'follow' },
       snapshot: () => this.#options.snapshot(),
       changed: (one) => {
-        if (!one.isSynced) this.#release(one);
+        if (!one.isSynced) {
+          this.#dropped++;
+          this.#release(one);
+        }
         this.#tell(one, one.isSynced ? 'has all that is live' : 'was too slow: lines were dropped');
       },
       acknowledged: (one, sequence) => this.#acknowledge(one, sequence),
@@ -101,6 +128,7 @@ export class GrantFeed implements GrantWay {
         );
         heard.fault(this.name, `${name}: ${text}`);
       },
+      now: () => this.#options.now(),
       gone: (one, why) => {
         this.#release(one);
         this.#consumers.delete(one);

@@ -92,7 +92,9 @@ export class GrantBook {
   readonly #byLease = new Map<string, Set<GrantedClient>>();
   readonly #holders = new Map<string, { clients: number; grants: number }>();
   readonly #salt: number;
+  /** Clients, and what all of them were granted. */
   size = 0;
+  grants = 0;
 
   /** `salt`: 32 bits that nobody outside knows. */
   constructor(salt: number) {
@@ -247,6 +249,7 @@ export class GrantBook {
     const share = this.#holders.get(holder) ?? { clients: 0, grants: 0 };
     share.clients += clients;
     share.grants += grants;
+    this.grants += grants;
     if (share.clients === 0) this.#holders.delete(holder);
     else this.#holders.set(holder, share);
   }

@@ -112,9 +112,13 @@ t.test('answers wait for a feed of class wait, and for nobody else', async (t) =
   consumer.hello();
   await until(() => consumer.snapshots === 1);
   t.equal(here.ways.down, true, 'a snapshot that is not acknowledged is none');
+  here.now += 40;
+  const counted = (): object => Object.fromEntries(here.feeds.counts);
+  t.same(counted(), { edge: { consumers: 1, synced: 0, dropped: 0, oldest: 40 } });
   consumer.acknowledge();
   await until(() => !here.ways.down);
   t.equal(here.reasons.size, 0);
+  t.same(counted(), { edge: { consumers: 1, synced: 1, dropped: 0, oldest: 0 } });
 
   const good = here.order([grant(2), grant(3)]);
   await until(() => consumer.sequence === 4);
@@ -131,18 +135,24 @@ t.test('answers wait for a feed of class wait, and for nobody else', async (t) =
   await until(() => consumer.sequence === 7);
   here.now += 101;
   t.equal(await late, 'late', 'silence');
+  here.ways.order([grant(9)], null);
+  await until(() => consumer.sequence === 8);
+  here.now += 7;
+  t.match(counted(), { edge: { oldest: 108 } }, 'since the first that is not acknowledged');
+  consumer.say({ op: 'ack', seq: 7 });
+  await until(() => here.feeds.counts[0]?.[1].oldest === 7);
   consumer.acknowledge();
 
   const second = await here.dial();
   second.hello();
   await until(() => here.log.lines.filter(({ level }) => level === 'info').length === 2);
   const both = here.order([grant(7)]);
-  await until(() => second.sequence > 2 && consumer.sequence === 8);
+  await until(() => second.sequence > 2 && consumer.sequence === 9);
   second.socket.destroy();
   consumer.acknowledge();
   t.equal(await both, 'good', 'one that has gone is waited for no longer');
   const lost = here.order([grant(8)]);
-  await until(() => consumer.sequence === 9);
+  await until(() => consumer.sequence === 10);
   consumer.socket.destroy();
   t.equal(await lost, 'bad', 'the last one has gone');
   await until(() => here.reasons.has('enforce-feed'));
@@ -233,6 +243,7 @@ t.test('who does not read is told that lines were dropped, and begins anew', asy
   slow.socket.resume();
   await until(() => slow.snapshots === 2);
   t.equal(slow.dropped, 1);
+  t.equal(here.feeds.counts[0]?.[1].dropped, 1);
   t.equal(slow.gaps, 0, 'up to there it has all');
   t.same([...slow.grants.values()], ['n7.example']);
   here.ways.order([grant(8)], null);
