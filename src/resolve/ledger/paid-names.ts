@@ -23,7 +23,7 @@ interface PaidName {
   question: UpstreamQuestion;
   readonly client: number;
   readonly identity: string;
-  /** The hour of its last use, counted from when it was paid for; -1 for none. */
+  /** The hour of its last use, counted from when it was paid for, which is the first. */
   hour: number;
   readonly paidAt: Milliseconds;
   /** When it is asked for again. */
@@ -63,7 +63,7 @@ export class PaidNames {
       question,
       client,
       identity,
-      hour: -1,
+      hour: 0,
       paidAt: now,
       at: 0,
       waiting: true,
@@ -88,7 +88,7 @@ export class PaidNames {
   /** Whether a further hour has begun in which nobody has asked for the name yet: that it is asked for tells one bit. */
   owes(key: Key, now: Milliseconds): boolean {
     const name = this.#names.size === 0 ? undefined : this.#names.get(key.text);
-    return name !== undefined && hourOf(name, now) > Math.max(0, name.hour);
+    return name !== undefined && hourOf(name, now) > name.hour;
   }
 
   /** Notes that somebody asked for a name that is kept, and has paid what `owes` said. */
@@ -150,9 +150,12 @@ function hourOf({ paidAt }: PaidName, now: Milliseconds): number {
   return Math.floor((now - paidAt) / KEPT);
 }
 
-/** Whole hours: the moment of the last use would tell more than its hour. Unused it is kept for one. */
+/**
+ * Whole hours: the moment of the last use would tell more than its hour. In the first nobody pays, so that whether somebody
+ * asked in it must tell nothing either: a name is kept for two hours at least.
+ */
 function endOf({ paidAt, hour }: PaidName): Milliseconds {
-  return paidAt + (hour < 0 ? 1 : hour + 2) * KEPT;
+  return paidAt + (hour + 2) * KEPT;
 }
 
 function count<Key>(counts: Map<Key, number>, key: Key, by: number): void {
