@@ -162,6 +162,37 @@ t.test('an address of IPv6 that a lease bound goes on in its claim without the l
   t.equal(await lost({ house: later, ticks }, { from }, 20, 'r'), 0, 'after a restart');
 });
 
+t.test('a certificate pays by the name that the policy recognises, whichever others it has', async (t) => {
+  const certified = BY_SIX.replace(/addresses: .*\]/, 'certificates: [NAME]');
+  for (const [written, own] of [
+    ['dns:job.example', 'dns:job.example'],
+    ['spiffe://ci.example/runner/*', 'spiffe://ci.example/runner/1'],
+  ] as const) {
+    const ticks = new Ticks();
+    const charges = newCharges(ticks);
+    const policy = certified.replace('NAME', JSON.stringify(written));
+    const house = new House(t.testdir.bind(t), policy, { charges });
+    let left = 0;
+    let credential = new Credential(['sha256:00'], null);
+    for (let renewal = 0; renewal < 4; renewal++) {
+      const names = [
+        `dns:a${renewal}.pods.example`,
+        own,
+        `dns:z${renewal}.pods.example`,
+        `sha256:${renewal}`,
+      ];
+      credential = new Credential(names, null);
+      left += await lost({ house, ticks }, { from: '2001:db8::1', credential }, 60, `r${renewal}`);
+    }
+    t.ok(left > 0 && left * 20 * Math.log2(40) <= 1024 * 8, `${written}: ${left} names of 20 octets`);
+    house.reload(policy.replace(JSON.stringify(written), '"dns:a3.pods.example"'));
+    const more = await lost({ house, ticks }, { from: '2001:db8::1', credential }, 3, 'm');
+    t.equal(more, 3, 'a reload that recognises it by another name charges that one');
+    const subjects = [...charges.ledger.holders.all()].map(({ subject }) => subject);
+    t.ok(subjects.includes(own) && subjects.includes('dns:a3.pods.example'));
+  }
+});
+
 t.test('what several machines show is known to be shared after a restart', async (t) => {
   const certified = POLICY.replace('addresses: [10.0.0.0/24]', 'certificates: ["dns:job.example"]');
   const credential = new Credential(['dns:job.example', 'sha256:00'], null);

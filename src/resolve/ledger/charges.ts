@@ -160,7 +160,7 @@ export class Charges {
         this.#addBase(subject.name, start, decidedLength - start);
       }
     }
-    this.#payers.add(bill, asker, inForce.budgets, terms?.budget ?? null, purse.now);
+    this.#payers.add(bill, asker, inForce, terms?.budget ?? null, purse.now);
   }
 
   #addBase(name: Uint8Array, start: number, octets: number): void {

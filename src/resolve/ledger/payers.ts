@@ -2,12 +2,15 @@ import { type Account, MOST_ADDRESS } from '../../detect/account.ts';
 import type { Bill } from '../../detect/bill.ts';
 import { UNITS_A_BIT } from '../../detect/charge.ts';
 import { HOLDER, type Holder, type HolderKind } from '../../detect/holder.ts';
+import { findCertificate, NONE } from '../../policy/certificates.ts';
 import type { Bound } from '../../policy/lease/bound.ts';
-import type { BudgetSetting, BudgetSettings } from '../../settings/settings.ts';
+import type { CertificateTable } from '../../policy/snapshot.ts';
+import type { BudgetSetting } from '../../settings/settings.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Credential } from '../client/credential.ts';
 import { SipHash } from '../client/siphash.ts';
 import type { Standing } from '../client/standing.ts';
+import type { InForce } from '../in-force.ts';
 import type { Client } from '../ports.ts';
 import { ClaimedNames } from './claimed-names.ts';
 import { isMapped, writeMachine, writeSix } from './client-address.ts';
@@ -34,6 +37,12 @@ interface Subject {
   readonly high: number;
 }
 
+/** The name that a certificate pays by, under the policy that had `table`. */
+interface Certificate {
+  readonly subject: Subject;
+  readonly table: CertificateTable;
+}
+
 interface Leased {
   readonly lease: Subject | null;
   readonly claims: readonly Subject[];
@@ -49,7 +58,7 @@ export class Payers {
   readonly #leased = new LeasedAddresses();
   readonly #identities = new WeakMap<Standing, Subject>();
   readonly #leases = new WeakMap<Bound, Leased>();
-  readonly #certificates = new WeakMap<Credential, Subject>();
+  readonly #certificates = new WeakMap<Credential, Certificate>();
   /** The client's address as text, in the first `#length` octets, and its hash. */
   readonly #address = new Uint8Array(MOST_ADDRESS);
   #length = 0;
@@ -77,7 +86,7 @@ export class Payers {
   add(
     bill: Bill,
     { client, bound, standing }: Payer,
-    budgets: BudgetSettings,
+    { budgets, snapshot }: Pick<InForce, 'budgets' | 'snapshot'>,
     budget: BudgetSetting | null,
     now: Milliseconds,
   ): void {
@@ -87,7 +96,11 @@ export class Payers {
     const leased = bound === null ? NO_LEASE : this.#leasedBy(bound);
     if (leased.lease !== null) add(bill, HOLDER.LEASE, leased.lease, own, 1, false);
     this.#length = 0;
-    if (client !== null) this.#addClient(bill, client, leased.lease === null ? own : null, claim, times, now);
+    if (client !== null) {
+      const { credential } = client;
+      const certificate = credential === null ? null : this.#certificateOf(credential, snapshot.certificates);
+      this.#addClient(bill, client, certificate, leased.lease === null ? own : null, claim, times, now);
+    }
     // A job that has an address of IPv4 and one of IPv6 is one machine, by either.
     for (let i = 0; i < leased.claims.length; i++) {
       const subject = leased.claims[i]!;
@@ -107,6 +120,7 @@ export class Payers {
   #addClient(
     bill: Bill,
     client: Client,
+    certificate: Subject | null,
     own: BudgetSetting | null,
     claim: BudgetSetting,
     times: number,
@@ -118,7 +132,6 @@ export class Payers {
     this.#high = this.#hash.high;
     // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody unless the policy says so.
     const isMany = client.family === 6 && !isMapped(client);
-    const certificate = client.credential === null ? null : this.#certificateOf(client.credential);
     const isShared =
       certificate !== null && this.#claimed.isShared(certificate.text, this.#low, this.#high, isMany, now);
     // What several machines show is none of them: each is held to its own address.
@@ -173,14 +186,19 @@ export class Payers {
     return leased;
   }
 
-  /** The name that policy knows a certificate by, never its fingerprint: that is another with every renewal. Null for none. */
-  #certificateOf(credential: Credential): Subject | null {
-    let subject = this.#certificates.get(credential);
-    if (subject === undefined) {
-      subject = this.#subjectOf(credential.names.find((name) => !name.startsWith('sha256:')) ?? '');
-      this.#certificates.set(credential, subject);
+  /**
+   * The name that the policy recognises a certificate by, never its fingerprint: that is another with every renewal, and so may
+   * be its other names. Where the policy has none of them, as under a lease, the first. Null for none.
+   */
+  #certificateOf(credential: Credential, table: CertificateTable): Subject | null {
+    let known = this.#certificates.get(credential);
+    if (known?.table !== table) {
+      const names = credential.names.filter((name) => !name.startsWith('sha256:'));
+      const name = names.find((one) => findCertificate(table, [one]) !== NONE) ?? names[0] ?? '';
+      known = { subject: this.#subjectOf(name), table };
+      this.#certificates.set(credential, known);
     }
-    return subject.text === '' ? null : subject;
+    return known.subject.text === '' ? null : known.subject;
   }
 
   #subjectOf(text: string): Subject {
