@@ -1,9 +1,12 @@
+import { MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
 import { HOLDER, Holder, type HolderKind, SLICES, TICKS_A_SLICE } from './holder.ts';
 
 const NO_BASE = new Uint8Array(0);
 
 /** Of so many that were idle the longest, the one with the smallest balance is evicted. */
 const CANDIDATES = 64;
+/** And never one of those charged last: a bill that is being charged holds on to so many. */
+const HELD = MAX_BASES * MAX_ACCOUNTS;
 
 /** What evicted holders of one kind and wildcard had at most, slice by slice. */
 interface Fold {
@@ -118,8 +121,8 @@ export class HolderTable {
 
   #evict(tick: number): void {
     let victim = this.#oldest!;
-    let seen = 0;
-    for (let at = this.#oldest; at !== null && seen < CANDIDATES; at = at.newer, seen++) {
+    let left = Math.max(1, Math.min(CANDIDATES, this.#count - HELD));
+    for (let at = this.#oldest; at !== null && left > 0; at = at.newer, left--) {
       if (at.balance(tick) < victim.balance(tick)) victim = at;
     }
     this.#foldInto(victim.fold, victim.sums.spent, victim.sums.slice, tick);

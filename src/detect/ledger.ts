@@ -54,23 +54,23 @@ export class Ledger {
    */
   charge(bill: Bill, tick: number): boolean {
     const fits = this.quote(bill, tick);
+    this.#holdFound(bill);
     if (!fits) this.#tellContained(bill, tick);
     if (!fits && !bill.audited) return false;
-    // Whoever pays moves to the front first: an eviction below takes nobody of this bill.
-    if (this.#isMissing) this.#touchFound(bill);
     for (let base = 0; base < bill.baseCount; base++) {
       for (let i = 0; i < bill.accountCount; i++) {
         const account = bill.accounts[i]!;
         if (account.kind === HOLDER.IDENTITY && base > 0) continue;
         const at = base * MAX_ACCOUNTS + i;
-        const holder = this.#found[at] ?? this.#add(bill, base, account, tick);
-        this.#pay(holder, account, bill, at, tick);
+        this.#pay(this.#holderOf(bill, base, i, tick), account, bill, at, tick);
       }
     }
     return true;
   }
 
-  #touchFound(bill: Bill): void {
+  /** Whoever pays moves to the front before a holder is added: an eviction then takes nobody of this bill. */
+  #holdFound(bill: Bill): void {
+    if (!this.#isMissing) return;
     for (let base = 0; base < bill.baseCount; base++) {
       for (let i = 0; i < bill.accountCount; i++) {
         const holder = this.#found[base * MAX_ACCOUNTS + i];
@@ -80,19 +80,24 @@ export class Ledger {
     }
   }
 
-  /** Charges so many units to the keys of the bill's own wildcard, or to none and returns false. Names do not matter. */
+  /** Charges so many units to all keys of the bill, or to none and returns false. Names do not matter. */
   chargeUnits(bill: Bill, units: number, tick: number): boolean {
     this.quote(bill, tick);
     for (let i = 0; i < bill.accountCount; i++) {
-      const { contain } = bill.accounts[i]!;
-      const spent = this.#found[i]?.balance(tick) ?? 0;
-      if (contain > 0 && spent + units + END > contain) return false;
-    }
-    for (let i = 0; i < bill.accountCount; i++) {
       const account = bill.accounts[i]!;
-      const holder = this.#found[i] ?? this.#add(bill, 0, account, tick);
-      this.#spend(holder, account, units, tick);
-      this.holders.touch(holder, holder.octets);
+      if (account.contain === 0) continue;
+      const spent = this.#spentOf(this.#found[i] ?? null, bill, 0, account, tick);
+      if (spent + units + END > account.contain) return false;
+    }
+    this.#holdFound(bill);
+    for (let base = 0; base < bill.baseCount; base++) {
+      for (let i = 0; i < bill.accountCount; i++) {
+        const account = bill.accounts[i]!;
+        if (account.kind === HOLDER.IDENTITY && base > 0) continue;
+        const holder = this.#holderOf(bill, base, i, tick);
+        this.#spend(holder, units, tick);
+        this.holders.touch(holder, holder.octets);
+      }
     }
     return true;
   }
@@ -119,8 +124,7 @@ export class Ledger {
         if (base > 0) continue;
         this.cost = Math.max(this.cost, cost);
         if (account.contain === 0) continue;
-        const spent = holder?.balance(tick) ?? this.holders.foldedBalance(foldOf(bill, base, account), tick);
-        const left = account.contain - END - spent;
+        const left = account.contain - END - this.#spentOf(holder, bill, base, account, tick);
         if (left < this.left) this.left = left;
         if (cost > left) this.refusedBy ??= holder ?? account;
       }
@@ -206,9 +210,28 @@ export class Ledger {
     if (this.holders.find(holder.kind, holder.low, holder.high) === holder) this.unwritten.add(holder);
   }
 
+  /** Of a key that has no holder, what it would begin with. */
+  #spentOf(holder: Holder | null, bill: Bill, base: number, account: Account, tick: number): number {
+    return holder?.balance(tick) ?? this.holders.foldedBalance(foldOf(bill, base, account), tick);
+  }
+
   #find(bill: Bill, base: number, { kind, low, high }: Account): Holder | null {
     if (kind === HOLDER.IDENTITY) return this.holders.find(kind, low, high);
     return this.holders.find(kind, low ^ bill.baseLow[base]!, high ^ bill.baseHigh[base]!);
+  }
+
+  /**
+   * The holder of a key that `quote` looked for, made where there is none. Its thresholds are those of the wildcard that decides
+   * under it: a narrower one's say nothing of a wider key, but where nothing else has been said of it.
+   */
+  #holderOf(bill: Bill, base: number, index: number, tick: number): Holder {
+    const account = bill.accounts[index]!;
+    const found = this.#found[base * MAX_ACCOUNTS + index] ?? null;
+    const holder = found ?? this.#add(bill, base, account, tick);
+    if (base > 0 && found !== null) return holder;
+    holder.alert = account.alert;
+    holder.contain = account.contain;
+    return holder;
   }
 
   #add(bill: Bill, base: number, account: Account, tick: number): Holder {
@@ -233,9 +256,9 @@ export class Ledger {
     const { octets } = holder;
     if (place < 0) holder.remember(bill.nameLow, bill.nameHigh, tick);
     else holder.refresh(place, tick);
-    this.#spend(holder, account, this.#costs[at]!, tick);
+    this.#spend(holder, this.#costs[at]!, tick);
     // From half way to what it is told for the last few new names are kept.
-    const first = account.alert === 0 ? account.contain : account.alert;
+    const first = holder.alert === 0 ? holder.contain : holder.alert;
     if (
       place < 0 &&
       first > 0 &&
@@ -247,9 +270,7 @@ export class Ledger {
     holder.last = tick;
   }
 
-  #spend(holder: Holder, account: Account, cost: number, tick: number): void {
-    holder.alert = account.alert;
-    holder.contain = account.contain;
+  #spend(holder: Holder, cost: number, tick: number): void {
     holder.spend(cost, tick);
     holder.reserved -= cost;
     if (holder.reserved < 0) {
@@ -268,10 +289,9 @@ export class Ledger {
     for (let i = 0; i < bill.accountCount; i++) {
       const account = bill.accounts[i]!;
       if (account.contain === 0) continue;
-      const holder = this.#found[i] ?? this.#add(bill, 0, account, tick);
+      const holder = this.#holderOf(bill, 0, i, tick);
       this.#found[i] = holder;
       if (holder.balance(tick) + END + this.#costs[i]! <= account.contain) continue;
-      holder.contain = account.contain;
       if (holder.containedAt >= 0) continue;
       holder.containedAt = tick;
       holder.addSample(bill.name, bill.nameLength);

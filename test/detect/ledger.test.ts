@@ -95,6 +95,101 @@ t.test('a wider wildcard is charged too, and refuses only what its own rules dec
   );
 });
 
+t.test('thresholds of a wider key are those of its own rules, whatever a narrower one writes', async (t) => {
+  for (const [what, alert, contain] of [
+    ['off', 0, 0],
+    ['less', 64, 128],
+    ['more', 4096, 8192],
+  ] as const) {
+    const ledger = new Ledger();
+    drain(ledger, {}, 0);
+    drain(ledger, {}, 3000);
+    const wide = only(ledger);
+    ledger.crossings.length = 0;
+    const accounts = [[HOLDER.LEASE, 'l1', alert, contain]] as const;
+    const narrow = { base: 'a.t.example', wider: ['t.example'], accounts };
+    ledger.charge(billOf({ ...narrow, name: 'q.a.t.example' }), 6000);
+    t.ok(ledger.chargeUnits(billOf({ ...narrow, name: 'q.a.t.example' }), 1024, 6001));
+    ledger.sweep(6002);
+    t.strictSame([wide.alert, wide.contain], [512 * 8192, 1024 * 8192], what);
+    t.ok(wide.containedAt >= 0, `${what}: it is still contained`);
+    t.notOk(
+      ledger.crossings.some(({ holder }) => holder === wide),
+      `${what}: and nothing is told of it`,
+    );
+  }
+});
+
+t.test('units are charged to every key of the bill, as a question is', async (t) => {
+  const accounts = [
+    [HOLDER.LEASE, 'l1', 512, 1024],
+    [HOLDER.CLAIM, '192.0.2.1', 512, 1024],
+    [HOLDER.IDENTITY, 'build', 512, 0],
+  ] as const;
+  const asked = { name: 'q.a.t.example', base: 'a.t.example', wider: ['t.example'], accounts };
+  const ledger = new Ledger();
+  ledger.charge(billOf(asked), 1);
+  const balances = () => [...ledger.holders.all()].map((holder) => [holder, holder.balance(2)] as const);
+  const before = new Map(balances());
+  t.equal(before.size, 5);
+  t.ok(ledger.chargeUnits(billOf(asked), 1024, 2));
+  for (const [holder, balance] of balances()) t.equal(balance, before.get(holder)! + 1024, holder.subject);
+});
+
+t.test(
+  'an addition to a full table takes nobody of the same bill, and every holder is still found',
+  async (t) => {
+    const flood = (ledger: Ledger, tick: number) => {
+      for (let i = 0; i < 6; i++)
+        ledger.charge(
+          billOf({ name: `${'x'.repeat(40)}${i}.t.example`, accounts: [[HOLDER.LEASE, `f${i}`, 0, 0]] }),
+          tick,
+        );
+    };
+    const known = [[HOLDER.CLAIM, 'known', 8, 16]] as const;
+    const both = [[HOLDER.LEASE, 'new', 8, 16], ...known] as const;
+    for (const [what, ask] of [
+      ['a question', (ledger: Ledger) => ledger.charge(billOf({ name: 'b.t.example', accounts: both }), 20)],
+      [
+        'units',
+        (ledger: Ledger) => ledger.chargeUnits(billOf({ name: 'b.t.example', accounts: both }), 1024, 20),
+      ],
+      [
+        'one that is refused in audit',
+        (ledger: Ledger) =>
+          ledger.charge(billOf({ name: `${'y'.repeat(60)}.t.example`, accounts: both, audited: true }), 20),
+      ],
+    ] as const) {
+      const ledger = new Ledger(7, 1 << 20);
+      ledger.charge(billOf({ name: 'a.t.example', accounts: known }), 1);
+      const spent = only(ledger).balance(1);
+      flood(ledger, 10);
+      ask(ledger);
+      const all = [...ledger.holders.all()];
+      t.equal(all.length, ledger.holders.count, `${what}: the list has every holder`);
+      const holder = all.find(({ subject }) => subject === 'known');
+      t.ok(holder !== undefined && holder.balance(20) > spent, `${what}: and who was known is charged`);
+    }
+  },
+);
+
+t.test('units of a key that was evicted are counted from what it had', async (t) => {
+  const ledger = new Ledger(2, 1 << 20);
+  drain(ledger, {}, 0);
+  for (const subject of ['a', 'b'])
+    for (let i = 0; i < 9; i++)
+      ledger.charge(
+        billOf({
+          name: `${'x'.repeat(60)}${i}.t.example`,
+          base: 'u.example',
+          accounts: [[HOLDER.LEASE, subject, 0, 0]],
+        }),
+        3000,
+      );
+  t.notOk([...ledger.holders.all()].some(({ subject }) => subject === 'l1'));
+  t.notOk(ledger.chargeUnits(billOf({ name: 'q.t.example' }), 100 * 1024, 4000));
+});
+
 t.test('the identity pays once for all wildcards', async (t) => {
   const ledger = new Ledger();
   const accounts = [
