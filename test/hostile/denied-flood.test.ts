@@ -77,9 +77,9 @@ t.test(
     const half = held.length / 2;
     const [early, late] = [median(held.slice(0, half)), median(held.slice(half))];
     const mib = (octets: number): string => `${(octets / MIB).toFixed(0)} MiB`;
-    t.comment(`${denied} denied names; RSS idle ${mib(idle)}, then ${held.map(mib).join(', ')}`);
+    t.comment(`${denied} denied names; memory idle ${mib(idle)}, then ${held.map(mib).join(', ')}`);
     // A name takes 60 octets at least: were all kept, this would be 100 MiB between the halves.
-    t.ok(late <= early * 1.05 + 4 * MIB, `RSS is flat: ${mib(early)}, then ${mib(late)}`);
+    t.ok(late <= early * 1.05 + 4 * MIB, `memory is flat: ${mib(early)}, then ${mib(late)}`);
     // What the engine needs to be quick, with the feed's ring and the detectors' tables, whose sizes are bounded (36 MiB).
     t.ok(late <= idle + 72 * MIB, `and not far above the idle ${mib(idle)}`);
     t.ok(

@@ -73,9 +73,9 @@ export function flood(t: Test, { place, from, names, seconds, inFlight }: FloodO
   };
 }
 
-/** Octets of memory that a process has in use. */
+/** Octets of memory that are a process's own (Linux). Pages of files, such as the program's, come and go as the system likes. */
 export function residentOctets(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return Number(kib) * 1024;
 }
 

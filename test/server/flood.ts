@@ -59,10 +59,10 @@ export async function floodUdp(place: Place, count: number, seed: number, from?:
   return replies;
 }
 
-/** Octets of memory that a process holds (Linux), or null where that cannot be read. */
+/** Octets of memory that are a process's own (Linux), without pages of files; null where that cannot be read. */
 export function residentOctets(pid: number): number | null {
   try {
-    const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    const [, kibibytes] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
     return kibibytes === undefined ? null : Number(kibibytes) * 1024;
   } catch {
     return null;
