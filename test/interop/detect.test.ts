@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { findingsOf } from './findings.ts';
+import { findingsOf, listedFindings } from './findings.ts';
 import { namegate } from './peers.ts';
 import { missing, run } from './process.ts';
 
@@ -31,7 +31,11 @@ const LOOPS: readonly (readonly [what: string, names: readonly string[], finding
 ];
 
 t.test('dig loops', { skip: missing('dig') }, async (t) => {
-  const server = await namegate(t, { policy: POLICY, upstream: '[udp://127.0.0.1:9]', server: 'alerts: {}' });
+  const server = await namegate(t, {
+    policy: POLICY,
+    upstream: '[udp://127.0.0.1:9]',
+    server: 'alerts: {}\nadmin: unix:admin.sock',
+  });
   const place = ['-p', String(server.port), `@${server.host}`];
   for (const [what, names, finding] of LOOPS) {
     const batch = join(server.folder, 'batch');
@@ -45,6 +49,15 @@ t.test('dig loops', { skip: missing('dig') }, async (t) => {
     }
     t.ok(found.has(finding), `${what}: ${finding} of ${[...found].join(', ')}`);
   }
+  // An attempt that rose is one finding.
+  const listed = [...(await listedFindings(server.folder))].sort();
+  t.strictSame(listed, [
+    'attempt low',
+    'attempt medium',
+    'near-miss medium',
+    'out-of-band high',
+    'sweep medium',
+  ]);
   const { stdout } = await run(['dig', ...place, 'files.pythonhosetd.org']);
   t.match(stdout, /EDE: 15 \(Blocked\).*did you mean pythonhosted\.org\?/);
 });
