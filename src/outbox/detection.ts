@@ -23,7 +23,7 @@ const SAVE_MS = 60_000;
 /** What is not denied is heard of where it is counted, once a question and client. */
 const COUNTED: ReadonlySet<Kind> = new Set(['allow', 'empty', 'contain', 'would_contain']);
 /** Texts of claims that are remembered. */
-const MOST_CLAIMS = 8_192;
+const MOST_CLAIMS = 16_384;
 
 /** What of a follower's place it needs. */
 interface DetectionPlace extends Pick<FollowerPlace, 'setting' | 'registered' | 'kept'> {

@@ -151,17 +151,18 @@ export function nameToText(name: Uint8Array): string {
   for (let at = 0; name[at] !== 0; ) {
     const end = at + 1 + name[at]!;
     if (at > 0) text += '.';
-    for (let i = at + 1; i < end; i++) text += octetToText(name[i]!);
+    for (let i = at + 1; i < end; i++) text += TEXTS[name[i]!]!;
     at = end;
   }
   return text;
 }
 
-function octetToText(octet: number): string {
+/** By octet. */
+const TEXTS: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
   if (octet <= 0x20 || octet >= 0x7f) return `\\${String(octet).padStart(3, '0')}`;
   const char = String.fromCharCode(octet);
   return '.\\"();@$'.includes(char) ? `\\${char}` : char;
-}
+});
 
 /**
  * The wire form of a presentation name, case kept; a final dot may stand or not. ASCII alone.

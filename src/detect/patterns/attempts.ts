@@ -93,11 +93,12 @@ export class Attempts {
     }
     attempt ??= this.#begin(identity, domain, tick, limits.octets);
     if (attempt.told === 2) return 2;
-    const hash = this.#hash(name, 0, name.length);
     const before = attempt.told;
+    const isLong = asked.domain >= limits.length && !isUnderArpa(name);
+    if (before === 1 && !isLong) return 1;
+    const hash = this.#hash(name, 0, name.length);
     const units = before === 0 ? this.#charge(attempt, asked, hash, tick) : 0;
     if (units >= limits.octets * OCTET) tell(attempt, 1, tick);
-    const isLong = asked.domain >= limits.length && !isUnderArpa(name);
     if (isLong && isManifold(attempt, hash, at, limits)) tell(attempt, 2, tick);
     if (attempt.told !== before || units - attempt.kept >= (limits.octets * OCTET) / KEPT_PARTS) {
       attempt.kept = units;
@@ -207,9 +208,10 @@ function totalOf(sums: Int32Array): number {
   return total;
 }
 
-function newAttempt(): Attempt {
+/** `sums`: null for one that is told. */
+function newAttempt(sums: Int32Array | null = new Int32Array(SLICES + NAMES)): Attempt {
   return {
-    sums: new Int32Array(SLICES + NAMES),
+    sums,
     slice: 0,
     last: -1,
     names: 0,
@@ -247,7 +249,7 @@ function keptOf({ identity, domain, of }: { identity: string; domain: string; of
 /** With the sums of another, and none of its names. One that is told at once needs no sums. */
 function copyOf(fold: Attempt, tick: number, most: number): Attempt {
   slide(fold, tick);
-  if (totalOf(fold.sums!) >= most) return { ...newAttempt(), sums: null, last: tick, told: 1, toldAt: tick };
+  if (totalOf(fold.sums!) >= most) return { ...newAttempt(null), last: tick, told: 1, toldAt: tick };
   const attempt = newAttempt();
   attempt.slice = fold.slice;
   attempt.sums!.set(fold.sums!.subarray(0, SLICES));

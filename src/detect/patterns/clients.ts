@@ -29,6 +29,8 @@ export class Clients {
   readonly #hash: OctetHash;
   readonly #table = new SharedTable<ClientState>(MOST_OF_ONE, MOST_OF_ALL);
   readonly #folds = new Map<string, ClientState>();
+  /** One that had to go, for the next that comes: a crowd makes no garbage. */
+  #spare: ClientState | null = null;
 
   constructor(hash: OctetHash) {
     this.#hash = hash;
@@ -42,9 +44,15 @@ export class Clients {
     let client = this.#table.get(identity, claim);
     // The newest stands last.
     if (client !== undefined) this.#table.delete(identity, claim);
-    else client = newClient();
+    else {
+      client = this.#spare ?? newClient();
+      this.#spare = null;
+    }
     const evicted = this.#table.add(identity, claim, client);
-    if (evicted !== null) this.#fold(evicted.owner, evicted.value);
+    if (evicted !== null) {
+      this.#fold(evicted.owner, evicted.value);
+      this.#spare = emptied(evicted.value);
+    }
     return client;
   }
 
@@ -93,6 +101,16 @@ export function isUnderArpa(name: Uint8Array): boolean {
 function sweptFrom({ name, domain }: Pick<Observed, 'name' | 'domain'>): number {
   if (name[0]! + 2 >= name.length) return -1;
   return isUnderArpa(name) ? name.length - ARPA.length : domain;
+}
+
+/** As a new one is. One that had grown is not kept so large. */
+function emptied(client: ClientState): ClientState | null {
+  if (client.domains.length > 2 * FEW_DOMAINS) return null;
+  client.domains.fill(0);
+  client.count = 0;
+  client.storm = null;
+  client.part = 0;
+  return client;
 }
 
 function newClient(): ClientState {

@@ -70,7 +70,7 @@ export function registeredDomain(name: Uint8Array, table: SuffixTable): number {
   for (let at = 0; name[at] !== 0; at += 1 + name[at]!) all.push(at);
   // No suffix has so many labels; whoever asks for names of 127 does not make us read them all.
   const starts = all.slice(-MOST_LABELS);
-  const texts = starts.map((at) => nameToText(name.subarray(at)));
+  const texts = textsAt(name, starts);
   const last = texts.length - 1;
   for (let i = 0; i < texts.length; i++) {
     const flags = table.get(texts[i]!) ?? 0;
@@ -83,4 +83,13 @@ export function registeredDomain(name: Uint8Array, table: SuffixTable): number {
     if (isListed || i === last) return starts[Math.max(0, i - 1)]!;
   }
   return 0;
+}
+
+/** What begins at each of these offsets of a wire name, as text. */
+function textsAt(name: Uint8Array, starts: readonly number[]): string[] {
+  const first = starts[0] ?? 0;
+  const whole = nameToText(name.subarray(first));
+  // Where nothing is escaped, a label starts in the text where it starts in the name: of all it is one string that is made.
+  if (whole.length === name.length - first - 2) return starts.map((at) => whole.slice(at - first));
+  return starts.map((at) => nameToText(name.subarray(at)));
 }
