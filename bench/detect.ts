@@ -140,13 +140,15 @@ function tellFindings(): void {
     }
   }
   const denied = tunnels.map(({ trace, zone }) => {
-    const { at, what } = deniedTunnelFiresAt(trace);
-    const approved = zone.alertAt === 0 ? '-' : String(zone.alertAt);
-    return [trace.file, String(trace.asked.length), at === 0 ? '-' : String(at), what, approved];
+    const { first, kinds, at, what } = deniedTunnelFiresAt(trace);
+    const numbers = [first, at, zone.alertAt].map((number) => (number === 0 ? '-' : String(number)));
+    return [trace.file, String(trace.asked.length), numbers[0]!, kinds, numbers[1]!, what, numbers[2]!];
   });
-  process.stdout.write('\nThe question of a tunnel at which something of medium or more fires\n\n');
   process.stdout.write(
-    `${table([['file', 'questions', 'denied', 'by', 'approved, by budget-alert'], ...denied])}\n`,
+    '\nThe question of a tunnel at which something fires, and something of medium or more\n\n',
+  );
+  process.stdout.write(
+    `${table([['file', 'questions', 'denied, at all', 'by', 'medium', 'by', 'approved, by budget-alert'], ...denied])}\n`,
   );
 }
 

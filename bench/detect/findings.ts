@@ -75,16 +75,29 @@ export function replayOrdinary(
   return { file, clientDays: clientDays.size, found };
 }
 
-/** The question at which something of medium or more fires where all of a tunnel is denied; 0 for never. */
-export function deniedTunnelFiresAt({ asked }: Trace): { readonly at: number; readonly what: string } {
+/** Where all of a tunnel is denied: the question at which anything fires, and at which something of medium or more does; 0 for never. */
+export interface DeniedTunnel {
+  readonly first: number;
+  readonly at: number;
+  /** Kinds that fired first, and what was loud. */
+  readonly kinds: string;
+  readonly what: string;
+}
+
+export function deniedTunnelFiresAt({ asked }: Trace): DeniedTunnel {
   const detectors = new Detectors(hash, hash, DEFAULT_THRESHOLDS);
+  const kinds = new Set<string>();
+  let first = 0;
   let count = 0;
   for (const one of asked) {
     count++;
-    for (const { finding, severity } of observe(detectors, one, START + one.seconds * 1000, 'deny', ''))
-      if (isLoud(severity)) return { at: count, what: finding };
+    for (const { finding, severity } of observe(detectors, one, START + one.seconds * 1000, 'deny', '')) {
+      if (first === 0) first = count;
+      kinds.add(finding);
+      if (isLoud(severity)) return { first, at: count, kinds: [...kinds].join(', '), what: finding };
+    }
   }
-  return { at: 0, what: '-' };
+  return { first, at: 0, kinds: [...kinds].join(', ') || '-', what: '-' };
 }
 
 function observe(
