@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SyslogSinkSetting } from '../../src/settings/alerts.ts';
 import { nameToText } from '../../src/wire/name.ts';
-import { NO_TLS, once, Rig, TERMS, upTo } from '../outbox/sinks/rig.ts';
+import { fastClock, NO_TLS, once, Rig, TERMS, upTo } from '../outbox/sinks/rig.ts';
 import { opensslCa } from './openssl-ca.ts';
 import { freePort, missing, type Peer, start, until } from './process.ts';
 
@@ -88,6 +89,80 @@ t.test('imtcp takes each message whole, and all again over its outage', { skip }
     seqs(server).filter((seq) => seq !== undefined),
     upTo(350),
   );
+});
+
+/** Octets of the first `count` records of a stream (RFC 6587 §3.4.1), and of half of the next; null while it has fewer. */
+function halfWay(stream: Buffer, count: number): number | null {
+  let at = 0;
+  for (let n = 0; ; n++) {
+    const blank = stream.indexOf(0x20, at);
+    const end = blank + 1 + Number(stream.toString('latin1', at, blank));
+    if (blank < 0 || end > stream.length) return null;
+    if (n === count) return Math.floor((blank + end) / 2);
+    at = end;
+  }
+}
+
+/** Passes streams on to a port, but of the first one only `count` records and half of the next. */
+async function cutter(t: Test, to: number, count: number): Promise<{ port: number; cut: () => boolean }> {
+  let isCut = false;
+  const sockets = new Set<Socket>();
+  const relay = createServer((from) => {
+    const onward = connect(to, '127.0.0.1');
+    let held: Buffer | null = isCut ? null : Buffer.alloc(0);
+    for (const [one, other] of [
+      [from, onward],
+      [onward, from],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => {});
+      one.on('close', () => other.destroy());
+    }
+    from.on('data', (octets: Buffer) => {
+      if (held === null) {
+        if (!isCut || onward.writable) onward.write(octets);
+        return;
+      }
+      held = Buffer.concat([held, octets]);
+      const end = halfWay(held, count);
+      if (end === null || isCut) return;
+      isCut = true;
+      onward.write(held.subarray(0, end));
+    });
+  });
+  await new Promise<void>((done) => relay.listen(0, '127.0.0.1', done));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    relay.close();
+  });
+  return { port: (relay.address() as { port: number }).port, cut: () => isCut };
+}
+
+t.test('kill -9 of the receiver in the middle of a record loses nothing', { skip }, async (t) => {
+  const server = await rsyslog(t, 'maxMessageSize="64k"', '');
+  const first = await server.start();
+  const relay = await cutter(t, server.port, 20);
+  // Nothing counts as delivered before the test is over, however slow the machine is.
+  const rig = new Rig(t, fastClock(1));
+  await rig.use(setting(relay.port));
+  rig.deny(40, () => ({ text: 'x'.repeat(2_000) }));
+  await until(() => relay.cut() && server.messages().length === 20, first.log, 30_000);
+  first.kill('SIGKILL');
+  await first.stop();
+  t.same(seqs(server), upTo(20), 'half a record is none');
+  rig.deny(10);
+  rmSync(join(server.folder, 'pid'));
+  const second = await server.start();
+  await until(() => seqs(server).length === 50, second.log, 30_000);
+  t.same(seqs(server), upTo(50));
+  const told = new Map<unknown, object>();
+  for (const { event } of server.messages()) {
+    const { id, sent, ...rest } = event;
+    if (told.has(id)) t.same(rest, told.get(id), 'told twice, it is the same');
+    told.set(id, rest);
+  }
+  t.equal(told.size, 50, 'what came twice is known by its id');
+  t.ok(server.messages().length > 50, 'what was not acknowledged came again');
 });
 
 t.test(
