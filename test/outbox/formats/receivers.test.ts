@@ -8,8 +8,8 @@ const configuration = (kind: string): unknown =>
   parse(blocks(page('docs/alerts.md')).find((block) => block.kind === kind)?.text ?? '');
 
 /**
- * Keys that the projects publish for each part that the pages use: the READMEs of opentelemetry-collector-contrib 0.1xx
- * (receiver/otlp, exporter/splunkhec, exporter/elasticsearch), and Vector's reference of configuration.
+ * Keys of each part that the pages use. Looked up were those of splunk_hec and elasticsearch in the READMEs of
+ * opentelemetry-collector-contrib, and those of splunk_hec_logs, elasticsearch and azure_logs_ingestion in Vector's reference.
  */
 const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
   'receivers.otlp': ['protocols'],
