@@ -17,6 +17,7 @@ import { explain } from '../../src/policy/explain/explain.ts';
 import { LeaseTable } from '../../src/policy/lease/lease.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import type { Log, LogEvent, LogFields } from '../../src/report/log.ts';
+import type { GrantOrder } from '../../src/resolve/grants/grant-line.ts';
 import type { Clock } from '../../src/resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../../src/settings/settings.ts';
 import { put } from '../config/harness.ts';
@@ -133,6 +134,8 @@ export interface HouseOptions {
   readonly folder?: string;
   readonly clock?: TestClock;
   readonly exceptions?: ExceptionSetting;
+  /** What the firewall has granted; without it there is no firewall. */
+  readonly granted?: readonly GrantOrder[];
 }
 
 /** The room, running. A test stops it by `close`; what it did not stop is stopped when the test ends. */
@@ -167,6 +170,7 @@ export class House {
       ledger: this.desk,
       alerts: { status: async () => null, request: async () => this.alertAnswer },
       history: { ask: async (question) => this.historyAnswer(question) },
+      ...(options.granted === undefined ? {} : { grants: { grants: () => options.granted! } }),
       countsOf: (lease) => ({ allow: lease.length, deny: 0 }),
       withoutTcp: (prefixes) => prefixes.map(({ words, length }) => `${words[0]}/${length}`),
       explain: (name, stageName, lease, wire, type) => {

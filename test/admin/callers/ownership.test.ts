@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { parsePrefix } from '../../../src/config/addresses.ts';
+import type { GrantOrder } from '../../../src/resolve/grants/grant-line.ts';
 import type { AdminSetting, TokenGrant } from '../../../src/settings/settings.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
 import { type House, house } from '../house.ts';
@@ -41,6 +42,8 @@ const SETTING: AdminSetting = {
     grant('open-alpha', ['open'], ['alpha']),
     grant('advance-alpha', ['advance'], ['alpha']),
     grant('boss-alpha', ['administer'], ['alpha']),
+    grant('read-alpha', ['read'], ['alpha']),
+    grant('read-all', ['read'], 'all'),
     grant('open-beta', ['open'], ['beta']),
     grant('advance-all', ['advance'], 'all'),
     grant('boss', ['administer'], 'all'),
@@ -81,6 +84,8 @@ interface Caller {
   readonly advances: readonly Name[];
   /** Identities that it may ask about. */
   readonly asks: readonly string[];
+  /** The leases whose grants it reads; null where it may not ask for grants. */
+  readonly reads: readonly Name[] | null;
 }
 
 function caller(
@@ -90,8 +95,10 @@ function caller(
   ends: readonly Name[],
   advances: readonly Name[],
   asks: readonly string[],
+  /** A job reads what its own lease was granted. */
+  reads: readonly Name[] | null = sees,
 ): Caller {
-  return { what, token, sees, ends, advances, asks };
+  return { what, token, sees, ends, advances, asks, reads };
 }
 
 const secret = (name: string) => (): string => `secret-${name}`;
@@ -99,11 +106,13 @@ const ALL: readonly Name[] = LEASES;
 const BOTH = ['alpha', 'beta'];
 
 const CALLERS: readonly Caller[] = [
-  caller('a token that opens', secret('open-alpha'), ALPHAS, NONE, NONE, ['alpha']),
-  caller('a token that advances', secret('advance-alpha'), ALPHAS, ALPHAS, ALPHAS, ['alpha']),
+  caller('a token that opens', secret('open-alpha'), ALPHAS, NONE, NONE, ['alpha'], null),
+  caller('a token that reads one', secret('read-alpha'), ALPHAS, NONE, NONE, ['alpha'], ALPHAS),
+  caller('a token that reads all', secret('read-all'), ALL, NONE, NONE, BOTH, ALL),
+  caller('a token that advances', secret('advance-alpha'), ALPHAS, ALPHAS, ALPHAS, ['alpha'], null),
   caller('a token that administers one', secret('boss-alpha'), ALPHAS, ALPHAS, ALPHAS, ['alpha']),
-  caller('a token of another identity', secret('open-beta'), BETAS, NONE, NONE, ['beta']),
-  caller('a token that advances all', secret('advance-all'), ALL, ALL, ALL, BOTH),
+  caller('a token of another identity', secret('open-beta'), BETAS, NONE, NONE, ['beta'], null),
+  caller('a token that advances all', secret('advance-all'), ALL, ALL, ALL, BOTH, null),
   caller('a token that administers all', secret('boss'), ALL, ALL, ALL, BOTH),
   caller('the job itself', () => hub({}), ['hub-alpha'], ['hub-alpha'], ['hub-alpha'], ['alpha']),
   caller(
@@ -169,7 +178,15 @@ const CALLERS: readonly Caller[] = [
     'numbers that are rounded': { run_id: 2 ** 60, run_attempt: '1', check_run_id: '100' },
   }).flatMap(([what, claims]) =>
     ['org/alpha', 'org/other'].map((repository) =>
-      caller(`a token of ${repository}: ${what}`, () => hub({ repository, ...claims }), NONE, NONE, NONE, []),
+      caller(
+        `a token of ${repository}: ${what}`,
+        () => hub({ repository, ...claims }),
+        NONE,
+        NONE,
+        NONE,
+        [],
+        null,
+      ),
     ),
   ),
   ...(
@@ -185,6 +202,8 @@ const CALLERS: readonly Caller[] = [
 interface Ground {
   readonly made: House;
   readonly ids: Readonly<Record<Name, string>>;
+  /** What the firewall has granted. */
+  readonly granted: GrantOrder[];
 }
 
 function headersOf(token: string | null): Record<string, string> {
@@ -202,7 +221,8 @@ async function ground(t: Test): Promise<Ground> {
     ids[`socket-${identity}`] = body['id'] as string;
   }
   await first.close();
-  const made = await house(t, { policy: POLICY, folder, setting: SETTING, clock: first.clock });
+  const granted: GrantOrder[] = [];
+  const made = await house(t, { policy: POLICY, folder, setting: SETTING, clock: first.clock, granted });
   const open = async (name: Name, token: string, body: object, from?: string): Promise<void> => {
     const reply = await made.ask('POST', '/v1/leases', body, headersOf(token), from);
     if (reply.status !== 201) throw new Error(`${name}: ${JSON.stringify(reply.body)}`);
@@ -212,12 +232,27 @@ async function ground(t: Test): Promise<Ground> {
   await open('token-beta', 'secret-open-beta', { identity: 'beta', address: '10.9.0.2' });
   await open('hub-alpha', hub({}), { identity: 'alpha' }, '127.0.20.1');
   await open('lab-alpha', lab({}), { identity: 'alpha' }, '127.0.20.2');
-  return { made, ids: ids as Record<Name, string> };
+  LEASES.forEach((name, n) => {
+    const who = { client: `10.9.9.${n}`, identity: name.replace(/.*-/, ''), lease: ids[name]! };
+    const why = { chain: [], rule: null, policy: '0', ttl_ms: 60_000 };
+    granted.push({ op: 'live', ...who, ttl_ms: null });
+    granted.push({
+      op: 'grant',
+      ...who,
+      ...why,
+      name: 'a.example',
+      address: '192.0.2.1',
+      ports: ['tcp/443'],
+    });
+  });
+  const nobodys = { client: '10.9.0.0/16', identity: 'beta', lease: null, ttl_ms: null };
+  granted.push({ op: 'live', ...nobodys });
+  return { made, ids: ids as Record<Name, string>, granted };
 }
 
 t.test('every caller, lease and request', async (t) => {
   const { made, ids } = await ground(t);
-  for (const { what, token, stranger, sees, ends, advances, asks } of CALLERS) {
+  for (const { what, token, stranger, sees, ends, advances, asks, reads } of CALLERS) {
     const ask = (method: string, path: string, body?: object) => {
       made.clock.mono += 1000;
       made.clock.wall += 1e-6;
@@ -228,6 +263,10 @@ t.test('every caller, lease and request', async (t) => {
     t.equal(listed.status, status(true), what);
     const found = ((listed.body['leases'] ?? []) as { id: string }[]).map(({ id }) => id).sort();
     t.same(found, sees.map((name) => ids[name]).sort(), `${what}: list`);
+    const grants = await ask('GET', '/v1/grants');
+    t.equal(grants.status, status(reads !== null), `${what}: grants`);
+    const read = ((grants.body['grants'] ?? []) as { lease: string }[]).map(({ lease }) => lease).sort();
+    t.same(read, stranger ? [] : (reads ?? []).map((name) => ids[name]).sort(), `${what}: grants`);
     for (const identity of BOTH) {
       const can = asks.includes(identity);
       const names = `identity=${identity}&name=a.example`;
@@ -242,6 +281,10 @@ t.test('every caller, lease and request', async (t) => {
       t.equal((await ask('GET', path)).status, status(sees.includes(name)), `${asked}: get`);
       const explained = await ask('GET', `/v1/explain?lease=${ids[name]}&name=a.example`);
       t.equal(explained.status, status(sees.includes(name)), `${asked}: explain`);
+      const ofLease = await ask('GET', `/v1/grants?lease=${ids[name]}`);
+      const mayRead = reads?.includes(name) === true;
+      t.equal(ofLease.status, stranger ? 401 : mayRead ? 200 : 404, `${asked}: its grants`);
+      if (mayRead) t.equal((ofLease.body['live'] as []).length, 1, `${asked}: who is live`);
       const can = { stage: advances.includes(name), ttl: ends.includes(name) };
       const bodies: [object, boolean][] = [
         [{ ttl: 3600 }, can.ttl],
