@@ -40,6 +40,23 @@ function reportOf(sections: Readonly<Record<string, readonly Row[]>>, complete =
   };
 }
 
+interface Place {
+  readonly address: string;
+  readonly protocol?: string;
+  readonly port?: number;
+  readonly proven?: boolean;
+  readonly granted_name?: string;
+  readonly count?: number;
+}
+
+/** A report of a job that tried addresses, and no name. */
+function directReport(...places: readonly Place[]): object {
+  const rows = places.map((place) => ({ protocol: 'tcp', port: 443, proven: true, count: 2, ...place }));
+  const proven = rows.filter((each) => each.proven).length;
+  const direct = { proven, unproven: rows.length - proven, packets: 2 * rows.length, rows };
+  return { ...reportOf({}), direct };
+}
+
 /** An admin API that has this report; a text instead is sent as it is, null is no answer. */
 async function server(t: Test, report: () => object | string): Promise<{ url: string; asked: string[] }> {
   const asked: string[] = [];
@@ -162,6 +179,20 @@ const CASES: readonly {
     passing: 0,
   },
   {
+    what: 'an address',
+    reports: [directReport({ address: '198.51.100.9' })],
+    code: 1,
+    passing: 1,
+    says: /no name was refused; 1 addresses were tried/,
+  },
+  {
+    what: 'an address without proof',
+    reports: [directReport({ address: '198.51.100.9', proven: false })],
+    code: 1,
+    passing: 0,
+    says: /1 addresses were tried by the job, or by another/,
+  },
+  {
     what: 'two servers, one refused',
     reports: [reportOf({}), reportOf({ unapproved: [row('evil.example')] })],
     code: 1,
@@ -245,6 +276,37 @@ t.test('a name commands nobody, in the log and in the summary', { skip }, async 
     t.match(
       line,
       /^\| <code>(?:[A-Za-z0-9., -]|&#\d+;)*<\/code> \| unapproved \| 1 \| A \| ask team-payments[^|]* \|$/,
+      line,
+    );
+});
+
+t.test('an address that was tried is an error, and commands nobody', { skip }, async (t) => {
+  const one = await server(t, () =>
+    directReport(
+      { address: '198.51.100.9', granted_name: 'x::error::y.example' },
+      { address: '2001:db8::9', protocol: 'udp', port: 53 },
+      { address: '', protocol: '', port: 0, count: 70 },
+      { address: '192.0.2.7\n::error::z', protocol: 'icmp', port: 0, proven: false },
+    ),
+  );
+  const two = await server(t, () => directReport({ address: '198.51.100.9', count: 3 }));
+  await hook('job-started.sh', [one.url, two.url]);
+  const { said, code } = await hook('job-completed.sh', [one.url, two.url]);
+  t.equal(code, 1);
+  const title = '::error title=namegate refused an address::';
+  t.same(errors(said), [
+    `${title}198.51.100.9 tcp/443 (x%3A%3Aerror%3A%3Ay.example last): 5 times; ask team-payments`,
+    `${title}2001:db8%3A%3A9 udp/53: 2 times; ask team-payments`,
+    `${title}many other addresses: 70 times; ask team-payments`,
+  ]);
+  const told = readFileSync(summary, 'utf8');
+  t.match(told, /3 addresses were tried/, 'one place of two servers counts once');
+  const rows = told.split('\n').filter((line) => line.includes('<code>'));
+  t.equal(rows.length, 4);
+  for (const line of rows)
+    t.match(
+      line,
+      /^\| <code>(?:[A-Za-z0-9., -]|&#\d+;)*<\/code> \| \d+ \| [^|<]* \| let the program [^|<]* \|$/,
       line,
     );
 });
