@@ -16,9 +16,9 @@ import {
   serverFile,
   type Terminal,
 } from '../terminal.ts';
-import { patternLines } from './patterns.ts';
+import { patternLines, rulePorts } from './patterns.ts';
 import { complainProblems } from './problems.ts';
-import { sharedAddressLines } from './shared-addresses.ts';
+import { sharedAddresses, sharedAddressLines } from './shared-addresses.ts';
 import { withoutServers } from './system-upstreams.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -66,7 +66,7 @@ function check(terminal: Terminal, path: string | undefined, { config, quiet, js
   return result.problems.some(isError) ? EXIT_PROBLEMS : EXIT_GOOD;
 }
 
-function report({ problems, snapshot }: LoadResult): object {
+function report({ problems, snapshot, settings }: LoadResult): object {
   return {
     problems: problems.map(({ code, severity, at, message, fix }) => {
       const { file, line, column } = at;
@@ -75,6 +75,15 @@ function report({ problems, snapshot }: LoadResult): object {
     identities: snapshot?.identities.length ?? 0,
     rules: snapshot?.rules.count ?? 0,
     views: snapshot?.views.length ?? 0,
+    ...(snapshot !== null && settings?.enforce
+      ? {
+          enforce: {
+            ports: settings.enforce.ports,
+            rules: rulePorts(snapshot),
+            shared_addresses: sharedAddresses(snapshot),
+          },
+        }
+      : {}),
   };
 }
 

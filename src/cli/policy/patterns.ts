@@ -48,6 +48,17 @@ export function viewRules(snapshot: Snapshot, views: readonly View[]): Explained
   return [...found.values()];
 }
 
+/** What rules open of their addresses, where they say it themselves, in the order written. */
+export function rulePorts(snapshot: Snapshot): { pattern: string; at: string; ports: readonly string[] }[] {
+  return rulesBySet(snapshot)
+    .flat()
+    .filter((rule) => !isRepeated(snapshot, rule))
+    .flatMap((rule) => {
+      const { pattern, file, line, ports } = explainRule(snapshot, rule);
+      return ports === undefined ? [] : [{ pattern, at: `${file}:${line}`, ports }];
+    });
+}
+
 /** The same of what an identity has as exceptions alone: without a stage, what is dynamic is one. */
 export function exceptionRules(snapshot: Snapshot, view: View): ExplainedRule[] {
   const sets = view.sets.filter((_, i) => view.dynamic[i] === 1);

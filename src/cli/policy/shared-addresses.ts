@@ -10,20 +10,36 @@ import { count, enumerate, escapeText } from '../terminal.ts';
 /** Lines of each kind; what is more is counted. */
 const LISTED = 20;
 
+export interface SharedAddresses {
+  /** Patterns, each with the zone that it is in. */
+  readonly zones: readonly { readonly name: string; readonly zone: string }[];
+  /** Addresses of local records that more than one name has. */
+  readonly records: readonly { readonly address: string; readonly names: readonly string[] }[];
+}
+
 /**
  * Where the files themselves say that names share addresses: names in zones where anyone can have one, as of a CDN, and local
  * records. There a grant opens more than the name that was asked. Empty where they say of none; the rest no file knows.
  */
+export function sharedAddresses(snapshot: Snapshot): SharedAddresses {
+  return {
+    zones: [...rented(snapshot)].map(([name, zone]) => ({ name, zone })),
+    records: [...byAddress(snapshot)]
+      .filter(([, names]) => names.length > 1)
+      .map(([address, names]) => ({ address, names })),
+  };
+}
+
+/** The same for people. */
 export function sharedAddressLines(snapshot: Snapshot): string[] {
-  const zones = [...rented(snapshot)].map(
-    ([text, zone]) => `  ${escapeText(text).padEnd(40)} is in ${zone}, whose names share addresses`,
+  const shared = sharedAddresses(snapshot);
+  const zones = shared.zones.map(
+    ({ name, zone }) => `  ${escapeText(name).padEnd(40)} is in ${zone}, whose names share addresses`,
   );
-  const records = [...byAddress(snapshot)]
-    .filter(([, names]) => names.length > 1)
-    .map(
-      ([address, names]) =>
-        `  ${address.padEnd(40)} has ${enumerate(names.slice(0, LISTED).map(escapeText))}`,
-    );
+  const records = shared.records.map(
+    ({ address, names }) =>
+      `  ${address.padEnd(40)} has ${enumerate(names.slice(0, LISTED).map(escapeText))}`,
+  );
   const lines = [...listed(zones, 'more name'), ...listed(records, 'more address')];
   if (lines.length === 0) return [];
   return ['shared addresses: what is granted for one name is open for every name at its address', ...lines];

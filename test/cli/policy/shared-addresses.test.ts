@@ -48,6 +48,26 @@ t.test('check says what a grant opens besides, where the files know it', async (
     '  n{0..9}.pages.dev                        is in pages.dev, whose names share addresses',
     '  own.example, by its redirect             is in netlify.app, whose names share addresses',
   ]);
+  const json = async (enforce: string): Promise<{ enforce?: object }> =>
+    JSON.parse((await say(['check', '--json', '--config', `${files(enforce)}/namegate.yaml`])).stdout);
+  const { enforce } = await json(
+    'enforce: { socket: /run/e.sock, interfaces: [docker0], ports: [tcp/443] }\n',
+  );
+  t.match(enforce, {
+    ports: ['tcp/443'],
+    rules: [{ pattern: 'ports.example', at: /p\.yaml:12$/, ports: ['tcp/22', 'tcp/8000-8010'] }],
+    shared_addresses: {
+      zones: [
+        { name: 'd111.cloudfront.net', zone: 'cloudfront.net' },
+        { name: 'example.github.io', zone: 'github.io' },
+        { name: '*.edge.cloudfront.net', zone: 'cloudfront.net' },
+        { name: 'n{0..9}.pages.dev', zone: 'pages.dev' },
+        { name: 'own.example, by its redirect', zone: 'netlify.app' },
+      ],
+      records: [{ address: '203.0.113.1', names: ['d111.cloudfront.net', 'example.github.io'] }],
+    },
+  });
+  t.notOk('enforce' in (await json('')));
   const without = await check('');
   t.notMatch(without, /shared addresses/, 'without a firewall nothing is opened');
   t.match(without, /term-unused: ports of this rule change nothing: the server file has no enforce/);
