@@ -106,7 +106,7 @@ function sweptFrom({ name, domain }: Pick<Observed, 'name' | 'domain'>): number 
 /** As a new one is. One that had grown is not kept so large. */
 function emptied(client: ClientState): ClientState | null {
   if (client.domains.length > 2 * FEW_DOMAINS) return null;
-  client.domains.fill(0);
+  // What is beyond the count is never read.
   client.count = 0;
   client.storm = null;
   client.part = 0;

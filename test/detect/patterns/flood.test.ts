@@ -1,7 +1,8 @@
 import t from 'tap';
+import { Clients, isStorm } from '../../../src/detect/patterns/clients.ts';
 import { Detectors } from '../../../src/detect/patterns/detectors.ts';
 import { DEFAULT_THRESHOLDS } from '../../../src/detect/patterns/kinds.ts';
-import type { Noticed } from '../../../src/detect/patterns/observed.ts';
+import type { Noticed, Observed } from '../../../src/detect/patterns/observed.ts';
 import { hash, START } from './script.ts';
 
 /** Random denied names, and the clients that they come from. `NAMEGATE_FLOOD=1000000` asks for more. */
@@ -62,4 +63,34 @@ t.test('a flood of random names from many clients grows nothing, and hides nobod
     out.some(({ finding, key }) => finding === 'sweep' && key === 'somebody else'),
     'and who sweeps beside it too',
   );
+});
+
+t.test('a client that comes in the place of another begins with nothing of it', async (t) => {
+  const clients = new Clients(hash(1, 2));
+  const { sweep, 'nxdomain-storm': storm } = DEFAULT_THRESHOLDS;
+  const name = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0x63, 0x6f, 0x6d, 0]);
+  const asked = { at: START, claim: '', name, domain: 0 } as Partial<Observed> as Observed;
+  let swept = 0;
+  let stormed = 0;
+  const ask = (claim: string, domains: number, missing: number): void => {
+    const client = clients.of('ci', claim);
+    for (let i = 0; i < domains; i++) {
+      name.writeUInt32BE(i, 1);
+      if (clients.isSweeping(client, asked, sweep!)) swept++;
+    }
+    const outcome = { at: START, count: missing, questions: missing, outcome: 'missing' } as const;
+    if (isStorm(client, outcome, storm!)) stormed++;
+  };
+  // More than one identity may have: those that come then take the places of those that came first.
+  for (let i = 0; i < 4_200; i++) ask(`first ${i}`, 8, 150);
+  const seen = new Set<unknown>();
+  for (let i = 0; i < 100; i++) {
+    name.fill(i, 5, 9);
+    ask(`then ${i}`, 45, 60);
+    seen.add(clients.of('ci', `then ${i}`));
+  }
+  t.equal(seen.size, 100, 'each has a state of its own');
+  t.strictSame({ swept, stormed }, { swept: 0, stormed: 0 });
+  ask('then 99', 50, 150);
+  t.strictSame({ swept, stormed }, { swept: 1, stormed: 1 });
 });
