@@ -139,6 +139,7 @@ const FOUND = `
   question.account AS account, lease, identity, client, job, name, folded, type, verdict, audited, proven, expected, ground,
   approved_stage, stage, rule`;
 
+/** Of each value the earliest lines, `limit` of all. */
 function find(
   database: DatabaseSync,
   { by, values, since, until, limit }: Extract<HistoryQuestion, { what: 'find' }>,
@@ -146,42 +147,79 @@ function find(
   const found: FoundFacts[] = [];
   for (const value of values) {
     if (found.length >= limit) break;
-    const { sql, parameters } = searchFor(by, value, since, until, limit - found.length);
-    for (const row of database.prepare(sql).all(...parameters)) found.push(row as unknown as FoundFacts);
+    const most = limit - found.length;
+    const rows =
+      by === 'address'
+        ? database.prepare(BY_ADDRESS).all(value, since, until, most)
+        : questionsOf(database, numbersOf(database, matchFor(by, value), since, until, most));
+    for (const row of rows) found.push(row as unknown as FoundFacts);
   }
   return found;
 }
 
-function searchFor(
-  by: 'name' | 'address' | 'lease' | 'identity',
-  value: string,
+const BY_ADDRESS = `
+  SELECT ${FOUND}, answer.address AS address, answer.first AS first, answer.last AS last, question.count AS count
+  FROM answer JOIN question ON question.number = answer.question
+  WHERE answer.address = ? AND answer.last >= ? AND answer.first < ? ORDER BY answer.first LIMIT ?`;
+
+function questionsOf(database: DatabaseSync, numbers: readonly number[]): unknown[] {
+  if (numbers.length === 0) return [];
+  return database
+    .prepare(`
+      SELECT ${FOUND}, NULL AS address, first, last, count FROM question
+      WHERE question.number IN (SELECT value FROM json_each(?)) ORDER BY first, question.number`)
+    .all(JSON.stringify(numbers));
+}
+
+/** Which rows of a table that `asked` names are searched for. */
+interface Match {
+  readonly table: 'lease' | 'name';
+  readonly where: string;
+  readonly parameters: readonly SQLInputValue[];
+}
+
+/** Where more than one row in so many matches, questions are read in their order until there are enough. */
+const DENSE = 20;
+
+/**
+ * The earliest questions. Their numbers grow in the order in which the worker heard of them, and an index has the numbers, so
+ * that what matches is neither read nor sorted whole.
+ */
+function numbersOf(
+  database: DatabaseSync,
+  { table, where, parameters }: Match,
   since: number,
   until: number,
   limit: number,
-): { sql: string; parameters: SQLInputValue[] } {
-  if (by === 'address')
-    return {
-      sql: `SELECT ${FOUND}, answer.address AS address, answer.first AS first, answer.last AS last, question.count AS count
-        FROM answer JOIN question ON question.number = answer.question
-        WHERE answer.address = ? AND answer.last >= ? AND answer.first < ? ORDER BY answer.first LIMIT ?`,
-      parameters: [value, since, until, limit],
-    };
-  // Cut off before it is sorted: whoever asks for millions is told that there is more, and does not wait for it.
-  const base = `SELECT * FROM (SELECT ${FOUND}, NULL AS address, first, last, count FROM question WHERE`;
-  const rest = 'last >= ? AND first < ? LIMIT ?) ORDER BY first';
-  if (by !== 'name')
-    return { sql: `${base} ${by} = ? AND ${rest}`, parameters: [value, since, until, limit] };
+): number[] {
+  const counted = database
+    .prepare(`
+      SELECT count(*) AS matches, (SELECT max(number) FROM ${table}) / ${DENSE} AS many FROM
+        (SELECT 1 FROM ${table} WHERE ${where} LIMIT (SELECT max(number) / ${DENSE} + 1 FROM ${table}))`)
+    .get(...parameters) as { matches: number; many: number };
+  if (counted.matches === 0) return [];
+  const from = counted.matches > counted.many ? `asked CROSS JOIN ${table}` : `${table} CROSS JOIN asked`;
+  // Where no time is asked for, the index alone tells.
+  const isAlways = since === 0 && until === Number.MAX_SAFE_INTEGER;
+  const times = isAlways ? '' : 'AND asked.last >= ? AND asked.first < ?';
+  const statement = database.prepare(`
+    SELECT asked.number FROM ${from} ON asked.${table} = ${table}.number
+    WHERE ${where} ${times} ORDER BY asked.number LIMIT ?`);
+  return statement
+    .all(...parameters, ...(isAlways ? [] : [since, until]), limit)
+    .map(({ number }) => number as number);
+}
+
+function matchFor(by: 'name' | 'lease' | 'identity', value: string): Match {
+  if (by === 'lease') return { table: 'lease', where: 'lease.id = ?', parameters: [value] };
+  if (by === 'identity') return { table: 'lease', where: 'lease.identity = ?', parameters: [value] };
   const below = /^\*\*?\.(.+)$/.exec(value);
-  if (below === null)
-    return { sql: `${base} name = ? AND ${rest}`, parameters: [value, since, until, limit] };
+  if (below === null) return { table: 'name', where: 'name.text = ?', parameters: [value] };
   // All below a name stand side by side; one label below has no dot more.
   const start = `${reversed(below[1]!)}.`;
   const end = `${start.slice(0, -1)}/`;
-  const one = value.startsWith('**') ? '' : `AND instr(substr(reverse, ${start.length + 1}), '.') = 0`;
-  return {
-    sql: `${base} reverse >= ? AND reverse < ? ${one} AND ${rest}`,
-    parameters: [start, end, since, until, limit],
-  };
+  const one = value.startsWith('**') ? '' : ` AND instr(substr(reverse, ${start.length + 1}), '.') = 0`;
+  return { table: 'name', where: `reverse >= ? AND reverse < ?${one}`, parameters: [start, end] };
 }
 
 /** As `reverse` of the table `name` has it. */

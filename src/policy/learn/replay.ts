@@ -40,30 +40,31 @@ export interface ReplayResult {
 
 /** Who asks, in the candidate: null for nobody. */
 interface Place {
-  readonly number: number;
   readonly identity: Identity;
   readonly stage: Stage | null;
+  /** By name, as it was asked: the first of a chain. */
+  readonly answers: Map<string, Answer>;
 }
 
 /** What the candidate says of a name and type at a place, and what has come of it. */
 interface Answer {
+  readonly type: number;
   readonly effect: Effect;
   readonly rule: RuleIndex;
-  readonly found: Found[];
+  /** Made where it is needed, as all that belongs to one of millions. */
+  found: Found[] | null;
+  /** Of another type. */
+  readonly next: Answer | undefined;
 }
 
 /** A difference that grows. */
 interface Found extends Omit<Difference, 'questions' | 'jobs'> {
   questions: number;
-  readonly accounts: Set<number>;
+  /** The first account, and with a second one all; -1 for none yet. */
+  account: number;
+  accounts: Set<number> | null;
   /** What an audit let through may be noise, which the end of the rows tells. */
-  readonly audited: AskedRow[];
-}
-
-/** A name as it was asked, and what the candidate says of it by place and type. */
-interface KnownName {
-  readonly octets: Uint8Array | null;
-  readonly answers: Map<number, Answer>;
+  audited: AskedRow[] | null;
 }
 
 /**
@@ -76,8 +77,7 @@ export class PolicyReplay {
   readonly #now: number;
   /** By identity, then by stage. */
   readonly #places = new Map<string, Map<string, Place>>();
-  #placeCount = 0;
-  readonly #names = new Map<string, KnownName>();
+  readonly #rules = new Map<RuleIndex, ExplainedRule>();
   readonly #found: Found[] = [];
   readonly #noise = new Map<string, SearchNoise | null>();
   readonly #decision = new Decision();
@@ -103,10 +103,10 @@ export class PolicyReplay {
       before === 'contain' && answer.effect === 'allow' && isWildcard(this.#snapshot, answer.rule);
     const after = stays ? before : answer.effect;
     if (before === after) return;
-    let found = answer.found.find((each) => each.before === before);
+    let found = answer.found?.find((each) => each.before === before);
     if (found === undefined) {
       const { identity, stage, name, type } = row;
-      const rule = answer.rule < 0 ? null : explainRule(this.#snapshot, answer.rule);
+      const rule = answer.rule < 0 ? null : this.#explained(answer.rule);
       const becomes = becomesOf(after, rule);
       found = {
         identity,
@@ -118,27 +118,33 @@ export class PolicyReplay {
         becomes,
         rule,
         questions: 0,
-        accounts: new Set(),
-        audited: [],
+        account: -1,
+        accounts: null,
+        audited: null,
       };
-      answer.found.push(found);
+      if (answer.found === null) answer.found = [found];
+      else answer.found.push(found);
       this.#found.push(found);
     }
-    if (row.audited && this.#noise.get(row.identity) != null) found.audited.push(row);
-    else add(found, row);
+    if (row.audited && this.#noise.get(row.identity) != null) {
+      if (found.audited === null) found.audited = [row];
+      else found.audited.push(row);
+    } else add(found, row);
   }
 
   done(): ReplayResult {
     let noise = 0;
     for (const found of this.#found) {
-      for (const row of found.audited) {
+      for (const row of found.audited ?? []) {
         if (this.#noise.get(row.identity)?.isNoise(row) === true) noise += row.count;
         else add(found, row);
       }
     }
     const differences = this.#found
       .filter(({ questions }) => questions > 0)
-      .map(({ accounts, audited, ...rest }): Difference => ({ ...rest, jobs: accounts.size }))
+      .map(
+        ({ account: _, accounts, audited, ...rest }): Difference => ({ ...rest, jobs: accounts?.size ?? 1 }),
+      )
       .sort(
         (a, b) =>
           compare(a.identity, b.identity) ||
@@ -151,30 +157,39 @@ export class PolicyReplay {
 
   #answer(row: AskedRow): Answer {
     const place = this.#place(row);
-    let name = this.#names.get(row.name);
-    if (name === undefined) {
-      const octets = nameFromText(row.name);
-      name = { octets: octets instanceof WireError ? null : octets, answers: new Map() };
-      this.#names.set(row.name, name);
-    }
-    const key = place.number * 0x1_0000 + row.type;
-    let answer = name.answers.get(key);
-    if (answer === undefined) {
-      answer = this.#decide(place, name.octets, row.type);
-      name.answers.set(key, answer);
-    }
+    const first = place.answers.get(row.name);
+    for (let answer = first; answer !== undefined; answer = answer.next)
+      if (answer.type === row.type) return answer;
+    const octets = nameFromText(row.name);
+    const answer = this.#decide(place, octets instanceof WireError ? null : octets, row.type, first);
+    place.answers.set(row.name, answer);
     return answer;
   }
 
-  #decide({ identity, stage }: Place, name: Uint8Array | null, type: number): Answer {
-    if (name === null) return { effect: 'deny', rule: -1, found: [] };
+  #explained(index: RuleIndex): ExplainedRule {
+    let rule = this.#rules.get(index);
+    if (rule === undefined) {
+      rule = explainRule(this.#snapshot, index);
+      this.#rules.set(index, rule);
+    }
+    return rule;
+  }
+
+  #decide(
+    { identity, stage }: Place,
+    name: Uint8Array | null,
+    type: number,
+    next: Answer | undefined,
+  ): Answer {
+    if (name === null) return { type, effect: 'deny', rule: -1, found: null, next };
     const out = this.#decision;
     out.clear();
     decideAgain(this.#snapshot, identity, stage, name, type, this.#now, out);
     const verdict = EFFECTS[out.verdict]!;
     const refused = verdict === 'deny' || verdict === 'empty';
     const audited = identity.auditUntil > this.#now && !out.privateReverse && out.special === NO_NODE;
-    return { effect: refused && audited ? 'allow' : verdict, rule: out.rule, found: [] };
+    const effect = refused && audited ? 'allow' : verdict;
+    return { type, effect, rule: out.rule, found: null, next };
   }
 
   #place({ identity: name, stage }: AskedRow): Place {
@@ -187,11 +202,11 @@ export class PolicyReplay {
     if (place === undefined) {
       const identity = this.#snapshot.identities.find((each) => each.name === name) ?? UNKNOWN;
       const entered = stage === '' ? null : identity.stages.find((each) => each.name === stage);
-      const number = this.#placeCount++;
+      const answers = new Map<string, Answer>();
       place =
         entered === undefined
-          ? { number, identity: UNKNOWN, stage: null }
-          : { number, identity, stage: entered };
+          ? { identity: UNKNOWN, stage: null, answers }
+          : { identity, stage: entered, answers };
       stages.set(stage, place);
     }
     return place;
@@ -211,7 +226,9 @@ export class PolicyReplay {
 
 function add(found: Found, { count, account }: AskedRow): void {
   found.questions += count;
-  found.accounts.add(account);
+  if (found.account < 0) found.account = account;
+  else if (found.accounts !== null) found.accounts.add(account);
+  else if (found.account !== account) found.accounts = new Set([found.account, account]);
 }
 
 const EFFECTS: Readonly<Record<number, Effect>> = {
