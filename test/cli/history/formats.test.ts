@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv';
 import t from 'tap';
 import { reportJunit } from '../../../src/cli/history/report-junit.ts';
 import { reportMarkdown } from '../../../src/cli/history/report-markdown.ts';
@@ -228,5 +229,85 @@ t.test('SARIF has what its specification requires', async (t) => {
       t.match(physicalLocation.artifactLocation.uri, /^[^ <>"\\]+$/, 'a URI reference (RFC 3986)');
       t.ok(physicalLocation.region.startLine >= 1);
     }
+  }
+});
+
+const LEVEL = { type: 'string', enum: ['none', 'note', 'warning', 'error'] };
+const TEXT = { type: 'string' };
+
+function closed(required: readonly string[], properties: Readonly<Record<string, object>>): object {
+  return { type: 'object', required, properties, additionalProperties: false };
+}
+
+/**
+ * The part of the official schema of SARIF 2.1.0 for what a report has: the same required members, types and bounds. It is narrower,
+ * for it refuses members that the schema knows and no report has.
+ */
+const SARIF = closed(['version', 'runs'], {
+  $schema: TEXT,
+  version: { type: 'string', const: '2.1.0' },
+  runs: {
+    type: 'array',
+    items: closed(['tool'], {
+      tool: closed(['driver'], {
+        driver: closed(['name'], {
+          name: TEXT,
+          semanticVersion: TEXT,
+          rules: {
+            type: 'array',
+            uniqueItems: true,
+            items: closed(['id'], {
+              id: TEXT,
+              shortDescription: closed(['text'], { text: TEXT }),
+              defaultConfiguration: closed([], { level: LEVEL }),
+            }),
+          },
+        }),
+      }),
+      invocations: {
+        type: 'array',
+        items: closed(['executionSuccessful'], { executionSuccessful: { type: 'boolean' } }),
+      },
+      results: {
+        type: 'array',
+        items: closed(['message'], {
+          ruleId: TEXT,
+          ruleIndex: { type: 'integer', minimum: -1 },
+          level: LEVEL,
+          message: closed(['text'], { text: TEXT }),
+          locations: {
+            type: 'array',
+            items: closed([], {
+              physicalLocation: closed(['artifactLocation'], {
+                artifactLocation: closed([], { uri: TEXT }),
+                region: closed([], { startLine: { type: 'integer', minimum: 1 } }),
+              }),
+            }),
+          },
+          occurrenceCount: { type: 'integer', minimum: 1 },
+          partialFingerprints: { type: 'object', additionalProperties: TEXT },
+        }),
+      },
+    }),
+  },
+});
+
+t.test('SARIF is valid by the part of its schema that it uses', async (t) => {
+  const validate = new Ajv({ strict: true }).compile(SARIF);
+  const text = reportSarif(REPORT);
+  for (const each of [text, reportSarif(reportWith([]))])
+    t.ok(validate(JSON.parse(each)), JSON.stringify(validate.errors));
+  const [{ results }] = JSON.parse(text).runs;
+  for (const [i, name] of NAMES.entries())
+    t.equal(
+      results[i].partialFingerprints['namegate/v1'],
+      `unapproved-name ${name} A`,
+      'each name is there as it was asked',
+    );
+  for (const path of [['version'], ['runs', 0, 'tool'], ['runs', 0, 'results', 0, 'message']]) {
+    const log = JSON.parse(text);
+    const last = path.at(-1)!;
+    delete path.slice(0, -1).reduce((at, key) => at[key], log)[last];
+    t.notOk(validate(log), `it needs ${path.join('.')}`);
   }
 });
