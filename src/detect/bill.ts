@@ -54,6 +54,15 @@ export class Bill {
     this.baseHigh[this.baseCount++] = high;
   }
 
+  /** Whether the wildcard that is added next was the same in the bill before: then its hash still stands there. */
+  hadNext(name: Uint8Array, start: number, octets: number): boolean {
+    const { baseCount } = this;
+    if (baseCount === MAX_BASES || this.baseOctets[baseCount] !== octets) return false;
+    const base = this.#bases[baseCount]!;
+    for (let i = 0; i < octets; i++) if (base[i] !== name[start + i]) return false;
+    return true;
+  }
+
   #octetsInFrontOf(base: Uint8Array, octets: number): number {
     const { name, nameLength } = this;
     const start = nameLength - octets;

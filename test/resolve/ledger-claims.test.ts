@@ -193,6 +193,41 @@ t.test('a certificate pays by the name that the policy recognises, whichever oth
   }
 });
 
+t.test('whoever asks in turn, and under whichever wildcard, has the keys that it has alone', async (t) => {
+  const policy = BY_SIX.replace('allow: [', 'allow: [{ name: "**.u.example", reason: test }, ');
+  // 32.1.13.184 is the first word of 2001:db8::.
+  const asked = [
+    ['10.0.0.1', 'a.t.example'],
+    ['10.0.0.2', 'a.u.example'],
+    ['2001:db8::1', 'g.t.example'],
+    ['2001:db8::1:0:0:1', 'h.u.example'],
+    ['2001:db8::1', 'd.t.example'],
+    ['2001:db8::2', 'i.u.example'],
+    ['2001:db8:1::1', 'b.u.example'],
+    ['2001:db8:0:1::1', 'c.u.example'],
+    ['32.1.13.184', 'f.t.example'],
+    ['10.0.0.1', 'e.u.example'],
+  ] as const;
+  const everyone = policy.replace('10.0.0.0/24', '10.0.0.0/24, 32.1.13.184');
+  async function keysOf(questions: readonly (readonly [string, string])[]): Promise<string[]> {
+    const charges = newCharges(new Ticks());
+    const house = new House(t.testdir.bind(t), everyone, { charges });
+    leaseOf(house, 'job', [0x2001_0db8, 0, 0, 1]);
+    // Keys from before balances are taken up are of another hash.
+    charges.takeUp(Buffer.alloc(16, 9), house.now);
+    for (const [from, name] of questions) await house.ask(name, 'A', { from, transport: 'tcp' }, FINE);
+    return [...charges.ledger.holders.all()]
+      .filter(({ subject }) => subject !== 'build')
+      .map(({ kind, low, high, subject, base }) => `${kind} ${low} ${high} ${subject} ${base.join('.')}`);
+  }
+  const alone: string[] = [];
+  for (const one of asked) alone.push(...(await keysOf([one])));
+  const together = await keysOf(asked);
+  t.ok(together.length > asked.length);
+  t.strictSame(together.toSorted(), [...new Set(alone)].sort());
+  t.equal(together.filter((key) => key.includes(' 32.1.13.184 ')).length, 2, 'a client and a claim');
+});
+
 t.test('what several machines show is known to be shared after a restart', async (t) => {
   const certified = POLICY.replace('addresses: [10.0.0.0/24]', 'certificates: ["dns:job.example"]');
   const credential = new Credential(['dns:job.example', 'sha256:00'], null);

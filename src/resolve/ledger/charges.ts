@@ -25,7 +25,7 @@ export class Charges {
   readonly ledger: Ledger;
   readonly departures: Departures;
   #hash: SipHash;
-  readonly #bill = new Bill();
+  #bill = new Bill();
   readonly #above = new WildcardsAbove();
   readonly #scratch = new Uint8Array(512);
   #payers: Payers;
@@ -45,6 +45,8 @@ export class Charges {
   takeUp(key: Uint8Array, now: Milliseconds): void {
     this.#hash = new SipHash(key, 1, 3);
     this.#payers = new Payers(key);
+    // What the bill holds is hashed with the key before.
+    this.#bill = new Bill();
     this.#payers.takeUp(this.ledger.holders.all(), now);
   }
 
@@ -164,10 +166,16 @@ export class Charges {
   }
 
   #addBase(name: Uint8Array, start: number, octets: number): void {
+    const bill = this.#bill;
     const scratch = this.#scratch;
     for (let i = 0; i < octets; i++) scratch[i] = name[start + i]!;
+    const { baseCount } = bill;
+    if (bill.hadNext(name, start, octets)) {
+      bill.addBase(scratch, octets, bill.baseLow[baseCount]!, bill.baseHigh[baseCount]!);
+      return;
+    }
     this.#hash.run(scratch, octets);
-    this.#bill.addBase(scratch, octets, this.#hash.low, this.#hash.high);
+    bill.addBase(scratch, octets, this.#hash.low, this.#hash.high);
   }
 }
 

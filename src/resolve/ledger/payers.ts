@@ -59,11 +59,17 @@ export class Payers {
   readonly #identities = new WeakMap<Standing, Subject>();
   readonly #leases = new WeakMap<Bound, Leased>();
   readonly #certificates = new WeakMap<Credential, Certificate>();
-  /** The client's address as text, in the first `#length` octets, and its hash. */
+  /** The last client: it asks again most of the time, and then nothing is hashed. */
+  readonly #last = { family: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
+  /** Its machine as text, in the first `#length` octets, and the hash of that. */
   readonly #address = new Uint8Array(MOST_ADDRESS);
   #length = 0;
   #low = 0;
   #high = 0;
+  /** The hash of its address of IPv6, once it was wanted. */
+  #isSixHashed = false;
+  #sixLow = 0;
+  #sixHigh = 0;
   readonly #scratch = new Uint8Array(512);
 
   /** `key`: 16 octets, the same for as long as the balances are kept. */
@@ -95,7 +101,6 @@ export class Payers {
     const times = budget === null ? 1 : CLAIM_TIMES;
     const leased = bound === null ? NO_LEASE : this.#leasedBy(bound);
     if (leased.lease !== null) add(bill, HOLDER.LEASE, leased.lease, own, 1, false);
-    this.#length = 0;
     if (client !== null) {
       const { credential } = client;
       const certificate = credential === null ? null : this.#certificateOf(credential, snapshot.certificates);
@@ -105,7 +110,7 @@ export class Payers {
     for (let i = 0; i < leased.claims.length; i++) {
       const subject = leased.claims[i]!;
       const { text, isSix, low, high } = subject;
-      if (this.#length > 0 && low === this.#low && high === this.#high) continue;
+      if (client !== null && low === this.#low && high === this.#high) continue;
       add(bill, HOLDER.CLAIM, subject, claim, times, false);
       if (isSix) this.#leased.note(text, low, high, now);
     }
@@ -126,10 +131,7 @@ export class Payers {
     times: number,
     now: Milliseconds,
   ): void {
-    this.#length = writeMachine(client, this.#address, 0);
-    this.#hash.run(this.#address, this.#length);
-    this.#low = this.#hash.low;
-    this.#high = this.#hash.high;
+    this.#meet(client);
     // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody unless the policy says so.
     const isMany = client.family === 6 && !isMapped(client);
     const isShared =
@@ -144,6 +146,28 @@ export class Payers {
     add(bill, HOLDER.CLAIM, certificate, claim, times, isShared).isShared = isShared;
   }
 
+  #meet(client: Client): void {
+    const { family, w0, w1, w2, w3 } = client;
+    const last = this.#last;
+    // Of IPv4 the first word is the whole address, whatever the others hold.
+    const isFour = family === 4;
+    const isSame =
+      family === last.family &&
+      w0 === last.w0 &&
+      (isFour || (w1 === last.w1 && w2 === last.w2 && w3 === last.w3));
+    if (isSame) return;
+    last.family = family;
+    last.w0 = w0;
+    last.w1 = w1;
+    last.w2 = w2;
+    last.w3 = w3;
+    this.#length = writeMachine(client, this.#address, 0);
+    this.#hash.run(this.#address, this.#length);
+    this.#low = this.#hash.low;
+    this.#high = this.#hash.high;
+    this.#isSixHashed = false;
+  }
+
   /** An address that a lease has bound by itself goes on in its claim, whatever it asks as now. */
   #addLeased(
     bill: Bill,
@@ -153,9 +177,14 @@ export class Payers {
     claims: readonly Subject[],
     now: Milliseconds,
   ): void {
-    const scratch = this.#scratch;
-    this.#hash.run(scratch, writeSix(client, scratch, 0));
-    const { low, high } = this.#hash;
+    if (!this.#isSixHashed) {
+      this.#hash.run(this.#scratch, writeSix(client, this.#scratch, 0));
+      this.#isSixHashed = true;
+      this.#sixLow = this.#hash.low;
+      this.#sixHigh = this.#hash.high;
+    }
+    const low = this.#sixLow;
+    const high = this.#sixHigh;
     const text = this.#leased.find(low, high, now);
     if (text === null) return;
     for (let i = 0; i < claims.length; i++) if (claims[i]!.low === low && claims[i]!.high === high) return;
