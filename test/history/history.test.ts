@@ -274,3 +274,22 @@ t.test('a damaged history is kept aside, and another is begun', async (t) => {
   rig.take();
   t.strictSame(questions(rig), ['tester 127.0.0.2 before.example 1 deny 1']);
 });
+
+t.test('a clock that jumps loses no question and counts none twice', async (t) => {
+  for (const days of [-10, -1, 1, 10]) {
+    const rig = new HistoryRig(t, POLICY);
+    const { house } = rig.feed;
+    let asked = 0;
+    for (const jump of [0, days, -days, days]) {
+      house.epoch += jump * 86_400;
+      for (let i = 0; i < 6; i++, asked++) await house.ask(`n${i % 3}.example`, 'A', BUILDER);
+      rig.take();
+    }
+    t.equal(sums(rig)['asked'], asked, `${days} days`);
+    t.strictSame(rows(rig, 'SELECT number FROM asked WHERE last < first'), [], `${days} days`);
+    t.notOk(
+      rows(rig, 'SELECT complete FROM lease').some(({ complete }) => complete !== 1),
+      `${days} days`,
+    );
+  }
+});
