@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { namegate } from './contestants.ts';
 import { parseStat, rssOf } from './cpu.ts';
-import { table } from './figures.ts';
+import { judged, print, table } from './figures.ts';
 import { printHelp } from './help.ts';
 import { question } from './messages.ts';
 import { Dice } from './names.ts';
@@ -231,14 +231,6 @@ function cpuByThread({ pid }: Daemon): { query: number; others: number } {
     sums[Number(thread) === pid ? 'query' : 'others'] += user + system;
   }
   return sums;
-}
-
-function judged(value: number, most: number): string {
-  return `${value <= most ? 'within' : 'MORE THAN'} ${most}`;
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }
 
 if (import.meta.main && !printHelp(import.meta.url)) {

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { namegate } from './contestants.ts';
 import { cpuBetween, cpuOf, rssOf } from './cpu.ts';
 import { burst, parseReport } from './dnsperf.ts';
-import { median, quantile, table } from './figures.ts';
+import { judged, median, print, quantile, table } from './figures.ts';
 import { printHelp } from './help.ts';
 import { LOADS, writeApproved, writeQuestions } from './loads.ts';
 import { APPROVED, Dice, deniedName } from './names.ts';
@@ -235,14 +235,6 @@ async function measureMemory(parent: string, upstream: Upstream, { events }: Opt
   );
   print(`  ${rss.map((each) => each.toFixed(0)).join(' ')}\n`);
   return { asked, rss };
-}
-
-function judged(value: number, most: number): string {
-  return `${value <= most ? 'within' : 'MORE THAN'} ${most}`;
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }
 
 if (import.meta.main && !printHelp(import.meta.url)) {

@@ -1,4 +1,4 @@
-/** Arithmetic and tables of the benches. */
+/** Arithmetic, tables and words of the benches. */
 
 /** The value below which a share `q` (0 to 1) of ascending values lies; NaN of none. */
 export function quantile(ascending: ArrayLike<number>, q: number): number {
@@ -61,4 +61,13 @@ export function table(rows: readonly (readonly string[])[]): string {
   );
   lines.splice(1, 0, '-'.repeat(Math.max(...lines.map(({ length }) => length))));
   return lines.map((line) => `  ${line.trimEnd()}\n`).join('');
+}
+
+/** Whether a figure is within its bound, in words. */
+export function judged(value: number, most: number): string {
+  return `${value <= most ? 'within' : 'MORE THAN'} ${most}`;
+}
+
+export function print(text: string): void {
+  process.stdout.write(text);
 }

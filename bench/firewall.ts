@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cpuBetween, cpuOf } from './cpu.ts';
 import { parseReport } from './dnsperf.ts';
-import { median, ratios, spreadText, table } from './figures.ts';
+import { median, print, ratios, spreadText, table } from './figures.ts';
 import { printHelp } from './help.ts';
 import { Dice, deniedName } from './names.ts';
 import { type Daemon, find, run, scratchFolder, start, until } from './processes.ts';
@@ -228,10 +228,6 @@ function inside(namespace: string, command: readonly string[]): string[] {
 
 function ip(...args: readonly string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }
 
 function settingsOf(args: readonly string[]): Settings {

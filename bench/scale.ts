@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cpuOf, rssOf, waitedOf } from './cpu.ts';
 import type { DecisionTimes } from './decisions.ts';
-import { quantile, table } from './figures.ts';
+import { judged, print, quantile, table } from './figures.ts';
 import { printHelp } from './help.ts';
 import { measureMemory } from './memory.ts';
 import { listedName, rulesOf, type Scale, writeList, writeScale } from './policies.ts';
@@ -240,14 +240,6 @@ class ScaleServer {
       PATIENCE,
     );
   }
-}
-
-function judged(value: number, most: number): string {
-  return `${value <= most ? 'within' : 'MORE THAN'} ${most}`;
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }
 
 if (import.meta.main && !printHelp(import.meta.url)) {

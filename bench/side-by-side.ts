@@ -17,7 +17,7 @@ import { listenerCertificates } from './certificates.ts';
 import { CONTESTANTS, type Contestant, launch, namegate, type Running } from './contestants.ts';
 import { cpuBetween, cpuOf } from './cpu.ts';
 import { burst } from './dnsperf.ts';
-import { quantile } from './figures.ts';
+import { print, quantile } from './figures.ts';
 import { printHelp } from './help.ts';
 import {
   LOAD_NAMES,
@@ -230,10 +230,6 @@ class Measure {
     const answered = { completed, lost: 0, codes: { NOERROR: completed } };
     return { ...answered, qps: completed / seconds, latencies: Float64Array.from(latencies) };
   }
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }
 
 /** Reads the flags. Throws with what is wrong. */
