@@ -12,6 +12,9 @@ import { kindNumber } from './losses.ts';
 /** Positions that one page looks at, at most, where few of them are selected. */
 const SPAN = 20_000;
 
+const TABLES = ['decision', 'finding'] as const;
+type Table = (typeof TABLES)[number];
+
 interface BodyRow {
   readonly position: number;
   readonly body: string;
@@ -22,7 +25,9 @@ export class EventPages {
   readonly #decisions: StatementSync;
   readonly #findings: StatementSync;
   readonly #before: StatementSync;
-  readonly #waiting: StatementSync;
+  readonly #ends: StatementSync;
+  readonly #oldest: StatementSync;
+  readonly #between: Readonly<Record<Table, StatementSync>>;
 
   constructor(database: DatabaseSync) {
     this.#decisions = database.prepare(
@@ -38,11 +43,16 @@ export class EventPages {
          SELECT min(position) AS position FROM decision WHERE at >= ?1 UNION ALL
          SELECT min(position) AS position FROM finding WHERE at >= ?1)`,
     );
-    this.#waiting = database.prepare(
-      `SELECT sum(rows) AS depth, min(at) AS oldest FROM (
-         SELECT count(*) AS rows, min(at) AS at FROM decision WHERE position > ?1 UNION ALL
-         SELECT count(*) AS rows, min(at) AS at FROM finding WHERE position > ?1)`,
+    this.#ends = database.prepare(
+      'SELECT (SELECT min(position) FROM decision) AS decision, (SELECT min(position) FROM finding) AS finding',
     );
+    this.#oldest = database.prepare(
+      `SELECT (SELECT at FROM decision WHERE position > ?1 ORDER BY position LIMIT 1) AS decision,
+              (SELECT at FROM finding WHERE position > ?1 ORDER BY position LIMIT 1) AS finding`,
+    );
+    const between = (table: Table): StatementSync =>
+      database.prepare(`SELECT count(*) AS rows FROM ${table} WHERE position > ? AND position < ?`);
+    this.#between = { decision: between('decision'), finding: between('finding') };
   }
 
   /** As `EventSource.page`; `last` is the position of the last event that there is. */
@@ -85,7 +95,26 @@ export class EventPages {
     return position === null ? Number.POSITIVE_INFINITY : position - 1;
   }
 
-  waiting(after: number): { readonly depth: number; readonly oldest: number | null } {
-    return this.#waiting.get(after) as { depth: number; oldest: number | null };
+  /**
+   * How many events come after a position, and the time of the first of them. `rows`: of each table. A quarter of a GiB waits
+   * for a sink that is down, so rows are not counted where it can be known: each event has the position behind the one before,
+   * and a table loses its oldest rows alone.
+   */
+  waiting(
+    after: number,
+    last: number,
+    rows: Readonly<Record<Table, number>>,
+  ): { readonly depth: number; readonly oldest: number | null } {
+    const ends = this.#ends.get() as Record<Table, number | null>;
+    const first = { decision: ends.decision ?? last + 1, finding: ends.finding ?? last + 1 };
+    const [longer, shorter] = first.decision <= first.finding ? TABLES : ([TABLES[1], TABLES[0]] as const);
+    const whole = first[shorter];
+    let depth = 0;
+    if (after >= whole - 1) depth = last - after;
+    else if (after < first[longer]) depth = rows.decision + rows.finding;
+    else depth = (this.#between[longer].get(after, whole) as { rows: number }).rows + last - whole + 1;
+    const { decision, finding } = this.#oldest.get(after) as Record<Table, number | null>;
+    const times = [decision, finding].filter((at) => at !== null);
+    return { depth: Math.max(0, depth), oldest: times.length === 0 ? null : Math.min(...times) };
   }
 }

@@ -164,7 +164,10 @@ export class Store implements EventSource {
         cursor: this.#sinks.cursor(name),
         acknowledged: this.#sinks.acknowledged(name),
         dead: this.#sinks.countDead(name),
-        ...this.#pages.waiting(this.#sinks.cursor(name)),
+        ...this.#pages.waiting(this.#sinks.cursor(name), this.#last, {
+          decision: this.#decisions.rows,
+          finding: this.#findings.rows,
+        }),
       })),
     };
   }

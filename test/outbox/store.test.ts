@@ -4,8 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
 import { DatabaseRefusal } from '../../src/database/database.ts';
 import type { Batch, Draft } from '../../src/outbox/draft.ts';
-import { type FeedEvent, KINDS, type Kind, type Selection } from '../../src/outbox/event.ts';
+import { DECISIONS, type FeedEvent, KINDS, type Kind, type Selection } from '../../src/outbox/event.ts';
 import { Store, type StoreOptions, type StoreSetting } from '../../src/outbox/store.ts';
+import { Random } from '../server/random.ts';
 
 const DAY = 86_400_000;
 const LARGE = { octets: 2 ** 30, age: 30 * DAY };
@@ -316,4 +317,42 @@ t.test('what it refuses to open', async (t) => {
   writeFileSync(garbage, 'no database at all, and long enough for a header '.repeat(100));
   t.equal(refusalOf(garbage), 'damaged');
   t.equal(refusalOf('/proc/feed.db'), 'system');
+});
+
+t.test('what waits for a sink is counted, whatever quotas and age took away', async (t) => {
+  const small = { octets: 12_000, age: DAY };
+  const settings = [
+    { ...SETTING, decisions: small },
+    { ...SETTING, findings: small },
+    { ...SETTING, decisions: small, findings: { octets: 6_000, age: DAY / 8 } },
+    { ...SETTING, decisions: small, full: 'drop_new' as const },
+  ];
+  for (const [index, setting] of settings.entries()) {
+    const { store, clock } = made(t, setting);
+    store.configure(setting, ['siem']);
+    const random = new Random(index);
+    for (let round = 0; round < 200; round++) {
+      const drafts = Array.from({ length: random.below(8) }, () =>
+        draft(random.below(4) === 0 ? 'finding' : 'deny', clock),
+      );
+      store.commit(batch(drafts));
+      clock.now += random.below(DAY / 50);
+      if (random.below(20) === 0) store.advance('siem', random.below(store.last + 1));
+      if (random.below(40) === 0) store.replay('siem', clock.now - random.below(DAY));
+      const waiting = store.page(store.cursor('siem'), ALL, 100_000, 2 ** 30).events;
+      const { depth, oldest } = store.status().sinks[0]!;
+      const firsts = [true, false].flatMap(
+        (isDecision) => waiting.find(({ event }) => DECISIONS.has(event.kind) === isDecision)?.event ?? [],
+      );
+      t.strictSame(
+        [depth, oldest],
+        [
+          waiting.length,
+          firsts.length === 0 ? null : Math.min(...firsts.map(({ time }) => Date.parse(time))),
+        ],
+        `setting ${index}, round ${round}`,
+      );
+    }
+    store.close();
+  }
 });
