@@ -33,6 +33,7 @@ const ENDS: readonly [Exit, number][] = [
   [EXIT.servfail, ALLOW],
   [EXIT.withheld, ALLOW],
   [EXIT.limited, ALLOW],
+  [EXIT.ungranted, ALLOW],
 ];
 for (const [exit, kind] of ENDS) KIND_OF_EXIT[exit] = kind;
 
@@ -78,13 +79,14 @@ export class FeedWriter {
   }
 
   ended(turn: Turn, length: number): void {
-    const { end, asker } = turn;
+    const { end, asker, course, fetched } = turn;
     if (end.finding !== null) this.#answerFinding(turn);
-    if (asker.doubt !== null && turn.fetched.round !== 0) this.#finding(turn, asker.doubt);
+    if (asker.doubt !== null && fetched.round !== 0) this.#finding(turn, asker.doubt);
     const kind = KIND_OF_EXIT[end.exit]!;
     if (kind < 0 || (this.#wanted & (1 << kind)) === 0) return;
-    // What is audited has had its event, and what was no question has none.
-    if (turn.course.isAudited || turn.course.kind === COURSE.NONE) return;
+    // A question is one event: what audit lets through has had its own. What was no question has none.
+    if (course.isAudited || fetched.isOverspent || end.finding === 'would_deny') return;
+    if (course.kind === COURSE.NONE) return;
     this.#decision(turn, kind, length);
   }
 

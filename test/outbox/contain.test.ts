@@ -1,5 +1,5 @@
 import t from 'tap';
-import { KINDS } from '../../src/outbox/event.ts';
+import { DECISIONS, type FeedEvent, KINDS } from '../../src/outbox/event.ts';
 import { FORMATS } from '../../src/outbox/formats/format.ts';
 import { jsonText } from '../../src/outbox/formats/json-text.ts';
 import { faultsOf } from '../ocsf/schema.ts';
@@ -11,6 +11,7 @@ const POLICY = policy({
   builder: { allow: ['**.cdn.example'] },
   audited: { allow: ['**.cdn.example'], more: ['mode: audit', 'audit_until: 2027-01-01'] },
 });
+const isDecision = ({ kind }: FeedEvent): boolean => DECISIONS.has(kind);
 const FINE = { authority: ['cdn.example 60 SOA . . 1 1 1 1 60'] };
 
 for (const [from, identity, kind, verdict] of [
@@ -24,7 +25,13 @@ for (const [from, identity, kind, verdict] of [
       ticks.tick++;
       await feed.house.ask(`${'x'.repeat(20)}${i}.cdn.example`, 'A', { from }, FINE);
     }
-    const told = feed.take(true).filter((event) => event.kind === kind);
+    const all = feed.take(true);
+    t.equal(
+      all.filter(isDecision).reduce((sum, { count = 1 }) => sum + count, 0),
+      100,
+      'each is one event',
+    );
+    const told = all.filter((event) => event.kind === kind);
     t.ok(told.length > 0, `${told.length} events`);
     const [first] = told;
     t.match(first, { kind, identity, name: /\.cdn\.example$/, type: 'A', rule: /\.yaml:\d+$/ });

@@ -68,6 +68,31 @@ t.test('each kind of question is an event that says all of it', async (t) => {
   t.equal(feed.loop.faults, 0);
 });
 
+t.test('what audit lets through is one event, whatever the reason', async (t) => {
+  const feed = new Rig(
+    t,
+    policy({
+      audited: {
+        allow: [rule('mx.example', 'types: [MX]')],
+        more: ['mode: audit', 'audit_until: 2027-01-01'],
+      },
+    }),
+  );
+  const { house } = feed;
+  const answer = ['mx.example 60 MX 10 evil.example'];
+  await house.ask('mx.example', 'MX', {}, { answer });
+  await house.query('mx.example', 'MX');
+  await house.ask('evil.example', 'A', {}, { answer: ['evil.example 60 A 192.0.2.7'] });
+  t.strictSame(
+    feed.take(true).map(({ kind, name, count }) => [kind, name, count]),
+    [
+      ['would_deny', 'mx.example', 1],
+      ['would_deny', 'evil.example', 1],
+      ['would_deny', 'mx.example', 1],
+    ],
+  );
+});
+
 t.test('what nobody wants is not written', async (t) => {
   const feed = new Rig(t, POLICY, ['contain']);
   await feed.house.ask('evil.example', 'A', BUILDER);

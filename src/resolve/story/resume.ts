@@ -85,6 +85,7 @@ export class Pending implements Client, Waiter {
   #held: Held | null = null;
   #wasAsked = true;
   #isRefused = false;
+  #isOverspent = false;
 
   constructor(settled: Resume) {
     this.#settled = settled;
@@ -95,7 +96,7 @@ export class Pending implements Client, Waiter {
   take(turn: Turn, underway: Underway): void {
     const { client } = turn.asker;
     const { message, length } = turn.query;
-    const { round, since } = turn.fetched;
+    const { round, since, isOverspent } = turn.fetched;
     this.length = length;
     this.query = length <= ROOM ? this.#room : Buffer.allocUnsafe(length);
     for (let i = 0; i < length; i++) this.query[i] = message[i]!;
@@ -112,6 +113,7 @@ export class Pending implements Client, Waiter {
     this.#underway = underway;
     this.round = round < LAST_ROUND ? ((round + 1) as Round) : LAST_ROUND;
     this.since = round === 0 ? turn.now : since;
+    this.#isOverspent = isOverspent || turn.course.isOverspent;
     this.#later = client.defer();
   }
 
@@ -184,5 +186,6 @@ export class Pending implements Client, Waiter {
     fetched.held = this.#held;
     fetched.wasAsked = this.#wasAsked;
     fetched.isRefused = this.#isRefused;
+    fetched.isOverspent = this.#isOverspent;
   }
 }

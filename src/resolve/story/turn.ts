@@ -165,6 +165,8 @@ export class Fetched {
   wasAsked = true;
   /** Its grants did not come into the firewall. */
   isRefused = false;
+  /** It left beyond its budget (`Course.isOverspent`), and that was told then. */
+  isOverspent = false;
 
   clear(): void {
     this.round = 0;
@@ -174,6 +176,7 @@ export class Fetched {
     this.held = null;
     this.wasAsked = true;
     this.isRefused = false;
+    this.isOverspent = false;
   }
 
   /** This query has waited for what `key` names. */
