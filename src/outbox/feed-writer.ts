@@ -4,6 +4,7 @@ import { RCODE } from '../wire/iana.ts';
 import { nameFromText } from '../wire/name.ts';
 import type { Milliseconds } from '../wire/quantity.ts';
 import { KINDS, type Kind } from './event.ts';
+import { FloodGate } from './flood-gate.ts';
 import { copyAddresses } from './given-addresses.ts';
 import { QuestionSlots } from './question-slots.ts';
 import type { RingWriter } from './ring-writer.ts';
@@ -43,18 +44,28 @@ export class FeedWriter {
   readonly #ring: RingWriter;
   /** One bit for each kind, by its index. */
   #wanted = 1 << FINDING;
+  /** Kinds that detectors alone take: of a flood they hear a part. */
+  #sampled = 0;
+  /** Until then somebody looks on, and each has a slot. */
+  #wholeUntil: Milliseconds = Number.NEGATIVE_INFINITY;
+  readonly gate: FloodGate;
 
   /** `origin`: see `setOrigin`. */
   constructor(ring: RingWriter, origin: number) {
     this.#ring = ring;
     this.slots = new QuestionSlots(ring, origin);
+    this.gate = new FloodGate(crypto.getRandomValues(new Uint32Array(1))[0]!);
   }
 
-  /** The kinds that somebody takes. Findings are always kept. */
-  want(kinds: Iterable<Kind>): void {
-    let bits = 1 << FINDING;
-    for (const kind of kinds) bits |= 1 << kindIndex(kind);
-    this.#wanted = bits;
+  /** The kinds that somebody takes. Findings are always kept. `sampled`: those of them that detectors alone take. */
+  want(kinds: Iterable<Kind>, sampled: Iterable<Kind> = []): void {
+    this.#wanted = (1 << FINDING) | bitsOf(kinds);
+    this.#sampled = bitsOf(sampled);
+  }
+
+  /** Somebody looks on until then: what he would not see of a flood has slots too. */
+  showAll(until: Milliseconds): void {
+    this.#wholeUntil = until;
   }
 
   /** The machine's clock may be set while the other goes on: to be called every second or so. */
@@ -107,9 +118,15 @@ export class FeedWriter {
   }
 
   #decision(turn: Turn, kind: number, length: number): void {
+    const stands = this.#standsFor(turn, kind);
+    if (stands === 0) return;
     const at = this.slots.begin(turn, RECORD.DECISION, kind);
-    if (at < 0) return;
-    const { bytes } = this.#ring;
+    if (at < 0) {
+      this.gate.unheard += stands - 1;
+      return;
+    }
+    const { bytes, halves } = this.#ring;
+    halves[(at + AT.MORE) >>> 1] = stands - 1;
     if (turn.decision.resembles !== '')
       this.#culprit(at, nameOf(turn.decision.resembles), FLAG_BIT.CULPRIT_NAME);
     if (kind === ALLOW && turn.end.rcode === RCODE.NOERROR) {
@@ -118,6 +135,13 @@ export class FeedWriter {
       if (count > 0) bytes[at + AT.FLAGS]! |= FLAG_BIT.ADDRESSES;
     }
     this.#ring.publish();
+  }
+
+  /** Questions that a slot of this one stands for; 0 for no slot. */
+  #standsFor(turn: Turn, kind: number): number {
+    if ((this.#sampled & (1 << kind)) === 0 || turn.now < this.#wholeUntil) return 1;
+    // Detectors make nothing of what a forged source may have sent.
+    return turn.asker.proven ? this.gate.admit(turn) : 0;
   }
 
   #finding(turn: Turn, finding: SlotFinding): void {
@@ -141,6 +165,12 @@ export class FeedWriter {
     bytes[at + AT.FLAGS]! |= what | (from > 0 ? FLAG_BIT.CUT : 0);
     bytes.set(culprit.subarray(from), at + AT.EXTRA);
   }
+}
+
+function bitsOf(kinds: Iterable<Kind>): number {
+  let bits = 0;
+  for (const kind of kinds) bits |= 1 << kindIndex(kind);
+  return bits;
 }
 
 /** Wire form of a name that the policy has. */

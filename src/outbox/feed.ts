@@ -41,6 +41,8 @@ export interface FeedOptions {
   readonly version: string;
   readonly setting: FeedSetting;
   readonly kinds: Iterable<Kind>;
+  /** Those that detectors alone take. */
+  readonly sampled?: Iterable<Kind>;
   readonly notices: FeedNotices;
 }
 
@@ -79,7 +81,7 @@ export class Feed {
       );
     }
     this.writer = new FeedWriter(new RingWriter(ring.memory), Date.now() - performance.now());
-    this.writer.want(options.kinds);
+    this.writer.want(options.kinds, options.sampled);
     const counts = openCounts(join(folder, 'feed.counts'), options.map);
     if (counts.why !== null && ring.why === null)
       options.notices.told(`counts are memory of the process, and a kill loses the last ones: ${counts.why}`);
@@ -99,10 +101,14 @@ export class Feed {
     };
   }
 
-  /** What detectors did not hear of since the start, since the ring was full: denied questions, approved ones, and outcomes. */
-  get unheard(): Readonly<Record<'denied' | 'approved' | 'outcome', number>> {
+  /**
+   * What detectors did not hear of since the start, by what it was: of a flood more denied questions than they hear; where the
+   * ring was full, denied ones, approved ones and outcomes.
+   */
+  get unheard(): Readonly<Record<'flood' | 'denied' | 'approved' | 'outcome', number>> {
     const of = (kind: Kind): number => this.writer.slots.ring.lostOf[KINDS.indexOf(kind)]!;
     return {
+      flood: this.writer.gate.unheard,
       denied: of('deny') + of('would_deny'),
       approved: this.counts.lost,
       outcome: this.outcomes.lost,
@@ -145,9 +151,9 @@ export class Feed {
     return this.#isCaughtUp;
   }
 
-  configure(setting: FeedSetting, kinds: Iterable<Kind>): void {
+  configure(setting: FeedSetting, kinds: Iterable<Kind>, sampled: Iterable<Kind> = []): void {
     this.#setting = setting;
-    this.writer.want(kinds);
+    this.writer.want(kinds, sampled);
     this.#order({ say: 'configure', setting });
   }
 

@@ -46,6 +46,8 @@ export interface QuestionRecord {
   readonly network: string;
   /** The approved name that a denied one can be taken for, as text; empty for none. */
   readonly resembles: string;
+  /** Questions of the same client under the same two labels that it stands for besides. */
+  readonly more: number;
   /** The event of this question alone. */
   readonly draft: Draft;
 }
@@ -119,6 +121,10 @@ export class SlotQuestion implements QuestionRecord {
     const slot = this.#slot;
     if (slot[AT.GROUND] !== GROUND.NOTHING || slot[AT.RECORD] !== RECORD.DECISION) return '';
     return readCulprit(slot) ?? '';
+  }
+
+  get more(): number {
+    return this.#slot[AT.RECORD] === RECORD.DECISION ? this.#slot.readUInt16LE(AT.MORE) : 0;
   }
 
   get network(): string {

@@ -67,7 +67,7 @@ export class DetectedFindings {
     if (all <= this.#unheard) return;
     const count = all - this.#unheard;
     this.#unheard = all;
-    this.#log.warn('detect-unheard', 'the detectors did not hear of all: the ring of the feed was full', {
+    this.#log.warn('detect-unheard', 'the detectors did not hear of all: it was more than they take', {
       count,
       remedy: 'look at namegate_queries_total for who floods, and give that identity a limit: qps',
     });
@@ -100,6 +100,6 @@ const OPEN = gauge(
 );
 const UNHEARD = counter(
   'namegate_detections_unheard_total',
-  'What detectors did not hear of since the start, since the ring of the feed was full.',
+  'What detectors did not hear of since the start: of a flood more than they take, or the ring of the feed was full.',
   'of',
 );

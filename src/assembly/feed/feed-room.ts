@@ -35,6 +35,8 @@ const RATES_MS = 10_000;
 /** Notes of leases that wait for room: as many as there are leases. */
 const MOST_NOTES = 100_000;
 const TELL_MS = 5_000;
+/** A reader of the tail comes again before. */
+const TAIL_MS = 60_000;
 /** What another run left in the ring is written down in less than a second, unless the disk is slow. */
 const CATCH_UP_MS = 10_000;
 
@@ -98,6 +100,7 @@ export class FeedRoom implements Observer {
       version,
       setting: settingOf(settings, this.#snapshot),
       kinds: kindsOf(settings),
+      sampled: sampledOf(settings),
       notices: {
         trouble: (text) => this.#tellTrouble(text),
         told: (text) => log.warn('feed-trouble', `alert feed: ${text}`, {}),
@@ -129,7 +132,7 @@ export class FeedRoom implements Observer {
     this.#settings = settings;
     this.#sinks.keep(settings.alerts.sinks.map(({ name }) => name));
     this.#look(settings);
-    this.#feed?.configure(settingOf(settings, snapshot), kindsOf(settings));
+    this.#feed?.configure(settingOf(settings, snapshot), kindsOf(settings), sampledOf(settings));
   }
 
   #look(settings: Settings): void {
@@ -207,6 +210,7 @@ export class FeedRoom implements Observer {
         every: CLOCK_MS,
         work: () => {
           this.#feed?.writer.setOrigin(Date.now() - performance.now());
+          this.#feed?.writer.gate.settle(performance.now());
           this.#writeLeaseNotes();
         },
       },
@@ -251,6 +255,7 @@ export class FeedRoom implements Observer {
   /** Asks the history, with all that was asked up to now; a text where it cannot say. */
   async ask(asked: HistoryAsk): Promise<{ readonly told: unknown } | string> {
     const isTail = asked.what === 'tail';
+    if (isTail) this.#feed?.writer.showAll(performance.now() + TAIL_MS);
     if (this.#settings.history === null && !isTail) return 'the history is off';
     // Who looks on takes what there is.
     const after = isTail ? null : (this.#feed?.writer.slots.ring.next ?? 0);
@@ -322,6 +327,12 @@ function termsOf(identities: Snapshot['identities']): FeedSetting['detect']['ide
 /** Kinds beside findings that somebody takes: sinks, and the detectors. */
 function kindsOf(settings: Settings): ReadonlySet<Kind> {
   return new Set([...takenBy(settings.alerts.sinks), ...(isLooking(settings) ? LOOKED_AT : [])]);
+}
+
+/** Kinds that detectors alone take. */
+function sampledOf(settings: Settings): Kind[] {
+  const taken = takenBy(settings.alerts.sinks);
+  return [...kindsOf(settings)].filter((kind) => !taken.includes(kind));
 }
 
 function isLooking({ detect }: Settings): boolean {

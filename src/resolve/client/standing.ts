@@ -24,6 +24,9 @@ export class Underway {
   /** Names that were compared with approved ones in the second that began at `looksSince`. */
   looks = 0;
   looksSince: Milliseconds = Number.NEGATIVE_INFINITY;
+  /** Denied questions that detectors heard of in the second `heardIn`. */
+  heard = 0;
+  heardIn = -1;
 
   constructor(id: number) {
     this.id = id;
