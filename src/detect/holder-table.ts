@@ -5,6 +5,8 @@ const NO_BASE = new Uint8Array(0);
 
 /** Of so many that were idle the longest, the one with the smallest balance is evicted. */
 const CANDIDATES = 64;
+/** Whoever was at the front less than so many moves ago stays where it is: a client that asks again and again moves nobody. */
+const RECENT = 32;
 /** And never one of those charged last: a bill that is being charged holds on to so many. */
 const HELD = MAX_BASES * MAX_ACCOUNTS;
 
@@ -30,6 +32,8 @@ export class HolderTable {
   #count = 0;
   #octets = 0;
   #evicted = 0;
+  /** Times that a holder came to the front. */
+  #moves = 0;
 
   /** `most` holders and `mostOctets` octets at most. */
   constructor(most: number, mostOctets: number) {
@@ -94,6 +98,11 @@ export class HolderTable {
   /** Says that a holder was charged; `octets` is what it held before. */
   touch(holder: Holder, octets: number): void {
     this.#octets += holder.octets - octets;
+    if (this.#moves - holder.touchedAt >= RECENT) this.toFront(holder);
+  }
+
+  /** Says that nobody else was charged later. */
+  toFront(holder: Holder): void {
     if (this.#newest === holder) return;
     this.#unlink(holder);
     this.#link(holder);
@@ -157,6 +166,7 @@ export class HolderTable {
   }
 
   #link(holder: Holder): void {
+    holder.touchedAt = ++this.#moves;
     holder.older = this.#newest;
     holder.newer = null;
     if (this.#newest !== null) this.#newest.newer = holder;

@@ -56,14 +56,19 @@ export class Holder {
   untold = 0;
   /** Several machines have the key. */
   isShared = false;
+  /** Of `Unwritten`: it is in there. */
+  isUnwritten = false;
+  /** Of the table: how many holders had been moved to its front when this one was. */
+  touchedAt = 0;
   /** Octets that it holds, roughly. */
   octets: number;
   /** Neighbours by the time of the last charge. */
   newer: Holder | null = null;
   older: Holder | null = null;
   readonly #spent = new Float64Array(SLICES);
-  /** The slice that was looked at last. */
+  /** The slice that was looked at last, and the tick at which the next begins. */
   #slice = 0;
+  #sliceEnd = TICKS_A_SLICE;
   #total = 0;
   /** Low word, high word and slice of each name, as a ring once it is full. */
   #names = new Int32Array(FIRST_NAMES * WORDS_A_NAME);
@@ -130,12 +135,13 @@ export class Holder {
     return this.#total;
   }
 
-  /** Adds units to the slice of `tick`. */
-  spend(units: number, tick: number): void {
+  /** Adds units to the slice of `tick`; returns the balance. */
+  spend(units: number, tick: number): number {
     this.#slide(tick);
     const at = this.#slice % SLICES;
     this.#spent[at] = this.#spent[at]! + units;
     this.#total += units;
+    return this.#total;
   }
 
   /** Takes over, slice by slice, the larger of its own sums and `spent`, whose last slice is `slice`. */
@@ -173,25 +179,35 @@ export class Holder {
 
   /** Where the name with this hash stands, if it was paid for in the window; else -1. */
   placeOf(low: number, high: number, tick: number): number {
+    this.#slide(tick);
+    const oldest = this.#slice - SLICES;
     const names = this.#names;
-    const mask = this.#index.length - 1;
-    for (let at = low & mask; this.#index[at] !== 0; at = (at + 1) & mask) {
-      const place = this.#index[at]! - 1;
+    const index = this.#index;
+    const mask = index.length - 1;
+    for (let at = low & mask; index[at] !== 0; at = (at + 1) & mask) {
+      const place = index[at]! - 1;
       const word = place * WORDS_A_NAME;
       if (names[word] !== low || names[word + 1] !== high) continue;
       // One that was paid for too long ago may stand in front of the same name paid for again.
-      if (names[word + 2]! > Math.floor(tick / TICKS_A_SLICE) - SLICES) return place;
+      if (names[word + 2]! > oldest) return place;
     }
     return -1;
   }
 
   /** Says that the name at `place` was paid for again. */
   refresh(place: number, tick: number): void {
-    this.#names[place * WORDS_A_NAME + 2] = Math.floor(tick / TICKS_A_SLICE);
+    this.#slide(tick);
+    this.#names[place * WORDS_A_NAME + 2] = this.#slice;
   }
 
   /** Remembers a name, in place of the one that has been there the longest where there is no more room. */
   remember(low: number, high: number, tick: number): void {
+    this.#slide(tick);
+    this.restoreName(low, high, this.#slice);
+  }
+
+  /** Takes a name back that was remembered in `slice`. */
+  restoreName(low: number, high: number, slice: number): void {
     let place = this.#count;
     if (place < REMEMBERED) {
       if (place * WORDS_A_NAME === this.#names.length) this.#grow();
@@ -202,15 +218,10 @@ export class Holder {
     }
     this.#names[place * WORDS_A_NAME] = low;
     this.#names[place * WORDS_A_NAME + 1] = high;
-    this.refresh(place, tick);
+    this.#names[place * WORDS_A_NAME + 2] = slice;
     // What the overwritten name has in the index is found by nobody, and goes when the index is made anew.
     if (++this.#indexed > this.#index.length / 2) this.#makeIndex();
     else this.#enter(place);
-  }
-
-  /** Takes a name back that was remembered in `slice`. */
-  restoreName(low: number, high: number, slice: number): void {
-    this.remember(low, high, slice * TICKS_A_SLICE);
   }
 
   #grow(): void {
@@ -242,13 +253,14 @@ export class Holder {
 
   /** Slices that are no longer in the window count nothing. Time that goes back changes nothing. */
   #slide(tick: number): void {
+    if (tick < this.#sliceEnd) return;
     const slice = Math.floor(tick / TICKS_A_SLICE);
-    if (slice <= this.#slice) return;
     // What was reserved belongs to the slice that it was written for.
     this.reserved = 0;
     const gone = Math.min(SLICES, slice - this.#slice);
     for (let i = 1; i <= gone; i++) this.#spent[(this.#slice + i) % SLICES] = 0;
     this.#slice = slice;
+    this.#sliceEnd = (slice + 1) * TICKS_A_SLICE;
     let total = 0;
     for (const units of this.#spent) total += units;
     this.#total = total;

@@ -3,6 +3,7 @@ import { type Bill, MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
 import { END, knownNameCost, newNameCost, occasionCost, trustNameCost, UNITS_A_BIT } from './charge.ts';
 import { HOLDER, Holder, type HolderKind, LONGEST_WAIT } from './holder.ts';
 import { HolderTable } from './holder-table.ts';
+import { Unwritten } from './unwritten.ts';
 
 /** What is written ahead at once: 32 octets. */
 export const RESERVATION = 32 * 8 * UNITS_A_BIT;
@@ -27,7 +28,7 @@ export interface Crossing {
 export class Ledger {
   readonly holders: HolderTable;
   /** Holders whose reservation grew, or whose state did: the caller writes them down before the question leaves, and empties the list. */
-  readonly unwritten = new Set<Holder>();
+  readonly unwritten = new Unwritten();
   /** What the caller tells people, and empties. */
   readonly crossings: Crossing[] = [];
   /** Of the last `charge` or `quote`: the key that refuses, or null. */
@@ -74,8 +75,7 @@ export class Ledger {
     for (let base = 0; base < bill.baseCount; base++) {
       for (let i = 0; i < bill.accountCount; i++) {
         const holder = this.#found[base * MAX_ACCOUNTS + i];
-        if (holder && (base === 0 || holder.kind !== HOLDER.IDENTITY))
-          this.holders.touch(holder, holder.octets);
+        if (holder && (base === 0 || holder.kind !== HOLDER.IDENTITY)) this.holders.toFront(holder);
       }
     }
   }
@@ -256,32 +256,28 @@ export class Ledger {
     const { octets } = holder;
     if (place < 0) holder.remember(bill.nameLow, bill.nameHigh, tick);
     else holder.refresh(place, tick);
-    this.#spend(holder, this.#costs[at]!, tick);
+    const balance = this.#spend(holder, this.#costs[at]!, tick);
     // From half way to what it is told for the last few new names are kept.
     const first = holder.alert === 0 ? holder.contain : holder.alert;
-    if (
-      place < 0 &&
-      first > 0 &&
-      holder.balance(tick) * 2 >= first &&
-      holder.wantsSample(first * SAMPLE_STEP)
-    )
+    if (place < 0 && first > 0 && balance * 2 >= first && holder.wantsSample(first * SAMPLE_STEP))
       holder.addSample(bill.name, bill.nameLength);
     this.holders.touch(holder, octets);
     holder.last = tick;
   }
 
-  #spend(holder: Holder, cost: number, tick: number): void {
-    holder.spend(cost, tick);
+  #spend(holder: Holder, cost: number, tick: number): number {
+    const balance = holder.spend(cost, tick);
     holder.reserved -= cost;
     if (holder.reserved < 0) {
       holder.reserved += Math.ceil(-holder.reserved / RESERVATION) * RESERVATION;
       this.unwritten.add(holder);
     }
-    if (holder.alert === 0 || holder.balance(tick) + END < holder.alert) holder.alertedAt = -1;
+    if (holder.alert === 0 || balance + END < holder.alert) holder.alertedAt = -1;
     else if (holder.alertedAt < 0) {
       holder.alertedAt = tick;
       this.#cross(CROSSING.ALERT, holder);
     }
+    return balance;
   }
 
   /** Notes every key of the question's own wildcard that refuses it. */

@@ -6,9 +6,34 @@ import { Joined, joinView } from './view.ts';
 /**
  * How many types the wildcards of an identity approve for the name of a question, at all of its stages together: whoever can
  * choose among rules, and when the next stage comes, chooses among the types of all of them. Rules that have ended count, so
- * that the number changes with a reload alone. At least 1; allocates nothing.
+ * that the number changes with a reload alone, and is counted once for each place in the tree. At least 1.
  */
 export function wildcardTypes(
+  snapshot: Snapshot,
+  identity: Pick<Identity, 'view' | 'stages'>,
+  decision: Pick<Decision, 'path' | 'count' | 'depth'>,
+): number {
+  const { path, count, depth } = decision;
+  const labels = Math.min(depth, count - 1);
+  let known = counts.get(identity);
+  if (known === undefined) {
+    known = new Map();
+    counts.set(identity, known);
+  }
+  // The nodes above it are always the same ones; a `*.` there matters only right in front of the first label.
+  const key = 2 * path[labels]! + (labels === count - 1 ? 1 : 0);
+  let types = known.get(key);
+  if (types === undefined) {
+    types = countTypes(snapshot, identity, decision);
+    known.set(key, types);
+  }
+  return types;
+}
+
+/** What was counted, by identity, which is another object in each snapshot: no more than the policy has nodes. */
+const counts = new WeakMap<object, Map<number, number>>();
+
+function countTypes(
   { postings, nodeFlags, rules }: Snapshot,
   { view, stages }: Pick<Identity, 'view' | 'stages'>,
   { path, count, depth }: Pick<Decision, 'path' | 'count' | 'depth'>,

@@ -5,11 +5,11 @@ import type { Decision } from '../../policy/decide/decision.ts';
 import { wildcardTypes } from '../../policy/decide/wildcard-types.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
-import { SipHash } from '../client/siphash.ts';
 import type { InForce } from '../in-force.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
 import type { Asker, Turn } from '../story/turn.ts';
 import type { Departures } from './departures.ts';
+import { KeyedHash } from './keyed-hash.ts';
 import { type Payer, Payers } from './payers.ts';
 
 /** Who pays for a question: the turn says it, or who explains a question beside all queries. */
@@ -24,7 +24,7 @@ export interface Purse {
 export class Charges {
   readonly ledger: Ledger;
   readonly departures: Departures;
-  #hash: SipHash;
+  #hash: KeyedHash;
   #bill = new Bill();
   readonly #above = new WildcardsAbove();
   readonly #scratch = new Uint8Array(512);
@@ -34,7 +34,7 @@ export class Charges {
   constructor(ledger: Ledger, departures: Departures, key: Uint8Array) {
     this.ledger = ledger;
     this.departures = departures;
-    this.#hash = new SipHash(key, 1, 3);
+    this.#hash = new KeyedHash(key);
     this.#payers = new Payers(key);
   }
 
@@ -43,7 +43,7 @@ export class Charges {
    * What several machines share, and what a lease had bound, is known from them.
    */
   takeUp(key: Uint8Array, now: Milliseconds): void {
-    this.#hash = new SipHash(key, 1, 3);
+    this.#hash = new KeyedHash(key);
     this.#payers = new Payers(key);
     // What the bill holds is hashed with the key before.
     this.#bill = new Bill();

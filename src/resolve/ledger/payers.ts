@@ -8,12 +8,12 @@ import type { CertificateTable } from '../../policy/snapshot.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Credential } from '../client/credential.ts';
-import { SipHash } from '../client/siphash.ts';
 import type { Standing } from '../client/standing.ts';
 import type { InForce } from '../in-force.ts';
 import type { Client } from '../ports.ts';
 import { ClaimedNames } from './claimed-names.ts';
 import { isMapped, writeMachine, writeSix } from './client-address.ts';
+import { KeyedHash } from './keyed-hash.ts';
 import { LeasedAddresses } from './leased-addresses.ts';
 
 const OCTET = 8 * UNITS_A_BIT;
@@ -53,7 +53,7 @@ interface Leased {
  * and an address is made no text of, so that nothing is allocated for a question.
  */
 export class Payers {
-  readonly #hash: SipHash;
+  readonly #hash: KeyedHash;
   readonly #claimed = new ClaimedNames();
   readonly #leased = new LeasedAddresses();
   readonly #identities = new WeakMap<Standing, Subject>();
@@ -74,7 +74,7 @@ export class Payers {
 
   /** `key`: 16 octets, the same for as long as the balances are kept. */
   constructor(key: Uint8Array) {
-    this.#hash = new SipHash(key, 1, 3);
+    this.#hash = new KeyedHash(key);
   }
 
   /** Takes up from balances that were kept what several machines share, and what a lease had bound. */
