@@ -13,6 +13,9 @@ export const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 /** Connections of each kind. `NAMEGATE_CONNECTIONS=10000` is the long run. */
 export const CONNECTIONS = Number(process.env['NAMEGATE_CONNECTIONS'] ?? 250);
 
+/** Milliseconds that a start may take: a policy of many names takes a while to load. */
+const PATIENCE = 20_000 + 10 * CONNECTIONS;
+
 export const DNS = '10.77.0.1';
 export const JOB = '10.77.0.2';
 export const OTHER = '10.77.0.3';
@@ -158,7 +161,7 @@ export async function both(t: Test, folder: string, host: string): Promise<Pick<
 export async function enforce(t: Test, folder: string, host: string): Promise<Peer> {
   const command = [process.execPath, main, 'enforce', '--config', join(folder, 'namegate.yaml')];
   const peer = start(t, command, { namespace: host });
-  await until(() => peer.log().includes('judging'), peer.log, 20_000);
+  await until(() => peer.log().includes('judging'), peer.log, PATIENCE);
   return peer;
 }
 
@@ -167,7 +170,7 @@ export async function serve(t: Test, folder: string, host: string): Promise<Peer
   const peer = start(t, command, { namespace: host });
   // It listens after it has told the enforcer.
   const said = ['the enforcer has all that is live', '"event":"ready"'];
-  await until(() => said.every((text) => peer.log().includes(text)), peer.log, 20_000);
+  await until(() => said.every((text) => peer.log().includes(text)), peer.log, PATIENCE);
   return peer;
 }
 
