@@ -41,6 +41,9 @@ export const LOG_GROUP = 5300;
 const LOG = `log group ${LOG_GROUP} snaplen 96 queue-threshold 16`;
 
 /**
+ * A source whose way back is not over the interface that it came in by is forged. Nobody answers it: a refusal holds octets of
+ * the packet, and would carry them wherever the forger likes, as would an answer of namegate.
+ *
  * The rules as `nft -f` takes them, in one transaction: what the sets hold stays, and so does what is on its way. Rules that
  * stood in the table before are gone. Under another name than ours, `table` judges nothing.
  */
@@ -65,7 +68,17 @@ ${SETS_TEXT}
 		meta l4proto tcp reject with tcp reset
 		reject with icmpx type admin-prohibited
 	}
+	chain forged {
+		ip6 saddr :: return
+		counter name refused drop
+	}
+	chain translated {
+${TRANSLATED}
+	}
 	chain judge {
+		ip option lsrr exists goto refuse
+		ip option ssrr exists goto refuse
+		exthdr rt exists goto refuse
 		ip saddr @quarantined4 goto refuse
 		ip6 saddr @quarantined6 goto refuse
 		ip saddr != @live4 ip saddr != @certified4 ip saddr != @prefixes4 goto refuse
@@ -76,6 +89,7 @@ ${SETS_TEXT}
 ${accepts(listeners.filter(({ host }) => host !== null))}
 		ip saddr . ip daddr . meta l4proto . th dport @grants4 counter name granted accept
 		ip6 saddr . ip6 daddr . meta l4proto . th dport @grants6 counter name granted accept
+		ct status dnat jump translated
 		goto refuse
 	}
 	chain midstream {
@@ -101,9 +115,17 @@ ${accepts(listeners.filter(({ host }) => host !== null))}
 ${accepts(listeners)}
 		jump judge
 	}
+	chain judge_forwarded {
+		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept
+		jump judge
+	}
+	chain coming {
+		type filter hook prerouting priority raw; policy accept;
+		${from('fib saddr . iif oif missing goto forged')}
+	}
 	chain forwarded {
 		type filter hook forward priority filter - 10; policy accept;
-		${from('jump judge')}
+		${from('jump judge_forwarded')}
 		${towards('jump midstream')}
 	}
 	chain arriving {
@@ -119,6 +141,17 @@ ${([4, 6] as const).map((family) => leaving(local, family)).join('')}
 }
 `;
 }
+
+/** What the machine sends on to another address was granted as the client wrote it. */
+const TRANSLATED = ([4, 6] as const)
+  .flatMap((family) =>
+    ['tcp', 'udp'].map((l4) => {
+      const ip = family === 4 ? 'ip' : 'ip6';
+      const key = `ct original ${ip} saddr . ct original ${ip} daddr . meta l4proto . ct original proto-dst`;
+      return `\t\tmeta l4proto ${l4} ${key} @${SETS[family].grants} counter name granted accept`;
+    }),
+  )
+  .join('\n');
 
 const SETS_TEXT = ([4, 6] as const)
   .map((family) => {

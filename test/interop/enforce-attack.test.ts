@@ -1,19 +1,32 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Dialled } from './dialler.ts';
-import { address, api, CLIENTS, DNS, enforce, JOB, lab, OTHER, policy, serve } from './enforce-lab.ts';
+import {
+  address,
+  api,
+  bridge,
+  CLIENTS,
+  DNS,
+  enforce,
+  JOB,
+  lab,
+  OTHER,
+  policy,
+  serve,
+} from './enforce-lab.ts';
 import { missingForRoot, must, start, until } from './process.ts';
 
 /** Times that each side is killed. `NAMEGATE_KILLS=100` is the long run. */
 const KILLS = Number(process.env['NAMEGATE_KILLS'] ?? 1);
+const packets = fileURLToPath(new URL('./packets.py', import.meta.url));
 const upstream = fileURLToPath(new URL('./enforce-upstream.mjs', import.meta.url));
 
 /** Looks for one packet that passes and should not, and for one connection that fails and should not. */
 t.test(
   'attacks on the firewall, and what must go on',
-  { skip: missingForRoot('ip', 'nft', 'sysctl', 'setpriv') },
+  { skip: missingForRoot('ip', 'nft', 'sysctl', 'setpriv', 'python3') },
   async (t) => {
     const outer = t;
     const here = await lab(t);
@@ -82,6 +95,63 @@ t.test(
       t.not(ping.result, 'ok', 'an echo request is no port');
     });
 
+    await t.test('packets that no socket sends', async (t) => {
+      const { inside, outside } = here;
+      t.equal((await dns('ports')).result, 'ok');
+      const six = { deed: 'dns', name: 'ports.lab.example', type: 'AAAA', server: '[fd00:77::1]' } as const;
+      t.equal((await job.do({ ...six, from: 'fd00:77::2' })).result, 'ok');
+      // Else the kernel drops them itself.
+      await must(['sysctl', '-q', '-w', 'net.ipv4.conf.all.accept_source_route=1'], { namespace: host });
+      const watch = start(t, ['python3', packets, 'watch', 'eth0', '3'], { namespace: outside });
+      await until(() => watch.log().includes('watching'), watch.log);
+      const link = JSON.parse(await must(['ip', '-j', 'link', 'show', 'job0'], { namespace: host }));
+      const send = ['python3', packets, 'send', 'eth0', '198.51.100.1', link[0].address];
+      await must(send, { namespace: inside });
+      await until(() => watch.ended(), watch.log);
+      const good = [
+        'atomic-fragment',
+        'destination-options',
+        'hop-by-hop-options',
+        'record-route',
+        'six',
+        'udp',
+      ];
+      t.same(
+        watch.log().trim().split('\n').slice(1),
+        good.map((mark) => `good-${mark}`),
+      );
+    });
+
+    await t.test('an address that the machine translates', async (t) => {
+      const script = `table ip published {
+  chain in { type nat hook prerouting priority dstnat; ip daddr 203.0.202.1 tcp dport 443 dnat to 203.0.202.2:8001; }
+}`;
+      await must(['nft', script], { namespace: host });
+      t.equal(await tcp('203.0.202.1'), 'ECONNREFUSED', 'not granted');
+      t.equal((await dns('published')).result, 'ok');
+      t.equal(await tcp('203.0.202.1'), 'ok', 'as the client wrote it');
+      t.equal(await tcp('203.0.202.2', 8001), 'ECONNREFUSED', 'and not what is behind it');
+      t.equal(await tcp('203.0.202.1', 443, OTHER), 'ECONNREFUSED');
+    });
+
+    await t.test(
+      'two jobs at one bridge whose packets are judged',
+      { skip: existsSync('/proc/sys/net/bridge') ? false : 'the kernel has no br_netfilter' },
+      async (t) => {
+        const dialler = await bridge(t, host);
+        const dial = (where: string, port = 443) => dialler.do({ deed: 'tcp', host: where, port });
+        const ask = (type: string, server: string) =>
+          dialler.do({ deed: 'dns', name: 'neighbour.lab.example', type, server });
+        t.equal((await dial('10.78.0.3')).result, 'ECONNREFUSED');
+        t.equal((await dial('fd00:78::3')).result, 'ECONNREFUSED');
+        t.equal((await ask('A', DNS)).result, 'ok');
+        t.equal((await ask('AAAA', '[fd00:77::1]')).result, 'ok');
+        t.equal((await dial('10.78.0.3')).result, 'ok');
+        t.equal((await dial('fd00:78::3')).result, 'ok', 'neighbours find each other');
+        t.equal((await dial('fd00:78::3', 80)).result, 'ECONNREFUSED');
+      },
+    );
+
     await t.test('a flood of refused packets hides nobody, and each is counted', async (t) => {
       const flood = job.do({ deed: 'flood', from: CLIENTS[3]!, ms: 1_000 });
       t.equal(await tcp('203.0.201.77', 443, OTHER), 'ECONNREFUSED');
@@ -89,13 +159,16 @@ t.test(
       t.equal(await tcp(address(130)), 'ok');
       await flood;
       const key = `${OTHER} to 203.0.201.77 tcp/443`;
+      let keys: readonly string[] = [];
       await until(
         async () => {
           const list = await api(folder, 'GET', '/v1/findings?limit=1000');
           const { findings } = list as unknown as { findings: readonly { key: string }[] };
-          return findings.some((finding) => finding.key === key);
+          keys = findings.map((finding) => finding.key);
+          return keys.includes(key);
         },
-        () => `nobody was told of ${key}`,
+        () => `nobody was told of ${key} but of ${keys.join(', ')}`,
+        30_000,
       );
       let seen = '';
       await until(

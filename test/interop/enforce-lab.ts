@@ -56,7 +56,7 @@ identities:
   - name: job
     owner: platform
     review_by: 2099-01-01
-    from: { addresses: [10.77.0.0/24, "fd00:77::/64"] }
+    from: { addresses: [10.77.0.0/24, "fd00:77::/64", 10.78.0.0/24, "fd00:78::/64"] }
     allow:
       - { name: "n{0..${CONNECTIONS - 1}}.lab.example", owner: platform, reason: test }
       - { name: ports.lab.example, owner: platform, reason: test, ports: [tcp/80, udp/443, tcp/8000-8010] }
@@ -64,13 +64,19 @@ identities:
       - { name: many.lab.example, owner: platform, reason: test }
       - { name: crowd.lab.example, owner: platform, reason: test }
       - { name: hint.lab.example, owner: platform, reason: test }
+      - { name: neighbour.lab.example, owner: platform, reason: test, private: true }
+      - { name: published.lab.example, owner: platform, reason: test }
 ${['zero', 'thirteen', 'dual', 'chain', 'service', 'slow', 'short'].map((name) => `      - { name: ${name}.lab.example, owner: platform, reason: test }`).join('\n')}
       - { name: ends.lab.example, owner: platform, reason: test, until: "${until.toISOString()}" }
 records:
 ${records.join('\n')}
   - { name: ports.lab.example, type: A, data: 198.51.100.1 }
+  - { name: ports.lab.example, type: AAAA, data: "2001:db8:6::1" }
   - { name: six.lab.example, type: AAAA, data: "2001:db8:6::1" }
   - { name: ends.lab.example, type: A, data: 198.51.100.2 }
+  - { name: neighbour.lab.example, type: A, data: 10.78.0.3 }
+  - { name: neighbour.lab.example, type: AAAA, data: "fd00:78::3" }
+  - { name: published.lab.example, type: A, data: 203.0.202.1 }
   - { name: hint.lab.example, type: HTTPS, data: "1 . ipv4hint=198.51.100.3" }
 ${Array.from({ length: 200 }, (_, i) => `  - { name: many.lab.example, type: A, data: 192.0.2.${i + 3} }`).join('\n')}
 ${Array.from({ length: 257 }, (_, i) => `  - { name: crowd.lab.example, type: A, data: 198.18.${i >> 8}.${i & 255} }`).join('\n')}
@@ -80,6 +86,9 @@ ${Array.from({ length: 257 }, (_, i) => `  - { name: crowd.lab.example, type: A,
 export interface Lab {
   readonly folder: string;
   readonly host: string;
+  /** Namespaces of the job and of the internet. */
+  readonly inside: string;
+  readonly outside: string;
   readonly job: Dialler;
   enforcer: Peer;
   server: Peer;
@@ -145,10 +154,40 @@ upstreams: { default: { servers: [udp://127.0.0.1:1053] } }
 policy: policy.yaml
 admin: unix:admin.sock
 metrics: http://127.0.0.1:9153
-enforce: { socket: enforce.sock, interfaces: [job0], ports: [tcp/443], wait: 1s }
+enforce: { socket: enforce.sock, interfaces: [job0, docker0], ports: [tcp/443], wait: 1s }
 `,
   );
-  return { folder, host, job: await Dialler.start(t, job, folder), ...(await both(t, folder, host)) };
+  const dialler = await Dialler.start(t, job, folder);
+  return { folder, host, inside: job, outside, job: dialler, ...(await both(t, folder, host)) };
+}
+
+/** Two jobs at one bridge of the host, whose packets to each other its firewall sees. Dials from the first; the second listens. */
+export async function bridge(t: Test, host: string): Promise<Dialler> {
+  const jobs = [await namespace(t, 'first'), await namespace(t, 'second')] as const;
+  const inside = (command: string, where: string) => must(command.split(' '), { namespace: where });
+  await inside('ip link add docker0 type bridge', host);
+  for (const [i, job] of jobs.entries()) {
+    const addresses = [`10.78.0.${i + 2}/24`, `fd00:78::${i + 2}/64`];
+    await cable(
+      { namespace: job, device: 'eth0', addresses },
+      { namespace: host, device: `port${i}`, addresses: [] },
+    );
+    await inside(`ip link set port${i} master docker0`, host);
+    await inside('ip route add default via 10.78.0.1', job);
+    await inside('ip -6 route add default via fd00:78::1', job);
+  }
+  await inside('ip address add 10.78.0.1/24 dev docker0', host);
+  await inside('ip address add fd00:78::1/64 dev docker0 nodad', host);
+  await inside('ip link set docker0 up', host);
+  const calls = ['iptables', 'ip6tables'].map((what) => `net.bridge.bridge-nf-call-${what}=1`);
+  await must(['sysctl', '-q', '-w', ...calls], { namespace: host });
+  const server = start(t, [process.execPath, '-e', INTERNET.replace("'198.51.100.1'", "'10.78.0.3'")], {
+    namespace: jobs[1],
+  });
+  await until(() => server.log().includes('listening'), server.log);
+  const folder = mkdtempSync(join(tmpdir(), 'namegate-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return Dialler.start(t, jobs[0], folder);
 }
 
 export async function both(t: Test, folder: string, host: string): Promise<Pick<Lab, 'enforcer' | 'server'>> {

@@ -70,6 +70,19 @@ export function probeKernel(elements: SetElements, nft: (script: string) => stri
 }
 `;
   note('connection tracking, NFLOG and reject', true, nft(rules), 'packets are judged, told and refused');
+  const headers = `table inet ${PROBE_TABLE} {
+	chain coming {
+		type filter hook prerouting priority raw
+		fib saddr . iif oif missing drop
+	}
+	chain options {
+		ip option lsrr exists drop
+		exthdr rt exists drop
+		meta l4proto tcp ct status dnat ct original ip saddr . ct original proto-dst { 192.0.2.1 . 443 } drop
+	}
+}
+`;
+  note('routes back, options and translations', true, nft(headers), 'forged sources and routes are seen');
   nft(`table inet ${PROBE_TABLE} {\n}\ndelete table inet ${PROBE_TABLE}\n`);
   return found;
 }
