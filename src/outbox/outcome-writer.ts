@@ -26,11 +26,15 @@ const BAD_MS = 1_000;
 /** Answers out of the cache that are told in a second. */
 const KEPT_A_SECOND = 32;
 const SECOND = 1_000;
+/** Names of one identity that are told as new in a second: those who hear it remember some 2,000 of each identity. */
+const NEW_A_SECOND = 128;
+/** In place of a time: the next answer of this name is told whatever else is. */
+const OWED = Number.POSITIVE_INFINITY;
 
 /**
  * Tells the detectors what approved questions get upstream: answers seldom, and what is no answer once a second of a client and
- * name. A hit costs a few comparisons and a count: a name that is renewed or asked often is known by its hits alone. What has no
- * room in the ring is not told, and is counted.
+ * name. A hit costs a few comparisons and a count: a name that is renewed or asked often is known by its hits alone. Of an
+ * identity that asks for ever other names some are told in each second. What has no room in the ring is not told, and is counted.
  */
 export class OutcomeWriter {
   /** Outcomes that the ring had no room for, since the start. */
@@ -99,8 +103,11 @@ export class OutcomeWriter {
     // The sign says which of the two was told: the other is told at once.
     const told = isEmpty ? -1 - turn.now : turn.now;
     const before = this.#times[place]!;
-    const isSame = this.#tags[place] === tag && before < 0 === isEmpty;
-    if (isSame && turn.now - (isEmpty ? -1 - before : before) < (isEmpty ? GOOD_MS : pace)) return;
+    if (this.#tags[place] !== tag) {
+      if (pace !== KEPT_MS && !mayTellNew(turn)) return;
+    } else if (before < 0 === isEmpty && before !== OWED) {
+      if (turn.now - (isEmpty ? -1 - before : before) < (isEmpty ? GOOD_MS : pace)) return;
+    }
     if (pace === KEPT_MS) this.#left--;
     this.#tags[place] = tag;
     this.#times[place] = told;
@@ -111,8 +118,7 @@ export class OutcomeWriter {
     const key = turn.wanted.key;
     if (key === null) return;
     const good = mixed(key.hash, turn.asker.standing.underway.id);
-    // The next answer is told at once.
-    if (this.#tags[good & (PLACES - 1)] === good) this.#tags[good & (PLACES - 1)] = 0;
+    if (this.#tags[good & (PLACES - 1)] === good) this.#times[good & (PLACES - 1)] = OWED;
     const tag = mixed(key.hash ^ client, state);
     const place = tag & (PLACES - 1);
     if (this.#tags[place] !== tag) {
@@ -145,6 +151,16 @@ export class OutcomeWriter {
     ring.words[(at + OUTCOME.DESTINATION) >>> 2] = destination;
     ring.publish();
   }
+}
+
+/** Whether one more name of the asker's identity is told that was not told lately. */
+function mayTellNew({ asker, now }: Turn): boolean {
+  const { underway } = asker.standing;
+  if (now - underway.answersSince >= SECOND) {
+    underway.answersSince = now;
+    underway.answers = 0;
+  }
+  return underway.answers++ < NEW_A_SECOND;
 }
 
 function mixed(first: number, second: number): number {

@@ -197,6 +197,33 @@ t.test('a name that is answered out of the cache alone is known, and so is its o
   t.equal(feed.loop.open.get('dependency'), 1, 'one is open');
 });
 
+t.test('of ever other names some are told a second, and an outage begins and ends among them', async (t) => {
+  const feed = withOutcomes(rig(t));
+  const { house } = feed;
+  const { ring } = feed.writer.slots;
+  const flood = async (second: number): Promise<number> => {
+    const before = ring.next;
+    for (let i = 0; i < (second === 0 ? 150 : 20); i++)
+      await house.ask(`n${second}-${i}.cdn.example`, 'A', BUILDER, {
+        answer: [`n${second}-${i}.cdn.example 1 A 192.0.2.7`],
+      });
+    return (ring.next - before) >>> 0;
+  };
+  const good = { answer: ['github.com 1 A 192.0.2.7'] };
+  await house.ask('github.com', 'A', BUILDER, good);
+  feed.take();
+  for (let second = 0; second < 10; second++) {
+    house.pass(10);
+    t.ok((await flood(second)) <= 130, 'few of them');
+    await house.ask('github.com', 'A', BUILDER, { rcode: 2, authority: [] });
+  }
+  t.equal(feed.take().map(brief)[0], 'create dependency operations builder github.com 1');
+  house.pass(60);
+  await flood(10);
+  await house.ask('github.com', 'A', BUILDER, good);
+  t.match(feed.take().map(brief), [/^close dependency operations builder github\.com/]);
+});
+
 t.test('an outcome that the ring has no room for is counted', async (t) => {
   const feed = rig(t);
   const outcomes = new OutcomeWriter(feed.writer.slots);

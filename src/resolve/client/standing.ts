@@ -27,6 +27,9 @@ export class Underway {
   /** Denied questions that detectors heard of in the second `heardIn`. */
   heard = 0;
   heardIn = -1;
+  /** Answers of names that were new to the detectors, in the second that began at `answersSince`. */
+  answers = 0;
+  answersSince: Milliseconds = Number.NEGATIVE_INFINITY;
 
   constructor(id: number) {
     this.id = id;
