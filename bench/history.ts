@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../src/cli/program.ts';
 import { Terminal } from '../src/cli/terminal.ts';
+import { openHistory } from '../src/history/history-database.ts';
 import { answerHistory, type HistoryQuestion } from '../src/history/questions.ts';
-import { openHistory } from '../src/history/schema.ts';
 
 const ROWS = Number(process.argv[2] ?? 10_000_000);
 /** Rows of one lease, distinct names, identities, and names under one domain. */

@@ -45,7 +45,7 @@ t.test('each room says what it is for, what it may know and where to begin', asy
 });
 
 t.test('a server starts without what it needs for a moment or not at all', async (t) => {
-  const loaded = loadedWith(join(root, 'cli/process/serve.ts'));
+  const loaded = loadedWith(join(root, 'cli/process/serve-verb.ts'));
   t.ok(loaded.has(join(root, 'server.ts')) && loaded.has('pino'), 'what it does need is seen');
   const large = ['yaml', 'zod', 'tldts', 'fastify', '@fastify/swagger', 'jose', 'dns2'];
   t.strictSame(
@@ -56,7 +56,7 @@ t.test('a server starts without what it needs for a moment or not at all', async
 });
 
 t.test('a stub loads what it forwards with, and nothing of policy, answers or files of YAML', async (t) => {
-  const loaded = loadedWith(join(root, 'cli/process/stub.ts'));
+  const loaded = loadedWith(join(root, 'cli/process/stub-verb.ts'));
   t.ok(loaded.has(join(root, 'stub/stub.ts')), 'what it does need is seen');
   const packages = [...loaded].filter((name) => !name.startsWith(root) && !name.startsWith('node:')).sort();
   t.strictSame(

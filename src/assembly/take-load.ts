@@ -2,9 +2,9 @@ import { isLoaded, type LoadResult } from '../config/loaded.ts';
 import { release } from '../policy/compile/arrays.ts';
 import { isError, type Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';
-import { knownWarnings, tellProblems } from '../report/problems.ts';
 import type { Readiness } from '../report/readiness.ts';
 import { RestartNeeds } from '../report/restart.ts';
+import { knownWarnings, tellProblems } from '../report/tell-problems.ts';
 import type { Swap } from './swap.ts';
 import type { TrustBuilder } from './trust/trusts.ts';
 

@@ -1,7 +1,7 @@
 import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
-import type { UpstreamEvent } from '../upstream/event.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
+import type { UpstreamEvent } from '../upstream/upstream-event.ts';
 import type { Chores } from './chores.ts';
 
 /** Milliseconds. */

@@ -1,12 +1,12 @@
 import type { Problem } from '../policy/problem.ts';
-import type { EnforceSetting } from '../settings/enforce.ts';
+import type { EnforceSetting } from '../settings/enforce-settings.ts';
 import { FileReader } from './files/files.ts';
 import { readYaml } from './files/yaml.ts';
 import { Problems, sortProblems, TextFault } from './problems.ts';
 import { serverSchema } from './schema/server-schema.ts';
 import { checkShape } from './schema/shape.ts';
 import { type Endpoint, parseListener } from './server/endpoint.ts';
-import { readEnforce } from './server/enforce.ts';
+import { readEnforce } from './server/read-enforce.ts';
 
 /** What the firewall's keeper reads of a server file: it opens no key, no policy and no list. */
 export interface EnforceLoad {

@@ -6,7 +6,7 @@ import { peerUser } from '../socket/netlink.ts';
 import type { Firewall } from './firewall.ts';
 import type { RefusalWatch } from './refusal-watch.ts';
 import { Session } from './session.ts';
-import type { SkeletonTerms } from './skeleton.ts';
+import type { SkeletonTerms } from './table-skeleton.ts';
 
 /** Milliseconds between two looks at the rules. */
 const LOOK_MS = 1_000;

@@ -1,12 +1,12 @@
 import type { GrantOrder } from '../resolve/grants/grant-line.ts';
+import { type ClientPlace, clientPlaceOf, holds, isPrefix, setOf, textOfPlace } from './client-place.ts';
 import { GrantIndex } from './grant-index.ts';
 import { cutConnections } from './kernel/connections.ts';
 import type { ElementChange, SetElements } from './kernel/elements.ts';
-import type { KernelFault, NetfilterExchange } from './kernel/exchange.ts';
 import { fingerprint } from './kernel/fingerprint.ts';
+import type { KernelFault, NetfilterExchange } from './kernel/netlink-exchange.ts';
 import { changesOf } from './orders.ts';
-import { type ClientPlace, clientPlaceOf, holds, isPrefix, setOf, textOfPlace } from './places.ts';
-import { type SkeletonTerms, skeleton } from './skeleton.ts';
+import { type SkeletonTerms, skeleton } from './table-skeleton.ts';
 
 export interface FirewallParts {
   readonly exchange: NetfilterExchange;

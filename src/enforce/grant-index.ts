@@ -1,6 +1,6 @@
+import { clientOfKey, grantText, textOfPlace } from './client-place.ts';
 import { type ElementChange, type HeldElement, TABLE } from './kernel/elements.ts';
-import { clientOfKey, grantText, textOfPlace } from './places.ts';
-import { SETS } from './skeleton.ts';
+import { SETS } from './table-skeleton.ts';
 
 /** One element of a set of grants. */
 export interface IndexedGrant {

@@ -1,8 +1,8 @@
 import { TABLE } from './kernel/elements.ts';
-import type { NetfilterExchange } from './kernel/exchange.ts';
-import { PROBE_TABLE } from './kernel/probe.ts';
-import { shapeOf } from './kernel/shape.ts';
-import { type SkeletonTerms, skeleton } from './skeleton.ts';
+import { PROBE_TABLE } from './kernel/kernel-probe.ts';
+import type { NetfilterExchange } from './kernel/netlink-exchange.ts';
+import { shapeOf } from './kernel/table-shape.ts';
+import { type SkeletonTerms, skeleton } from './table-skeleton.ts';
 
 /** `asleep`: the table is dormant, and judges nothing. */
 export type RulesState = 'good' | 'gone' | 'changed' | 'asleep';

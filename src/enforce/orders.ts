@@ -1,6 +1,4 @@
 import type { GrantLine, GrantOrder, LiveLine, RevokeLine } from '../resolve/grants/grant-line.ts';
-import type { GrantIndex } from './grant-index.ts';
-import type { ElementChange } from './kernel/elements.ts';
 import {
   type ClientPlace,
   clientPlaceOf,
@@ -10,7 +8,9 @@ import {
   placeOf,
   portsOf,
   setOf,
-} from './places.ts';
+} from './client-place.ts';
+import type { GrantIndex } from './grant-index.ts';
+import type { ElementChange } from './kernel/elements.ts';
 
 /** The longest that anything is granted or live for, milliseconds: a year. */
 const LONGEST = 365 * 86_400_000;

@@ -1,6 +1,6 @@
 import type { RefusedLine } from '../resolve/grants/grant-line.ts';
+import { textOfPlace } from './client-place.ts';
 import type { RefusedPacket } from './kernel/packet.ts';
-import { textOfPlace } from './places.ts';
 
 /** Kinds of refusals in hand: of all clients, and of one. What is beyond is told of a client as one. */
 const MOST = 512;

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { DatabaseRefusal, versionOf } from '../database/database.ts';
 import type { AskedRow } from '../policy/learn/asked-row.ts';
-import { HISTORY_VERSION } from './schema.ts';
+import { HISTORY_VERSION } from './history-database.ts';
 
 /** Which questions are wanted: all that is named holds. */
 export interface AskedFilter {

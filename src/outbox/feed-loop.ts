@@ -1,6 +1,7 @@
 import { DETECTED, type Detected } from '../detect/patterns/kinds.ts';
 import type { Draft, Loss } from './draft.ts';
 import type { Kind } from './event.ts';
+import type { Store } from './event-store.ts';
 import { FindingLife, OPEN_KEY, type Sighting } from './finding-life.ts';
 import { directSighting, guardSighting } from './firewall-sightings.ts';
 import { FOLD_KEY, Folding } from './folding.ts';
@@ -12,7 +13,6 @@ import { RingWords, WORD_KEY } from './ring-words.ts';
 import { isBefore } from './ring-writer.ts';
 import { budgetKey, budgetSighting, operationsSighting, sightingOf } from './sightings.ts';
 import { readSlot, type SlotRecord } from './slot-record.ts';
-import type { Store } from './store.ts';
 
 /** Where reading goes on, as the store keeps it: the ring's id and a position. */
 export const READ_KEY = 'read';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { SinkSetting } from '../settings/alerts.ts';
+import type { SinkSetting } from '../settings/alert-settings.ts';
 import { nameFromText } from '../wire/name.ts';
 import type { QuestionRecord } from './slot-question.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DatabaseRefusal, versionOf } from '../database/database.ts';
 import { type FindingList, type FindingSelection, keptFindings } from './kept-findings.ts';
-import { SCHEMA_VERSION } from './schema.ts';
+import { SCHEMA_VERSION } from './outbox-database.ts';
 
 /** The outbox's database in the state folder. */
 export const FEED_FILE = 'feed.db';

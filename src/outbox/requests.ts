@@ -1,7 +1,7 @@
 import { type FeedEvent, KINDS, type Kind, type Placed } from './event.ts';
+import type { Store } from './event-store.ts';
 import type { FindingList, FindingSelection } from './kept-findings.ts';
 import type { Sending } from './sinks/sink.ts';
-import type { Store } from './store.ts';
 import { ulid } from './ulid.ts';
 
 /** Milliseconds that a receiver has to answer. */

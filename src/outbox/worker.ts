@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { type DatabaseRefusal, keepAside } from '../database/database.ts';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
 import { CountReader } from './count-table.ts';
+import { Store } from './event-store.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
 import type { FeedJob, FeedOrder, FeedReport, RequestAnswer } from './feed-messages.ts';
 import type { FeedSetting } from './feed-setting.ts';
@@ -21,7 +22,6 @@ import {
 } from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
 import type { DeliveryState } from './sinks/sink.ts';
-import { Store } from './store.ts';
 
 /** What else runs in the worker: it reads the store's events, and is told when there are more. */
 export interface Delivery extends SinkReach {

@@ -1,7 +1,7 @@
 import { type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
 import type { LogLevel } from '../settings/settings.ts';
 import { isJournal, PRIORITY } from './journald.ts';
-import { Sink } from './sink.ts';
+import { Sink } from './log-sink.ts';
 
 /**
  * What is logged, one line an event. Operators search and alert by these names: once released, a name and its

@@ -1,4 +1,4 @@
-import type { GrantFeedSetting } from '../settings/enforce.ts';
+import type { GrantFeedSetting } from '../settings/enforce-settings.ts';
 import type { ListenSetting, Settings } from '../settings/settings.ts';
 
 /** Settings that sockets and memory are made from at the start, so that a change of them needs a restart. */

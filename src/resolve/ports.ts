@@ -1,4 +1,4 @@
-/** What the story asks of other rooms. Rank 3 implements these, `server.ts` plugs them in. */
+/** What the story asks of other rooms. Rank 4 implements these, `server.ts` plugs them in. */
 import type { Credential } from './client/credential.ts';
 
 /** A reply of no octets: the query is dropped. */

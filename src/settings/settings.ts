@@ -1,11 +1,11 @@
 import type { Prefix } from '../wire/prefix.ts';
-import type { AlertSettings } from './alerts.ts';
-import type { DetectSettings } from './detect.ts';
-import type { EnforceSetting } from './enforce.ts';
-import type { HistorySettings } from './history.ts';
-import type { PemFile, TlsSetting } from './tls.ts';
+import type { AlertSettings } from './alert-settings.ts';
+import type { DetectSettings } from './detect-settings.ts';
+import type { EnforceSetting } from './enforce-settings.ts';
+import type { HistorySettings } from './history-settings.ts';
+import type { PemFile, TlsSetting } from './tls-settings.ts';
 
-export type { PemFile, TlsSetting, TrustDomain } from './tls.ts';
+export type { PemFile, TlsSetting, TrustDomain } from './tls-settings.ts';
 
 /**
  * The server file as data: checked, defaults filled in, paths absolute, durations in seconds or milliseconds as

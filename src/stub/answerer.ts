@@ -6,7 +6,7 @@ import { Query, readQuery } from '../wire/question.ts';
 import { NO_EDE, ReplyWriter } from '../wire/reply.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { replyForClient } from './options.ts';
-import { Question } from './question.ts';
+import { Question } from './stub-question.ts';
 
 /** Octets that a UDP listener's reply may have (see `Answerer`). */
 const UDP_ROOM = 4096;

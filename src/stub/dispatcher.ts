@@ -1,8 +1,8 @@
 import type { SecureContext } from 'node:tls';
 import type { TlsServerAddress } from '../socket/tls-connector.ts';
+import { DotServer, type ServerOwner } from './dot-server.ts';
 import { LINK_LIMITS, type Link, type LinkLimits } from './link.ts';
-import type { Question } from './question.ts';
-import { DotServer, type ServerOwner } from './server.ts';
+import type { Question } from './stub-question.ts';
 
 /** What may wait at once, and how long, in counts, octets and milliseconds. */
 export interface DispatchLimits extends LinkLimits {

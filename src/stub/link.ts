@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { DnsStream, type DnsStreamOwner, StreamQuestion } from '../socket/dns-stream.ts';
-import type { Question, Way } from './question.ts';
+import type { Question, Way } from './stub-question.ts';
 
 /** Bounds of one connection, in milliseconds, counts and octets. */
 export interface LinkLimits {

@@ -2,8 +2,8 @@ import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../res
 import { Attempt, type AttemptFault, type AttemptForm, type AttemptOwner } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import type { Query } from './query.ts';
-import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
+import type { Server } from './upstream-server.ts';
 import { Timed, type Wheel } from './wheel.ts';
 
 /** What is under way and ends with the forwarder. */

@@ -3,9 +3,9 @@ import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts
 import type { Exchange } from './exchange.ts';
 import { countLetters, lowerQuestion, type Query, withoutOpt } from './query.ts';
 import { deniesOpt, isAnswer, readSaid, type Said, saidText } from './said.ts';
-import type { Server } from './server.ts';
+import type { StreamUser, Ticket } from './server-stream.ts';
 import type { Sockets } from './sockets.ts';
-import type { StreamUser, Ticket } from './stream.ts';
+import type { Server } from './upstream-server.ts';
 import { MAX_WRONG, type UdpAsk, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
 
 /** Who wants the answer. Of `replied` and `failed` one is called, once, and never from within `start`. */

@@ -2,15 +2,15 @@ import type { ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
 import { isTruncated } from '../socket/reply-match.ts';
 import { Asking, REPLIED, type Running } from './asking.ts';
 import type { Attempt } from './attempt.ts';
+import type { BatchedUdp } from './batched-udp.ts';
 import { Exchange } from './exchange.ts';
 import { disguise, lengthWithOpt, lowerQuestion, plainCopy, putQuery } from './query.ts';
 import { Route } from './route.ts';
 import { isAnswer, readSaid } from './said.ts';
-import type { Server } from './server.ts';
 import { SlotWheel } from './slot-wheel.ts';
 import { SLOT_SIZE, type Slots } from './slots.ts';
 import type { Sockets } from './sockets.ts';
-import type { BatchedUdp } from './udp.ts';
+import type { Server } from './upstream-server.ts';
 import type { SlotListener } from './way.ts';
 import type { Wheel } from './wheel.ts';
 

@@ -3,18 +3,18 @@ import type { Forwarder, ForwardListener, UpstreamQuestion } from '../resolve/po
 import type { UpstreamGroup } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
 import { Asking, type Running } from './asking.ts';
-import type { UpstreamCounters, UpstreamEvent } from './event.ts';
+import { BatchedUdp } from './batched-udp.ts';
 import { FirstTries } from './first-tries.ts';
 import { Pool, type SystemSource } from './pool.ts';
+import { PortableUdp } from './portable-udp.ts';
 import { Probe } from './probe.ts';
 import { writeQuery } from './query.ts';
-import type { Server } from './server.ts';
 import { upstreamSamples } from './server-samples.ts';
 import { Sockets } from './sockets.ts';
 import { MACHINE_TIME, type Time } from './time.ts';
 import { STREAM_LIMITS, type StreamLimits, TIMING, type Timing } from './timing.ts';
-import { BatchedUdp } from './udp.ts';
-import { PortableUdp } from './udp-portable.ts';
+import type { UpstreamCounters, UpstreamEvent } from './upstream-event.ts';
+import type { Server } from './upstream-server.ts';
 import type { DatagramWay } from './way.ts';
 import { Wheel } from './wheel.ts';
 

@@ -1,7 +1,7 @@
 import type { UpstreamGroup, UpstreamServer } from '../settings/settings.ts';
-import { Server, serverKey, serverLabel } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import { SystemServers } from './system.ts';
+import { Server, serverKey, serverLabel } from './upstream-server.ts';
 import type { DatagramWay } from './way.ts';
 
 /** Servers are as good as the quickest within this factor and these milliseconds: then the written order counts. */

@@ -1,9 +1,9 @@
 import type { Running } from './asking.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { Query } from './query.ts';
-import type { Server } from './server.ts';
 import type { Sockets } from './sockets.ts';
 import type { Timer } from './time.ts';
+import type { Server } from './upstream-server.ts';
 
 /**
  * A question that somebody really asks, put to one more server to see how it is: after a failure, or to measure it; or with

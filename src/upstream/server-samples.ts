@@ -1,6 +1,6 @@
 import { counter, gauge, histogram, type Sample, type Samples, single } from '../metric/metric.ts';
-import type { UpstreamCounters } from './event.ts';
-import type { Server } from './server.ts';
+import type { UpstreamCounters } from './upstream-event.ts';
+import type { Server } from './upstream-server.ts';
 
 /** A server, and the group that asks it. One that two groups name is asked by each as another. */
 export interface Grouped {

@@ -1,6 +1,6 @@
 import type { ForwardListener } from '../resolve/ports.ts';
 import type { Berth } from './exchange.ts';
-import type { Server } from './server.ts';
+import type { Server } from './upstream-server.ts';
 
 /** Octets of a slot; the longest question takes 282: header, name, type and class, OPT. */
 export const SLOT_SIZE = 512;

@@ -1,7 +1,7 @@
-import type { UpstreamCounters, UpstreamEvent } from './event.ts';
 import { LargeReplies } from './large-replies.ts';
 import type { Time } from './time.ts';
 import type { StreamLimits, Timing } from './timing.ts';
+import type { UpstreamCounters, UpstreamEvent } from './upstream-event.ts';
 
 /** Failures of this machine, which say nothing about the server that was to be asked. */
 const LOCAL_FAULTS = new Set([

@@ -2,9 +2,9 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { UpstreamServer } from '../settings/settings.ts';
 import { TlsConnector } from '../socket/tls-connector.ts';
 import type { Query } from './query.ts';
+import { Stream, type StreamUser, type Ticket } from './server-stream.ts';
 import { serverTrust } from './server-trust.ts';
 import { NO_ROOM, NO_SOCKET, type Sockets } from './sockets.ts';
-import { Stream, type StreamUser, type Ticket } from './stream.ts';
 
 /** Connections to a server that closes each after a few answers, and questions that wait for one of them. */
 const BRIEF_CONNECTIONS = 16;

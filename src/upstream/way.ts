@@ -4,7 +4,7 @@ import type { Query } from './query.ts';
 /** Replies that match nothing before the port that they came to is given up: somebody guesses. 32 of 65,536 IDs. */
 export const MAX_WRONG = 32;
 
-/** How questions go out over UDP and replies come in: in batches where the machine can (`udp.ts`), else `udp-portable.ts`. */
+/** How questions go out over UDP and replies come in: in batches where the machine can (`batched-udp.ts`), else `portable-udp.ts`. */
 export interface DatagramWay {
   /** The way to one server. `host` is a literal address, an IPv6 one perhaps with `%scope`. */
   route(family: 4 | 6, host: string, port: number): UdpRoute;

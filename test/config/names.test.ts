@@ -1,6 +1,6 @@
 import t from 'tap';
 import { readExactName, readPattern, readTarget, toAsciiName } from '../../src/config/names.ts';
-import { parseCertificate } from '../../src/config/policy/certificates.ts';
+import { parseCertificate } from '../../src/config/policy/written-certificate.ts';
 import { TextFault } from '../../src/config/problems.ts';
 import { patternText } from '../../src/policy/pattern/pattern.ts';
 import { nameToText } from '../../src/wire/name.ts';

@@ -1,6 +1,10 @@
 import t from 'tap';
 import { SetElements } from '../../src/enforce/kernel/elements.ts';
-import type { KernelFault, NetfilterExchange, TransactionPart } from '../../src/enforce/kernel/exchange.ts';
+import type {
+  KernelFault,
+  NetfilterExchange,
+  TransactionPart,
+} from '../../src/enforce/kernel/netlink-exchange.ts';
 
 const NAMES: Readonly<Record<number, string>> = { 12: 'add', 14: 'delete', 30: 'destroy' };
 const KEY = Buffer.alloc(16);

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { textOfPlace } from '../../src/enforce/client-place.ts';
 import { Firewall } from '../../src/enforce/firewall.ts';
 import { inspectRules } from '../../src/enforce/inspect.ts';
 import { SetElements, TABLE } from '../../src/enforce/kernel/elements.ts';
-import { NetfilterExchange } from '../../src/enforce/kernel/exchange.ts';
+import { PROBE_TABLE, probeKernel } from '../../src/enforce/kernel/kernel-probe.ts';
+import { NetfilterExchange } from '../../src/enforce/kernel/netlink-exchange.ts';
 import { runNft } from '../../src/enforce/kernel/nft.ts';
-import { PROBE_TABLE, probeKernel } from '../../src/enforce/kernel/probe.ts';
-import { textOfPlace } from '../../src/enforce/places.ts';
 import type { GrantOrder } from '../../src/resolve/grants/grant-line.ts';
 
 /** Run inside a network namespace: it changes the rules there, and prints what became of it. */

@@ -2,9 +2,9 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { Firewall } from '../../src/enforce/firewall.ts';
 import { SetElements, TABLE } from '../../src/enforce/kernel/elements.ts';
-import { NetfilterExchange } from '../../src/enforce/kernel/exchange.ts';
+import { PROBE_TABLE, probeKernel } from '../../src/enforce/kernel/kernel-probe.ts';
+import { NetfilterExchange } from '../../src/enforce/kernel/netlink-exchange.ts';
 import { runNft } from '../../src/enforce/kernel/nft.ts';
-import { PROBE_TABLE, probeKernel } from '../../src/enforce/kernel/probe.ts';
 
 /** Run inside a network namespace whose packets go nowhere: whatever is not refused is silence. */
 

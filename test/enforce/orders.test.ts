@@ -1,7 +1,7 @@
 import t from 'tap';
+import { clientPlaceOf, holds, portsOf } from '../../src/enforce/client-place.ts';
 import { GrantIndex } from '../../src/enforce/grant-index.ts';
 import { changesOf } from '../../src/enforce/orders.ts';
-import { clientPlaceOf, holds, portsOf } from '../../src/enforce/places.ts';
 import type { GrantOrder } from '../../src/resolve/grants/grant-line.ts';
 
 const GRANT = {

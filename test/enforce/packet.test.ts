@@ -1,6 +1,6 @@
 import t from 'tap';
+import { textOfPlace } from '../../src/enforce/client-place.ts';
 import { readPacket } from '../../src/enforce/kernel/packet.ts';
-import { textOfPlace } from '../../src/enforce/places.ts';
 
 /** An IPv4 header of 20 octets, or more with `options`. `fragment`: the 16 bits of flags and offset. */
 function four(protocol: number, rest: string, fragment = 0, options = ''): string {

@@ -1,6 +1,6 @@
 import t from 'tap';
+import { openHistory } from '../../src/history/history-database.ts';
 import { answerHistory, type FoundFacts } from '../../src/history/questions.ts';
-import { openHistory } from '../../src/history/schema.ts';
 import { type Filled, fillHistory } from '../cli/learn/filled.ts';
 
 /** Searches give the earliest lines, whether an index finds what matches or much matches. */

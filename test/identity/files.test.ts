@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import tls from 'node:tls';
 import t from 'tap';
-import { buildTrust } from '../../src/identity/trust.ts';
+import { buildTrust } from '../../src/identity/client-trust.ts';
 import { Authority, type CertificateOptions } from './authority.ts';
 import { bundle, NOW, setting, told, type Written } from './listener.ts';
 

@@ -9,11 +9,11 @@ import {
 } from '@peculiar/asn1-x509';
 import t from 'tap';
 import { type Certificate, readCertificate } from '../../src/identity/certificate.ts';
+import { buildTrust } from '../../src/identity/client-trust.ts';
 import { readCrl } from '../../src/identity/crl.ts';
 import { latin, NAME } from '../../src/identity/extensions.ts';
 import { factsOf, readChain, readFirst } from '../../src/identity/facts.ts';
 import { readSigned } from '../../src/identity/signature.ts';
-import { buildTrust } from '../../src/identity/trust.ts';
 import { amount } from '../amount.ts';
 import { Random } from '../server/random.ts';
 import { Authority, signWith } from './authority.ts';

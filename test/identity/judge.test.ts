@@ -1,6 +1,6 @@
 import t from 'tap';
+import { buildTrust } from '../../src/identity/client-trust.ts';
 import { CertificateMemo } from '../../src/identity/memo.ts';
-import { buildTrust } from '../../src/identity/trust.ts';
 import { worked } from '../clock.ts';
 import { Authority, type CertificateOptions, distinguishedName, keyPair } from './authority.ts';
 import * as der from './der.ts';

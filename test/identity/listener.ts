@@ -1,4 +1,4 @@
-import { buildTrust, type ClientTrust } from '../../src/identity/trust.ts';
+import { buildTrust, type ClientTrust } from '../../src/identity/client-trust.ts';
 import type { Problem } from '../../src/policy/problem.ts';
 import type { Judgement } from '../../src/resolve/client/credential.ts';
 import type { TlsSetting } from '../../src/settings/settings.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
+import { buildTrust } from '../../src/identity/client-trust.ts';
 import { readCrl } from '../../src/identity/crl.ts';
-import { buildTrust } from '../../src/identity/trust.ts';
 import { Authority, type CrlOptions, keyPair } from './authority.ts';
 import * as der from './der.ts';
 import { NOW, outcome, setting, told, trust, type Written } from './listener.ts';

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { SyslogSinkSetting } from '../../src/settings/alerts.ts';
+import type { SyslogSinkSetting } from '../../src/settings/alert-settings.ts';
 import { nameToText } from '../../src/wire/name.ts';
 import { fastClock, NO_TLS, once, Rig, TERMS, upTo } from '../outbox/sinks/rig.ts';
 import { opensslCa } from './openssl-ca.ts';

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import t from 'tap';
 import { OwnLookups } from '../../src/outbox/own-lookups.ts';
 import type { QuestionRecord } from '../../src/outbox/slot-question.ts';
-import type { SinkSetting } from '../../src/settings/alerts.ts';
+import type { SinkSetting } from '../../src/settings/alert-settings.ts';
 import { wireName } from '../resolve/records.ts';
 import { NO_TLS, TERMS } from './sinks/rig.ts';
 

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { KINDS, type Placed } from '../../src/outbox/event.ts';
+import type { Store } from '../../src/outbox/event-store.ts';
 import { doRequest, type SinkReach } from '../../src/outbox/requests.ts';
 import type { Sending } from '../../src/outbox/sinks/sink.ts';
-import type { Store } from '../../src/outbox/store.ts';
 
 /** Dead letters that a receiver takes at last are forgotten, and no other. */
 

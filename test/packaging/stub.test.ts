@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parseDocument } from 'yaml';
-import { stubSettings } from '../../src/cli/process/stub.ts';
+import { stubSettings } from '../../src/cli/process/stub-verb.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
 import { stagesOf } from './dockerfile.ts';

@@ -13,7 +13,7 @@ const root = new URL('../../', import.meta.url);
 /** Runs `script` in a process of its own, with the exports of these files of src/report. Its descriptor 2 is `stderr`. */
 export function child(
   script: string,
-  imports: 'log.ts' | 'sink.ts',
+  imports: 'log.ts' | 'log-sink.ts',
   stderr: 'pipe' | number = 'pipe',
 ): ChildProcess {
   const name = imports === 'log.ts' ? 'createLog' : 'Sink';

@@ -1,8 +1,8 @@
 import t from 'tap';
 import type { LogEvent, LogFields } from '../../src/report/log.ts';
-import { tellProblems } from '../../src/report/problems.ts';
 import { RestartNeeds } from '../../src/report/restart.ts';
-import { DEFAULT_ALERTS } from '../../src/settings/alerts.ts';
+import { tellProblems } from '../../src/report/tell-problems.ts';
+import { DEFAULT_ALERTS } from '../../src/settings/alert-settings.ts';
 import { DEFAULT_BUDGETS, type Settings } from '../../src/settings/settings.ts';
 
 const settings: Settings = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Test } from 'tap';
 import { type FeedEvent, KINDS, type Kind } from '../../src/outbox/event.ts';
-import { Store } from '../../src/outbox/store.ts';
+import { Store } from '../../src/outbox/event-store.ts';
 import { Collector } from '../outbox/sinks/collector.ts';
 import { queryOctets } from './client.ts';
 import { fetchText, house, Namegate, until } from './namegate.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import t from 'tap';
 import type { ForwardListener } from '../../src/resolve/ports.ts';
-import type { UpstreamEvent } from '../../src/upstream/event.ts';
 import { Upstreams } from '../../src/upstream/forwarder.ts';
+import type { UpstreamEvent } from '../../src/upstream/upstream-event.ts';
 import { authority } from './certificates.ts';
 import {
   ask,

@@ -3,9 +3,9 @@ import type { RequestAnswer, WorkerStatus } from '../../outbox/feed-messages.ts'
 import type { FeedRequest } from '../../outbox/requests.ts';
 import type { Log } from '../../report/log.ts';
 import { administers, callerName, forbidden, mayInspectAll } from '../callers/callers.ts';
-import { callerOf, sendRefusal } from '../http/exchange.ts';
+import { callerOf, sendRefusal } from '../http/api-exchange.ts';
 import { Refusal } from '../http/refusal.ts';
-import * as schema from './alert-schema.ts';
+import * as schema from './alert-api-schema.ts';
 
 /** What the admin API sees of the alert feed. */
 export interface AlertDesk {

@@ -3,12 +3,12 @@ import { readPattern } from '../../config/names.ts';
 import { secondsToText } from '../../config/units.ts';
 import type { ExceptionSetting } from '../../settings/settings.ts';
 import { administers, type Caller, callerName, forbidden, mayInspect } from '../callers/callers.ts';
-import { answer, callerOf, type IdParams, sendRefusal } from '../http/exchange.ts';
+import { answer, callerOf, type IdParams, sendRefusal } from '../http/api-exchange.ts';
 import { plainText } from '../http/plain-text.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
+import * as schema from './exception-api-schema.ts';
 import type { ExceptionBook, WantedException } from './exception-book.ts';
-import * as schema from './exception-schema.ts';
 
 interface ExceptionRouteOptions {
   readonly exceptions: ExceptionBook;

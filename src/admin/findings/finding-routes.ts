@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { AlertDesk } from '../alerts/alert-routes.ts';
 import { silent } from '../alerts/alert-routes.ts';
 import { callerName, forbidden, mayRead } from '../callers/callers.ts';
-import { callerOf, sendRefusal } from '../http/exchange.ts';
+import { callerOf, sendRefusal } from '../http/api-exchange.ts';
 import { Refusal } from '../http/refusal.ts';
-import * as schema from './finding-schema.ts';
+import * as schema from './finding-api-schema.ts';
 
 interface ListQuery {
   readonly identity?: string;

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { GrantLine, GrantOrder, LiveLine } from '../../resolve/grants/grant-line.ts';
 import { type Caller, callerName, forbidden, mayRead, maySee } from '../callers/callers.ts';
-import { callerOf, sendRefusal } from '../http/exchange.ts';
+import { callerOf, sendRefusal } from '../http/api-exchange.ts';
 import { noLease, Refusal } from '../http/refusal.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
-import * as schema from './grant-schema.ts';
+import * as schema from './grant-api-schema.ts';
 
 /** What the admin API sees of the firewall. */
 export interface GrantDesk {

@@ -19,11 +19,11 @@ import type { Prefix } from '../../wire/prefix.ts';
 import { type AlertDesk, silent } from '../alerts/alert-routes.ts';
 import { callerName, forbidden, mayRead, maySee } from '../callers/callers.ts';
 import { ownerFrom } from '../callers/owner.ts';
-import { callerOf, type IdParams, sendRefusal } from '../http/exchange.ts';
+import { callerOf, type IdParams, sendRefusal } from '../http/api-exchange.ts';
 import { noLease, Refusal } from '../http/refusal.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
 import { failedDependencies } from './failed-dependencies.ts';
-import * as schema from './history-schema.ts';
+import * as schema from './history-api-schema.ts';
 import { type BudgetSources, nearBudgets } from './near-budgets.ts';
 
 /** What the admin API sees of the history. */

@@ -4,10 +4,10 @@ import type { Clock } from '../../resolve/ports.ts';
 import { silent } from '../alerts/alert-routes.ts';
 import type { Authentication } from '../callers/authentication.ts';
 import { callerName, forbidden, mayRead, readable } from '../callers/callers.ts';
-import { callerOf, sendRefusal } from '../http/exchange.ts';
+import { callerOf, sendRefusal } from '../http/api-exchange.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { HistoryDesk } from './history-routes.ts';
-import * as schema from './live-schema.ts';
+import * as schema from './live-api-schema.ts';
 import { follow } from './tail-stream.ts';
 
 /** Readers of the tail at once. */

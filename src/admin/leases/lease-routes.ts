@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { parseAddress, parsePrefix } from '../../config/addresses.ts';
-import { parseCertificate } from '../../config/policy/certificates.ts';
+import { parseCertificate } from '../../config/policy/written-certificate.ts';
 import { TextFault } from '../../config/problems.ts';
 import { findAddress } from '../../policy/identity.ts';
 import { occupied, overlaps } from '../../policy/lease/lease-claim.ts';
@@ -19,12 +19,12 @@ import {
   openerOf,
 } from '../callers/callers.ts';
 import { isClaim } from '../callers/jobs.ts';
-import { answer, callerOf, type IdParams, sendRefusal } from '../http/exchange.ts';
+import { answer, callerOf, type IdParams, sendRefusal } from '../http/api-exchange.ts';
 import { noLease, Refusal } from '../http/refusal.ts';
+import * as schema from './lease-api-schema.ts';
 import type { LeaseBook } from './lease-book.ts';
 import { prefixFromText, prefixToText } from './lease-record.ts';
 import { judgeTtl, type WantedLease } from './lease-rules.ts';
-import * as schema from './lease-schema.ts';
 import type { LeaseView } from './lease-view.ts';
 
 interface LeaseRouteOptions {

@@ -14,10 +14,10 @@ import {
   mayInspect,
   mayInspectAll,
 } from '../callers/callers.ts';
-import { answer, callerOf, sendRefusal } from '../http/exchange.ts';
+import { answer, callerOf, sendRefusal } from '../http/api-exchange.ts';
 import { plainText } from '../http/plain-text.ts';
 import { notDurable, Refusal } from '../http/refusal.ts';
-import * as schema from './ledger-schema.ts';
+import * as schema from './ledger-api-schema.ts';
 import { type BalanceView, balanceView, byUrgency, type LedgerDesk } from './ledger-view.ts';
 
 export interface LedgerRouteOptions {

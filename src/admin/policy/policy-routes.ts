@@ -8,10 +8,10 @@ import { typeFromText } from '../../wire/iana.ts';
 import { lowerName } from '../../wire/name.ts';
 import type { RrType } from '../../wire/quantity.ts';
 import { type Caller, forbidden, maySee, maySeeIdentity } from '../callers/callers.ts';
-import { callerOf, sendRefusal } from '../http/exchange.ts';
+import { callerOf, sendRefusal } from '../http/api-exchange.ts';
 import { noLease, Refusal } from '../http/refusal.ts';
 import type { LeaseBook } from '../leases/lease-book.ts';
-import * as schema from './policy-schema.ts';
+import * as schema from './policy-api-schema.ts';
 
 interface PolicyRouteOptions {
   readonly leases: LeaseBook;

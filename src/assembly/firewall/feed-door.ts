@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
-import type { ClientTrust } from '../../identity/trust.ts';
-import type { FeedAt } from '../../settings/enforce.ts';
+import type { ClientTrust } from '../../identity/client-trust.ts';
+import type { FeedAt } from '../../settings/enforce-settings.ts';
 import { listenOnPath } from '../../socket/unix-path.ts';
 
 /** Connections of one feed at once, those in their handshake too; and new ones of one address in a second. */

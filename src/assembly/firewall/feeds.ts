@@ -1,9 +1,9 @@
-import { buildTrust, type ClientTrust } from '../../identity/trust.ts';
+import { buildTrust, type ClientTrust } from '../../identity/client-trust.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import type { GrantOrder } from '../../resolve/grants/grant-line.ts';
 import type { Clock } from '../../resolve/ports.ts';
-import type { GrantFeedSetting } from '../../settings/enforce.ts';
+import type { GrantFeedSetting } from '../../settings/enforce-settings.ts';
 import { FeedDoor } from './feed-door.ts';
 import { type FeedCounts, GrantFeed } from './grant-feed.ts';
 

@@ -10,7 +10,7 @@ import type { GrantOrder, RefusedLine, RulesLine } from '../../resolve/grants/gr
 import { GrantReview } from '../../resolve/grants/review.ts';
 import type { InForce } from '../../resolve/in-force.ts';
 import type { Clock } from '../../resolve/ports.ts';
-import type { EnforceSetting } from '../../settings/enforce.ts';
+import type { EnforceSetting } from '../../settings/enforce-settings.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Chore } from '../chores.ts';
 import { EnforcerLink } from './enforcer-link.ts';

@@ -1,7 +1,7 @@
 import { isError, type Problem } from '../../policy/problem.ts';
 import type { Log } from '../../report/log.ts';
-import { tellProblems } from '../../report/problems.ts';
 import type { Readiness } from '../../report/readiness.ts';
+import { tellProblems } from '../../report/tell-problems.ts';
 import type { Designation } from '../../resolve/local/designation.ts';
 import type { ListenSetting } from '../../settings/settings.ts';
 import type { Listeners } from '../listeners.ts';

@@ -1,8 +1,8 @@
 import { WireError } from '../../wire/error.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { nameFromText } from '../../wire/name.ts';
-import { exchange, type Transport } from '../query/exchange.ts';
-import { queryMessage, readReply } from '../query/message.ts';
+import { exchange, type Transport } from '../query/one-question.ts';
+import { queryMessage, readReply } from '../query/readable-message.ts';
 import type { Target } from '../query/target.ts';
 
 /** Who answers at an address. */

@@ -1,4 +1,4 @@
-import { tryConnect } from '../query/exchange.ts';
+import { tryConnect } from '../query/one-question.ts';
 import { type Target, targetText } from '../query/target.ts';
 import { escapeText } from '../terminal.ts';
 import { bad, type Finding, note, ok } from './finding.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TextFault } from '../../config/problems.ts';
 import { parseDuration, parseTime } from '../../config/units.ts';
-import { HISTORY_FILE } from '../../history/schema.ts';
+import { HISTORY_FILE } from '../../history/history-database.ts';
 
 export const HISTORY_HELP = 'a history, such as a copy of one (default: that of the state folder)';
 export const SINCE_HELP = 'asked then or later: such as 2026-11-28T00:00:00Z, or 14d for the last 14 days';

@@ -4,7 +4,7 @@ import { isError } from '../../policy/problem.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { EXIT_USAGE, missingServerFile, serverFile, type Terminal } from '../terminal.ts';
-import { complainProblems } from './problems.ts';
+import { complainProblems } from './print-problems.ts';
 
 /** What the server file and its policy say, for a verb that only reads them. */
 export interface PolicyInForce {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { EnforceLoad } from '../../config/load-enforce.ts';
-import type { NamegateAt, SkeletonTerms } from '../../enforce/skeleton.ts';
-import type { EnforceSetting } from '../../settings/enforce.ts';
+import type { NamegateAt, SkeletonTerms } from '../../enforce/table-skeleton.ts';
+import type { EnforceSetting } from '../../settings/enforce-settings.ts';
 
 /** What the rules are made of: where jobs may ask namegate, whatever was granted to them, and who is judged. */
 export function termsOf(

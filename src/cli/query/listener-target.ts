@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { ListenAt } from '../../settings/settings.ts';
-import type { Transport } from './exchange.ts';
+import type { Transport } from './one-question.ts';
 import type { Target } from './target.ts';
 
 /** Where the first listener of a transport can be asked from this machine; null if there is none with a fixed port. */

@@ -3,7 +3,6 @@ import { FOREVER } from '../../policy/input.ts';
 import type { PolicyFile } from '../schema/policy-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
 import { quote } from '../units.ts';
-import { parseCertificate } from './certificates.ts';
 import { readTerms } from './identity-terms.ts';
 import {
   DEFAULT_GRANTS,
@@ -15,6 +14,7 @@ import {
   readRule,
   readTime,
 } from './rules.ts';
+import { parseCertificate } from './written-certificate.ts';
 
 export type WrittenIdentity = NonNullable<NonNullable<Repaired<PolicyFile>['identities']>[number]>;
 type WrittenEntry = NonNullable<WrittenIdentity['allow']>[number];

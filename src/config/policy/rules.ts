@@ -10,7 +10,7 @@ import { readBudget } from '../budgets.ts';
 import type { FileReader } from '../files/files.ts';
 import type { Marks } from '../files/marks.ts';
 import { type AsciiName, readExactName, readPattern } from '../names.ts';
-import { readPorts } from '../ports.ts';
+import { readPorts } from '../port-list.ts';
 import { type Problems, TextFault } from '../problems.ts';
 import type { WrittenBudget } from '../schema/budget-schema.ts';
 import { parseTime, quote } from '../units.ts';

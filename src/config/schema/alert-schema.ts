@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ALERT_KINDS, ALERT_SEVERITIES } from '../../settings/alerts.ts';
+import { ALERT_KINDS, ALERT_SEVERITIES } from '../../settings/alert-settings.ts';
 import { FORM } from '../units.ts';
 import { count, duration, list, NAMES, text } from './schema-parts.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { adminKeys } from '../server/admin.ts';
 import { URL_FORM } from '../server/endpoint.ts';
-import { listenEntry } from '../server/listeners.ts';
+import { adminKeys } from '../server/read-admin.ts';
+import { listenEntry } from '../server/read-listeners.ts';
 import { FORM } from '../units.ts';
 import { alerts } from './alert-schema.ts';
 import { budget } from './budget-schema.ts';

@@ -1,6 +1,11 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
-import type { OtlpSinkSetting, SinkSetting, SinkTls, SyslogSinkSetting } from '../../settings/alerts.ts';
+import type {
+  OtlpSinkSetting,
+  SinkSetting,
+  SinkTls,
+  SyslogSinkSetting,
+} from '../../settings/alert-settings.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { TextFault } from '../problems.ts';
 import type { alerts } from '../schema/alert-schema.ts';

@@ -13,17 +13,17 @@ import { TextFault } from '../problems.ts';
 import type { ServerFile } from '../schema/server-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
 import { parseSize } from '../units.ts';
-import { readAdmin } from './admin.ts';
-import { readAlerts } from './alerts.ts';
-import { readDetect, type WrittenKinds } from './detect.ts';
 import { parseMetrics } from './endpoint.ts';
-import { readEnforce } from './enforce.ts';
-import { readFeeds } from './feeds.ts';
-import { readHistory } from './history.ts';
-import { readListeners } from './listeners.ts';
+import { readAdmin } from './read-admin.ts';
+import { readAlerts } from './read-alerts.ts';
+import { readDetect, type WrittenKinds } from './read-detect.ts';
+import { readEnforce } from './read-enforce.ts';
+import { readFeeds } from './read-feeds.ts';
+import { readHistory } from './read-history.ts';
+import { readListeners } from './read-listeners.ts';
+import { readUpstreams } from './read-upstreams.ts';
 import { readSeconds } from './seconds.ts';
 import type { ServerContext } from './server-context.ts';
-import { readUpstreams } from './upstreams.ts';
 
 type Written = Repaired<ServerFile>;
 

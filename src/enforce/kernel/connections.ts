@@ -1,5 +1,5 @@
-import type { NetfilterExchange } from './exchange.ts';
-import { attributesOf, eachAttribute, type NetlinkWriter } from './message.ts';
+import type { NetfilterExchange } from './netlink-exchange.ts';
+import { attributesOf, eachAttribute, type NetlinkWriter } from './netlink-message.ts';
 
 /** Messages and attributes of connection tracking (linux/netfilter/nfnetlink_conntrack.h). */
 const SUBSYSTEM = 1 << 8;

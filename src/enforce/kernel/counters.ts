@@ -1,6 +1,6 @@
 import { MESSAGE, TABLE } from './elements.ts';
-import { type NetfilterExchange, nfTables } from './exchange.ts';
-import { attributesOf } from './message.ts';
+import { type NetfilterExchange, nfTables } from './netlink-exchange.ts';
+import { attributesOf } from './netlink-message.ts';
 
 const OBJECT = { TABLE: 1, NAME: 2, DATA: 4 } as const;
 const PACKETS = 2;

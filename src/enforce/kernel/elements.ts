@@ -1,5 +1,11 @@
-import { type KernelFault, type NetfilterExchange, NLM, nfTables, type TransactionPart } from './exchange.ts';
-import { attributesOf, eachAttribute, type NetlinkWriter } from './message.ts';
+import {
+  type KernelFault,
+  type NetfilterExchange,
+  NLM,
+  nfTables,
+  type TransactionPart,
+} from './netlink-exchange.ts';
+import { attributesOf, eachAttribute, type NetlinkWriter } from './netlink-message.ts';
 
 export const TABLE = 'namegate';
 

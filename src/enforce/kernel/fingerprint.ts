@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MESSAGE, TABLE } from './elements.ts';
-import { type NetfilterExchange, nfTables } from './exchange.ts';
-import { attributesOf, eachAttribute, type NetlinkWriter } from './message.ts';
+import { type NetfilterExchange, nfTables } from './netlink-exchange.ts';
+import { attributesOf, eachAttribute, type NetlinkWriter } from './netlink-message.ts';
 
 const NFPROTO_INET = 1;
 /** Attributes by the message that lists them. Table, chain and rule name their table first, as a set does. */

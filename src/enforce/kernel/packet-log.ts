@@ -1,6 +1,6 @@
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from '../../socket/netlink.ts';
-import { NetfilterExchange } from './exchange.ts';
-import { attributesOf, messagesOf, type NetlinkWriter } from './message.ts';
+import { NetfilterExchange } from './netlink-exchange.ts';
+import { attributesOf, messagesOf, type NetlinkWriter } from './netlink-message.ts';
 import { type RefusedPacket, readPacket } from './packet.ts';
 
 /** Messages and attributes of the packet log (linux/netfilter/nfnetlink_log.h). */

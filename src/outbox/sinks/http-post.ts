@@ -5,7 +5,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { Shown } from './credentials.ts';
+import type { Shown } from './sink-credentials.ts';
 
 /** Octets of an answer that are read. */
 const LONGEST_ANSWER = 64 * 1024;

@@ -1,4 +1,4 @@
-import type { SinkSetting } from '../../settings/alerts.ts';
+import type { SinkSetting } from '../../settings/alert-settings.ts';
 import type { EventSink, SinkClock } from './sink.ts';
 
 /**

@@ -1,13 +1,13 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { OtlpSinkSetting as OtlpSetting } from '../../settings/alerts.ts';
+import type { OtlpSinkSetting as OtlpSetting } from '../../settings/alert-settings.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
-import { Credentials, isCertificateRefused, type Shown } from './credentials.ts';
 import { HttpPost, type Reply } from './http-post.ts';
 import { otlpRequest } from './otlp-body.ts';
 import { type EventSink, printable, reasonOf, type Sending, type SinkClock, type Trouble } from './sink.ts';
+import { Credentials, isCertificateRefused, type Shown } from './sink-credentials.ts';
 
 const compress = promisify(gzip);
 

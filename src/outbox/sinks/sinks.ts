@@ -1,4 +1,4 @@
-import type { AlertSettings, SinkSetting } from '../../settings/alerts.ts';
+import type { AlertSettings, SinkSetting } from '../../settings/alert-settings.ts';
 import type { EventSource, Kind, Placed } from '../event.ts';
 import { Delivery } from './delivery.ts';
 import { makeSink } from './make-sink.ts';

@@ -1,7 +1,7 @@
 import { constants, fstatSync, write } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { StdoutSinkSetting as StdoutSetting } from '../../settings/alerts.ts';
+import type { StdoutSinkSetting as StdoutSetting } from '../../settings/alert-settings.ts';
 import { streamCalls } from '../../socket/stream-calls.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';

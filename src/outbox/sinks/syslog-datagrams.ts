@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alerts.ts';
+import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alert-settings.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';

@@ -1,12 +1,12 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alerts.ts';
+import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alert-settings.ts';
 import { streamCalls } from '../../socket/stream-calls.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
-import { Credentials, isCertificateRefused } from './credentials.ts';
 import { type EventSink, reasonOf, type Sending, type SinkClock, type Trouble } from './sink.ts';
+import { Credentials, isCertificateRefused } from './sink-credentials.ts';
 import { syslogMessage } from './syslog-message.ts';
 
 /** Milliseconds that a connection, and the writing of a batch, may take. */

@@ -1,6 +1,6 @@
 import t from 'tap';
+import { openHistory } from '../../../src/history/history-database.ts';
 import { answerHistory, type HistoryQuestion } from '../../../src/history/questions.ts';
-import { openHistory } from '../../../src/history/schema.ts';
 import { fillHistory } from '../../cli/learn/filled.ts';
 import { house } from '../house.ts';
 

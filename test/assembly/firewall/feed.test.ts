@@ -8,7 +8,7 @@ import { Feeds } from '../../../src/assembly/firewall/feeds.ts';
 import { GrantWays } from '../../../src/assembly/firewall/grant-ways.ts';
 import type { GrantWaiter } from '../../../src/resolve/grants/enforcement.ts';
 import type { GrantOrder } from '../../../src/resolve/grants/grant-line.ts';
-import type { GrantFeedSetting } from '../../../src/settings/enforce.ts';
+import type { GrantFeedSetting } from '../../../src/settings/enforce-settings.ts';
 import { TestLog } from '../../admin/house.ts';
 import { Authority, type Issued } from '../../identity/authority.ts';
 import { until } from '../../server/namegate.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { openHistory } from '../../../src/history/history-database.ts';
 import { answerHistory, type HistoryQuestion } from '../../../src/history/questions.ts';
-import { openHistory } from '../../../src/history/schema.ts';
 import { house } from '../../admin/house.ts';
 import { say } from '../command.ts';
 import { type Filled, fillHistory } from '../learn/filled.ts';

@@ -1,5 +1,5 @@
+import { openHistory } from '../../../src/history/history-database.ts';
 import { reverseOf } from '../../../src/history/question-rows.ts';
-import { openHistory } from '../../../src/history/schema.ts';
 
 /** What a test puts into a history: one question of one lease. */
 export interface Filled {

@@ -3,7 +3,7 @@ import { rootCertificates } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { LoadResult } from '../../../src/config/loaded.ts';
 import { DEFAULT_THRESHOLDS } from '../../../src/detect/patterns/kinds.ts';
-import { DEFAULT_ALERTS } from '../../../src/settings/alerts.ts';
+import { DEFAULT_ALERTS } from '../../../src/settings/alert-settings.ts';
 import { DEFAULT_BUDGETS, type Settings, type UpstreamServer } from '../../../src/settings/settings.ts';
 import { nameToText } from '../../../src/wire/name.ts';
 import { brief, loadFrom, POLICY, problemsOf, put, SERVER, write } from '../harness.ts';

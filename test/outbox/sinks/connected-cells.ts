@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import type { SinkSetting } from '../../../src/settings/alerts.ts';
+import type { SinkSetting } from '../../../src/settings/alert-settings.ts';
 import { allArrived, type Cell, type Cells, NO_CERTIFICATE, NO_LIMIT, NO_TOKEN, trouble } from './cells.ts';
 import {
   type Connected,

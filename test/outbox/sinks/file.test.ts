@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import type { FileSinkSetting } from '../../../src/settings/alerts.ts';
+import type { FileSinkSetting } from '../../../src/settings/alert-settings.ts';
 import { once, Rig, TERMS, until, upTo } from './rig.ts';
 
 function setting(path: string, more: Partial<FileSinkSetting> = {}): FileSinkSetting {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { OtlpSinkSetting } from '../../../src/settings/alerts.ts';
+import type { OtlpSinkSetting } from '../../../src/settings/alert-settings.ts';
 import { faultsOf } from '../../ocsf/schema.ts';
 import { Collector, type Step } from './collector.ts';
 import { fastClock, NO_TLS, once, Rig, TERMS, until, upTo } from './rig.ts';

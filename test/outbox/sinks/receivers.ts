@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Test } from 'tap';
-import type { SinkSetting } from '../../../src/settings/alerts.ts';
+import type { SinkSetting } from '../../../src/settings/alert-settings.ts';
 import { Authority } from '../../identity/authority.ts';
 import { Collector } from './collector.ts';
 import { NO_TLS, TERMS } from './rig.ts';

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Store } from '../../../src/outbox/event-store.ts';
 import { Sinks } from '../../../src/outbox/sinks/sinks.ts';
-import { Store } from '../../../src/outbox/store.ts';
 import { fastClock, RIG_SETTING, TERMS } from './rig.ts';
 
 /**

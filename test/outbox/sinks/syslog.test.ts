@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { jsonText } from '../../../src/outbox/formats/json-text.ts';
 import { syslogMessage } from '../../../src/outbox/sinks/syslog-message.ts';
-import type { SyslogSinkSetting } from '../../../src/settings/alerts.ts';
+import type { SyslogSinkSetting } from '../../../src/settings/alert-settings.ts';
 import { DENY } from '../formats/events.ts';
 import { fastClock, NO_TLS, once, Rig, TERMS, until, upTo } from './rig.ts';
 

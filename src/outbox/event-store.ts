@@ -1,0 +1,303 @@
+import { chmodSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Batch, Draft, Loss } from './draft.ts';
+import {
+  DECISIONS,
+  type DeadLetter,
+  type EventSource,
+  type FeedEvent,
+  KINDS,
+  type Kind,
+  type Placed,
+  SEVERITIES,
+  type Selection,
+} from './event.ts';
+import { EventPages } from './event-pages.ts';
+import { type FindingList, type FindingSelection, keptFindings } from './kept-findings.ts';
+import { kindNumber, Losses } from './losses.ts';
+import { openOutbox } from './outbox-database.ts';
+import { Quota, type QuotaSetting } from './quota.ts';
+import { StoreSinks } from './store-sinks.ts';
+import { type EventRow, Statements } from './store-statements.ts';
+import { ulid } from './ulid.ts';
+
+export interface StoreSetting {
+  /** Each commit reaches the disk: without it a loss of power may take the last ones, the end of the process none. */
+  readonly isDurable: boolean;
+  readonly decisions: QuotaSetting;
+  readonly findings: QuotaSetting;
+  /** What goes when a quota is full of events that somebody has not had. */
+  readonly full: 'drop_oldest' | 'drop_new';
+}
+
+export interface StoreOptions {
+  readonly path: string;
+  readonly setting: StoreSetting;
+  /** The server's name, and namegate's version: they stand in every event. */
+  readonly server: string;
+  readonly version: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** The number under which `sequence` keeps the last position. */
+const POSITION = -1;
+
+/**
+ * The events that wait, in one SQLite database: numbered when they are committed, read by sinks in their order, and dropped
+ * only by quota or age. One thread has it. What a call throws is SQLite's, and then nothing of the call has happened.
+ */
+export class Store implements EventSource {
+  readonly #options: StoreOptions;
+  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #sinks: StoreSinks;
+  readonly #pages: EventPages;
+  readonly #decisions: Quota;
+  readonly #findings: Quota;
+  readonly #losses = new Losses();
+  #setting: StoreSetting;
+  #last = 0;
+  /** The last number of each kind, by the kind's own. */
+  #numbers: number[] = KINDS.map(() => 0);
+
+  /** Throws a DatabaseRefusal. */
+  constructor(options: StoreOptions) {
+    const { path, setting } = options;
+    this.#options = options;
+    this.#setting = setting;
+    this.#database = openOutbox(path, setting.isDurable);
+    chmodSync(path, 0o600);
+    this.#statements = new Statements(this.#database);
+    this.#sinks = new StoreSinks(this.#database);
+    this.#pages = new EventPages(this.#database);
+    this.#decisions = new Quota(this.#database, 'decision', setting.decisions);
+    this.#findings = new Quota(this.#database, 'finding', setting.findings);
+    const rows = this.#database.prepare('SELECT kind, last FROM sequence').all() as unknown as {
+      kind: number;
+      last: number;
+    }[];
+    for (const { kind, last } of rows) {
+      if (kind === POSITION) this.#last = last;
+      else this.#numbers[kind] = last;
+    }
+    for (const [key, value] of this.state('loss ')) this.#losses.restore(key.slice(5), value);
+  }
+
+  /** The position of the last event. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** What is kept under keys that begin so. */
+  state(prefix: string): [string, string][] {
+    const rows = this.#database
+      .prepare('SELECT key, value FROM state WHERE substr(key, 1, ?) = ? ORDER BY key')
+      .all(prefix.length, prefix) as unknown as { key: string; value: string }[];
+    return rows.map(({ key, value }) => [key, value]);
+  }
+
+  configure(setting: StoreSetting, sinks: readonly string[]): void {
+    this.#setting = setting;
+    this.#decisions.setting = setting.decisions;
+    this.#findings.setting = setting.findings;
+    this.#database.exec(`PRAGMA synchronous = ${setting.isDurable ? 'FULL' : 'NORMAL'}`);
+    for (const name of this.#sinks.configure(sinks)) this.#sinks.set(name, this.#last, null);
+  }
+
+  /** Commits a batch: numbers its events, keeps its state, and makes room where a quota is full. */
+  commit({ drafts, losses, state }: Batch): void {
+    this.#transact(() => {
+      for (const draft of drafts) this.#take(draft);
+      for (const loss of losses) this.#lose(loss);
+      for (const [key, value] of state) this.#keep(key, value);
+      this.#makeRoom();
+      this.#tellLosses(false);
+      for (const [key, value] of this.#losses.changes()) this.#keep(`loss ${key}`, value);
+      for (const [kind, number] of this.#numbers.entries()) {
+        if (number > 0) this.#statements.setSequence.run(kind, number);
+      }
+      this.#statements.setSequence.run(POSITION, this.#last);
+    });
+  }
+
+  page(after: number, selection: Selection, limit: number, octets: number): ReturnType<EventSource['page']> {
+    return this.#pages.read(after, this.#last, selection, limit, octets);
+  }
+
+  cursor(sink: string): number {
+    return this.#sinks.cursor(sink);
+  }
+
+  advance(sink: string, position: number): void {
+    if (position > this.cursor(sink)) this.#sinks.set(sink, position, this.#options.now());
+  }
+
+  replay(sink: string, since: number): number {
+    const position = Math.min(this.#pages.before(since), this.cursor(sink));
+    this.#sinks.set(sink, position, this.#sinks.acknowledged(sink));
+    return position;
+  }
+
+  deadLetter(sink: string, placed: Placed, reason: string): void {
+    this.#sinks.bury(sink, placed, reason, this.#options.now());
+  }
+
+  dead(sink: string, limit: number): readonly DeadLetter[] {
+    return this.#sinks.dead(sink, limit);
+  }
+
+  forgetDead(sink: string, numbers: readonly number[]): void {
+    this.#sinks.forgetDead(sink, numbers);
+  }
+
+  status(): StoreStatus {
+    const { octets, rows } = this.#decisions;
+    return {
+      last: this.#last,
+      numbers: Object.fromEntries(KINDS.map((kind, i) => [kind, this.#numbers[i]!])),
+      decisions: { octets, rows, quota: this.#setting.decisions.octets },
+      findings: { ...this.#findings.sums, quota: this.#setting.findings.octets },
+      lost: { ...this.#losses.counts },
+      sinks: this.#sinks.names.map((name) => ({
+        name,
+        cursor: this.#sinks.cursor(name),
+        acknowledged: this.#sinks.acknowledged(name),
+        dead: this.#sinks.countDead(name),
+        ...this.#pages.waiting(this.#sinks.cursor(name), this.#last, {
+          decision: this.#decisions.rows,
+          finding: this.#findings.rows,
+        }),
+      })),
+    };
+  }
+
+  /** Gives the log of the database back to the system: where a disk is full, that is the room there is. */
+  shrink(): void {
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  findings(selection: FindingSelection): FindingList {
+    return keptFindings(this.#database, selection);
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #transact(work: () => void): void {
+    const before = {
+      last: this.#last,
+      numbers: [...this.#numbers],
+      losses: this.#losses.copy(),
+      decisions: this.#decisions.sums,
+      findings: this.#findings.sums,
+    };
+    try {
+      this.#statements.begin.run();
+      work();
+      this.#statements.commit.run();
+    } catch (error) {
+      // SQLite itself may have taken the transaction back.
+      if (this.#database.isTransaction) this.#statements.rollback.run();
+      this.#last = before.last;
+      this.#numbers = before.numbers;
+      this.#losses.reset(before.losses);
+      this.#decisions.restore(before.decisions);
+      this.#findings.restore(before.findings);
+      throw error;
+    }
+  }
+
+  #take(draft: Draft): void {
+    const isDecision = DECISIONS.has(draft.kind);
+    if (isDecision && this.#setting.full === 'drop_new' && this.#decisions.isFull) {
+      this.#makeRoom();
+      if (this.#decisions.isFull) {
+        const { kind: of, at, identity = 'other', count = 1 } = draft;
+        this.#lose({ of, why: 'quota', lost: { [identity]: count }, from: at, to: at }, 1);
+        return;
+      }
+    }
+    const { at, kind: name, ...body } = draft;
+    const kind = kindNumber(name);
+    const seq = ++this.#numbers[kind]!;
+    const { server, version } = this.#options;
+    const event: FeedEvent = {
+      id: ulid(at),
+      seq,
+      kind: name,
+      server,
+      time: new Date(at).toISOString(),
+      version,
+      ...body,
+    };
+    const text = JSON.stringify(event);
+    const position = ++this.#last;
+    if (isDecision) {
+      this.#statements.addDecision.run(position, at, kind, seq, text);
+      this.#decisions.added(text, at);
+    } else {
+      // Only findings are chosen by their severity: that something was lost is told to everybody.
+      const severity =
+        name === 'finding' ? SEVERITIES.indexOf(draft.severity ?? 'medium') : SEVERITIES.length;
+      this.#statements.addFinding.run(position, at, kind, seq, severity, text);
+      this.#findings.added(text, at);
+    }
+  }
+
+  /** Gives what is lost its numbers: one a question, or as many as it had events. */
+  #lose(loss: Loss, events?: number): void {
+    const kind = kindNumber(loss.of);
+    const count = events ?? Object.values(loss.lost).reduce((sum, each) => sum + each, 0);
+    const first = this.#numbers[kind]! + 1;
+    this.#numbers[kind] = this.#numbers[kind]! + count;
+    this.#losses.add(loss, first, this.#numbers[kind]!);
+  }
+
+  #makeRoom(): void {
+    const now = this.#options.now();
+    const { owed } = this.#sinks;
+    const keepsOwed = this.#setting.full === 'drop_new';
+    for (const row of this.#decisions.makeRoom(now, owed, keepsOwed)) this.#loseRow(row);
+    for (const row of this.#findings.makeRoom(now, owed, false)) this.#loseRow(row);
+  }
+
+  #loseRow({ kind, seq, at, body }: EventRow): void {
+    const of = KINDS[kind] as Kind;
+    const { identity = 'other', count = 1 } = JSON.parse(body) as FeedEvent;
+    const questions = DECISIONS.has(of) ? count : 1;
+    this.#losses.add({ of, why: 'quota', lost: { [identity]: questions }, from: at, to: at }, seq, seq);
+  }
+
+  #tellLosses(all: boolean): void {
+    for (const body of this.#losses.take(this.#options.now(), all)) {
+      this.#take({ kind: 'dropped', severity: 'operations', ...body });
+    }
+  }
+
+  #keep(key: string, value: string | null): void {
+    if (value === null) this.#statements.dropState.run(key);
+    else this.#statements.setState.run(key, value);
+  }
+}
+
+export interface StoreStatus {
+  readonly last: number;
+  /** The last number of each kind. */
+  readonly numbers: Readonly<Record<string, number>>;
+  readonly decisions: { readonly octets: number; readonly rows: number; readonly quota: number };
+  readonly findings: { readonly octets: number; readonly rows: number; readonly quota: number };
+  /** Questions and events that were lost since the start, by why. */
+  readonly lost: Readonly<Record<Loss['why'], number>>;
+  readonly sinks: readonly {
+    readonly name: string;
+    readonly cursor: number;
+    /** Milliseconds since 1970, or null. */
+    readonly acknowledged: number | null;
+    readonly dead: number;
+    /** Events that it has not acknowledged, whether or not it takes their kind; and the time of the oldest, or null. */
+    readonly depth: number;
+    readonly oldest: number | null;
+  }[];
+}
