@@ -77,9 +77,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 const LONGEST_FILE = 350;
 
-/** In these rooms no file has the name of another. Of exported types that is so in the whole house. */
-const ONE_MEANING: ReadonlySet<string> = new Set(['policy', 'settings', 'resolve', 'report', 'server.ts']);
-
 /**
  * Types whose name stands twice, and why. `Query`: the message as a client sent it, and as it goes to a server (RFC 9499).
  * `Delivery`: what a worker has to deliver, and its delivery by one sink.
@@ -240,15 +237,14 @@ function readsTheClock(tokens: readonly Token[], at: number): boolean {
   return after !== '(' || tokens[at + 2]?.text === ')';
 }
 
-/** Exported types of the house, and file names of the rooms where a word has one meaning. */
+/** Exported types and file names: each has one meaning in the whole house. */
 function breachesOfMeaning(tree: Tree): Breach[] {
   const found: Breach[] = [];
   const types = new Map<string, { readonly file: string; readonly line: number }[]>();
   const files = new Map<string, string[]>();
-  const isHeld = (file: string): boolean => ONE_MEANING.has(file.split('/')[0] as string);
   for (const [file, text] of tree) {
     const name = file.split('/').at(-1) as string;
-    if (isHeld(file)) files.set(name, [...(files.get(name) ?? []), file]);
+    if (name.endsWith('.ts')) files.set(name, [...(files.get(name) ?? []), file]);
     const tokens = tokensOf(text);
     for (const [at, { text: word, line }] of tokens.entries()) {
       if (word !== 'export') continue;
