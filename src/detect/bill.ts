@@ -4,7 +4,7 @@ import type { HolderKind } from './holder.ts';
 /** Wildcards that one question is charged to at most: its rule's base, and wider ones. */
 export const MAX_BASES = 8;
 /** Keys for each wildcard, and the identity's own. */
-export const MAX_ACCOUNTS = 9;
+export const MAX_ACCOUNTS = 10;
 
 /** One question that wants to leave because of a wildcard, and who pays. One object is filled again and again. */
 export class Bill {

@@ -10,6 +10,9 @@ const RECENT = 32;
 /** And never one of those charged last: a bill that is being charged holds on to so many. */
 const HELD = MAX_BASES * MAX_ACCOUNTS;
 
+/** From so many folds on it is looked which of them are over. */
+const LOOK_AT_FOLDS = 256;
+
 /** What evicted holders of one kind and wildcard had at most, slice by slice. */
 interface Fold {
   readonly spent: Float64Array;
@@ -27,6 +30,7 @@ export class HolderTable {
   readonly #slots: (Holder | null)[];
   readonly #mask: number;
   readonly #folds = new Map<string, Fold>();
+  #foldsAtLook = LOOK_AT_FOLDS;
   #newest: Holder | null = null;
   #oldest: Holder | null = null;
   #count = 0;
@@ -134,9 +138,16 @@ export class HolderTable {
     for (let at = this.#oldest; at !== null && left > 0; at = at.newer, left--) {
       if (at.balance(tick) < victim.balance(tick)) victim = at;
     }
+    if (this.#folds.size >= this.#foldsAtLook) this.#dropEmptyFolds(tick);
     this.#foldInto(victim.fold, victim.sums.spent, victim.sums.slice, tick);
     this.#remove(victim);
     this.#evicted++;
+  }
+
+  /** A fold whose sums have left the window says nothing any more. What stays is as many as the wildcards of a day's policies. */
+  #dropEmptyFolds(tick: number): void {
+    for (const key of this.#folds.keys()) if (this.foldedBalance(key, tick) === 0) this.#folds.delete(key);
+    this.#foldsAtLook = Math.max(LOOK_AT_FOLDS, 2 * this.#folds.size);
   }
 
   #foldInto(key: string, spent: Float64Array, slice: number, tick: number): void {

@@ -245,3 +245,64 @@ t.test('what several machines show is known to be shared after a restart', async
   const left = await lost({ house: later, ticks }, { from: '10.0.0.2', credential }, 20, 'y');
   t.equal(left, 20, 'whoever was seen first denies nothing to the other');
 });
+
+t.test(
+  'under a lease on a certificate that the policy lacks, the name that the lease binds pays',
+  async (t) => {
+    const policy = POLICY.replace('addresses: [10.0.0.0/24]', 'certificates: ["dns:other.example"]');
+    const ticks = new Ticks();
+    const charges = newCharges(ticks);
+    const house = new House(t.testdir.bind(t), policy, { charges });
+    let left = 0;
+    for (let job = 0; job < 12; job++) {
+      const lease = {
+        id: `job-${job}`,
+        identity: 'build',
+        stage: null,
+        job: null,
+        addresses: [],
+        certificate: 'dns:runner.example',
+        endsAt: house.now + 1e6,
+        quarantine: 0,
+        sourceEnforced: false,
+        known: true,
+      };
+      t.equal(house.leases.open(lease, house.now), null);
+      // Each job has a certificate with a first name and a fingerprint of its own, and an address.
+      const names = [`dns:a${job}.pods.example`, 'dns:runner.example', `sha256:${job}`];
+      const credential = new Credential(names, null);
+      left += await lost({ house, ticks }, { from: '10.0.0.1', credential }, 80, `j${job}`);
+      house.leases.end(lease.id, house.now);
+    }
+    const claims = [...charges.ledger.holders.all()].filter(({ kind }) => kind === HOLDER.CLAIM);
+    t.strictSame(claims.map(({ subject }) => subject).sort(), ['10.0.0.1', 'dns:runner.example']);
+    t.ok(left > 100 && left * 20 * Math.log2(40) <= 4096 * 8, `${left} names of 20 octets`);
+  },
+);
+
+t.test('a certificate that the policy and a lease know by two names pays by both', async (t) => {
+  const policy = POLICY.replace('addresses: [10.0.0.0/24]', 'certificates: ["dns:a.example"]');
+  const ticks = new Ticks();
+  const charges = newCharges(ticks);
+  const house = new House(t.testdir.bind(t), policy, { charges });
+  const credential = new Credential(['dns:a.example', 'dns:b.example', 'sha256:00'], null);
+  const lease = {
+    id: 'job',
+    identity: 'build',
+    stage: null,
+    job: null,
+    addresses: [],
+    certificate: 'dns:b.example',
+    endsAt: house.now + 1e6,
+    quarantine: 0,
+    sourceEnforced: false,
+    known: true,
+  };
+  house.leases.open(lease, house.now);
+  await lost({ house, ticks }, { from: '10.0.0.1', credential }, 5, 'x');
+  const balances = [...charges.ledger.holders.all()]
+    .filter(({ kind }) => kind === HOLDER.CLAIM)
+    .map((one) => [one.subject, one.balance(ticks.tick)] as const);
+  t.strictSame(balances.map(([subject]) => subject).sort(), ['10.0.0.1', 'dns:a.example', 'dns:b.example']);
+  t.equal(new Set(balances.map(([, units]) => units)).size, 1, 'each as much');
+});

@@ -15,6 +15,8 @@ export interface Bound {
   readonly endsAt: number;
   /** Single addresses that the lease binds, as text, at most MOST_CLAIMS: whichever of them asks, the budgets of all of them pay. */
   readonly claims?: readonly string[];
+  /** The name or fingerprint of the certificate that the lease binds, or null. */
+  readonly certificate?: string | null;
   /** The same addresses as words. */
   readonly sources?: readonly Prefix[];
   /** The address that the firewall judges in place of the asker's, or null. */

@@ -306,6 +306,7 @@ export function boundOf({
   known,
   sourceEnforced,
   addresses,
+  certificate,
   client = null,
 }: Lease): Bound {
   if (!known) return { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
@@ -313,7 +314,7 @@ export function boundOf({
     .filter(({ family, length }) => length === (family === 4 ? 32 : 128))
     .slice(0, MOST_CLAIMS);
   const claims = sources.map(singleAddress);
-  return { identity, stage, lease: id, endsAt, claims, sources, client, job, sourceEnforced };
+  return { identity, stage, lease: id, endsAt, claims, certificate, sources, client, job, sourceEnforced };
 }
 
 function singleAddress({ family, words }: Prefix): string {

@@ -4,12 +4,13 @@ import type { Ledger } from '../../detect/ledger.ts';
 import type { Decision } from '../../policy/decide/decision.ts';
 import { wildcardTypes } from '../../policy/decide/wildcard-types.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
-import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { Milliseconds, RrType, Seconds } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
 import type { Asker, Turn } from '../story/turn.ts';
 import type { Departures } from './departures.ts';
 import { KeyedHash } from './keyed-hash.ts';
+import type { PaidBy, PaidNames } from './paid-names.ts';
 import { type Payer, Payers } from './payers.ts';
 
 /** Who pays for a question: the turn says it, or who explains a question beside all queries. */
@@ -88,13 +89,24 @@ export class Charges {
     return this.ledger.isContained(this.#bill);
   }
 
-  /** Charges one bit: a paid name is asked about in another hour. */
-  chargeBit(turn: Turn): boolean {
+  /**
+   * Charges that a name which is kept fresh is asked for in a further hour: a bit for whoever paid for it, which keeps it for
+   * another hour. For anybody else that is a choice among all that are kept, and costs as a question that leaves; from then
+   * on the name is his. False where nobody may keep it longer.
+   */
+  chargeHour(turn: Turn, paid: PaidNames): boolean {
     if (!this.isCharged(turn)) return true;
+    const key = turn.wanted.key!;
     this.#fill(turn);
-    const paid = this.ledger.chargeUnits(this.#bill, END, this.departures.tick);
-    this.departures.note();
-    return paid;
+    const { by } = this;
+    const isOwn = paid.isPaidBy(key, by.payers);
+    if (!isOwn && !paid.mayTakeOver(key, by)) return false;
+    const { ledger, departures } = this;
+    const { tick } = departures;
+    const isCharged = isOwn ? ledger.chargeUnits(this.#bill, END, tick) : ledger.charge(this.#bill, tick);
+    departures.note();
+    if (isCharged && !isOwn) paid.takeOver(key, by);
+    return isCharged;
   }
 
   /** Ends the states of keys whose window has moved on. */
@@ -112,14 +124,17 @@ export class Charges {
     return false;
   }
 
-  /** Where in its tick the last charged question leaves. */
-  get order(): number {
-    return this.#bill.nameLow;
+  /** Where in its tick the last charged question leaves. Types of one name have orders of their own. */
+  orderOf(type: RrType): number {
+    return this.#bill.nameLow ^ Math.imul(type, 0x9e37_79b1);
   }
 
-  /** Who pays first: the lease's or the client's key, as a number for tables that are bounded a client. */
-  get payer(): number {
-    return this.#bill.accounts[0]!.low;
+  /** Who pays for what was charged last. */
+  get by(): PaidBy {
+    const { accounts, accountCount, identity } = this.#bill;
+    let payers = 0;
+    for (let i = 0; i < accountCount; i++) payers ^= Math.imul(accounts[i]!.low, 2 * i + 1);
+    return { client: accounts[0]!.low, payers, identity };
   }
 
   #fill(turn: Turn): void {

@@ -40,6 +40,12 @@ export class ClaimedNames {
     return seen.shared;
   }
 
+  /** The same of a name that nobody shows now. */
+  isKnownShared(name: string, now: number): boolean {
+    const seen = this.#seen.get(name);
+    return seen !== undefined && seen.until > now && seen.shared;
+  }
+
   /** Takes up after a restart that a name is shared. */
   recall(name: string, now: number): void {
     this.#find(name, now).shared = true;

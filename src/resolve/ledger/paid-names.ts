@@ -18,11 +18,21 @@ const LEAD = 4_000;
 /** Questions that one tick sends at most. */
 const PER_TICK = 20;
 
+/** Who paid for a name, and has its slot. */
+export interface PaidBy {
+  /** The first of the keys that paid, for the bound of each client. */
+  readonly client: number;
+  /** All keys that paid, as one number. */
+  readonly payers: number;
+  readonly identity: string;
+}
+
 interface PaidName {
   readonly key: string;
   question: UpstreamQuestion;
-  readonly client: number;
-  readonly identity: string;
+  by: PaidBy;
+  /** Where in a tick it is asked for: the order in which clients came tells nothing. */
+  readonly order: number;
   /** The hour of its last use, counted from when it was paid for, which is the first. */
   hour: number;
   readonly paidAt: Milliseconds;
@@ -50,28 +60,36 @@ export class PaidNames {
   }
 
   /**
-   * Takes a name that was just paid for; false where there is no room, and it will be charged again. `client` is whoever
-   * paid. Its flight has not begun.
+   * Takes a name that was just paid for; false where there is no room, and it will be charged again. `order`: of a keyed
+   * hash. Its flight has not begun.
    */
-  add(key: string, question: UpstreamQuestion, client: number, identity: string, now: Milliseconds): boolean {
+  add(key: string, question: UpstreamQuestion, by: PaidBy, order: number, now: Milliseconds): boolean {
     if (this.#names.has(key)) return true;
-    if ((this.#perClient.get(client) ?? 0) >= MOST_A_CLIENT) return false;
-    if ((this.#perIdentity.get(identity) ?? 0) >= MOST_AN_IDENTITY) return false;
-    if (this.#names.size >= MOST && !this.#makeRoom(client)) return false;
-    const name = {
-      key,
-      question,
-      client,
-      identity,
-      hour: 0,
-      paidAt: now,
-      at: 0,
-      waiting: true,
-    };
-    this.#names.set(key, name);
-    count(this.#perClient, client, 1);
-    count(this.#perIdentity, identity, 1);
+    if (!this.#hasRoom(by)) return false;
+    if (this.#names.size >= MOST && !this.#makeRoom(by.client)) return false;
+    this.#names.set(key, { key, question, by, order, hour: 0, paidAt: now, at: 0, waiting: true });
+    this.#count(by, 1);
     return true;
+  }
+
+  /** Whether the same keys paid for a name that is kept. */
+  isPaidBy(key: Key, payers: number): boolean {
+    return this.#names.get(key.text)?.by.payers === payers;
+  }
+
+  /** Whether a name that somebody else has paid for could be another's. */
+  mayTakeOver(key: Key, by: PaidBy): boolean {
+    const name = this.#names.get(key.text);
+    return name !== undefined && (name.by.client === by.client || this.#hasRoom(by, name.by.identity));
+  }
+
+  /** Gives a name to whoever has paid for it in full after another had. */
+  takeOver(key: Key, by: PaidBy): void {
+    const name = this.#names.get(key.text);
+    if (name === undefined) return;
+    this.#count(name.by, -1);
+    name.by = by;
+    this.#count(by, 1);
   }
 
   /** For the flight that a paid question began, and for renewals: until when what came is kept. */
@@ -112,17 +130,28 @@ export class PaidNames {
    * questions could be told by them, at no cost. To be called a few times a second.
    */
   tick(inForce: InForce, now: Milliseconds, epoch: Seconds): void {
-    let sent = 0;
+    const due: PaidName[] = [];
     for (const name of this.#names.values()) {
       if (name.waiting || now < name.at) continue;
-      if (now >= endOf(name) || !isApproved(inForce, name, epoch)) {
-        this.#drop(name);
-        continue;
-      }
-      if (++sent > PER_TICK) return;
+      if (now >= endOf(name) || !isApproved(inForce, name, epoch)) this.#drop(name);
+      else due.push(name);
+    }
+    due.sort((a, b) => a.order - b.order);
+    for (const name of due.slice(0, PER_TICK)) {
       name.waiting = true;
       this.#flights.renew(name.key, name.question, 'paid', (until) => this.landed(name.key, until));
     }
+  }
+
+  /** `leaving`: the identity of a slot that is given up for it. */
+  #hasRoom({ client, identity }: PaidBy, leaving = ''): boolean {
+    const ofIdentity = (this.#perIdentity.get(identity) ?? 0) - (leaving === identity ? 1 : 0);
+    return (this.#perClient.get(client) ?? 0) < MOST_A_CLIENT && ofIdentity < MOST_AN_IDENTITY;
+  }
+
+  #count({ client, identity }: PaidBy, by: 1 | -1): void {
+    count(this.#perClient, client, by);
+    count(this.#perIdentity, identity, by);
   }
 
   /** Gives up a name of the client that has most; false where that is whoever asks for room. */
@@ -131,7 +160,7 @@ export class PaidNames {
     for (const [one, names] of this.#perClient) if (names > (this.#perClient.get(most) ?? 0)) most = one;
     if (most === client) return false;
     for (const name of this.#names.values()) {
-      if (name.client !== most) continue;
+      if (name.by.client !== most) continue;
       this.#drop(name);
       return true;
     }
@@ -140,8 +169,7 @@ export class PaidNames {
 
   #drop(name: PaidName): void {
     this.#names.delete(name.key);
-    count(this.#perClient, name.client, -1);
-    count(this.#perIdentity, name.identity, -1);
+    this.#count(name.by, -1);
     this.#flights.letGo(name.key);
   }
 }
@@ -165,8 +193,8 @@ function count<Key>(counts: Map<Key, number>, key: Key, by: number): void {
 }
 
 /** Whether the identity that paid may still ask, at any of its stages. */
-function isApproved(inForce: InForce, { identity, question }: PaidName, epoch: Seconds): boolean {
-  const standing = inForce.standings.named(identity);
+function isApproved(inForce: InForce, { by, question }: PaidName, epoch: Seconds): boolean {
+  const standing = inForce.standings.named(by.identity);
   const { name, type } = question;
   const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };
   for (const { view } of [standing.identity, ...standing.identity.stages]) {

@@ -40,11 +40,15 @@ interface Subject {
 /** The name that a certificate pays by, under the policy that had `table`. */
 interface Certificate {
   readonly subject: Subject;
+  /** The policy has it. */
+  readonly isRecognised: boolean;
   readonly table: CertificateTable;
 }
 
 interface Leased {
   readonly lease: Subject | null;
+  /** The name of the certificate that it binds, or null: a fingerprint is none. */
+  readonly certificate: Subject | null;
   readonly claims: readonly Subject[];
 }
 
@@ -103,9 +107,13 @@ export class Payers {
     if (leased.lease !== null) add(bill, HOLDER.LEASE, leased.lease, own, 1, false);
     if (client !== null) {
       const { credential } = client;
-      const certificate = credential === null ? null : this.#certificateOf(credential, snapshot.certificates);
+      const table = snapshot.certificates;
+      const certificate =
+        credential === null ? null : this.#certificateOf(credential, table, leased.certificate !== null);
       this.#addClient(bill, client, certificate, leased.lease === null ? own : null, claim, times, now);
     }
+    if (leased.certificate !== null)
+      this.#addCertificate(bill, client, leased.certificate, claim, times, now);
     // A job that has an address of IPv4 and one of IPv6 is one machine, by either.
     for (let i = 0; i < leased.claims.length; i++) {
       const subject = leased.claims[i]!;
@@ -144,6 +152,27 @@ export class Payers {
     this.#addAddress(bill, HOLDER.CLAIM, claim, times, isMany);
     if (certificate === null) return;
     add(bill, HOLDER.CLAIM, certificate, claim, times, isShared).isShared = isShared;
+  }
+
+  /** What a lease binds pays beside the name that the policy knows: either may be what it goes on by after the lease. */
+  #addCertificate(
+    bill: Bill,
+    client: Client | null,
+    subject: Subject,
+    claim: BudgetSetting,
+    times: number,
+    now: Milliseconds,
+  ): void {
+    for (let i = 0; i < bill.accountCount; i++) {
+      const { kind, low, high } = bill.accounts[i]!;
+      if (kind === HOLDER.CLAIM && low === subject.low && high === subject.high) return;
+    }
+    const isMany = client !== null && client.family === 6 && !isMapped(client);
+    const isShared =
+      client === null
+        ? this.#claimed.isKnownShared(subject.text, now)
+        : this.#claimed.isShared(subject.text, this.#low, this.#high, isMany, now);
+    add(bill, HOLDER.CLAIM, subject, claim, times, isShared).isShared = isShared;
   }
 
   #meet(client: Client): void {
@@ -209,7 +238,9 @@ export class Payers {
     let leased = this.#leases.get(bound);
     if (leased === undefined) {
       const lease = bound.lease === '' ? null : this.#subjectOf(bound.lease);
-      leased = { lease, claims: (bound.claims ?? []).map((text) => this.#subjectOf(text)) };
+      const name = bound.certificate ?? '';
+      const certificate = name === '' || isFingerprint(name) ? null : this.#subjectOf(name);
+      leased = { lease, certificate, claims: (bound.claims ?? []).map((text) => this.#subjectOf(text)) };
       this.#leases.set(bound, leased);
     }
     return leased;
@@ -217,17 +248,18 @@ export class Payers {
 
   /**
    * The name that the policy recognises a certificate by, never its fingerprint: that is another with every renewal, and so may
-   * be its other names. Where the policy has none of them, as under a lease, the first. Null for none.
+   * be its other names. Where the policy has none of them, the first, unless a lease names another. Null for none.
    */
-  #certificateOf(credential: Credential, table: CertificateTable): Subject | null {
+  #certificateOf(credential: Credential, table: CertificateTable, isLeased: boolean): Subject | null {
     let known = this.#certificates.get(credential);
     if (known?.table !== table) {
-      const names = credential.names.filter((name) => !name.startsWith('sha256:'));
-      const name = names.find((one) => findCertificate(table, [one]) !== NONE) ?? names[0] ?? '';
-      known = { subject: this.#subjectOf(name), table };
+      const names = credential.names.filter((name) => !isFingerprint(name));
+      const name = names.find((one) => findCertificate(table, [one]) !== NONE);
+      known = { subject: this.#subjectOf(name ?? names[0] ?? ''), isRecognised: name !== undefined, table };
       this.#certificates.set(credential, known);
     }
-    return known.subject.text === '' ? null : known.subject;
+    if (known.subject.text === '' || (isLeased && !known.isRecognised)) return null;
+    return known.subject;
   }
 
   #subjectOf(text: string): Subject {
@@ -239,7 +271,11 @@ export class Payers {
   }
 }
 
-const NO_LEASE: Leased = { lease: null, claims: [] };
+const NO_LEASE: Leased = { lease: null, certificate: null, claims: [] };
+
+function isFingerprint(name: string): boolean {
+  return name.startsWith('sha256:');
+}
 
 function add(
   bill: Bill,

@@ -61,18 +61,19 @@ function depart(
   charges: Charges,
   paid: PaidNames,
 ): void {
-  const { wanted, asker } = turn;
+  const { wanted, query } = turn;
   const key = wanted.key!;
   const { text } = key;
-  const { departures, order, payer } = charges;
+  const { departures, by } = charges;
+  const order = charges.orderOf(query.type);
   const question = {
     group: wanted.group,
     name: Uint8Array.from(wanted.name.subarray(0, wanted.nameLength)),
-    type: turn.query.type,
+    type: query.type,
     checkingDisabled: wanted.checkingDisabled,
   };
   const isPlain = turn.course.trust === null;
-  const kept = isPlain && paid.add(text, question, payer, asker.standing.identity.name, turn.now);
+  const kept = isPlain && paid.add(text, question, by, order, turn.now);
   const then = kept ? (until: number) => paid.landed(text, until) : null;
   flights.depart(key, wanted.group, life, pending, departures, order, then);
 }

@@ -222,13 +222,13 @@ export class Resolver implements Answerer {
   }
 
   /**
-   * A name that is kept fresh since somebody paid for it costs a bit in each further hour in which it is asked for. Whoever
-   * cannot pay it does not keep it.
+   * A name that is kept fresh since somebody paid for it costs a bit in each further hour in which it is asked for, and more
+   * for whoever did not pay for it. Whoever cannot pay does not keep it.
    */
   #use(turn: Turn): void {
     const key = turn.wanted.key!;
     const { charges } = this.#ports;
-    if (charges !== null && this.paid.owes(key, turn.now) && !charges.chargeBit(turn)) return;
+    if (charges !== null && this.paid.owes(key, turn.now) && !charges.chargeHour(turn, this.paid)) return;
     this.paid.use(key, turn.now);
   }
 
