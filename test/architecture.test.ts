@@ -71,12 +71,22 @@ t.test('a stub loads what it forwards with, and nothing of policy, answers or fi
     t.notOk(rooms.has(room), room);
 });
 
+t.test('nobody imports node:http, which loads undici', async (t) => {
+  const found: string[] = [];
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!path.endsWith('.ts')) continue;
+    if (/^(?:import|export)\s+(?!type\b)[^'";]*from 'node:http'/m.test(readFileSync(path, 'utf8')))
+      found.push(path);
+  }
+  t.strictSame(found, [], 'take it from socket/node-http.ts');
+});
+
 /** Tests that bound the real clock all the same, and why a busy machine does not break them. */
 const REAL_TIME: Readonly<Record<string, string>> = {
   'architecture.test.ts': 'examples of what is refused',
   'fuzz/target.ts': 'beside the processor time of the server, and it tries again',
   'identity/judge.test.ts': 'the least of 300 rounds',
-  'identity/revocation.test.ts': 'the least of some rounds, beside the least of others',
   'policy/decide/cost.test.ts': 'the least of 20 rounds',
   'server/limits.test.ts': 'it decides which of two bounds on a count holds',
 };

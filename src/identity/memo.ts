@@ -12,8 +12,8 @@ export class CertificateMemo {
     maxSize: 16 << 20,
     sizeCalculation: ({ der }) => der.length + 2048,
   });
-  /** By the hashes of certificate and key. The empty text: it is this key's. */
-  readonly #signed = new LRUCache<string, string>({ max: 32_768 });
+  /** By the hashes of certificate and key. The empty text: it is this key's. Its room takes 15 ms to make, so not at the start. */
+  #signed: LRUCache<string, string> | null = null;
 
   /** Null where it is no certificate in DER. Never throws. */
   read(der: Uint8Array): Certificate | null {
@@ -30,6 +30,7 @@ export class CertificateMemo {
   /** Why `issuer`'s key did not sign it, or null. `budget.left` falls by one for each signature that is verified. */
   signatureFault(certificate: Certificate, issuer: Certificate, budget: { left: number }): string | null {
     const id = `${certificate.sha256}${issuer.keyId}`;
+    this.#signed ??= new LRUCache({ max: 32_768 });
     let fault = this.#signed.get(id);
     if (fault === undefined) {
       const { key } = issuer.key;

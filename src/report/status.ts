@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isIPv6, type Socket } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { createServer } from '../socket/node-http.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
@@ -58,7 +59,7 @@ export class StatusServer {
       const { host, port } = this.#options;
       const server = this.#server;
       server.once('error', reject);
-      server.listen({ host, port, ipv6Only: isIPv6(host), exclusive: true }, () => {
+      server.listen({ host, port, ipv6Only: host.includes(':'), exclusive: true }, () => {
         server.off('error', reject);
         server.on('error', this.#options.notice);
         const bound = server.address();

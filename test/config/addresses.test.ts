@@ -1,5 +1,6 @@
+import { isIPv6 as isIPv6OfNode } from 'node:net';
 import t from 'tap';
-import { addressOctets, parseAddress, parsePrefix, wordsToText } from '../../src/config/addresses.ts';
+import { addressOctets, isIPv6, parseAddress, parsePrefix, wordsToText } from '../../src/config/addresses.ts';
 import { TextFault } from '../../src/config/problems.ts';
 import { parseListener, parseMetrics, parseServer, URL_FORM } from '../../src/config/server/endpoint.ts';
 
@@ -19,6 +20,46 @@ t.test('prefixes, and addresses as their own prefix', async (t) => {
   ];
   for (const [text, family, words, length] of cases)
     t.same(parsePrefix(text), { family, words, length }, text);
+});
+
+t.test('an IPv6 address is what it is to Node', async (t) => {
+  const pieces = [
+    ':',
+    '::',
+    '0',
+    '1',
+    'ffff',
+    '00001',
+    'g',
+    '.',
+    '1.2.3.4',
+    '256',
+    '%',
+    'eth0',
+    '/',
+    '\0',
+    ' ',
+    '[',
+    'FE80',
+  ];
+  let seed = 7;
+  const next = (below: number): number => {
+    seed = (seed * 48271) % 2147483647;
+    return seed % below;
+  };
+  let good = 0;
+  for (let i = 0; i < 20_000; i++) {
+    // Half of them are eight groups, of which some are left out or wrong.
+    const text =
+      i % 2 === 0
+        ? Array.from({ length: 1 + next(7) }, () => pieces[next(pieces.length)]).join('')
+        : Array.from({ length: 6 + next(4) }, () => (next(9) === 0 ? '' : next(0x1_0fff).toString(16))).join(
+            ':',
+          ) + (next(5) === 0 ? pieces[next(pieces.length)] : '');
+    if (isIPv6(text)) good++;
+    if (isIPv6(text) !== isIPv6OfNode(text)) t.equal(isIPv6(text), isIPv6OfNode(text), JSON.stringify(text));
+  }
+  t.ok(good > 500 && good < 15_000, `${good} are addresses`);
 });
 
 t.test('what is no prefix says what to write', async (t) => {

@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:http';
-import { isIPv6, type Socket } from 'node:net';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import swagger from '@fastify/swagger';
 import Fastify, {
   type FastifyError,
@@ -10,6 +10,7 @@ import Fastify, {
 import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../../settings/settings.ts';
+import { createServer } from '../../socket/node-http.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { type AlertDesk, alertRoutes } from '../alerts/alert-routes.ts';
 import type { Authentication } from '../callers/authentication.ts';
@@ -186,14 +187,14 @@ export class Api {
       const { host, port } = setting;
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ host, port, ipv6Only: isIPv6(host), exclusive: true }, () => {
+        server.listen({ host, port, ipv6Only: host.includes(':'), exclusive: true }, () => {
           server.off('error', reject);
           resolve();
         });
       });
       const bound = server.address();
       const real = bound !== null && typeof bound === 'object' ? bound.port : port;
-      this.#url = `http://${isIPv6(host) ? `[${host}]` : host}:${real}`;
+      this.#url = `http://${host.includes(':') ? `[${host}]` : host}:${real}`;
     }
     server.on('error', (error) => this.#log.error('admin-trouble', 'the admin API had trouble', { error }));
   }

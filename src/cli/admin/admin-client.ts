@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { socketAddress } from '../../admin/http/unix-socket.ts';
 import { type AdminTarget, adminTarget, targetOf } from '../../config/server/admin-target.ts';
+import { request } from '../../socket/node-http.ts';
 import {
   CONFIG_HELP,
   EXIT_PROBLEMS,

@@ -4,7 +4,7 @@ import { type IdentityUse, type RuleUse, readUse } from '../../history/review-ro
 import { isoTime } from '../../policy/explain/rule-text.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import { HISTORY_HELP, historyPath } from '../learn/history-place.ts';
-import { liveExceptions } from '../policy/explain-lease.ts';
+import { liveClient, liveExceptions } from '../policy/explain-lease.ts';
 import { exceptionRules, viewRules } from '../policy/patterns.ts';
 import { policyInForce } from '../policy/policy-in-force.ts';
 import { tableLines } from '../table.ts';
@@ -58,7 +58,7 @@ export function reviewVerb(terminal: Terminal): Command {
       '\nExamples:\n  $ namegate review\n  $ namegate review --identity payments-build --json',
     )
     .action(async (options: ReviewOptions) => {
-      terminal.code = review(terminal, options, await liveExceptions(options.config));
+      terminal.code = review(terminal, options, await liveExceptions(liveClient(options.config)));
     });
 }
 

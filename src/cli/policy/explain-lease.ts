@@ -25,11 +25,10 @@ export async function explainLease(
 const PATIENCE_MS = 1_000;
 
 /**
- * What the server that runs with this server file excepts beside the files, where it can be asked: explaining goes without it
- * where nobody answers.
+ * What the server of this client excepts beside the files, where it can be asked: explaining goes without it where nobody
+ * answers.
  */
-export async function liveExceptions(config: string | undefined): Promise<DynamicException[]> {
-  const client = liveClient(config);
+export async function liveExceptions(client: AdminClient | null): Promise<DynamicException[]> {
   if (client === null) return [];
   const answer = await client.ask('GET', '/v1/exceptions?ended=true');
   if (answer.kind !== 'good') return [];
@@ -46,7 +45,7 @@ export async function liveExceptions(config: string | undefined): Promise<Dynami
 }
 
 /** The server that runs with this server file, where it has a socket; null for none. */
-function liveClient(config: string | undefined): AdminClient | null {
+export function liveClient(config: string | undefined): AdminClient | null {
   const file = serverFile(config);
   const target = existsSync(file) ? adminTarget(file) : null;
   if (target === null || typeof target === 'string' || target.kind !== 'unix') return null;
@@ -55,15 +54,14 @@ function liveClient(config: string | undefined): AdminClient | null {
   return typeof client === 'string' ? null : client;
 }
 
-/** What is so now, as the server says that runs with this server file; null where nobody can be asked, or nothing is known. */
+/** What is so now, as the server of this client says; null where nobody can be asked, or nothing is known. */
 export async function liveState(
-  config: string | undefined,
+  client: AdminClient | null,
   identity: string,
   stage: string | null,
   name: string,
   type: string,
 ): Promise<LiveState | null> {
-  const client = liveClient(config);
   if (client === null) return null;
   const query = new URLSearchParams({ identity, name, type, ...(stage === null ? {} : { stage }) });
   const answer = await client.ask('GET', `/v1/explain?${query}`);

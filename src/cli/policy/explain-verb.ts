@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 import { TrustBuilder, type Trusts } from '../../assembly/trust/trusts.ts';
 import { load } from '../../config/load.ts';
-import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { parseTime } from '../../config/units.ts';
 import { explain, explanationLine, withState } from '../../policy/explain/explain.ts';
 import { isError } from '../../policy/problem.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import { typeFromText } from '../../wire/iana.ts';
 import { lowerName } from '../../wire/name.ts';
+import type { AdminClient } from '../admin/admin-client.ts';
 import { readQuestionName } from '../query/question-name.ts';
 import {
   CONFIG_HELP,
@@ -20,7 +20,7 @@ import {
   type Terminal,
 } from '../terminal.ts';
 import { identityAt, identityNamed } from './asker.ts';
-import { explainLease, liveExceptions, liveState } from './explain-lease.ts';
+import { explainLease, liveClient, liveExceptions, liveState } from './explain-lease.ts';
 import { complainProblems } from './print-problems.ts';
 import { type SeenClient, seeCertificate } from './shown-certificate.ts';
 
@@ -68,8 +68,8 @@ export function explainVerb(terminal: Terminal): Command {
         await explainLease(terminal, name, type, { ...rest, lease });
         return;
       }
-      const exceptions = await liveExceptions(options.config);
-      terminal.code = await explainQuestion(terminal, name, type, options, exceptions);
+      const client = liveClient(options.config);
+      terminal.code = await explainQuestion(terminal, name, type, options, client);
     });
 }
 
@@ -78,7 +78,7 @@ async function explainQuestion(
   nameText: string,
   typeText: string,
   options: Options,
-  exceptions: readonly DynamicException[],
+  client: AdminClient | null,
 ): Promise<number> {
   const { from, identity: named, cert, lease } = options;
   const asked = [from, named, cert, lease].filter((way) => way !== undefined);
@@ -103,6 +103,7 @@ async function explainQuestion(
 
   const missing = missingServerFile(options.config);
   if (missing !== null) return terminal.usage('explain', missing);
+  const exceptions = await liveExceptions(client);
   const loaded = load(serverFile(options.config), { env: process.env, now: at, salt: 0, exceptions });
   const { problems, sources, snapshot, settings, trusts } = new TrustBuilder().vet(loaded, at);
   if (snapshot === null) {
@@ -128,7 +129,7 @@ async function explainQuestion(
   const { stage: entered, name: question } = policySays;
   const live =
     options.at === undefined && identity.index >= 0
-      ? await liveState(options.config, identity.name, entered, question, typeText)
+      ? await liveState(client, identity.name, entered, question, typeText)
       : null;
   const explained = live === null ? policySays : withState(policySays, live.state, live.next);
   terminal.print(options.json === true ? JSON.stringify(explained) : escapeText(explanationLine(explained)));

@@ -1,4 +1,5 @@
-import { isIP } from 'node:net';
+import { isIPv4 } from 'node:net';
+import { isIPv6 } from '../../config/addresses.ts';
 import { toAsciiName } from '../../config/names.ts';
 import { TextFault } from '../../config/problems.ts';
 import { WireError } from '../../wire/error.ts';
@@ -12,7 +13,8 @@ export function readQuestionName(text: string): Uint8Array | string {
   const url =
     /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?([A-Za-z0-9_.-]+)/i.exec(text) ?? /^([A-Za-z0-9_.-]+)\//.exec(text);
   if (url !== null) return `${JSON.stringify(text)} is a URL: write its host, ${url[1]}`;
-  if (isIP(text.replace(/^\[(.*)\]$/, '$1')) !== 0)
+  const address = text.replace(/^\[(.*)\]$/, '$1');
+  if (isIPv4(address) || isIPv6(address))
     return `${text} is an address, and a question asks for a name: write the name that leads to it`;
   const ascii = toAsciiName(text);
   if (ascii instanceof TextFault) return `${ascii.message}; ${ascii.fix}`;

@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import {
   type Address,
+  isIPv6,
   isLinkLocal,
   isLoopback,
   isMapped,

@@ -1,4 +1,4 @@
-import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type AddressWords, addressText, clientKey, readAddress } from '../../socket/address-words.ts';
 import type { ChainFault } from '../../socket/chain-check.ts';
@@ -115,7 +115,7 @@ export class StreamListener implements TlsListener, StreamHost, ArrivalHost, Han
       const { host, port } = this.address;
       const server = this.#server;
       server.once('error', reject);
-      server.listen({ host, port, ipv6Only: isIPv6(host), backlog: BACKLOG, exclusive: true }, () => {
+      server.listen({ host, port, ipv6Only: host.includes(':'), backlog: BACKLOG, exclusive: true }, () => {
         server.off('error', reject);
         // Accepting fails when descriptors run out, and goes on when some are free again.
         server.on('error', (error) => this.#notices.trouble(error));

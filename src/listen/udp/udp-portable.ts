@@ -1,5 +1,4 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
 import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
 import { type AddressWords, readAddress } from '../../socket/address-words.ts';
 import {
@@ -56,7 +55,7 @@ class PortableUdp implements Listener {
     this.address = { host: options.host, port: options.port };
     this.#client = new DatagramClient(this, new Forgery(options.spoofable ?? false));
     this.#socket = createSocket({
-      ...(isIPv6(options.host) ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
+      ...(options.host.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
       // Addresses here are literal. Without this, each send waits a tick for dns.lookup to see that: 0.5 µs of 7.
       lookup: (host, _options, callback) => callback(null, host, 0),
     });

@@ -1,10 +1,6 @@
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-} from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent, request as httpRequest } from '../../socket/node-http.ts';
 import type { Shown } from './sink-credentials.ts';
 
 /** Octets of an answer that are read. */
@@ -21,7 +17,7 @@ export class HttpPost {
   readonly #url: URL;
   readonly #serverName: string | null;
   readonly #timeout: number;
-  #agent: HttpAgent | HttpsAgent | null = null;
+  #agent: Agent | HttpsAgent | null = null;
 
   /** `timeout`: milliseconds for a request with its answer. */
   constructor(url: string, serverName: string | null, timeout: number) {

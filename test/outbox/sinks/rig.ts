@@ -7,6 +7,7 @@ import { Store, type StoreSetting } from '../../../src/outbox/event-store.ts';
 import type { DeliveryState, SinkClock } from '../../../src/outbox/sinks/sink.ts';
 import { Sinks } from '../../../src/outbox/sinks/sinks.ts';
 import { ALERT_KINDS, type SinkSetting } from '../../../src/settings/alert-settings.ts';
+import { running } from '../../clock.ts';
 
 const LARGE = { octets: 2 ** 30, age: 30 * 86_400_000 };
 export const RIG_SETTING: StoreSetting = {
@@ -90,9 +91,9 @@ export class Rig {
 
 /** Resolves when it holds; fails the test after that long, which is no bound that load can break. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = Date.now() + 30_000;
+  const end = running() + 30_000;
   while (!holds()) {
-    if (Date.now() > end) throw new Error(`never: ${what}`);
+    if (running() > end) throw new Error(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
