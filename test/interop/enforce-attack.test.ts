@@ -165,7 +165,8 @@ t.test(
           const list = await api(folder, 'GET', '/v1/findings?limit=1000');
           const { findings } = list as unknown as { findings: readonly { key: string }[] };
           keys = findings.map((finding) => finding.key);
-          return keys.includes(key);
+          // Findings of one identity are singles up to 64, and of a client then.
+          return keys.includes(key) || keys.includes(OTHER);
         },
         () => `nobody was told of ${key} but of ${keys.join(', ')}`,
         30_000,
@@ -250,6 +251,7 @@ t.test(
       const probes = Array.from({ length: 8 }, (_, i) => address(100 + i));
       let passed = 0;
       let failed = 0;
+      let longest = 0;
       let isOver = false;
       for (let i = 0; i < 8; i++) t.equal((await dns(`n${100 + i}`)).result, 'ok');
       const load = (async () => {
@@ -264,7 +266,9 @@ t.test(
         const kill = async (side: 'enforcer' | 'server'): Promise<void> => {
           here[side].kill('SIGKILL');
           await until(() => here[side].ended(), here[side].log);
+          const killed = performance.now();
           here[side] = await (side === 'enforcer' ? enforce : serve)(outer, folder, host);
+          longest = Math.max(longest, performance.now() - killed);
         };
         await kill(first ? 'enforcer' : 'server');
         await kill(first ? 'server' : 'enforcer');
@@ -274,6 +278,7 @@ t.test(
       }
       isOver = true;
       await load;
+      t.comment(`the longest start took ${longest.toFixed(0)} ms`);
       t.equal(passed, 0, 'nobody reached what was not granted');
       t.equal(failed, 0, 'what was granted could be reached all the while');
     });

@@ -13,8 +13,8 @@ export const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 /** Connections of each kind. `NAMEGATE_CONNECTIONS=10000` is the long run. */
 export const CONNECTIONS = Number(process.env['NAMEGATE_CONNECTIONS'] ?? 250);
 
-/** Milliseconds that a start may take: a policy of many names takes a while to load. */
-const PATIENCE = 20_000 + 10 * CONNECTIONS;
+/** Milliseconds that a start may take: a policy of many names takes a while to load, and so does anything on a busy machine. */
+const PATIENCE = 60_000 + 10 * CONNECTIONS;
 
 export const DNS = '10.77.0.1';
 export const JOB = '10.77.0.2';

@@ -152,13 +152,16 @@ function spawnInside(
   });
 }
 
+/** How many times longer than usual something may take. `NAMEGATE_SLOW=10` is for a long run on a machine that is busy. */
+const SLOW = Number(process.env['NAMEGATE_SLOW'] ?? 1);
+
 /** Waits until `what` gives true; throws with `why()` after so many milliseconds. */
 export async function until(
   what: () => boolean | Promise<boolean>,
   why: () => string,
   milliseconds = 10_000,
 ): Promise<void> {
-  const deadline = Date.now() + milliseconds;
+  const deadline = Date.now() + SLOW * milliseconds;
   while (!(await what())) {
     if (Date.now() > deadline) throw new Error(why());
     await new Promise((resolve) => setTimeout(resolve, 25));

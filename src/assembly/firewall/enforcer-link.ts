@@ -11,6 +11,8 @@ import {
 
 /** Milliseconds between two tries to reach the enforcer. */
 const RETRY_MS = 50;
+/** Milliseconds that the enforcer has to answer how its rules are: one that is stopped keeps its socket open. */
+const SILENT_MS = 10_000;
 /** Lines that wait for the socket to take more, in octets: beyond it nothing is granted. */
 const MOST_UNSENT = 16 * 2 ** 20;
 /** Orders that wait for the enforcer at once. */
@@ -66,12 +68,15 @@ export class EnforcerLink {
   /** In the order of their numbers. */
   readonly #waiting: Waiting[] = [];
   #head = 0;
-  /** Orders that nobody was there to take: they go when somebody is. */
+  /** Orders that nobody was there to take: they go when somebody is. The first has a waiter: what comes behind it may undo it. */
   #early: {
     readonly orders: readonly GrantOrder[];
-    readonly waiter: GrantWaiter;
+    readonly waiter: GrantWaiter | null;
     readonly deadline: number;
   }[] = [];
+  /** When it was asked how its rules are and has not said so; NaN where it has. */
+  #asked = Number.NaN;
+  #why = '';
   #timer: NodeJS.Timeout | null = null;
   #deadlines: NodeJS.Timeout | null = null;
   #closed = false;
@@ -113,16 +118,25 @@ export class EnforcerLink {
 
   order(orders: readonly GrantOrder[], waiter: GrantWaiter | null): void {
     if (!this.#up) {
-      if (waiter !== null) this.#early.push({ orders, waiter, deadline: this.#deadline() });
+      if (waiter !== null || this.#early.length > 0)
+        this.#early.push({ orders, waiter, deadline: this.#deadline() });
       this.#watchDeadlines();
       return;
     }
     this.#put(orders, waiter, this.#deadline());
   }
 
-  /** Asks how the rules are. */
+  /** Asks how the rules are. Whoever does not say so for long is as good as gone. */
   check(): void {
-    if (this.#up) this.#write('{"op":"check"}\n');
+    if (!this.#up) return;
+    const now = this.#options.now();
+    if (now - this.#asked > SILENT_MS) {
+      this.#why = `no answer from ${this.#options.socket}`;
+      this.#socket!.destroy();
+      return;
+    }
+    if (Number.isNaN(this.#asked)) this.#asked = now;
+    this.#write('{"op":"check"}\n');
   }
 
   #deadline(): number {
@@ -160,16 +174,16 @@ export class EnforcerLink {
     if (this.#closed) return;
     const socket = connect({ path: this.#options.socket });
     this.#socket = socket;
-    let why = 'the enforcer has gone';
+    this.#why = 'the enforcer has gone';
     socket.setEncoding('utf8');
     socket.on('data', (text) => this.#take(socket, String(text)));
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      why = `${error.code ?? error.message} ${this.#options.socket}`;
+      if (this.#socket === socket) this.#why = `${error.code ?? error.message} ${this.#options.socket}`;
     });
-    socket.on('close', () => this.#lost(socket, why));
+    socket.on('close', () => this.#lost(socket));
   }
 
-  #lost(socket: Socket, why: string): void {
+  #lost(socket: Socket): void {
     if (this.#socket !== socket) return;
     this.#socket = null;
     this.#rest = '';
@@ -177,12 +191,13 @@ export class EnforcerLink {
     if (this.#up) this.#downSince = this.#options.now();
     this.#up = false;
     this.#settled = false;
+    this.#asked = Number.NaN;
     if (this.#closed) return;
     // Whatever was not acknowledged may be in force or not: it is told again, and waited for as long as it may.
     for (const waiting of this.#waiting.splice(this.#head)) if (!waiting.expired) this.#later(waiting, false);
     this.#waiting.length = 0;
     this.#head = 0;
-    this.#options.heard.changed(false, why);
+    this.#options.heard.changed(false, this.#why);
     this.#timer = setTimeout(() => this.#dial(), RETRY_MS);
     this.#timer.unref();
   }
@@ -216,6 +231,7 @@ export class EnforcerLink {
         }
         return;
       case 'rules':
+        this.#asked = Number.NaN;
         heard.rules(line);
         return;
       case 'refused':
@@ -295,9 +311,9 @@ export class EnforcerLink {
         waiting.expired = true;
         this.#tell(() => waiting.waiter.expired());
       }
-      while (this.#early.length > 0 && this.#early[0]!.deadline <= now) {
+      while (this.#early.length > 0 && (this.#early[0]!.waiter === null || this.#early[0]!.deadline <= now)) {
         const { waiter } = this.#early.shift()!;
-        this.#tell(() => waiter.expired());
+        if (waiter !== null) this.#tell(() => waiter.expired());
       }
       if (this.#early.length > 0 || this.#waiting.some(({ expired }, i) => i >= this.#head && !expired))
         this.#watchDeadlines();

@@ -8,6 +8,7 @@ import type { Turn } from '../story/turn.ts';
 import type { Enforcement, FirewallTerms, GrantWaiter } from './enforcement.ts';
 import { GrantBook, GrantedClient, type GrantPlace, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
 import type { GrantOrder, GrantReason } from './grant-line.ts';
+import { GrantedAnswers } from './granted-answers.ts';
 import { chainOf, ReplyAddresses } from './reply-addresses.ts';
 
 /** What becomes of a reply that holds addresses. */
@@ -33,6 +34,9 @@ export class Gate {
   readonly book: GrantBook;
   readonly #enforcement: Enforcement;
   readonly #addresses = new ReplyAddresses();
+  readonly #answers: GrantedAnswers;
+  /** When the first of what the answer opens ends. */
+  #soonest: Milliseconds = 0;
   /** What `pass` found missing, of the one who asked and of its lease's address of the other family. */
   readonly #own: Want = { client: null, missing: [] };
   readonly #other: Want = { client: null, missing: [] };
@@ -44,6 +48,7 @@ export class Gate {
   constructor(enforcement: Enforcement, salt: number) {
     this.#enforcement = enforcement;
     this.book = new GrantBook(salt);
+    this.#answers = new GrantedAnswers(salt);
   }
 
   /** Judges the reply of `length` octets that the turn has written. */
@@ -54,20 +59,28 @@ export class Gate {
     if (addresses.count === 0) return PASS.GIVE;
     const terms = turn.inForce.firewall;
     if (terms === null) return PASS.GIVE;
+    const { now } = turn;
+    const least = now + 1000 * addresses.ttl + AHEAD;
+    // Who shows no certificate is known by his address alone.
+    const isPlain = asker.client.credential === null && !addresses.over;
+    if (isPlain && this.#answers.find(asker.client, turn.query, addresses, this.book.version) > least)
+      return PASS.GIVE;
     const client = this.#clientOf(turn);
     if (client === null) return PASS.GIVE;
     if (addresses.over) return this.#over(turn, client, 'addresses of one name');
-    const { now } = turn;
     const hard = hardEnd(turn);
     if (hard <= now) return PASS.GIVE;
-    const least = now + 1000 * addresses.ttl + AHEAD;
+    this.#soonest = Number.POSITIVE_INFINITY;
     const ports = portsOf(turn, terms);
     this.#look(turn, this.#own, client, least, hard, ports);
     if ((client.family === 4 ? addresses.six : addresses.four) > 0)
       this.#look(turn, this.#other, this.#otherOf(turn, client), least, hard, ports);
     else this.#other.client = null;
     if (this.#other.client === null && this.#other.missing.length > 0) this.#other.missing = [];
-    if (this.#own.missing.length + this.#other.missing.length === 0) return PASS.GIVE;
+    if (this.#own.missing.length + this.#other.missing.length === 0) {
+      if (isPlain && Number.isFinite(this.#soonest)) this.#answers.keep(this.#soonest);
+      return PASS.GIVE;
+    }
     if (!asker.proven) return PASS.PROVE;
     if (!this.#hasRoom(this.#own, now) || !this.#hasRoom(this.#other, now))
       return this.#over(turn, client, 'grants of one client');
@@ -100,6 +113,7 @@ export class Gate {
       const w3 = words[4 * i + 3]!;
       const named = this.book.named(client, family, w0, w1, w2, w3, name, nameLength);
       const left = named === null || !samePorts(named.ports, ports) ? 0 : named.until;
+      if (left < this.#soonest) this.#soonest = left;
       if (left <= least && left < hard - WHOLE_SECOND) want.missing.push({ family, w0, w1, w2, w3 });
     }
   }

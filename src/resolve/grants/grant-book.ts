@@ -95,6 +95,8 @@ export class GrantBook {
   /** Clients, and what all of them were granted. */
   size = 0;
   grants = 0;
+  /** Grows when something is taken away, or holds for less long or otherwise. */
+  version = 1;
 
   /** `salt`: 32 bits that nobody outside knows. */
   constructor(salt: number) {
@@ -159,6 +161,7 @@ export class GrantBook {
     if (first === null) this.#clients.delete(hash);
     else this.#clients.set(hash, first);
     this.size--;
+    if (client.size > 0) this.version++;
     this.#count(client, -1, -client.size);
     const same = this.#byLease.get(lease);
     same?.delete(client);

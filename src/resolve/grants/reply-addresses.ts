@@ -25,6 +25,8 @@ export class ReplyAddresses {
   /** How many of each family there are. */
   four = 0;
   six = 0;
+  /** A hash of the addresses, whatever their order. */
+  mark = 0;
 
   /** Reads a reply of ours, `length` octets: it is well formed. */
   read(reply: Uint8Array, length: number): void {
@@ -33,6 +35,7 @@ export class ReplyAddresses {
     this.ttl = 0;
     this.four = 0;
     this.six = 0;
+    this.mark = 0;
     let left = readUint16(reply, 6) + readUint16(reply, 8) + readUint16(reply, 10);
     let at = HEADER_SIZE;
     if (readUint16(reply, 4) > 0) at = behindName(reply, at) + 4;
@@ -96,6 +99,13 @@ export class ReplyAddresses {
     this.words[place + 1] = w1;
     this.words[place + 2] = w2;
     this.words[place + 3] = w3;
+    let mark = Math.imul(w0 ^ family, 0x9e37_79b1);
+    if (family === 6) {
+      mark = Math.imul(mark ^ (mark >>> 15) ^ w1, 0x85eb_ca6b);
+      mark = Math.imul(mark ^ (mark >>> 13) ^ w2, 0xc2b2_ae35);
+      mark = Math.imul(mark ^ (mark >>> 16) ^ w3, 0x27d4_eb2f);
+    }
+    this.mark = (this.mark + (mark ^ (mark >>> 15))) | 0;
   }
 }
 

@@ -59,6 +59,7 @@ export class GrantReview implements LeaseWatcher {
       if (!before.has(client)) orders.push({ op: 'live', client, identity, lease: null, ttl_ms: null });
     if (orders.length > 0) this.#rooms.enforcement.order(orders, null);
     this.#queue = [...this.#rooms.book.all()];
+    this.#rooms.book.version++;
   }
 
   /** All that is live and granted, for an enforcer that has just come. */
@@ -210,6 +211,7 @@ export class GrantReview implements LeaseWatcher {
       orders.push(...regrant(client, grant, now));
     }
     if (orders.length === 0) return;
+    book.version++;
     enforcement.order(orders, null);
     book.prune(client, ({ until }) => until > now);
   }
