@@ -28,7 +28,7 @@ import type {
 } from '../src/resolve/ports.ts';
 import { deny } from '../src/resolve/story/end.ts';
 import { writeAnswer } from '../src/resolve/story/give.ts';
-import { Resolver } from '../src/resolve/story/story.ts';
+import { Resolver } from '../src/resolve/story/resolver.ts';
 import { Turn } from '../src/resolve/story/turn.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';

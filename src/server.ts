@@ -30,7 +30,7 @@ import { Cookies } from './resolve/client/cookies.ts';
 import { Renewals } from './resolve/flights/renewals.ts';
 import type { InForce } from './resolve/in-force.ts';
 import { Charges } from './resolve/ledger/charges.ts';
-import { Resolver } from './resolve/story/story.ts';
+import { Resolver } from './resolve/story/resolver.ts';
 import type { AdminSetting } from './settings/settings.ts';
 import { loadNative } from './socket/native.ts';
 import { Upstreams } from './upstream/forwarder.ts';

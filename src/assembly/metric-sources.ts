@@ -2,7 +2,7 @@ import type { Ledger } from '../detect/ledger.ts';
 import { counter, gauge, type MetricSource, type Samples, single } from '../metric/metric.ts';
 import type { Log } from '../report/log.ts';
 import type { DistantSource } from '../report/metrics.ts';
-import type { Resolver } from '../resolve/story/story.ts';
+import type { Resolver } from '../resolve/story/resolver.ts';
 import { identitySamples } from './identity-samples.ts';
 import { policySamples } from './policy-samples.ts';
 import type { StoryInForce } from './serving.ts';

@@ -3,7 +3,7 @@ import type { Cookies } from '../resolve/client/cookies.ts';
 import type { Renewals } from '../resolve/flights/renewals.ts';
 import type { Charges } from '../resolve/ledger/charges.ts';
 import type { Clock } from '../resolve/ports.ts';
-import type { Resolver } from '../resolve/story/story.ts';
+import type { Resolver } from '../resolve/story/resolver.ts';
 import type { Chore } from './chores.ts';
 import type { CertificateWatch } from './trust/certificate-watch.ts';
 import type { CrlWatch } from './trust/crl-watch.ts';

@@ -8,7 +8,7 @@ import type { Tally } from '../resolve/client/tally.ts';
 import type { Renewals } from '../resolve/flights/renewals.ts';
 import { buildInForce, type InForce } from '../resolve/in-force.ts';
 import type { Designation } from '../resolve/local/designation.ts';
-import type { Resolver } from '../resolve/story/story.ts';
+import type { Resolver } from '../resolve/story/resolver.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
 import type { Prefix } from '../wire/prefix.ts';

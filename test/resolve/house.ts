@@ -20,7 +20,7 @@ import {
   type ReplyLater,
   type UpstreamQuestion,
 } from '../../src/resolve/ports.ts';
-import { Resolver } from '../../src/resolve/story/story.ts';
+import { Resolver } from '../../src/resolve/story/resolver.ts';
 import type { Observer } from '../../src/resolve/story/story-ports.ts';
 import type { Turn } from '../../src/resolve/story/turn.ts';
 import { DEFAULT_BUDGETS, type UpstreamGroup } from '../../src/settings/settings.ts';
