@@ -32,7 +32,7 @@ import type { InForce } from './resolve/in-force.ts';
 import { Charges } from './resolve/ledger/charges.ts';
 import { Resolver } from './resolve/story/resolver.ts';
 import type { AdminSetting } from './settings/settings.ts';
-import { loadNative } from './socket/native.ts';
+import { loadNative } from './socket/linux-native.ts';
 import { Upstreams } from './upstream/forwarder.ts';
 
 /** Milliseconds that answers in flight have when the server stops. */

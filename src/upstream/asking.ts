@@ -1,5 +1,6 @@
 import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../resolve/ports.ts';
-import { Attempt, type AttemptFault, type AttemptForm, type AttemptOwner } from './attempt.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
+import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
 import type { Exchange } from './exchange.ts';
 import type { Query } from './query.ts';
 import type { Sockets } from './sockets.ts';

@@ -1,5 +1,6 @@
-import type { Acceptance, UpstreamCause } from '../resolve/ports.ts';
+import type { Acceptance } from '../resolve/ports.ts';
 import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts';
+import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
 import type { Exchange } from './exchange.ts';
 import { countLetters, lowerQuestion, type Query, withoutOpt } from './query.ts';
 import { deniesOpt, isAnswer, readSaid, type Said, saidText } from './said.ts';
@@ -17,24 +18,6 @@ export interface AttemptOwner {
   doubted(): void;
   /** The attempt goes on, but something came that may say that the server knows no OPT. */
   unversed(attempt: Attempt, why: string): void;
-}
-
-/** How an attempt failed. */
-export interface AttemptFault {
-  /** `malformed`: what came cannot be read or used, and the next try may well be better. */
-  readonly reason: 'network' | 'refused' | 'malformed';
-  readonly cause: UpstreamCause;
-  /** Whether the same question without OPT may be answered: `likely` where the server says so, `maybe` where it knows no EDNS. */
-  readonly withoutOpt: 'likely' | 'maybe' | 'no';
-}
-
-export interface AttemptForm {
-  /** Keeps no process alive: for a probe. */
-  readonly background: boolean;
-  /** Without OPT. */
-  readonly plain: boolean;
-  /** What came of the same question with OPT, where this one is to show that the server knows none; empty otherwise. */
-  readonly plainWhy: string;
 }
 
 /** New connections for one question, each after one that answered somebody else and ended. */

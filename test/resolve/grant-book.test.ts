@@ -1,5 +1,6 @@
 import t from 'tap';
-import { GrantBook, GrantedClient } from '../../src/resolve/grants/grant-book.ts';
+import { GrantBook } from '../../src/resolve/grants/grant-book.ts';
+import { GrantedClient } from '../../src/resolve/grants/granted-client.ts';
 import { Random } from '../server/random.ts';
 import { wireName } from './records.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { loadNative } from '../../src/socket/native.ts';
+import { loadNative } from '../../src/socket/linux-native.ts';
 import { unchangedRanges } from '../../src/socket/program-pages.ts';
 
 const PROGRAM = '/opt/node 26/bin/node';

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import t, { type Test } from 'tap';
 import { batchedUdp } from '../../src/listen/udp/udp.ts';
-import { loadNative, type Native } from '../../src/socket/native.ts';
+import { loadNative } from '../../src/socket/linux-native.ts';
+import type { Native } from '../../src/socket/native.ts';
 import { Echo, until } from '../listen/echo.ts';
 
 const native = loadNative();

@@ -388,7 +388,7 @@ function child(
   const file = (path: string): string => new URL(`../../src/${path}`, import.meta.url).href;
   const folder = t.testdir({
     'child.ts': `
-      import { loadNative } from '${file('socket/native.ts')}';
+      import { loadNative } from '${file('socket/linux-native.ts')}';
       import { Upstreams } from '${file('upstream/forwarder.ts')}';
       const question = (name) => ({ group: 0, name: Buffer.from('\\x04' + name + '\\x07example\\0', 'latin1'), type: 1, checkingDisabled: false });
       const ask = (forwarder, name) => new Promise((resolve) => forwarder.ask(question(name), { accept: () => true, slow() {}, done: resolve }));

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import type { Forwarder, ForwardListener, Outcome, UpstreamQuestion } from '../../src/resolve/ports.ts';
 import type { UpstreamGroup, UpstreamServer } from '../../src/settings/settings.ts';
-import { loadNative } from '../../src/socket/native.ts';
+import { loadNative } from '../../src/socket/linux-native.ts';
 import { type UpstreamOptions, Upstreams } from '../../src/upstream/forwarder.ts';
 import type { UpstreamEvent } from '../../src/upstream/upstream-event.ts';
 import { FrameReader } from '../../src/wire/framing.ts';

@@ -1,10 +1,7 @@
-import type { Detected, Thresholds } from '../../detect/patterns/kinds.ts';
 import type { HistoryAsk } from '../../history/questions.ts';
 import type { Samples } from '../../metric/metric.ts';
-import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
 import type { RequestAnswer, WorkerStatus } from '../../outbox/feed-messages.ts';
-import type { FeedSetting } from '../../outbox/feed-setting.ts';
 import type { FirewallNote } from '../../outbox/firewall-notes.ts';
 import type { Note } from '../../outbox/notes.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
@@ -24,6 +21,7 @@ import type { Chore } from '../chores.ts';
 import type { Whole } from '../swap.ts';
 import { DetectedFindings } from './detected-findings.ts';
 import { feedSamples } from './feed-samples.ts';
+import { isLooking, kindsOf, sampledOf, settingOf } from './feed-terms.ts';
 import { FEED_THREAD } from './feed-thread.ts';
 import { RateNotes } from './rate-notes.ts';
 import { SinkNotices } from './sink-notices.ts';
@@ -301,46 +299,3 @@ export class FeedRoom implements Observer {
     log.error('feed-trouble', told, {});
   }
 }
-
-function settingOf(settings: Settings, { identities }: Snapshot): FeedSetting {
-  const { alerts, detect, history } = settings;
-  const { isDurable, decisions, findings, full, sinks } = alerts;
-  return {
-    store: { isDurable, decisions, findings, full },
-    sinks,
-    history,
-    kinds: takenBy(sinks),
-    decided: [...kindsOf(settings)],
-    // The server file's reading made it from the table of kinds.
-    detect: { limits: detect as unknown as Thresholds, identities: termsOf(identities) },
-  };
-}
-
-/** Most identities say nothing to detectors. */
-function termsOf(identities: Snapshot['identities']): FeedSetting['detect']['identities'] {
-  return identities.flatMap(({ name, search, undetected }) => {
-    if (search.length === 0 && undetected === null) return [];
-    return [{ name, off: (undetected?.kinds ?? []) as readonly Detected[], search }];
-  });
-}
-
-/** Kinds beside findings that somebody takes: sinks, and the detectors. */
-function kindsOf(settings: Settings): ReadonlySet<Kind> {
-  return new Set([...takenBy(settings.alerts.sinks), ...(isLooking(settings) ? LOOKED_AT : [])]);
-}
-
-/** Kinds that detectors alone take. */
-function sampledOf(settings: Settings): Kind[] {
-  const taken = takenBy(settings.alerts.sinks);
-  return [...kindsOf(settings)].filter((kind) => !taken.includes(kind));
-}
-
-function isLooking({ detect }: Settings): boolean {
-  return Object.values(detect).some((limits) => limits !== null);
-}
-
-function takenBy(sinks: Settings['alerts']['sinks']): Kind[] {
-  return [...new Set(sinks.flatMap(({ kinds }) => kinds))];
-}
-
-const LOOKED_AT: readonly Kind[] = ['deny', 'would_deny'];

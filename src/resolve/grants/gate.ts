@@ -6,9 +6,10 @@ import { nameToText } from '../../wire/name.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
 import type { Enforcement, FirewallTerms, GrantWaiter } from './enforcement.ts';
-import { GrantBook, GrantedClient, type GrantPlace, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
+import { GrantBook, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
 import type { GrantOrder, GrantReason } from './grant-line.ts';
 import { GrantedAnswers } from './granted-answers.ts';
+import { GrantedClient, type GrantPlace } from './granted-client.ts';
 import { chainOf, ReplyAddresses } from './reply-addresses.ts';
 
 /** What becomes of a reply that holds addresses. */

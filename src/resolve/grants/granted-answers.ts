@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Query } from '../../wire/question.ts';
-import type { GrantPlace } from './grant-book.ts';
+import type { GrantPlace } from './granted-client.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 
 /** Answers that are remembered; a power of two. One that falls on another's place is found in the book, which takes longer. */

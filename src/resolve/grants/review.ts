@@ -4,16 +4,18 @@ import { findAddress } from '../../policy/identity.ts';
 import { FOREVER } from '../../policy/input.ts';
 import type { Lease, LeaseTable, LeaseWatcher } from '../../policy/lease/lease.ts';
 import { judgedAt } from '../../policy/lease/lease-claim.ts';
-import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
+import type { Identity, View } from '../../policy/snapshot.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { labelOffsets, nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { Enforcement } from './enforcement.ts';
-import { certifiedLine, grantLine, ruleText, samePorts, textOf } from './gate.ts';
-import type { AddressGrant, GrantBook, GrantedClient, NameGrant } from './grant-book.ts';
+import { certifiedLine, ruleText, samePorts, textOf } from './gate.ts';
+import type { GrantBook } from './grant-book.ts';
 import type { GrantOrder, GrantReason } from './grant-line.ts';
+import { endLine, isIn, liveOf, namesOf, prefixesOf, regrant, textOfPrefix } from './grant-orders.ts';
+import type { AddressGrant, GrantedClient, NameGrant } from './granted-client.ts';
 
 /** Clients that one call of `tick` looks at. */
 const SLICE = 200;
@@ -282,48 +284,4 @@ interface Approved {
 function untilOf({ until }: NameGrant, approved: Approved | null): Milliseconds {
   if (approved === null) return 0;
   return approved.keeps ? approved.until : Math.min(until, approved.until);
-}
-
-function* namesOf({ names }: AddressGrant): Generator<NameGrant> {
-  for (let named = names; named !== null; named = named.next) yield named;
-}
-
-function* regrant(client: GrantedClient, grant: AddressGrant, now: Milliseconds): Generator<GrantOrder> {
-  for (const { name, ports, until, reason } of namesOf(grant))
-    if (until > now) yield grantLine(client, nameToText(name), grant, ports, until - now, reason);
-}
-
-function endLine(client: string, lease: Lease | null, quarantine: Milliseconds = 0): GrantOrder {
-  const whose = { identity: lease?.identity ?? null, lease: lease?.id ?? null };
-  return { op: 'end', client, ...whose, quarantine_ms: Math.ceil(quarantine) };
-}
-
-function* liveOf(lease: Lease, now: Milliseconds): Generator<GrantOrder> {
-  const { id, identity, endsAt } = lease;
-  if (endsAt <= now) return;
-  for (const prefix of judgedAt(lease))
-    yield { op: 'live', client: textOfPrefix(prefix), identity, lease: id, ttl_ms: Math.ceil(endsAt - now) };
-}
-
-/** An identity that wants a certificate is known by no address. */
-function prefixesOf({ identities }: Snapshot): ReadonlyMap<string, string> {
-  return new Map(
-    identities.flatMap(({ name, addresses, proof }) =>
-      proof === 'certificate' ? [] : addresses.map((text) => [text, name] as const),
-    ),
-  );
-}
-
-function textOfPrefix({ family, words, length }: Prefix): string {
-  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
-  const text = textOf({ family, w0, w1, w2, w3 });
-  return length === (family === 4 ? 32 : 128) ? text : `${text}/${length}`;
-}
-
-function isIn({ family, w0, w1, w2, w3 }: GrantedClient, prefix: Prefix): boolean {
-  if (family !== prefix.family) return false;
-  return [w0, w1, w2, w3].every((word, i) => {
-    const bits = Math.min(32, Math.max(0, prefix.length - 32 * i));
-    return bits === 0 || (word ^ (prefix.words[i] ?? 0)) >>> (32 - bits) === 0;
-  });
 }

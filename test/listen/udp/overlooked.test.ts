@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import type { ListenNotice } from '../../../src/listen/listener.ts';
 import { batchedUdp } from '../../../src/listen/udp/udp.ts';
-import { loadNative, type Native } from '../../../src/socket/native.ts';
+import { loadNative } from '../../../src/socket/linux-native.ts';
+import type { Native } from '../../../src/socket/native.ts';
 import { Echo, idOf, query } from '../echo.ts';
 
 /** What a batched listener does when libuv has not said that its socket can be read: see `BatchedUdp`. */

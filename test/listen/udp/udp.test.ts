@@ -12,7 +12,7 @@ import {
 import { batchedUdp } from '../../../src/listen/udp/udp.ts';
 import { portableUdp } from '../../../src/listen/udp/udp-portable.ts';
 import { DROPPED } from '../../../src/resolve/ports.ts';
-import { loadNative } from '../../../src/socket/native.ts';
+import { loadNative } from '../../../src/socket/linux-native.ts';
 import { running } from '../../clock.ts';
 import { Echo, idOf, ORDER, query, until } from '../echo.ts';
 

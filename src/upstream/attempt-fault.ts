@@ -1,0 +1,19 @@
+import type { UpstreamCause } from '../resolve/ports.ts';
+
+/** How an attempt failed. */
+export interface AttemptFault {
+  /** `malformed`: what came cannot be read or used, and the next try may well be better. */
+  readonly reason: 'network' | 'refused' | 'malformed';
+  readonly cause: UpstreamCause;
+  /** Whether the same question without OPT may be answered: `likely` where the server says so, `maybe` where it knows no EDNS. */
+  readonly withoutOpt: 'likely' | 'maybe' | 'no';
+}
+
+export interface AttemptForm {
+  /** Keeps no process alive: for a probe. */
+  readonly background: boolean;
+  /** Without OPT. */
+  readonly plain: boolean;
+  /** What came of the same question with OPT, where this one is to show that the server knows none; empty otherwise. */
+  readonly plainWhy: string;
+}
