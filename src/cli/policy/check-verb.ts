@@ -16,6 +16,7 @@ import {
   serverFile,
   type Terminal,
 } from '../terminal.ts';
+import { loopbackLines, loopbackRanges } from './loopback-ranges.ts';
 import { patternLines, rulePorts } from './patterns.ts';
 import { complainProblems } from './print-problems.ts';
 import { sharedAddresses, sharedAddressLines } from './shared-addresses.ts';
@@ -67,6 +68,7 @@ function check(terminal: Terminal, path: string | undefined, { config, quiet, js
 }
 
 function report({ problems, snapshot, settings }: LoadResult): object {
+  const loopback = snapshot === null ? [] : loopbackRanges(snapshot);
   return {
     problems: problems.map(({ code, severity, at, message, fix }) => {
       const { file, line, column } = at;
@@ -75,6 +77,7 @@ function report({ problems, snapshot, settings }: LoadResult): object {
     identities: snapshot?.identities.length ?? 0,
     rules: snapshot?.rules.count ?? 0,
     views: snapshot?.views.length ?? 0,
+    ...(loopback.length === 0 ? {} : { loopback_ranges: loopback }),
     ...(snapshot !== null && settings?.enforce
       ? {
           enforce: {
@@ -103,6 +106,8 @@ function text(
       patternLines(terminal, snapshot, (settings?.budgets ?? DEFAULT_BUDGETS).lease_wildcard).join('\n'),
       '',
     );
+    const loopback = loopbackLines(snapshot);
+    if (loopback.length > 0) lines.push(...loopback, '');
     if (settings?.enforce) {
       const shared = sharedAddressLines(snapshot);
       if (shared.length > 0) lines.push(...shared, '');
