@@ -12,7 +12,7 @@ import { servingChores } from './assembly/serving-chores.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
 import { StatusRoom } from './assembly/status-room.ts';
 import { Swap } from './assembly/swap.ts';
-import { CLOCK } from './assembly/system-clock.ts';
+import { CLOCK, TIME } from './assembly/system-clock.ts';
 import { LoadTaker } from './assembly/take-load.ts';
 import { CertificateWatch } from './assembly/trust/certificate-watch.ts';
 import { CrlWatch } from './assembly/trust/crl-watch.ts';
@@ -100,6 +100,7 @@ export class NamegateServer {
       maxSockets: shares.upstreams,
       native: this.#native,
       isOurs: listensAt(first),
+      time: TIME,
       onEvent: (event) => tellUpstream(options.log, event),
     });
     const story = new StoryInForce(first);

@@ -64,6 +64,9 @@ export interface Clock {
   monotonic(): number;
   /** Seconds since 1970, as the machine's clock says. */
   epoch(): number;
+  /** Both stay as they are now until `release`: what follows belongs together and does not wait for anything. */
+  hold?(): void;
+  release?(): void;
 }
 
 /** One question for an upstream group: RD=1, DO=1, class IN. */

@@ -10,6 +10,8 @@ export const BATCH = 64;
 export const SLOT = 4096;
 /** Room for one message's control data: a packet-info message of IPv6 takes 40 octets. */
 export const CONTROL_SIZE = 64;
+/** Room for the way back to whoever sent a datagram: two lengths, its address, the control data. */
+export const WAY_BACK = 2 + ADDRESS_SIZE + CONTROL_SIZE;
 /** struct mmsghdr, and within it the fields of struct msghdr. */
 export const HEADER_SIZE = 64;
 export const NAME = 0;
@@ -132,22 +134,21 @@ export class DatagramBatch {
   }
 
   /** The way back to who sent slot `i`, as octets for `answerTo`. */
-  wayBack(i: number): Buffer {
+  wayBack(i: number, out: Buffer): void {
     const at = (i * HEADER_SIZE) / 4;
     const nameLength = this.words[at + NAME_LENGTH / 4]!;
     const controlLength = Math.min(this.words[at + CONTROL_LENGTH / 4]!, CONTROL_SIZE);
-    const out = Buffer.allocUnsafe(1 + nameLength + controlLength);
     out[0] = nameLength;
-    copy(this.addresses, i * ADDRESS_SIZE, out, 1, nameLength);
-    copy(this.controls, i * CONTROL_SIZE, out, 1 + nameLength, controlLength);
-    return out;
+    out[1] = controlLength;
+    copy(this.addresses, i * ADDRESS_SIZE, out, 2, nameLength);
+    copy(this.controls, i * CONTROL_SIZE, out, 2 + nameLength, controlLength);
   }
 
   answerTo(i: number, length: number, wayBack: Buffer): void {
     const nameLength = wayBack[0]!;
-    const controlLength = wayBack.length - 1 - nameLength;
-    copy(wayBack, 1, this.addresses, i * ADDRESS_SIZE, nameLength);
-    copy(wayBack, 1 + nameLength, this.controls, i * CONTROL_SIZE, controlLength);
+    const controlLength = wayBack[1]!;
+    copy(wayBack, 2, this.addresses, i * ADDRESS_SIZE, nameLength);
+    copy(wayBack, 2 + nameLength, this.controls, i * CONTROL_SIZE, controlLength);
     this.#set(i, length, nameLength, controlLength);
   }
 

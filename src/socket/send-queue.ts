@@ -38,7 +38,9 @@ export class SendQueue {
 
   /** `length` is at most SLOT. */
   answerTo(reply: Buffer, length: number, wayBack: Buffer): void {
-    reply.copy(this.slot, 0, 0, length);
+    const { slot } = this;
+    if (length > 256) reply.copy(slot, 0, 0, length);
+    else for (let i = 0; i < length; i++) slot[i] = reply[i]!;
     this.batch.answerTo(this.#count, length, wayBack);
     this.#add();
   }

@@ -251,22 +251,33 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   #receive(port: Port, now: number): void {
     this.#replies ??= new Replies(this.#native);
     const replies = this.#replies;
-    const { life } = port;
+    const { time } = this.#sockets;
     for (let round = 0; round < ROUNDS; round++) {
       replies.ready();
       const count = this.#native.receive(port.fd, replies.headers, BATCH);
       if (count < 0 && count !== -EAGAIN && count !== -EINTR)
         this.#fail(port, this.#native.errorName(-count));
-      for (let i = 0; i < count; i++) {
-        const message = this.#room.take(replies.slots[i]!, replies.lengthOf(i));
-        // It does not keep to our size. What is missing comes over TCP.
-        if (replies.isCut(i) && message.length > 2) message[2]! |= 0x02;
-        if (!this.#isReply(port, replies, i, message, now)) this.#wrong(port, life);
-        // What was told may have ended this socket, and the object may be another's by now.
-        if (!port.open || port.life !== life) return;
+      time.hold?.();
+      try {
+        if (!this.#takeAll(port, replies, count, now)) return;
+      } finally {
+        time.release?.();
       }
       if (count < BATCH) return;
     }
+  }
+
+  /** False where what was told has ended this socket: the object may be another's by now. */
+  #takeAll(port: Port, replies: Replies, count: number, now: number): boolean {
+    const { life } = port;
+    for (let i = 0; i < count; i++) {
+      const message = this.#room.take(replies.slots[i]!, replies.lengthOf(i));
+      // It does not keep to our size. What is missing comes over TCP.
+      if (replies.isCut(i) && message.length > 2) message[2]! |= 0x02;
+      if (!this.#isReply(port, replies, i, message, now)) this.#wrong(port, life);
+      if (!port.open || port.life !== life) return false;
+    }
+    return true;
   }
 
   #isReply(port: Port, replies: Replies, i: number, message: Buffer, now: number): boolean {

@@ -6,6 +6,9 @@ export interface Time {
   after(ms: number, run: () => void): Timer;
   /** Calls again and again. Keeps the process alive until it is stopped. */
   every(ms: number, run: () => void): Timer;
+  /** `now` stays as it is until `release`: what follows belongs together and does not wait for anything. */
+  hold?(): void;
+  release?(): void;
 }
 
 export interface Timer {

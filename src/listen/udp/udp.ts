@@ -1,6 +1,6 @@
 import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
 import { type AddressWords, readAddress } from '../../socket/address-words.ts';
-import { BATCH, DatagramBatch, SLOT } from '../../socket/datagrams.ts';
+import { BATCH, DatagramBatch, SLOT, WAY_BACK } from '../../socket/datagrams.ts';
 import type { Native, Poll, UdpSocket } from '../../socket/native.ts';
 import { EAGAIN, EINTR, SendQueue } from '../../socket/send-queue.ts';
 import { ADDRESS_SIZE, AF_INET6 } from '../../socket/socket-address.ts';
@@ -26,6 +26,8 @@ const ROUNDS = 4;
  */
 const BUSY = 8;
 const PAUSE = 50;
+/** Ways back that are kept for queries to come. */
+const MOST_FREE = 1024;
 /** Milliseconds between looks at whether the socket has fallen silent with data waiting. */
 const WATCH_MS = 1000;
 
@@ -61,6 +63,8 @@ class BatchedUdp implements Listener {
   #started = false;
   #draining = false;
   #waiting = 0;
+  /** Ways back of nobody's. */
+  readonly #free: Buffer[] = [];
   #flushing = false;
   #drained: (() => void) | null = null;
   #closing: Promise<void> | null = null;
@@ -164,8 +168,11 @@ class BatchedUdp implements Listener {
       }
       const { answerer } = this.#options;
       answerer.beginBatch?.();
-      for (let i = 0; i < count; i++) this.#answer(i);
-      answerer.endBatch?.();
+      try {
+        for (let i = 0; i < count; i++) this.#answer(i);
+      } finally {
+        answerer.endBatch?.();
+      }
       if (!this.#replies.empty) this.#replies.flush();
       if (count < BATCH) break;
     }
@@ -206,14 +213,16 @@ class BatchedUdp implements Listener {
     }
   }
 
-  /** For ReplyOnce: a query is out. */
-  wait(): void {
+  /** For ReplyOnce: a query is out, and this takes its way back. */
+  wait(): Buffer {
     this.#waiting++;
+    return this.#free.pop() ?? Buffer.alloc(WAY_BACK);
   }
 
   /** For ReplyOnce: the answer that a query waited for, or null for none. */
   complete(reply: Buffer | null, length: number, wayBack: Buffer): void {
     this.#waiting--;
+    if (this.#free.length < MOST_FREE) this.#free.push(wayBack);
     if (reply === null || length <= 0 || this.#socket === null) {
       this.counters.dropped++;
     } else if (length > SLOT) {
@@ -304,8 +313,9 @@ class SlotClient implements Client {
   }
 
   defer(): ReplyLater {
-    this.#listener.wait();
-    this.later = new ReplyOnce(this.#listener, this.#inbox.wayBack(this.#slot));
+    const wayBack = this.#listener.wait();
+    this.#inbox.wayBack(this.#slot, wayBack);
+    this.later = new ReplyOnce(this.#listener, wayBack);
     return this.later;
   }
 }

@@ -92,13 +92,13 @@ export class Entry implements Sections {
 
   /** Asking failed last. */
   get isFailed(): boolean {
-    return this.#reason !== 0;
+    return this.#reason() !== 0;
   }
 
   /** Copies out how asking failed last; null where it went well. */
   get failure(): Failure | null {
     if (!this.isFailed) return null;
-    return { reason: REASONS[this.#reason - 1]!, ede: this.ede, cause: this.#cause() };
+    return { reason: REASONS[this.#reason() - 1]!, ede: this.ede, cause: this.#cause() };
   }
 
   /** What a client is told of the failure (RFC 8914). */
@@ -181,7 +181,7 @@ export class Entry implements Sections {
     return length === 0 ? NO_NAMES : this.#names(this.restrictedEnd, length);
   }
 
-  get #reason(): number {
+  #reason(): number {
     return (this.#word(WORD.FLAGS) >>> FAILURE_SHIFT) & 3;
   }
 

@@ -194,8 +194,12 @@ const reading = new Reading();
 function endsWell(octets: Buffer, start: number): boolean {
   let at = start;
   for (let left = sectionCount(octets, 2) + sectionCount(octets, 3); left > 0; left--) {
-    if (readName(octets, octets.length, at, scratch, 0) < 0) return false;
-    at = skipName(octets, octets.length, at);
+    // OPT's owner is the root.
+    if (octets[at] === 0) at++;
+    else {
+      if (readName(octets, octets.length, at, scratch, 0) < 0) return false;
+      at = skipName(octets, octets.length, at);
+    }
     if (at + 10 > octets.length) return false;
     at += 10 + readUint16(octets, at + 8);
     if (at > octets.length) return false;

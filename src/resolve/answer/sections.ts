@@ -33,7 +33,9 @@ export function writeSections(
 ): Form | null {
   known = 0;
   effort = 0;
-  lastName = null;
+  // Most owners are the question.
+  lastName = question[0] === 0 ? null : question;
+  lastPlace = HEADER_SIZE;
   remember(question, HEADER_SIZE);
   const base = HEADER_SIZE + question.length + 4;
   let count = 0;

@@ -91,12 +91,14 @@ export class Resolver implements Answerer {
   }
 
   beginBatch(): void {
+    this.#ports.clock.hold?.();
     this.#readClock();
     this.#inBatch = true;
   }
 
   endBatch(): void {
     this.#inBatch = false;
+    this.#ports.clock.release?.();
     this.#ports.observer.left(this.#turn.now);
   }
 
