@@ -25,7 +25,10 @@ export class OtlpSink implements EventSink {
   readonly #clock: SinkClock;
   readonly #credentials: Credentials;
   readonly #post: HttpPost;
-  /** Events of one request: fewer after a batch that was not taken whole, twice as many after one that was. */
+  /**
+   * Events of one request: half as many after a batch that was not taken, and an eighth more after one that was. So a receiver
+   * with a limit refuses one request of some six, not every second.
+   */
   #most = MANY;
 
   constructor(setting: OtlpSetting, clock: SinkClock) {
@@ -45,6 +48,8 @@ export class OtlpSink implements EventSink {
       reply = await this.#request(part, shown, signal);
     } catch (error) {
       const kind = isCertificateRefused(error) ? 'refused' : 'retry';
+      // Some end the connection where a request is too large, and their answer is lost with it.
+      if (kind === 'retry') this.#shrink(part.length);
       return failed({ kind, reason: `${this.#where}: ${reasonOf(error)}` });
     }
     return this.#judge(part.length, reply);
@@ -88,10 +93,10 @@ export class OtlpSink implements EventSink {
     if (status === 401 || status === 403) return refused(says);
     if (status >= 400 && !RETRYABLE.has(status)) {
       if (count > 1) {
-        this.#most = Math.ceil(count / 2);
+        this.#shrink(count);
         return { accepted: 0, dead: [], trouble: null };
       }
-      this.#grow();
+      this.#grow(count);
       const reason = printable(`${status} ${messageOf(text)}`);
       return { accepted: 1, dead: [{ index: 0, reason }], trouble: null };
     }
@@ -104,7 +109,7 @@ export class OtlpSink implements EventSink {
     const partial = partialSuccess(text);
     if (partial === null) return failed({ kind: 'retry', reason: `${this.#where} answers what is no OTLP` });
     if (partial.rejected === 0) {
-      this.#grow();
+      this.#grow(count);
       return { accepted: count, dead: [], trouble: null };
     }
     // It does not say which ones, and nothing may be sent again. The next ones go one by one, so that it is known of them.
@@ -116,8 +121,13 @@ export class OtlpSink implements EventSink {
     return { accepted: count, dead, trouble: null };
   }
 
-  #grow(): void {
-    this.#most = Math.min(MANY, this.#most * 2);
+  #shrink(count: number): void {
+    this.#most = Math.ceil(count / 2);
+  }
+
+  /** A smaller batch than it may send says nothing of larger ones. */
+  #grow(count: number): void {
+    if (count >= this.#most) this.#most = Math.min(MANY, this.#most + Math.ceil(this.#most / 8));
   }
 }
 

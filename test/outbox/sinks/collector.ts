@@ -121,16 +121,17 @@ export class Collector {
     }
   }
 
-  /** The step that stands in front; `over` and `holds` stay as long as they fit. */
+  /** The step that stands in front; `over`, `cuts` and `holds` stay as long as they fit. */
   #next(body: Buffer, records: readonly Received[]): Step {
     for (const step of this.script) {
       const [word, limit = ''] = step;
       if (word === 'over' && body.length > Number(limit)) return ['413'];
+      if (word === 'cuts' && body.length > Number(limit)) return ['reset'];
       const [, status = '400'] = /^holds(?::(\d+))?$/.exec(word ?? '') ?? [];
       if (word?.startsWith('holds') && records.some((record) => JSON.stringify(record).includes(limit)))
         return [status];
     }
-    const at = this.script.findIndex(([word]) => word !== 'over' && !word?.startsWith('holds'));
+    const at = this.script.findIndex(([word = '']) => !/^(over|cuts|holds)/.test(word));
     return at < 0 ? [] : (this.script.splice(at, 1)[0] as Step);
   }
 

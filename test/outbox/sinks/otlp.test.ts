@@ -99,6 +99,22 @@ t.test('a record has its event name, the object as its body, and attributes to r
   t.match(collector.headers[0], { 'x-tenant': 'a', 'content-encoding': 'gzip' });
 });
 
+t.test('a receiver with a limit refuses few requests, and one that says nothing of it as few', async (t) => {
+  for (const step of ['over 60000', 'cuts 60000']) {
+    const collector = new Collector();
+    collector.script = [stepOf(step)];
+    await collector.listen(t);
+    const rig = new Rig(t);
+    await rig.use(setting(collector));
+    rig.deny(600, () => ({ text: 'x'.repeat(400) }));
+    await until('all is acknowledged', () => rig.acknowledged());
+    t.strictSame(seqs(collector), upTo(600), step);
+    t.equal(rig.store.dead('siem', 1).length, 0, 'none is dead');
+    // Some 45 events fit.
+    t.ok(collector.requests < 60, `${step}: ${collector.requests} requests`);
+  }
+});
+
 t.test('a token that is refused stops the sink; a new one starts it again', async (t) => {
   const collector = new Collector();
   collector.token = 'second';
