@@ -7,17 +7,16 @@ import {
   type EventSource,
   type FeedEvent,
   KINDS,
-  type Kind,
   type Placed,
   SEVERITIES,
   type Selection,
 } from './event.ts';
 import { EventPages } from './event-pages.ts';
 import { type FindingList, type FindingSelection, keptFindings } from './kept-findings.ts';
-import { kindNumber, Losses } from './losses.ts';
+import { kindNumber, Losses, sinksText } from './losses.ts';
 import { openOutbox } from './outbox-database.ts';
 import { Quota, type QuotaSetting } from './quota.ts';
-import { StoreSinks } from './store-sinks.ts';
+import { StoreSinks, type Taker } from './store-sinks.ts';
 import { type EventRow, Statements } from './store-statements.ts';
 import { ulid } from './ulid.ts';
 
@@ -97,12 +96,13 @@ export class Store implements EventSource {
     return rows.map(({ key, value }) => [key, value]);
   }
 
-  configure(setting: StoreSetting, sinks: readonly string[]): void {
+  configure(setting: StoreSetting, sinks: readonly Taker[]): void {
     this.#setting = setting;
     this.#decisions.setting = setting.decisions;
     this.#findings.setting = setting.findings;
     this.#database.exec(`PRAGMA synchronous = ${setting.isDurable ? 'FULL' : 'NORMAL'}`);
     for (const name of this.#sinks.configure(sinks)) this.#sinks.set(name, this.#last, null);
+    this.#losses.keep(new Set(this.#sinks.names));
   }
 
   /** Commits a batch: numbers its events, keeps its state, and makes room where a quota is full. */
@@ -112,8 +112,8 @@ export class Store implements EventSource {
       for (const loss of losses) this.#lose(loss);
       for (const [key, value] of state) this.#keep(key, value);
       this.#makeRoom();
-      this.#tellLosses(false);
-      for (const [key, value] of this.#losses.changes()) this.#keep(`loss ${key}`, value);
+      this.#tellLosses();
+      this.#keepLosses();
       for (const [kind, number] of this.#numbers.entries()) {
         if (number > 0) this.#statements.setSequence.run(kind, number);
       }
@@ -130,7 +130,19 @@ export class Store implements EventSource {
   }
 
   advance(sink: string, position: number): void {
-    if (position > this.cursor(sink)) this.#sinks.set(sink, position, this.#options.now());
+    if (position <= this.cursor(sink)) return;
+    this.#sinks.set(sink, position, this.#options.now());
+    if (this.#losses.arrived(sink, position)) this.#keepLosses();
+  }
+
+  underWay(sink: string, position: number): void {
+    this.#sinks.setUnderWay(sink, position);
+    this.#losses.returned(sink, position);
+  }
+
+  /** Whether a commit of nothing would tell what was lost. */
+  get owesLosses(): boolean {
+    return this.#losses.isDue(this.#options.now());
   }
 
   replay(sink: string, since: number): number {
@@ -257,23 +269,31 @@ export class Store implements EventSource {
 
   #makeRoom(): void {
     const now = this.#options.now();
-    const { owed } = this.#sinks;
+    const isOwed = ({ position, kind }: EventRow): boolean => this.#sinks.isOwed(position, KINDS[kind]!);
     const keepsOwed = this.#setting.full === 'drop_new';
-    for (const row of this.#decisions.makeRoom(now, owed, keepsOwed)) this.#loseRow(row);
-    for (const row of this.#findings.makeRoom(now, owed, false)) this.#loseRow(row);
+    for (const row of this.#decisions.makeRoom(now, isOwed, keepsOwed)) this.#loseRow(row);
+    for (const row of this.#findings.makeRoom(now, isOwed, false)) this.#loseRow(row);
   }
 
-  #loseRow({ kind, seq, at, body }: EventRow): void {
-    const of = KINDS[kind] as Kind;
+  #loseRow({ position, kind, seq, at, body }: EventRow): void {
+    const of = KINDS[kind]!;
     const { identity = 'other', count = 1 } = JSON.parse(body) as FeedEvent;
     const questions = DECISIONS.has(of) ? count : 1;
-    this.#losses.add({ of, why: 'quota', lost: { [identity]: questions }, from: at, to: at }, seq, seq);
+    const loss: Loss = { of, why: 'quota', lost: { [identity]: questions }, from: at, to: at };
+    const { names } = this.#sinks;
+    const { lacking, awaiting } = this.#sinks.owed(position, of);
+    if (lacking.length > 0) this.#losses.add(loss, seq, seq, sinksText(lacking, names));
+    for (const sink of awaiting) this.#losses.doubt(sink, position, seq, loss, sinksText([sink], names));
   }
 
-  #tellLosses(all: boolean): void {
-    for (const body of this.#losses.take(this.#options.now(), all)) {
+  #tellLosses(): void {
+    for (const body of this.#losses.take(this.#options.now())) {
       this.#take({ kind: 'dropped', severity: 'operations', ...body });
     }
+  }
+
+  #keepLosses(): void {
+    for (const [key, value] of this.#losses.changes()) this.#keep(`loss ${key}`, value);
   }
 
   #keep(key: string, value: string | null): void {

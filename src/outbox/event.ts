@@ -138,6 +138,8 @@ export interface FeedEvent {
   readonly last_seq?: number;
   /** by identity, `other` where there are more than can be named, */
   readonly lost?: Readonly<Record<string, number>>;
+  /** the sinks that had not had them, absent where that is all of them, */
+  readonly sinks?: readonly string[];
   /** and why: the ring or the quota was full, or the disk could not be written. */
   readonly why?: 'ring' | 'quota' | 'disk';
 }
@@ -172,6 +174,11 @@ export interface EventSource {
   cursor(sink: string): number;
   /** Moves a sink's cursor on. */
   advance(sink: string, position: number): void;
+  /**
+   * Events up to a position are on their way to a sink, and what it was sent behind that is not any more. What a quota takes
+   * of events that are on their way is lost only if they come back.
+   */
+  underWay(sink: string, position: number): void;
   /** Moves a sink's cursor back to before the first event of `since` (milliseconds since 1970) or later; gives the position. */
   replay(sink: string, since: number): number;
   /** Keeps an event that a sink's receiver does not take, with what it said. The cursor is moved by `advance`. */

@@ -255,7 +255,8 @@ export class FeedLoop {
       for (const [key, value] of changes) this.#state.set(key, value);
     }
     const hasMoved = this.#position !== this.#committed;
-    if (!hasMoved && this.#drafts.length === 0 && this.#losses.length === 0 && this.#state.size === 0) {
+    const isIdle = !hasMoved && this.#drafts.length === 0 && this.#losses.length === 0;
+    if (isIdle && this.#state.size === 0 && !this.#store.owesLosses) {
       this.#held = 0;
       return null;
     }

@@ -6,9 +6,6 @@ const MAX_NAMED = 1_000;
 /** Between two events of what one quota lost: a full quota loses something with every batch. */
 const QUOTA_PACE_MS = 5_000;
 
-/** In a copy, what stands for the counts; no key of a loss is empty. */
-const COUNTS = '';
-
 /** What is lost and not told yet. It is kept as JSON in the table `state`. */
 interface Untold {
   first: number;
@@ -19,14 +16,26 @@ interface Untold {
   to: number;
 }
 
+/** An event that a quota took while it was on its way to a sink: it is lost only if it did not arrive. */
+interface Doubtful {
+  readonly position: number;
+  readonly seq: number;
+  readonly key: string;
+  readonly loss: Loss;
+}
+
+/** Events of one sink that are in doubt at once; what comes besides is told as lost. */
+const MOST_DOUBTFUL = 65_536;
+
 export type DroppedBody = Pick<
   FeedEvent,
-  'of' | 'why' | 'first_seq' | 'last_seq' | 'count' | 'lost' | 'first' | 'last'
+  'of' | 'why' | 'first_seq' | 'last_seq' | 'count' | 'lost' | 'sinks' | 'first' | 'last'
 > & { readonly at: number };
 
 /** Sums up what was lost, until it is told as an event. */
 export class Losses {
   readonly #untold = new Map<string, Untold>();
+  readonly #doubtful = new Map<string, Doubtful[]>();
   readonly #toldAt = new Map<string, number>();
   /** Keys whose sum changed since `changes` was asked. */
   readonly #changed = new Set<string>();
@@ -38,37 +47,54 @@ export class Losses {
     this.#untold.set(key, JSON.parse(value) as Untold);
   }
 
-  /** Adds a loss whose numbers are `first` to `last`. */
-  add({ of, why, lost, from, to }: Loss, first: number, last: number): void {
-    const key = `${of} ${why}`;
-    const sum = this.#untold.get(key) ?? { first, last, count: 0, lost: {}, from, to };
-    sum.first = Math.min(sum.first, first);
-    sum.last = Math.max(sum.last, last);
-    sum.from = Math.min(sum.from, from);
-    sum.to = Math.max(sum.to, to);
-    let named = Object.keys(sum.lost).length;
-    const counts = this.counts as Record<Loss['why'], number>;
-    for (const [identity, count] of Object.entries(lost)) {
-      sum.count += count;
-      counts[why] += count;
-      const isNamed = Object.hasOwn(sum.lost, identity);
-      if (!isNamed && named >= MAX_NAMED) sum.lost.other = (sum.lost.other ?? 0) + count;
-      else {
-        sum.lost[identity] = (isNamed ? sum.lost[identity]! : 0) + count;
-        if (!isNamed) named++;
-      }
+  /** Adds a loss whose numbers are `first` to `last`. `sinks`: those that it is lost for, as `sinksText` writes them. */
+  add(loss: Loss, first: number, last: number, sinks = ''): void {
+    this.#sumUp(keyOf(loss, sinks), loss, first, last);
+  }
+
+  /** An event that is on its way to one sink is no longer there, should it have to be sent again. */
+  doubt(sink: string, position: number, seq: number, loss: Loss, sinks: string): void {
+    const key = keyOf(loss, sinks);
+    const rows = this.#doubtful.get(sink) ?? [];
+    if (rows.length >= MOST_DOUBTFUL) {
+      this.#sumUp(key, loss, seq, seq);
+      return;
     }
-    this.#untold.set(key, sum);
+    rows.push({ position, seq, key, loss });
+    this.#doubtful.set(sink, rows);
     this.#changed.add(key);
   }
 
+  /** What a sink had up to a position is not lost for it. Whether anything was in doubt. */
+  arrived(sink: string, position: number): boolean {
+    const gone = this.#takeDoubtful(sink, (row) => row.position <= position);
+    for (const { key } of gone) this.#changed.add(key);
+    return gone.length > 0;
+  }
+
+  /** What a sink was sent behind a position would have to be sent again. */
+  returned(sink: string, position: number): void {
+    for (const { key, loss, seq } of this.#takeDoubtful(sink, (row) => row.position > position))
+      this.#sumUp(key, loss, seq, seq);
+  }
+
+  /** Nothing is owed to other sinks than these. */
+  keep(sinks: ReadonlySet<string>): void {
+    for (const sink of this.#doubtful.keys())
+      if (!sinks.has(sink)) this.arrived(sink, Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether `take` gives something now. */
+  isDue(now: number): boolean {
+    return [...this.#untold.keys()].some((key) => this.#isDue(key, now));
+  }
+
   /** What is to be told now, each as the rest of an event; it is no longer untold. */
-  take(now: number, all: boolean): DroppedBody[] {
+  take(now: number): DroppedBody[] {
     const taken: DroppedBody[] = [];
     for (const [key, sum] of this.#untold) {
-      const [of, why] = key.split(' ') as [Kind, Loss['why']];
-      const toldAt = this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY;
-      if (!all && why === 'quota' && now >= toldAt && now - toldAt < QUOTA_PACE_MS) continue;
+      if (!this.#isDue(key, now)) continue;
+      const [of, why, sinks = ''] = key.split(' ') as [Kind, Loss['why'], string?];
       this.#untold.delete(key);
       this.#changed.add(key);
       this.#toldAt.set(key, now);
@@ -80,6 +106,7 @@ export class Losses {
         last_seq: sum.last,
         count: sum.count,
         lost: sum.lost,
+        ...(sinks === '' ? {} : { sinks: sinks.split(',') }),
         first: new Date(sum.from).toISOString(),
         last: new Date(sum.to).toISOString(),
       });
@@ -87,10 +114,13 @@ export class Losses {
     return taken;
   }
 
-  /** What has to be kept, by key; null where nothing is untold any more. */
+  /** What has to be kept, by key; null where nothing is untold any more. What is in doubt at a kill counts as lost. */
   changes(): [string, string | null][] {
     const changes = Array.from(this.#changed, (key): [string, string | null] => {
-      const sum = this.#untold.get(key);
+      const untold = this.#untold.get(key);
+      let sum = untold === undefined ? undefined : { ...untold, lost: { ...untold.lost } };
+      for (const rows of this.#doubtful.values())
+        for (const row of rows) if (row.key === key) sum = summed(sum, row.loss, row.seq, row.seq);
       return [key, sum === undefined ? null : JSON.stringify(sum)];
     });
     this.#changed.clear();
@@ -98,21 +128,82 @@ export class Losses {
   }
 
   /** A copy that `reset` takes, for a transaction that fails. */
-  copy(): ReadonlyMap<string, string> {
-    return new Map([
-      ...Array.from(this.#untold, ([key, sum]) => [key, JSON.stringify(sum)] as const),
-      [COUNTS, JSON.stringify(this.counts)],
-    ]);
+  copy(): LossesCopy {
+    return {
+      untold: new Map(Array.from(this.#untold, ([key, sum]) => [key, JSON.stringify(sum)] as const)),
+      doubtful: new Map(Array.from(this.#doubtful, ([sink, rows]) => [sink, [...rows]] as const)),
+      counts: { ...this.counts },
+    };
   }
 
-  reset(copy: ReadonlyMap<string, string>): void {
+  reset({ untold, doubtful, counts }: LossesCopy): void {
     this.#untold.clear();
-    this.#changed.clear();
-    for (const [key, value] of copy) {
-      if (key === COUNTS) Object.assign(this.counts, JSON.parse(value));
-      else this.restore(key, value);
+    this.#doubtful.clear();
+    for (const [key, value] of untold) this.restore(key, value);
+    for (const [sink, rows] of doubtful) this.#doubtful.set(sink, rows);
+    Object.assign(this.counts, counts);
+  }
+
+  /** A full quota loses something with every batch. */
+  #isDue(key: string, now: number): boolean {
+    const toldAt = this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY;
+    return !key.includes(' quota') || now < toldAt || now - toldAt >= QUOTA_PACE_MS;
+  }
+
+  #takeDoubtful(sink: string, isMeant: (row: Doubtful) => boolean): Doubtful[] {
+    const rows = this.#doubtful.get(sink);
+    if (rows === undefined) return [];
+    const taken = rows.filter(isMeant);
+    if (taken.length === rows.length) this.#doubtful.delete(sink);
+    else if (taken.length > 0)
+      this.#doubtful.set(
+        sink,
+        rows.filter((row) => !isMeant(row)),
+      );
+    return taken;
+  }
+
+  #sumUp(key: string, loss: Loss, first: number, last: number): void {
+    const counts = this.counts as Record<Loss['why'], number>;
+    for (const count of Object.values(loss.lost)) counts[loss.why] += count;
+    this.#untold.set(key, summed(this.#untold.get(key), loss, first, last));
+    this.#changed.add(key);
+  }
+}
+
+interface LossesCopy {
+  readonly untold: ReadonlyMap<string, string>;
+  readonly doubtful: ReadonlyMap<string, Doubtful[]>;
+  readonly counts: Readonly<Record<Loss['why'], number>>;
+}
+
+/** Names of sinks in a key: none where all have lost it. */
+export function sinksText(some: readonly string[], all: readonly string[]): string {
+  return some.length === all.length ? '' : some.join(',');
+}
+
+function keyOf({ of, why }: Loss, sinks: string): string {
+  return sinks === '' ? `${of} ${why}` : `${of} ${why} ${sinks}`;
+}
+
+/** A sum with a loss added: changed in place where there is one. */
+function summed(sum: Untold | undefined, { lost, from, to }: Loss, first: number, last: number): Untold {
+  const next = sum ?? { first, last, count: 0, lost: {}, from, to };
+  next.first = Math.min(next.first, first);
+  next.last = Math.max(next.last, last);
+  next.from = Math.min(next.from, from);
+  next.to = Math.max(next.to, to);
+  let named = Object.keys(next.lost).length;
+  for (const [identity, count] of Object.entries(lost)) {
+    next.count += count;
+    const isNamed = Object.hasOwn(next.lost, identity);
+    if (!isNamed && named >= MAX_NAMED) next.lost.other = (next.lost.other ?? 0) + count;
+    else {
+      next.lost[identity] = (isNamed ? next.lost[identity]! : 0) + count;
+      if (!isNamed) named++;
     }
   }
+  return next;
 }
 
 /** The number under which the database keeps a kind. */

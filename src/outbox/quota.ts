@@ -53,17 +53,17 @@ export class Quota {
   }
 
   /**
-   * Makes room; gives the rows that went though somebody had not had them. `owed`: the position after which somebody waits for
-   * events. `keepsOwed`: those stay however full it is, until they are too old.
+   * Makes room; gives the rows that went though they are owed to somebody. `keepsOwed`: those stay however full it is, until they
+   * are too old.
    */
-  makeRoom(now: number, owed: number, keepsOwed: boolean): EventRow[] {
+  makeRoom(now: number, isOwedNow: (row: EventRow) => boolean, keepsOwed: boolean): EventRow[] {
     const lost: EventRow[] = [];
     const tooOld = now - this.setting.age;
     if (!this.isFull && this.#oldest >= tooOld) return lost;
     let last = -1;
     for (const row of this.#oldestRows.all(MOST_ROWS) as unknown as EventRow[]) {
       const isOld = row.at < tooOld;
-      const isOwed = row.position > owed;
+      const isOwed = isOwedNow(row);
       if (!isOld && (!this.isFull || (isOwed && keepsOwed))) break;
       if (isOwed) lost.push(row);
       last = row.position;

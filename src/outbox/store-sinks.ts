@@ -1,14 +1,22 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { DeadLetter, FeedEvent, Placed } from './event.ts';
+import type { DeadLetter, FeedEvent, Kind, Placed } from './event.ts';
 
 /** Dead letters that are kept of one sink: the oldest go. */
 const MOST_DEAD = 10_000;
+
+/** A sink, and what it takes. */
+export interface Taker {
+  readonly name: string;
+  readonly kinds: Iterable<Kind>;
+}
 
 /** How far each sink has come, and what its receiver does not take. */
 export class StoreSinks {
   readonly #cursors = new Map<string, number>();
   readonly #acknowledged = new Map<string, number>();
-  #names: ReadonlySet<string> = new Set();
+  #takers: ReadonlyMap<string, ReadonlySet<Kind>> = new Map();
+  /** Position up to which events are on their way. */
+  readonly #underWay = new Map<string, number>();
   readonly #set: StatementSync;
   readonly #bury: StatementSync;
   readonly #trim: StatementSync;
@@ -42,20 +50,37 @@ export class StoreSinks {
   }
 
   /** The sinks that there are: what others have not had is owed to nobody. Returns those that are new. */
-  configure(names: readonly string[]): string[] {
-    this.#names = new Set(names);
-    return names.filter((name) => !this.#cursors.has(name));
+  configure(takers: readonly Taker[]): string[] {
+    this.#takers = new Map(takers.map(({ name, kinds }) => [name, new Set<Kind>([...kinds, 'dropped'])]));
+    return this.names.filter((name) => !this.#cursors.has(name));
   }
 
   get names(): readonly string[] {
-    return [...this.#names];
+    return [...this.#takers.keys()];
   }
 
-  /** The position up to which every sink has all; Infinity without sinks. */
-  get owed(): number {
-    let owed = Number.POSITIVE_INFINITY;
-    for (const name of this.#names) owed = Math.min(owed, this.#cursors.get(name) ?? 0);
-    return owed;
+  /** Whether some sink takes an event and has not acknowledged it. */
+  isOwed(position: number, kind: Kind): boolean {
+    for (const [name, kinds] of this.#takers)
+      if (position > this.cursor(name) && kinds.has(kind)) return true;
+    return false;
+  }
+
+  /** The sinks that an event is owed to, and those of them that it is on its way to. */
+  owed(
+    position: number,
+    kind: Kind,
+  ): { readonly lacking: readonly string[]; readonly awaiting: readonly string[] } {
+    const [lacking, awaiting]: [string[], string[]] = [[], []];
+    for (const [name, kinds] of this.#takers) {
+      if (position <= this.cursor(name) || !kinds.has(kind)) continue;
+      (position <= (this.#underWay.get(name) ?? 0) ? awaiting : lacking).push(name);
+    }
+    return { lacking, awaiting };
+  }
+
+  setUnderWay(name: string, position: number): void {
+    this.#underWay.set(name, position);
   }
 
   cursor(name: string): number {

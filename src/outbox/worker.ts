@@ -111,7 +111,7 @@ class FeedWorker {
   take(order: Exclude<FeedOrder, { readonly say: 'stop' }>): void {
     if (order.say === 'configure') {
       this.#setting = order.setting;
-      this.#store?.configure(order.setting.store, namesOf(order.setting));
+      this.#store?.configure(order.setting.store, order.setting.sinks);
       this.#loop?.keep(order.setting.kinds);
       this.#ownLookups.configure(order.setting.sinks);
       this.#delivery?.configure(order.setting);
@@ -197,7 +197,7 @@ class FeedWorker {
     const now = Date.now;
     const store = new Store({ path, setting: this.#setting.store, server, version, now });
     try {
-      store.configure(this.#setting.store, namesOf(this.#setting));
+      store.configure(this.#setting.store, this.#setting.sinks);
       const reader = new RingReader(this.#placeOf(ring), keptPosition(store));
       const registered = registeredDomains(this.#parts.suffixes);
       const setting = this.#setting;
@@ -289,10 +289,6 @@ class FeedWorker {
     if (copy !== null) this.#say({ said: 'damaged', text, copy });
     return copy !== null;
   }
-}
-
-function namesOf({ sinks }: FeedSetting): string[] {
-  return sinks.map(({ name }) => name);
 }
 
 /** On Linux a priority is a thread's own (setpriority(2)): this thread has the processor when the query path leaves it. */

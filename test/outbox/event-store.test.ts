@@ -11,6 +11,9 @@ import { Random } from '../server/random.ts';
 const DAY = 86_400_000;
 const LARGE = { octets: 2 ** 30, age: 30 * DAY };
 const SETTING: StoreSetting = { isDurable: false, decisions: LARGE, findings: LARGE, full: 'drop_oldest' };
+const SIEM = { name: 'siem', kinds: KINDS };
+const FIRST = { name: 'first', kinds: KINDS };
+const SECOND = { name: 'second', kinds: KINDS };
 const ALL: Selection = { kinds: new Set(KINDS), minSeverity: 'operations' };
 
 class Clock {
@@ -128,10 +131,10 @@ t.test('pages', async (t) => {
 
 t.test('cursors and dead letters', async (t) => {
   const { store, clock, again } = made(t);
-  store.configure(SETTING, ['first']);
+  store.configure(SETTING, [FIRST]);
   t.equal(store.cursor('first'), 0, 'a sink of a new store has all');
   store.commit(batch([draft('deny', clock), draft('deny', clock), draft('deny', clock)]));
-  store.configure(SETTING, ['first', 'second']);
+  store.configure(SETTING, [FIRST, SECOND]);
   t.equal(store.cursor('second'), 3, 'a later one begins with what comes next');
   store.advance('first', 2);
   store.advance('first', 1);
@@ -141,7 +144,7 @@ t.test('cursors and dead letters', async (t) => {
   store.close();
 
   const later = again();
-  later.configure(SETTING, ['first', 'second']);
+  later.configure(SETTING, [FIRST, SECOND]);
   t.equal(later.cursor('first'), 2);
   const [dead, ...none] = later.dead('first', 10);
   t.strictSame(none, []);
@@ -186,7 +189,7 @@ t.test('quotas', async (t) => {
 
   t.test('drop_oldest takes what all sinks have, and then tells what it took', async (t) => {
     const { store, clock } = made(t, { ...SETTING, decisions: SMALL });
-    store.configure({ ...SETTING, decisions: SMALL }, ['siem']);
+    store.configure({ ...SETTING, decisions: SMALL }, [SIEM]);
     const received: FeedEvent[] = [];
     const read = (): void => {
       const page = store.page(store.cursor('siem'), ALL, 100_000, 1e9);
@@ -228,7 +231,7 @@ t.test('quotas', async (t) => {
   t.test('drop_new keeps what there is', async (t) => {
     const setting = { ...SETTING, decisions: SMALL, full: 'drop_new' } as const;
     const { store, clock, again } = made(t, setting);
-    store.configure(setting, ['siem']);
+    store.configure(setting, [SIEM]);
     for (let i = 0; i < 300; i++) {
       store.commit(batch([draft('deny', clock, { name: `n${i}.example` })]));
       clock.now += 10;
@@ -237,7 +240,7 @@ t.test('quotas', async (t) => {
     t.ok(store.status().decisions.octets <= SMALL.octets + 400);
     store.close();
     const later = again();
-    later.configure(setting, ['siem']);
+    later.configure(setting, [SIEM]);
     const received = events(later);
     later.advance('siem', later.last);
     clock.now += 10_000;
@@ -259,6 +262,73 @@ t.test('quotas', async (t) => {
     t.strictSame(numbers(events(store)), []);
     store.commit(batch([draft('finding', clock)]));
     t.strictSame(numbers(events(store)), ['finding 2'], 'numbers go on');
+  });
+});
+
+t.test('who has lost what', async (t) => {
+  const SMALL = { octets: 20_000, age: 30 * DAY };
+  const setting = { ...SETTING, decisions: SMALL };
+  const fill = (store: Store, clock: Clock, count = 300): void => {
+    for (let i = 0; i < count; i += 20)
+      store.commit(batch(Array.from({ length: 20 }, () => draft('deny', clock))));
+  };
+  const told = (store: Store, clock: Clock): FeedEvent[] => {
+    clock.now += 10_000;
+    if (store.owesLosses) store.commit(batch([]));
+    return events(store).filter(({ kind }) => kind === 'dropped');
+  };
+  const numbersOf = (dropped: readonly FeedEvent[]) =>
+    dropped.map(({ of, count, first_seq, last_seq, sinks }) => [of, count, first_seq, last_seq, sinks]);
+
+  t.test('what is on its way is lost only if it comes back', async (t) => {
+    for (const end of ['it arrives', 'it comes back', 'a part arrives', 'a kill']) {
+      const { store, clock, again } = made(t, setting);
+      store.configure(setting, [SIEM]);
+      fill(store, clock, 20);
+      const sent = store.page(0, ALL, 10, 1e9).events;
+      store.underWay('siem', sent.at(-1)!.position);
+      fill(store, clock);
+      const before = told(store, clock);
+      t.equal(before[0]?.first_seq, 11, `${end}: what is on its way is not told as lost`);
+      let next = store;
+      if (end === 'it arrives') store.advance('siem', sent.at(-1)!.position);
+      if (end === 'a part arrives') store.advance('siem', sent[6]!.position);
+      if (end === 'a kill') {
+        store.close();
+        next = again();
+        next.configure(setting, [SIEM]);
+      } else store.underWay('siem', store.cursor('siem'));
+      const after = told(next, clock).slice(before.length);
+      const lost = { 'it arrives': [], 'a part arrives': [['deny', 3, 8, 10, undefined]] };
+      t.strictSame(
+        numbersOf(after),
+        (lost as Record<string, unknown[]>)[end] ?? [['deny', 10, 1, 10, undefined]],
+        end,
+      );
+    }
+  });
+
+  t.test('a sink that is behind has lost it, another has not', async (t) => {
+    const { store, clock } = made(t, setting);
+    store.configure(setting, [FIRST, SECOND]);
+    for (let i = 0; i < 20; i++) {
+      fill(store, clock, 20);
+      store.advance('first', store.last);
+    }
+    const dropped = told(store, clock);
+    t.ok(dropped.length > 0);
+    for (const { sinks } of dropped) t.strictSame(sinks, ['second']);
+  });
+
+  t.test('nobody has lost what he does not take', async (t) => {
+    const { store, clock } = made(t, setting);
+    store.configure(setting, [FIRST, { name: 'second', kinds: ['finding'] }]);
+    store.commit(batch([draft('finding', clock)]));
+    for (let i = 0; i < 20; i++) {
+      fill(store, clock, 20);
+      store.advance('first', store.last);
+    }
+    t.strictSame(told(store, clock), [], 'denials are nothing to one that waits for findings');
   });
 });
 
@@ -329,7 +399,7 @@ t.test('what waits for a sink is counted, whatever quotas and age took away', as
   ];
   for (const [index, setting] of settings.entries()) {
     const { store, clock } = made(t, setting);
-    store.configure(setting, ['siem']);
+    store.configure(setting, [SIEM]);
     const random = new Random(index);
     for (let round = 0; round < 200; round++) {
       const drafts = Array.from({ length: random.below(8) }, () =>

@@ -107,6 +107,7 @@ t.test('without mapped files the ring is memory, and that is said', async (t) =>
   const folder = stateFolder(t);
   const { feed, told, house } = made(t, folder, FEED_THREAD, () => 'no native calls');
   await ask(house, 100);
+  await until(async () => (await feed.status()) !== null);
   await feed.stop();
   t.match(told, [/a kill loses what waits in it: no native calls/]);
   t.equal(sumOf(kept(folder), 'deny'), 100);

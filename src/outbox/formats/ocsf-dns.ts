@@ -38,6 +38,7 @@ export const COMMON_ROWS: readonly Row[] = [
   { to: 'metadata.sequence', from: '`seq`', give: ({ seq }) => seq },
   { to: 'metadata.event_code', from: '`kind`', give: ({ kind }) => kind },
   { to: 'metadata.reporter.name', from: '`server`', give: ({ server }) => server },
+  { to: 'metadata.original_time', from: '`time`', give: ({ time }) => time },
   { to: 'metadata.transmit_time', from: '`sent`', give: (_, sent) => sent },
   { to: 'time', from: '`time`', give: ({ time }) => instant(time) ?? 0 },
   { to: 'start_time', from: '`first`', give: ({ first }) => instant(first) },

@@ -141,6 +141,7 @@ export const FINDING_ROWS: readonly Row[] = [
     'first_seq',
     'last_seq',
     'lost',
+    'sinks',
     'why',
   ),
 ];

@@ -16,6 +16,8 @@ const MOST_OCTETS = 512 * 1024;
 const IDLE = 500;
 /** Milliseconds between two looks at the files of a sink that is refused. */
 const LOOK = 5_000;
+/** Milliseconds at the end for what is being sent. */
+const LAST = 500;
 /** Dead letters in a row, none taken between them, at which the receiver is believed to take nothing at all. */
 const MOST_DEAD_IN_A_ROW = 64;
 /** Looks between two events that are tried all the same on such a receiver: a minute. */
@@ -40,6 +42,8 @@ export interface DeliveryOptions {
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #closing = new AbortController();
+  /** Nothing more is begun. */
+  #isClosing = false;
   readonly #backoff: Backoff;
   /** Position up to which all was sent; the source has the one up to which all was acknowledged. */
   #sent: number;
@@ -58,6 +62,7 @@ export class Delivery {
   #wakeUp: AbortController = new AbortController();
   #running: Promise<void> | null = null;
   #isIdle = false;
+  #isSending = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -100,7 +105,13 @@ export class Delivery {
     this.wake();
   }
 
+  /** What is being sent may still arrive, for half a second: given up, it would be sent again. */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#wakeUp.abort();
+    const isOver = new AbortController();
+    void this.#running?.finally(() => isOver.abort());
+    if (this.#isSending) await this.#options.clock.sleep(LAST, isOver.signal);
     this.#closing.abort();
     this.#wakeUp.abort();
     await this.#running;
@@ -108,7 +119,7 @@ export class Delivery {
   }
 
   async #run(): Promise<void> {
-    while (!this.#closing.signal.aborted) {
+    while (!this.#isClosing) {
       try {
         if (this.#lost !== null) {
           const trouble = this.#lost;
@@ -124,7 +135,7 @@ export class Delivery {
   }
 
   async #step(): Promise<void> {
-    const { source, selection, sink } = this.#options;
+    const { source, selection } = this.#options;
     const limit = this.#isProbing ? 1 : MOST_EVENTS;
     const epoch = this.#epoch;
     const { events, reached } = source.page(this.#sent, selection, limit, MOST_OCTETS);
@@ -138,15 +149,30 @@ export class Delivery {
       if (!hasMoved) await this.#sleep(IDLE);
       return;
     }
-    const outcome = await sink.send(events, this.#closing.signal);
-    if (epoch !== this.#epoch || this.#closing.signal.aborted) return;
-    this.#take(events, reached, outcome);
+    source.underWay(this.#options.name, events.at(-1)!.position);
+    const outcome = await this.#send(events);
+    if (this.#closing.signal.aborted) return;
+    if (epoch === this.#epoch) this.#take(events, reached, outcome);
+    source.underWay(this.#options.name, this.#sent);
+    if (epoch !== this.#epoch) return;
     if (outcome.trouble !== null) await this.#pause(outcome.trouble);
     else if (this.#deadInARow > MOST_DEAD_IN_A_ROW) {
       const reason = `${this.#deadInARow} events in a row were not taken, the last since ${outcome.dead.at(-1)?.reason ?? ''}`;
       this.#takesNothing = true;
       await this.#pause({ kind: 'refused', reason });
     } else if (outcome.accepted > outcome.dead.length && outcome.held === undefined) this.#recovered(true);
+  }
+
+  /** A sink that rejects has a bug, and took nothing. */
+  async #send(events: readonly Placed[]): Promise<Sending> {
+    this.#isSending = true;
+    try {
+      return await this.#options.sink.send(events, this.#closing.signal);
+    } catch (error) {
+      return { accepted: 0, dead: [], trouble: { kind: 'retry', reason: reasonOf(error) } };
+    } finally {
+      this.#isSending = false;
+    }
   }
 
   #take(events: readonly Placed[], reached: number, { accepted, dead, held }: Sending): void {
@@ -174,6 +200,7 @@ export class Delivery {
       } else if (!this.#closing.signal.aborted) {
         this.#epoch++;
         this.#sent = source.cursor(name);
+        source.underWay(name, this.#sent);
         this.#lost = trouble;
         this.#wakeUp.abort();
       }
@@ -238,7 +265,7 @@ export class Delivery {
 
   async #sleep(milliseconds: number): Promise<void> {
     if (this.#wakeUp.signal.aborted) this.#wakeUp = new AbortController();
-    if (this.#closing.signal.aborted) return;
+    if (this.#isClosing) return;
     await this.#options.clock.sleep(milliseconds, this.#wakeUp.signal);
   }
 

@@ -31,7 +31,7 @@ t.test(
         findings: { octets: 2 ** 30, age: 1e9 },
         full: 'drop_new',
       },
-      ['siem'],
+      [{ name: 'siem', kinds: ['deny'] }],
     );
     const sizes: number[] = [];
     const sleeps: number[] = [];

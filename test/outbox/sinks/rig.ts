@@ -59,10 +59,7 @@ export class Rig {
   }
 
   async use(...settings: readonly SinkSetting[]): Promise<void> {
-    this.store.configure(
-      RIG_SETTING,
-      settings.map(({ name }) => name),
-    );
+    this.store.configure(RIG_SETTING, settings);
     await this.sinks.configure({ sinks: settings, isDurable: false });
   }
 

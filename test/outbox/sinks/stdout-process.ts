@@ -20,7 +20,7 @@ const store = new Store({
 });
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const sinks = new Sinks(store, ({ status, reason }) => say(`${status} ${reason}`), fastClock(25));
-store.configure(RIG_SETTING, ['siem']);
+store.configure(RIG_SETTING, [{ name: 'siem', kinds: ['deny'] }]);
 await sinks.configure({ sinks: [{ ...TERMS, type: 'stdout' }], isDurable: false });
 
 let told = 0;
