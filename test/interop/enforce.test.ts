@@ -247,6 +247,37 @@ t.test(
       );
     });
 
+    await t.test('metrics of the firewall', async (t) => {
+      const ask = "fetch('http://127.0.0.1:9153/metrics').then((r) => r.text()).then(console.log)";
+      const text = await must([process.execPath, '-e', ask], { namespace: host });
+      const value = (name: string): number =>
+        Number(
+          text
+            .split('\n')
+            .find((line) => line.startsWith(`${name} `))
+            ?.slice(name.length),
+        );
+      t.equal(value('namegate_enforce_up'), 1);
+      t.equal(value('namegate_enforce_rules_changed_total'), 1, 'flushed');
+      t.ok(value('namegate_grants') >= 2, 'since the server was started anew');
+      t.ok(value('namegate_granted_clients') >= 1);
+      t.ok(value('namegate_enforce_oldest_seconds') >= 0);
+      t.ok(value('namegate_refused_packets_total{told="yes"}') >= 1);
+      t.ok(value('namegate_refused_packets_total{told="no"}') >= 0);
+      t.equal(value('namegate_ungranted_answers_total{finding="grant-limit"}'), 0);
+      // What is left in the kernel is what was said: at least 30 seconds, and 60 more.
+      const list = JSON.parse(
+        await must(['nft', '-j', 'list', 'set', 'inet', 'namegate', 'grants4'], { namespace: host }),
+      );
+      const { elem } = list.nftables.find((each: object) => 'set' in each).set;
+      const times = elem.map((each: { elem: { timeout: number; expires: number } }) => each.elem);
+      t.ok(times.length > 0);
+      for (const { timeout, expires } of times) {
+        t.ok(timeout >= 90 - 1 && timeout <= 120, `${timeout} s`);
+        t.ok(expires <= timeout);
+      }
+    });
+
     await t.test('the doctor of the host', async (t) => {
       const file = join(folder, 'namegate.yaml');
       const stub = join(folder, 'resolv.conf');

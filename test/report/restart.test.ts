@@ -52,6 +52,23 @@ t.test('what needs a restart is told once for each change, and not when it is ta
   t.same(needs.changed(next), [], 'once');
   t.same(needs.changed({ ...next, state: '/third' }), ['state'], 'changed again');
   t.same(needs.changed(settings), [], 'as it runs');
+  const feed = (name: string, path: string) =>
+    ({ name, class: 'follow', at: { kind: 'unix', path } }) as const;
+  const enforce = { socket: '/e.sock', feeds: [feed('a', '/a.sock')] } as unknown as NonNullable<
+    Settings['enforce']
+  >;
+  const firewall = new RestartNeeds({ ...settings, enforce });
+  for (const other of [
+    feed('b', '/a.sock'),
+    feed('a', '/b.sock'),
+    { ...feed('a', '/a.sock'), class: 'wait' },
+  ])
+    t.same(
+      firewall.changed({ ...settings, enforce: { ...enforce, feeds: [other as never] } }),
+      ['enforce.feeds'],
+      JSON.stringify(other),
+    );
+  t.same(firewall.changed({ ...settings, enforce: { ...enforce, socket: '/f.sock' } }), ['enforce.socket']);
   t.same(needs.changed({ ...settings, state: '/third' }), ['state'], 'and changed again');
 });
 

@@ -7,6 +7,7 @@ import { prefix } from '../policy/build.ts';
 import { PlayedEnforcer } from './enforcement.ts';
 import { House } from './house.ts';
 import { exception, policy, rule } from './policy.ts';
+import { wireName } from './records.ts';
 
 /** No answer with addresses leaves before the firewall has what it opens, however the answer came about. */
 
@@ -219,6 +220,27 @@ t.test('as many as may be', async (t) => {
   const over = await house.ask('plain.example', 'A', { ...JOB, transport: 'tcp' }, many(257));
   t.equal(over.rcode, RCODE.SERVFAIL);
   t.match(enforcer.findings, [{ finding: 'grant-limit', client: '192.0.2.7', name: 'plain.example' }]);
+
+  const { book } = enforcer.gate;
+  const client = book.find(4, 0xc000_0207 | 0, 0, 0, 0, '', 'job')!;
+  const reason = { chain: [], rule: null, policy: '0' };
+  const fill = (i: number) => {
+    const at = { family: 4 as const, w0: i, w1: 0, w2: 0, w3: 0 };
+    book.put(client, at, Uint8Array.from(wireName('other.example')), [], house.now + 90_000, reason);
+  };
+  for (let i = 0; client.size < 4_095; i++) fill(i);
+  enforcer.granted();
+  const last = house.ask('local.example', 'A', JOB);
+  t.equal(enforcer.granted().length, 1, 'the 4,096th');
+  enforcer.settle();
+  t.equal((await last).rcode, RCODE.NOERROR);
+  const more = await house.ask('moved.example', 'A', JOB, a('mirror.example', '203.0.113.2'));
+  t.equal(more.rcode, RCODE.SERVFAIL, 'and one more');
+  t.match(enforcer.findings.at(-1), { finding: 'grant-limit', name: 'moved.example' });
+  house.pass(100_000);
+  const later = house.ask('moved.example', 'A', JOB, a('mirror.example', '203.0.113.2'));
+  enforcer.settle();
+  t.equal((await later).rcode, RCODE.NOERROR, 'when others have ended');
 });
 
 function leaseOf(house: House, some: Partial<Lease> = {}): Lease {
@@ -323,6 +345,10 @@ t.test('leases, stages and reloads', async (t) => {
   t.same(enforcer.granted(), ['end 192.0.2.7 0', 'end 2001:db8::7 0']);
   await ask('plain.example', '203.0.113.1');
 
+  house.reload(staged.replace('extra.example', 'further.example'));
+  review.swap(house.inForce);
+  review.tick();
+  t.same(enforcer.granted(), [], 'a reload leaves what is approved as before');
   house.reload(staged.replace('plain.example', 'other.example'));
   review.swap(house.inForce);
   review.tick();

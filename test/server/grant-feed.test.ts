@@ -3,8 +3,10 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { Consumer } from '../assembly/firewall/consumer.ts';
+import { missing, start } from '../interop/process.ts';
 import { framed, queryOctets } from './client.ts';
 import { type Message, readMessage } from './message.ts';
 import { type Namegate, namegate, until } from './namegate.ts';
@@ -89,6 +91,9 @@ enforce:
     return consumer;
   };
   const [edge, proxy] = [dial('edge'), dial('proxy')];
+  const program = fileURLToPath(new URL('../../packaging/enforce/follow.py', import.meta.url));
+  const absent = missing('python3') !== false;
+  const follower = absent ? null : start(t, ['python3', program, join(folder, 'proxy.sock')]);
   await until(() => edge.snapshots === 1 && proxy.snapshots === 1);
   t.same([...edge.live.keys()], ['192.0.2.0/24']);
   edge.acknowledge();
@@ -152,5 +157,17 @@ enforce:
   await server.logged('policy-loaded', 2);
   t.match(await ask(t, server, 'a.example', 6), { rcode: 'NOERROR' }, 'fail: open gives it');
   await until(async () => (await server.ready()).reasons.some(({ code }) => code === 'enforce-open'));
+  if (follower !== null) {
+    const wanted = ['+ 192.0.2.7 203.0.113.2 tcp/22'];
+    for (const sign of ['+', '-']) wanted.push(`${sign} 192.0.2.9 203.0.113.1 tcp/443`);
+    for (const client of [8, 6]) wanted.push(`+ 192.0.2.${client} 203.0.113.1 tcp/443`);
+    const said = () =>
+      follower
+        .log()
+        .split('\n')
+        .filter((line) => / tcp\/(?:22|443)$/.test(line));
+    await until(() => said().length >= wanted.length);
+    t.same(said(), wanted, 'what the example of a consumer says');
+  }
   await server.stop(t);
 });

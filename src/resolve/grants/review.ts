@@ -224,7 +224,9 @@ export class GrantReview implements LeaseWatcher {
     const known = standings.named(identity).identity;
     if (known.index < 0) return null;
     if (lease === '') {
-      const same = certified || findAddress(snapshot.addresses, family, w0, w1, w2, w3) === known.index;
+      // The book has its words signed, and the policy has not.
+      const at = findAddress(snapshot.addresses, family, w0 >>> 0, w1 >>> 0, w2 >>> 0, w3 >>> 0);
+      const same = certified || at === known.index;
       return same ? { identity: known, view: known.view, endsAt: Number.POSITIVE_INFINITY } : null;
     }
     const held = this.#rooms.leases.get(lease);
