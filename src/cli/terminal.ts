@@ -142,7 +142,7 @@ export function shortPath(path: string): string {
 
 /** `1 name`, `2 names`; numbers above 999 with commas. */
 export function count(number: number, noun: string): string {
-  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}${noun.endsWith('s') ? 'es' : 's'}`;
   return `${inThousands(number)} ${number === 1 ? noun : plural}`;
 }
 
