@@ -1,5 +1,5 @@
 import { lstatSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { Command, Option } from 'commander';
 import { makeFolder } from '../../journal/folder.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, type Terminal } from '../terminal.ts';
@@ -69,11 +69,30 @@ function isThere(path: string): boolean {
   }
 }
 
+/**
+ * The words that call namegate in a shell in `folder`, where `program` is the file that runs: a checkout puts no command on the
+ * PATH, nor does a package that is installed in a project.
+ */
+export function commandFor(
+  program: string,
+  folder: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  if (env['npm_command'] === 'exec') return ['npx', 'namegate'];
+  const root = dirname(dirname(program));
+  if (root === join(folder, 'node_modules', 'namegate')) return ['npx', 'namegate'];
+  return program.endsWith(join('src', 'main.ts'))
+    ? [relative(folder, join(root, 'bin', 'namegate.js'))]
+    : ['namegate'];
+}
+
 /** Three commands that work when they are typed where this one was. */
 function nextCommands(dir: string, use: Use): string[] {
-  const namegate = process.env['npm_command'] === 'exec' ? 'npx namegate' : 'namegate';
   const shell = (path: string): string =>
     /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  const namegate = commandFor(process.argv[1] ?? '', process.cwd(), process.env)
+    .map(shell)
+    .join(' ');
   const config = `--config ${shell(join(dir, 'namegate.yaml'))}`;
   const check = `${namegate} check ${config}`;
   const serve = `${namegate} serve ${config}`;

@@ -8,7 +8,7 @@ const MOST = 2_000;
 
 /**
  * What to do about a path that leads nowhere: which of its folders is missing, and what stands there with nearly the same
- * name. A slip of two letters is near, and so is another ending. `within`: only what lies there is named; null for no bound.
+ * name. A slip of two letters is near, and so is another ending, but for that of a private key. `within`: only what lies there is named; null for no bound.
  */
 export function nearFix(path: string, within: Enclosure | null): string {
   let missing = path;
@@ -49,11 +49,16 @@ function nearest(wanted: string, names: readonly string[]): string | null {
   return ranked[0]?.name ?? null;
 }
 
+/** Endings of private keys: nobody who misses a certificate means one, nor the other way. */
+const SECRETS = /^\.(?:key|p12|pfx)$/;
+
 function distanceOf(wanted: string, name: string): number {
   const [a, b] = [wanted.toLowerCase(), name.toLowerCase()];
   if (a === b) return 0;
   const stem = a.slice(0, a.length - extname(a).length);
-  if (stem !== '' && stem === b.slice(0, b.length - extname(b).length)) return 1;
+  const [ending, other] = [extname(a), extname(b)];
+  if (SECRETS.test(ending) !== SECRETS.test(other)) return Number.POSITIVE_INFINITY;
+  if (stem !== '' && stem === b.slice(0, b.length - other.length)) return 1;
   return editDistance(a, b);
 }
 

@@ -192,7 +192,7 @@ function reportSyntax(errors: readonly YAMLError[], marks: Marks, problems: Prob
     const cascade = message.includes('in YAML stream');
     if (cascade && stream) continue;
     stream ||= cascade;
-    const at = marks.position(Math.min(pos[0], marks.text.length));
+    const at = marks.position(openingOf(code, message, marks.text, Math.min(pos[0], marks.text.length)));
     const { line } = at;
     if (told.has(line)) {
       stream = true;
@@ -200,8 +200,25 @@ function reportSyntax(errors: readonly YAMLError[], marks: Marks, problems: Prob
     }
     told.add(line);
     problems.error('yaml-syntax', at, firstLine(message), syntaxFix(code, lineText(marks.text, pos[0])));
+    // All the rest was inside the quotes.
+    if (message.startsWith('Missing closing')) break;
   }
   return errors.length > 0;
+}
+
+/**
+ * Where a fault is shown. What was never closed is noticed at the end of the text, where nothing stands: a quote is shown
+ * where it opens, and all else at the last line that holds something.
+ */
+function openingOf(code: string, message: string, text: string, offset: number): number {
+  const quote = /^Missing closing (["'])/.exec(message)?.[1];
+  if (code === 'MISSING_CHAR' && quote !== undefined) {
+    // No other quote of its kind stands behind the one that opens, but for those with a backslash in front.
+    for (let at = text.lastIndexOf(quote, offset - 1); at >= 0; at = text.lastIndexOf(quote, at - 1)) {
+      if (at === 0 || text[at - 1] !== '\\') return at;
+    }
+  }
+  return text.slice(offset).trim() === '' ? Math.max(0, text.trimEnd().length - 1) : offset;
 }
 
 function firstLine(message: string): string {

@@ -65,6 +65,12 @@ const KINDS: readonly Kind[] = [
     advice: 'write the names that clients ask for; addresses of clients stand under from.addresses',
   },
   {
+    what: 'a web page (HTML), perhaps an error in place of a download',
+    line: /^<(!doctype|!--|\/?(html|head|body|title|meta|script|h1|p|pre|center|hr|div)\b)/i,
+    command: null,
+    advice: 'download the list itself, with one name a line',
+  },
+  {
     what: 'JSON',
     line: /^([[\]{}],?$|[[{]\s*["{[]|"[^"]*"\s*:)/,
     command: null,

@@ -63,6 +63,14 @@ export function mistakenFor(text: string): PatternFault | null {
     const message = `${text} looks like a regular expression; patterns are names`;
     return new PatternFault('pattern-character', regex.index, message, meant);
   }
+  if (text.startsWith('!') && isPatternish(text.slice(1).trim())) {
+    return new PatternFault(
+      'pattern-character',
+      0,
+      'a pattern cannot exclude: a policy approves names, and denies what it does not name',
+      'delete the entry; where a wildcard approves the name, list the names that are wanted in its place',
+    );
+  }
   if (text.startsWith('.')) {
     return new PatternFault(
       'pattern-label',
@@ -87,6 +95,18 @@ function severalWords(text: string): PatternFault | null {
     return new PatternFault('pattern-empty', 0, 'the pattern is empty', 'write a name such as github.com');
   const hosts = words.length > 1 && isAddress(first);
   const names = hosts ? words.slice(1) : words;
+  // Zone files and others begin a comment so. A name of one label is rarely meant behind one of several.
+  if (
+    /^[^\s;]*\.[^\s;]*\s*;/.test(text) &&
+    isPatternish(first) &&
+    !words.slice(1).every((word) => word.includes('.'))
+  )
+    return new PatternFault(
+      'pattern-character',
+      text.indexOf(';'),
+      'a comment begins with #, not with a semicolon',
+      `write ${first}`,
+    );
   // White space inside what is no name has another reason.
   if (!names.every(isPatternish)) return null;
   const what = hosts

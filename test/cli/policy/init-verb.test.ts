@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
 import { USES } from '../../../src/cli/policy/init-files.ts';
+import { commandFor } from '../../../src/cli/policy/init-verb.ts';
 import { command, MAIN, say } from '../command.ts';
 
 /** A port of TCP that is free now; UDP of the same number is as good as free. */
@@ -16,14 +17,9 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Runs a printed command in a shell, with `namegate` as this checkout's. */
+/** Runs a printed command as it is printed. */
 function typed(line: string, cwd: string) {
-  const path = join(cwd, 'bin');
-  mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, 'namegate'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, {
-    mode: 0o755,
-  });
-  return command(['sh', '-c', `PATH='${path}':"$PATH"; ${line}`], { cwd });
+  return command(['sh', '-c', line], { cwd });
 }
 
 /** Serves until the test ends; resolves once it says that it serves. */
@@ -93,6 +89,20 @@ for (const use of Object.keys(USES)) {
     }
   });
 }
+
+t.test('the next commands are those that the shell finds', async (t) => {
+  const rows: [program: string, folder: string, npm: string | undefined, words: string[]][] = [
+    ['/src/namegate/src/main.ts', '/src/namegate', undefined, ['bin/namegate.js']],
+    ['/src/namegate/src/main.ts', '/src/namegate/config', undefined, ['../bin/namegate.js']],
+    ['/src/namegate/src/main.ts', '/etc', 'run', ['../src/namegate/bin/namegate.js']],
+    ['/p/node_modules/namegate/dist/main.js', '/p', 'exec', ['npx', 'namegate']],
+    ['/p/node_modules/namegate/dist/main.js', '/p', undefined, ['npx', 'namegate']],
+    ['/usr/lib/node_modules/namegate/dist/main.js', '/p', undefined, ['namegate']],
+    ['/opt/namegate/dist/main.js', '/etc/namegate', undefined, ['namegate']],
+  ];
+  for (const [program, folder, npm_command, words] of rows)
+    t.same(commandFor(program, folder, { npm_command }), words, `${program} in ${folder}`);
+});
 
 /** The address that `hello.namegate.example` has for the job's certificate. */
 function askOverTls(tls: string, port: number): Promise<number[]> {

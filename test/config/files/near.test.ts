@@ -17,6 +17,7 @@ interface Slip {
   readonly policy?: string;
   readonly list?: string;
   readonly certificate?: string;
+  readonly key?: string;
 }
 
 t.test('the fix names the nearest file of the folder, or the folder that is missing', async (t) => {
@@ -33,25 +34,30 @@ t.test('the fix names the nearest file of the folder, or the folder that is miss
     [{ certificate: 'tls/server.crt' }, 'correct the path: DIR/tls has server.pem, not server.crt'],
     [{ certificate: 'tls/sever.pem' }, 'correct the path: DIR/tls has server.pem, not sever.pem'],
     [{ certificate: 'ttls/server.pem' }, 'correct the path: DIR has tls, not ttls'],
+    [{ key: 'tls/server.key' }, 'create it, or correct the path'],
+    [{ key: 'tls/job.pem' }, 'create it, or correct the path'],
+    [{ certificate: 'tls/job.pem' }, 'create it, or correct the path'],
+    [{ key: 'tls/jobb.key' }, 'correct the path: DIR/tls has job.key, not jobb.key'],
     [{ certificate: 'tls/x' }, 'create it, or correct the path'],
   ];
-  for (const [{ policy = 'policy/', list, certificate }, fix] of rows) {
+  for (const [{ policy = 'policy/', list, certificate, key }, fix] of rows) {
     const listen =
-      certificate === undefined
+      certificate === undefined && key === undefined
         ? '[udp://127.0.0.1:5300]'
-        : `[{ on: "tls://127.0.0.1:5301", certificate: ${certificate}, key: tls/server.pem }]`;
+        : `[{ on: "tls://127.0.0.1:5301", certificate: ${certificate ?? 'tls/server.pem'}, key: ${key ?? 'tls/server.pem'} }]`;
     const dir = write(t, {
       'namegate.yaml': `listen: ${listen}\nupstreams: { default: { servers: [udp://192.0.2.53] } }\npolicy: ${policy}\n`,
       'policy/build.yaml': POLICY.replace('LISTS', list === undefined ? '' : `, names_from: [${list}]`),
       'policy/lists/mirrors.txt': 'b.example\n',
       'tls/server.pem': 'no certificate\n',
+      'tls/job.key': 'no key\n',
     });
     mkdirSync(join(dir, 'policy', 'empty'), { recursive: true });
     const missing = loadFrom(dir).problems.filter(({ code }) => code === 'file-missing');
     t.same(
       missing.map((problem) => problem.fix.replaceAll(dir, 'DIR').replaceAll(relative('.', dir), 'DIR')),
       [fix],
-      JSON.stringify({ policy, list, certificate }),
+      JSON.stringify({ policy, list, certificate, key }),
     );
   }
 });

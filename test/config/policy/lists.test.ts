@@ -125,6 +125,12 @@ const FORMS: readonly Form[] = [
   },
   { what: 'JSON', text: '[\n  "a.example"\n]\n', names: null, says: /JSON/ },
   {
+    what: 'HTML',
+    text: '<!DOCTYPE html>\n<html><head><title>404</title></head>\n<body>Not found</body></html>\n',
+    names: null,
+    says: /web page.*download the list/s,
+  },
+  {
     what: 'regular expressions',
     text: '(^|\\.)a\\.example$\n^b[0-9]+\\.example$\n',
     names: null,
