@@ -1,70 +1,9 @@
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { askAt, type Reply } from '../admin/house.ts';
-import { ask, Client } from './client.ts';
-import { house, Namegate, pause, until } from './namegate.ts';
+import t from 'tap';
+import { Client } from './client.ts';
+import { Rig } from './lease-rig.ts';
+import { pause, until } from './namegate.ts';
 
 /** Leases as those see them who ask a whole server. */
-
-/** Longer than a server needs to start on a busy machine. */
-const QUARANTINE_MS = 25_000;
-
-const POLICY = `identities:
-  - name: build
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.50] }
-    stages:
-      fetch: { allow: [{ name: fetch.example, types: [A], reason: test }] }
-      seal: { only: [] }
-  - name: quiet
-    owner: team
-    review_by: 2099-01-01
-    from: { addresses: [127.0.0.64/26] }
-    quarantine: ${QUARANTINE_MS / 1000}s
-    allow: [{ name: quiet.example, types: [A], reason: test }]
-records:
-  - { name: fetch.example, type: A, data: 192.0.2.1 }
-  - { name: quiet.example, type: A, data: 192.0.2.2 }
-`;
-
-class Rig {
-  readonly #t: Test;
-  readonly folder: string;
-  server!: Namegate;
-
-  constructor(t: Test) {
-    this.#t = t;
-    this.folder = house(t, { policy: POLICY, settings: 'admin: unix:admin.sock' });
-  }
-
-  async start(): Promise<this> {
-    this.server = await new Namegate(this.#t, this.folder).started();
-    return this;
-  }
-
-  async killAndStart(): Promise<void> {
-    this.server.kill('SIGKILL');
-    await this.server.ended;
-    await this.start();
-  }
-
-  api(method: string, path: string, body?: unknown): Promise<Reply> {
-    return askAt(`unix:${join(this.folder, 'admin.sock')}`, method, path, body);
-  }
-
-  async open(identity: string, address: string, ttl: number): Promise<string> {
-    const { status, body } = await this.api('POST', '/v1/leases', { identity, address, ttl });
-    if (status !== 201) throw new Error(JSON.stringify(body));
-    return body['id'] as string;
-  }
-
-  /** The data of the answer, or its RCODE. */
-  async told(name: string, from: string, over: 'udp' | 'tcp' = 'udp'): Promise<string> {
-    const reply = await ask(this.server, name, { from, over });
-    return reply.answer[0]?.data ?? reply.rcode;
-  }
-}
 
 /** Milliseconds by which two clocks of one machine may differ in a second. */
 const CLOCKS = 20;
@@ -114,27 +53,6 @@ t.test('who ends a lease ends its streams, and hears what was asked', async (t) 
   });
   await t.rejects(stream.ask('fetch.example', {}, 1000));
   t.equal((await rig.api('DELETE', `/v1/leases/${id}`)).status, 404);
-  await rig.server.stop(t);
-});
-
-t.test('TTL and quarantine go on over a kill', async (t) => {
-  const rig = await new Rig(t).start();
-  const kept = await rig.open('build', '127.0.0.12', 600);
-  const quiet = await rig.open('quiet', '127.0.0.70', 600);
-  t.equal(await rig.told('quiet.example', '127.0.0.70'), '192.0.2.2');
-  await rig.api('DELETE', `/v1/leases/${quiet}`);
-  const freed = performance.now();
-  const before = (await rig.api('GET', `/v1/leases/${kept}`)).body['expires'] as string;
-  await rig.killAndStart();
-  t.equal(await rig.told('fetch.example', '127.0.0.12'), '192.0.2.1');
-  const after = (await rig.api('GET', `/v1/leases/${kept}`)).body['expires'] as string;
-  t.ok(Math.abs(Date.parse(after) - Date.parse(before)) < 1000, `${before} and ${after}`);
-  t.equal(await rig.told('quiet.example', '127.0.0.70'), 'NXDOMAIN', 'in quarantine');
-  t.equal(await rig.told('quiet.example', '127.0.0.71'), '192.0.2.2', 'and nobody beside it');
-  // Asked seldom: an unknown client's rate is bounded.
-  do await pause(250);
-  while ((await rig.told('quiet.example', '127.0.0.70')) !== '192.0.2.2');
-  t.ok(performance.now() - freed >= QUARANTINE_MS - 500, 'and not before');
   await rig.server.stop(t);
 });
 

@@ -44,7 +44,7 @@ everyWay(t, (t, upstreams) => {
       t.ok(slow !== null && slow >= 1790 && slow < 2000, `slow after ${slow} ms`);
       const sends = server.seen.map((seen) => Math.round(seen.at - server.seen[0]!.at));
       t.equal(sends.length, 5, sends.join(' '));
-      t.ok(sends[1]! <= 400, sends.join(' '));
+      t.ok(server.seen[1]!.ran - server.seen[0]!.ran <= 400, sends.join(' '));
       for (let i = 2; i < sends.length; i++) t.ok(sends[i]! - sends[i - 1]! >= 500, 'later ones are spaced');
       t.equal(new Set(server.seen.map((seen) => seen.from.port)).size, 5, 'each from a port of its own');
       t.ok(new Set(server.seen.map((seen) => seen.id)).size > 1);
@@ -230,12 +230,17 @@ everyWay(t, (t, upstreams) => {
     answering = true;
     const start = running();
     let answer: number | string = 0;
-    while (answer !== 1 && running() - start < 6000) {
+    let late = 0;
+    while (answer !== 1 && running() - start < 30_000) {
+      const paused = performance.now();
       await pause(100);
+      late += performance.now() - paused - 100;
       answer = won((await ask(forwarder, 'b.example.com')).outcome);
     }
     const took = running() - start;
-    t.ok(took < 5000, `${took} ms`);
+    t.equal(answer, 1);
+    // What a busy machine adds to a pause it adds to each timer and each answer of a trial.
+    t.ok(took < 5000 + 4 * late, `${took} ms, pauses ${late} ms late`);
   });
 
   t.test('when all have failed, all are tried anyway', async (t) => {
