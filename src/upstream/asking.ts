@@ -4,6 +4,7 @@ import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
 import type { Exchange } from './exchange.ts';
 import type { Query } from './query.ts';
 import type { Sockets } from './sockets.ts';
+import { TriedServers } from './tried-servers.ts';
 import type { Server } from './upstream-server.ts';
 import { Timed, type Wheel } from './wheel.ts';
 
@@ -43,12 +44,8 @@ export class Asking extends Timed implements AttemptOwner, Running {
   readonly #running: Set<Running>;
   /** Of one attempt most of the time, made with it: what grows from nothing takes room for 17. */
   #open: Attempt[] = NONE;
-  /** Servers that said no or cannot be reached; null where there are none. */
-  #failed: Set<Server> | null = null;
-  /** Servers that were asked without OPT for this question's sake. */
-  #unversed: Set<Server> | null = null;
-  /** Malformed replies by server. */
-  #malformed: Map<Server, number> | null = null;
+  /** What this question has seen of servers; null where nothing went wrong. */
+  #seen: TriedServers | null = null;
   #poor: Poor | null = null;
   /** The fault that says most. */
   #cause: UpstreamCause | null = null;
@@ -126,8 +123,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
       return;
     }
     this.#poor ??= { message, server };
-    this.#failed ??= new Set();
-    this.#failed.add(server);
+    this.#tried.out.add(server);
     if (!this.#askNext() && this.#open.length === 0) this.#giveUp();
   }
 
@@ -138,11 +134,8 @@ export class Asking extends Timed implements AttemptOwner, Running {
     if (fault.reason !== 'network') this.#refused = true;
     if (this.#cause === null || fault.cause.ede >= 0 || this.#cause.ede < 0) this.#cause = fault.cause;
     if (fault.withoutOpt === 'likely' && this.#askWithoutOpt(server, fault.cause.detail)) return;
-    if (fault.reason !== 'malformed' || this.#countMalformed(server) >= MAX_MALFORMED) {
-      if (!this.#open.some((other) => other.server === server)) {
-        this.#failed ??= new Set();
-        this.#failed.add(server);
-      }
+    if (fault.reason !== 'malformed' || this.#tried.countMalformed(server) >= MAX_MALFORMED) {
+      if (!this.#open.some((other) => other.server === server)) this.#tried.out.add(server);
     }
     if (this.#askNext() || this.#open.length > 0) return;
     if (fault.withoutOpt === 'maybe' && this.#askWithoutOpt(server, fault.cause.detail)) return;
@@ -157,17 +150,15 @@ export class Asking extends Timed implements AttemptOwner, Running {
     if (!this.#over) this.#askWithoutOpt(server, why);
   }
 
-  #countMalformed(server: Server): number {
-    this.#malformed ??= new Map();
-    const count = (this.#malformed.get(server) ?? 0) + 1;
-    this.#malformed.set(server, count);
-    return count;
+  get #tried(): TriedServers {
+    this.#seen ??= new TriedServers();
+    return this.#seen;
   }
 
   /** Nobody is asked now: the question ends, unless one whose reply was malformed may be asked again. */
   #giveUp(): void {
-    const again = this.#poor === null && this.#malformed !== null;
-    const server = again ? this.#servers.find((each) => !this.#failed?.has(each)) : undefined;
+    const again = this.#poor === null && this.#seen?.hasMalformed === true;
+    const server = again ? this.#servers.find((each) => !this.#tried.out.has(each)) : undefined;
     if (server !== undefined) this.#attempt(server, this.#sockets.time.now());
     else if (this.#poor !== null) this.#givePoor(this.#poor);
     else this.#fail(this.#refused ? 'refused' : 'network');
@@ -189,9 +180,9 @@ export class Asking extends Timed implements AttemptOwner, Running {
 
   /** Asks the same server once more, without OPT; false where that has been done. */
   #askWithoutOpt(server: Server, why: string): boolean {
-    this.#unversed ??= new Set();
-    if (this.#unversed.has(server) || server.opt.plain) return false;
-    this.#unversed.add(server);
+    const { withoutOpt } = this.#tried;
+    if (withoutOpt.has(server) || server.opt.plain) return false;
+    withoutOpt.add(server);
     this.#begin(server, true, why, this.#sockets.time.now());
     return true;
   }
@@ -266,7 +257,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     }
     for (let tries = 0; tries < this.#servers.length; tries++) {
       const server = this.#servers[this.#turn++ % this.#servers.length]!;
-      if (this.#failed?.has(server)) continue;
+      if (this.#seen?.out.has(server)) continue;
       const earlier = this.#open.findLast((attempt) => attempt.server === server);
       if (earlier !== undefined && !earlier.isRepeatable(now)) continue;
       if (tight) this.#drop(earlier, now);

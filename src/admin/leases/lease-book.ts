@@ -9,8 +9,9 @@ import { noLease, notDurable, Refusal } from '../http/refusal.ts';
 import { Turns } from '../turns.ts';
 import type { LeaseBookOptions } from './lease-book-options.ts';
 import { historyOf } from './lease-history.ts';
-import { claimOf, type LeaseEntry, type LeaseRecord, prefixToText } from './lease-record.ts';
+import { claimOf, type LeaseEntry, type LeaseRecord } from './lease-record.ts';
 import { byName, isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
+import { leaseState } from './lease-state.ts';
 import {
   type Details,
   type EndedLease,
@@ -297,23 +298,9 @@ export class LeaseBook {
   }
 
   /** All that has to be there after a restart. */
-  *state(): Generator<LeaseEntry> {
+  state(): Generator<LeaseEntry> {
     const { table, clock } = this.#options;
-    const at = clock.epoch() * 1000;
-    const now = clock.monotonic();
-    for (const { addresses, certificate, client, endsAt } of table.quarantines()) {
-      if (endsAt <= now) continue;
-      const until = endsAt + at - now;
-      const judged = client == null ? null : prefixToText(client);
-      const texts = addresses.map(prefixToText);
-      yield { t: 'quarantine', at, addresses: texts, certificate, client: judged, until };
-    }
-    const marks = this.#used.all();
-    for (let i = 0; i < marks.length; i += 1000) yield { t: 'used', at, marks: marks.slice(i, i + 1000) };
-    for (const lease of table.leases()) {
-      const details = this.#details.get(lease.id);
-      if (details !== undefined) yield { t: 'open', at, lease: recordOf(lease, details, at - now), used: [] };
-    }
+    return leaseState(table, this.#details, this.#used, clock);
   }
 
   #conflict(claim: LeaseClaim, now: number): Refusal | null {

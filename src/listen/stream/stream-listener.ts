@@ -10,7 +10,8 @@ import { Crowd, type Member } from './crowd.ts';
 import { CHAIN_REFUSED, type HandshakeEvents, Handshakes, type TlsMaterial } from './handshakes.ts';
 import { type CredentialRefusal, type Proof, Proofs, x509ErrorOf } from './proofs.ts';
 import { ReplyBatch } from './reply-batch.ts';
-import { Connection, type StreamHost } from './stream.ts';
+import { Connection } from './stream.ts';
+import type { StreamHost } from './stream-host.ts';
 import { newCounters, STREAM_LIMITS, type StreamBounds, type StreamCounters } from './stream-limits.ts';
 import { StreamNotices } from './stream-notices.ts';
 import type { StreamOptions, TlsListener, TlsOptions } from './stream-options.ts';
@@ -39,7 +40,7 @@ interface Guest extends Member {
  * header, a handshake: `Arrival`), and then a `Connection`. Sockets that have not come that far have a quarter of the
  * places at most.
  */
-export class StreamListener implements TlsListener, StreamHost, ArrivalHost, HandshakeEvents {
+export class StreamListener implements TlsListener, StreamHost<Connection>, ArrivalHost, HandshakeEvents {
   readonly protocol: 'tcp' | 'tls';
   address: ListenerEndpoint;
   readonly details: Readonly<Record<string, string | number>>;

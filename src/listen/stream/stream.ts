@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Credential } from '../../resolve/client/credential.ts';
-import { type Answerer, type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
+import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
 import { type AddressWords, readAddress } from '../../socket/address-words.ts';
 import { FrameReader } from '../../wire/framing.ts';
 import { HEADER_OCTETS } from '../listener.ts';
@@ -8,8 +8,9 @@ import { ReplyOnce } from '../reply-once.ts';
 import type { Arrived } from './arrival.ts';
 import type { Member } from './crowd.ts';
 import type { Proof } from './proofs.ts';
-import type { BatchOwner, ReplyBatch } from './reply-batch.ts';
-import type { StreamBounds, StreamCounters } from './stream-limits.ts';
+import type { BatchOwner } from './reply-batch.ts';
+import { SendWatch } from './send-watch.ts';
+import type { StreamHost } from './stream-host.ts';
 
 /** Messages of one connection that are answered before others get their turn. */
 const TURN = 128;
@@ -32,7 +33,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   readonly #socket: Socket;
   /** The socket that a TLS one runs over, or the same one: only it can be reset. */
   readonly #raw: Socket;
-  readonly #host: StreamHost;
+  readonly #host: StreamHost<Connection>;
   readonly #proof: Proof | null;
   readonly #reader = new FrameReader();
   /** What was received and not read yet: the turn ended, or too much is in flight or unsent. */
@@ -46,8 +47,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   /** When the partial message began, while it is read. */
   #begunAt = 0;
   #completed = false;
-  #flushed = 0;
-  #flushedAt: number;
+  readonly #sending: SendWatch;
   /** The client has said all (half-close), or the server is draining: end when the last answer has left. */
   #last = false;
   /** The server is draining: what arrives is thrown away, for unread octets turn the end into a reset. */
@@ -56,7 +56,12 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   #gone = false;
 
   /** `proof`: what a TLS client has shown, null on TCP. */
-  constructor(sockets: Arrived, address: Readonly<AddressWords>, proof: Proof | null, host: StreamHost) {
+  constructor(
+    sockets: Arrived,
+    address: Readonly<AddressWords>,
+    proof: Proof | null,
+    host: StreamHost<Connection>,
+  ) {
     const { socket } = sockets;
     this.#socket = socket;
     this.#raw = sockets.raw;
@@ -70,7 +75,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     this.w3 = address.w3;
     this.port = sockets.port;
     this.#lastActive = host.now();
-    this.#flushedAt = this.#lastActive;
+    this.#sending = new SendWatch(this.#lastActive);
     socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
     socket.on('end', () => this.#finishAfterLast());
     socket.on('drain', () => this.#settle());
@@ -131,12 +136,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   check(now: number): void {
     const { limits, counters } = this.#host;
     if (!this.#trusted()) return;
-    const unsent = this.#socket.writableLength;
-    const flushed = this.#socket.bytesWritten - unsent;
-    if (unsent === 0 || flushed !== this.#flushed) {
-      this.#flushed = flushed;
-      this.#flushedAt = now;
-    } else if (now - this.#flushedAt > limits.stallMs) {
+    if (this.#sending.stalls(this.#socket, now, limits.stallMs)) {
       counters.stalled++;
       this.reset();
       return;
@@ -146,7 +146,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
       if (!this.#reading || now - this.#begunAt <= limits.messageMs) return;
       counters.slow++;
       this.reset();
-    } else if (this.resting && unsent === 0 && now - this.#lastActive > limits.idleMs) {
+    } else if (this.resting && this.#socket.writableLength === 0 && now - this.#lastActive > limits.idleMs) {
       counters.idle++;
       this.#end();
     }
@@ -326,22 +326,3 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
 
 /** Its address must not speak for who has shown a certificate that is refused. */
 const DISTRUSTED = new Credential([], 'refused');
-
-/** What the connections of one listener share. */
-export interface StreamHost {
-  readonly protocol: 'tcp' | 'tls';
-  readonly answerer: Answerer;
-  /** What is read comes in small chunks, so that answers wait for the end of the turn of the event loop. */
-  readonly gathers: boolean;
-  readonly limits: StreamBounds;
-  readonly counters: StreamCounters;
-  readonly batch: ReplyBatch;
-  now(): number;
-  fault(error: unknown): void;
-  /** Judges a proof again where that is due; whether it is refused. */
-  isDistrusted(connection: Connection, proof: Proof): boolean;
-  /** A message came or an answer left: the connection is the last that would be evicted. */
-  active(connection: Connection): void;
-  /** Once a connection: it is over, whatever the reason. */
-  gone(connection: Connection): void;
-}

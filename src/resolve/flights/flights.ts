@@ -2,7 +2,7 @@ import { EDE, TYPE } from '../../wire/iana.ts';
 import type { Answer, Failure } from '../answer/answer.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import { clean } from '../answer/clean.ts';
-import { copyOfEntry, Entry } from '../answer/entry.ts';
+import { Entry } from '../answer/entry.ts';
 import { Key, withType } from '../answer/key.ts';
 import { Landing } from '../answer/landing.ts';
 import type { InForce } from '../in-force.ts';
@@ -11,6 +11,7 @@ import type { BugObserver, Clock, Forwarder, Outcome, UpstreamQuestion } from '.
 import { Existence, isDenial } from './existence.ts';
 import { Flight, type Renewal, type Tower, type Waiter } from './flight.ts';
 import { FlightTable } from './flight-table.ts';
+import { RenewedEntries } from './renewed-entries.ts';
 import { UnkeptAnswers } from './unkept.ts';
 
 /** Milliseconds that a renewal may be late. */
@@ -45,10 +46,7 @@ export class Flights implements Tower {
   readonly #clock: Clock;
   readonly #observer: BugObserver;
   readonly #flights: FlightTable;
-  /** Entries that we renew; they are not the store's to evict. */
-  readonly #renewed = new Map<string, Entry>();
-  /** How many of them have a key of this hash. */
-  readonly #renewedHashes = new Map<number, number>();
+  readonly #renewed = new RenewedEntries();
   readonly #existence: Existence;
   /** The key that `key` made last; what `lookup` found; what has just ended, and its key. */
   readonly #wanted: Key;
@@ -107,14 +105,13 @@ export class Flights implements Tower {
 
   /** What is kept, until the next `lookup` or the end of a question; null for nothing. */
   lookup(key: Key): Entry | null {
-    const renewed = this.isRenewed(key) ? this.#renewed.get(key.text) : undefined;
-    if (renewed !== undefined) return renewed;
+    const renewed = this.#renewed.find(key);
+    if (renewed !== null) return renewed;
     return this.#store.find(key, this.#found) ? this.#found : null;
   }
 
   isRenewed(key: Key): boolean {
-    // By its hash first: most keys are not renewed, and are made no text of.
-    return this.#renewedHashes.has(key.hash) && this.#renewed.has(key.text);
+    return this.#renewed.find(key) !== null;
   }
 
   /** A renewed answer is given until the next has come, which is due by then. */
@@ -145,7 +142,7 @@ export class Flights implements Tower {
 
   /** Whether asking for what is renewed under a key, as text, failed last. */
   isFailingText(key: string): boolean {
-    return this.#renewed.get(key)?.isFailed ?? false;
+    return this.#renewed.under(key)?.isFailed ?? false;
   }
 
   /**
@@ -202,17 +199,7 @@ export class Flights implements Tower {
 
   /** Lets go of what was renewed under a key, as text. */
   letGo(key: string): void {
-    if (!this.#renewed.delete(key)) return;
-    const { hash } = this.#landed.read(key);
-    const count = this.#renewedHashes.get(hash)! - 1;
-    if (count === 0) this.#renewedHashes.delete(hash);
-    else this.#renewedHashes.set(hash, count);
-  }
-
-  #keepRenewed(key: Key, entry: Entry): void {
-    const { text, hash } = key;
-    if (!this.#renewed.has(text)) this.#renewedHashes.set(hash, (this.#renewedHashes.get(hash) ?? 0) + 1);
-    this.#renewed.set(text, copyOfEntry(entry));
+    if (this.#renewed.has(key)) this.#renewed.drop(this.#landed.read(key));
   }
 
   #start(key: Key, group: number, renewal: Renewal): Flight {
@@ -260,13 +247,13 @@ export class Flights implements Tower {
     this.#flights.remove(flight);
     const now = this.#clock.monotonic();
     const { key } = flight;
-    const renewed = flight.renewal === 'no' && this.isRenewed(key) && this.#renewed.get(key.text)!.renewed;
-    const renewal: Renewal = renewed ? 'schedule' : flight.renewal;
+    const isRenewed = flight.renewal === 'no' && this.#renewed.find(key)?.renewed === true;
+    const renewal: Renewal = isRenewed ? 'schedule' : flight.renewal;
     const entry = this.#landing;
     const judged = answer === null ? null : this.#judge(key, answer);
     if (judged === null) this.#fail(this.lookup(key), outcome, renewal, now);
     else this.#succeed(judged, renewal, flight.leastLife, now);
-    if (renewal !== 'no') this.#keepRenewed(key, entry);
+    if (renewal !== 'no') this.#renewed.keep(key, entry);
     else if (entry.isFailed || entry.freshUntil > now) this.#store.put(key, entry);
     // What may not be kept ends what was: an older answer, or a row of failures.
     else {
@@ -291,7 +278,7 @@ export class Flights implements Tower {
     if (entry === null) return;
     this.#landing.take(entry);
     this.#landing.soften();
-    if (this.isRenewed(key)) this.#keepRenewed(key, this.#landing);
+    if (this.isRenewed(key)) this.#renewed.keep(key, this.#landing);
     else this.#store.put(key, this.#landing);
   }
 
