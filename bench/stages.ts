@@ -40,6 +40,7 @@ import { grantStages } from './grant-stages.ts';
 import { benchCharges, chargeQuantiles, ledgerStages } from './ledger-stages.ts';
 import { addressReply, question } from './messages.ts';
 import { APPROVED, Dice, deniedName, WILDCARD_ZONE } from './names.ts';
+import { storeStages } from './store-stages.ts';
 
 /** One part of the way of a query, done `count` times over; the number that it returns keeps it from being optimised away. */
 export interface Stage {
@@ -69,6 +70,7 @@ export function stages(folder: string): Stage[] {
     ...stories(inForce, house, benchCharges()),
     ...ledgerStages(folder, inForceParts, house.client),
     ...grantStages(inForceParts, house.client),
+    ...storeStages(),
   ];
 }
 
