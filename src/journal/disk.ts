@@ -53,10 +53,13 @@ export const DISK: Disk = {
       await promised<number>((done) => fs.open(path, fresh ? flags | constants.O_EXCL : flags, 0o600, done)),
     );
   },
-  inode(path) {
-    return new Promise((resolve) =>
-      fs.stat(path, (error, stats) => resolve(error === null ? stats.ino : null)),
-    );
+  async inode(path) {
+    // Asked for each batch. The kernel has the name of an open file at hand: a trip to a thread takes five times as long.
+    try {
+      return fs.statSync(path).ino;
+    } catch {
+      return null;
+    }
   },
   rename,
   unlink,
