@@ -17,7 +17,8 @@ export interface AskedRow {
   readonly audited: boolean;
   /** The client had proved its address. */
   readonly proven: boolean;
-  readonly ground: string;
+  /** As much of the ground as matters here. */
+  readonly ground: 'rule' | 'above' | 'other';
   /** Milliseconds since 1970. */
   readonly first: number;
   readonly last: number;

@@ -1,9 +1,9 @@
 import { WireError } from '../../wire/error.ts';
 import { isTrustType } from '../../wire/iana.ts';
-import { nameFromText, nameToText } from '../../wire/name.ts';
+import { labelOffsets, nameFromText, nameToText } from '../../wire/name.ts';
 import { unreachable } from '../../wire/quantity.ts';
+import { decide } from '../decide/decide.ts';
 import { Decision, VERDICT } from '../decide/decision.ts';
-import { decideAgain } from '../explain/explain.ts';
 import { type ExplainedRule, explainRule } from '../explain/rule-text.ts';
 import { UNKNOWN } from '../identity.ts';
 import { type Identity, KIND, type RuleIndex, type Snapshot, type Stage } from '../snapshot.ts';
@@ -44,6 +44,8 @@ interface Place {
   readonly stage: Stage | null;
   /** By name, as it was asked: the first of a chain. */
   readonly answers: Map<string, Answer>;
+  /** Differences of it. */
+  readonly found: Found[];
 }
 
 /** What the candidate says of a name and type at a place, and what has come of it. */
@@ -78,9 +80,10 @@ export class PolicyReplay {
   /** By identity, then by stage. */
   readonly #places = new Map<string, Map<string, Place>>();
   readonly #rules = new Map<RuleIndex, ExplainedRule>();
-  readonly #found: Found[] = [];
   readonly #noise = new Map<string, SearchNoise | null>();
   readonly #decision = new Decision();
+  /** One for all: a million names are decided. */
+  readonly #subject = { name: new Uint8Array(0) as Uint8Array, labels: new Uint8Array(128), labelCount: 0 };
   #judged = 0;
   #unjudged = 0;
 
@@ -98,7 +101,8 @@ export class PolicyReplay {
     }
     this.#judged += row.count;
     const before = row.audited ? 'allow' : row.verdict;
-    const answer = this.#answer(row);
+    const place = this.#place(row);
+    const answer = this.#answer(place, row);
     const stays =
       before === 'contain' && answer.effect === 'allow' && isWildcard(this.#snapshot, answer.rule);
     const after = stays ? before : answer.effect;
@@ -124,7 +128,7 @@ export class PolicyReplay {
       };
       if (answer.found === null) answer.found = [found];
       else answer.found.push(found);
-      this.#found.push(found);
+      place.found.push(found);
     }
     if (row.audited && this.#noise.get(row.identity) != null) {
       if (found.audited === null) found.audited = [row];
@@ -133,30 +137,25 @@ export class PolicyReplay {
   }
 
   done(): ReplayResult {
+    const differences: Difference[] = [];
     let noise = 0;
-    for (const found of this.#found) {
-      for (const row of found.audited ?? []) {
-        if (this.#noise.get(row.identity)?.isNoise(row) === true) noise += row.count;
-        else add(found, row);
+    for (const [, stages] of inOrder(this.#places)) {
+      for (const [, { found: of }] of inOrder(stages)) {
+        for (const found of of) {
+          for (const row of found.audited ?? []) {
+            if (this.#noise.get(row.identity)?.isNoise(row) === true) noise += row.count;
+            else add(found, row);
+          }
+        }
+        const changed = of.filter(({ questions }) => questions > 0);
+        changed.sort((a, b) => compare(a.name, b.name) || a.type - b.type);
+        for (const found of changed) differences.push(differenceOf(found));
       }
     }
-    const differences = this.#found
-      .filter(({ questions }) => questions > 0)
-      .map(
-        ({ account: _, accounts, audited, ...rest }): Difference => ({ ...rest, jobs: accounts?.size ?? 1 }),
-      )
-      .sort(
-        (a, b) =>
-          compare(a.identity, b.identity) ||
-          compare(a.stage, b.stage) ||
-          compare(a.name, b.name) ||
-          a.type - b.type,
-      );
     return { differences, judged: this.#judged, noise, unjudged: this.#unjudged };
   }
 
-  #answer(row: AskedRow): Answer {
-    const place = this.#place(row);
+  #answer(place: Place, row: AskedRow): Answer {
     const first = place.answers.get(row.name);
     for (let answer = first; answer !== undefined; answer = answer.next)
       if (answer.type === row.type) return answer;
@@ -184,7 +183,10 @@ export class PolicyReplay {
     if (name === null) return { type, effect: 'deny', rule: -1, found: null, next };
     const out = this.#decision;
     out.clear();
-    decideAgain(this.#snapshot, identity, stage, name, type, this.#now, out);
+    const subject = this.#subject;
+    subject.name = name;
+    subject.labelCount = labelOffsets(name, subject.labels);
+    decide(this.#snapshot, (stage ?? identity).view, subject, type, false, this.#now, out);
     const verdict = EFFECTS[out.verdict]!;
     const refused = verdict === 'deny' || verdict === 'empty';
     const audited = identity.auditUntil > this.#now && !out.privateReverse && out.special === NO_NODE;
@@ -202,11 +204,11 @@ export class PolicyReplay {
     if (place === undefined) {
       const identity = this.#snapshot.identities.find((each) => each.name === name) ?? UNKNOWN;
       const entered = stage === '' ? null : identity.stages.find((each) => each.name === stage);
-      const answers = new Map<string, Answer>();
+      const kept = { answers: new Map<string, Answer>(), found: [] };
       place =
         entered === undefined
-          ? { identity: UNKNOWN, stage: null, answers }
-          : { identity, stage: entered, answers };
+          ? { identity: UNKNOWN, stage: null, ...kept }
+          : { identity, stage: entered, ...kept };
       stages.set(stage, place);
     }
     return place;
@@ -222,6 +224,11 @@ export class PolicyReplay {
     }
     return noise;
   }
+}
+
+function differenceOf(found: Found): Difference {
+  const { identity, stage, name, type, before, after, becomes, rule, questions, accounts } = found;
+  return { identity, stage, name, type, before, after, becomes, rule, questions, jobs: accounts?.size ?? 1 };
 }
 
 function add(found: Found, { count, account }: AskedRow): void {
@@ -258,6 +265,10 @@ function becomesOf(after: Effect, rule: ExplainedRule | null): Difference['becom
 
 function isWildcard({ rules }: Snapshot, rule: number): boolean {
   return rule >= 0 && rules.kind[rule]! >= KIND.STAR;
+}
+
+function inOrder<Value>(map: ReadonlyMap<string, Value>): [key: string, value: Value][] {
+  return [...map].sort(([a], [b]) => compare(a, b));
 }
 
 function compare(a: string, b: string): number {

@@ -71,7 +71,7 @@ function row(name: string, some: Partial<AskedRow> = {}): AskedRow {
     verdict: 'deny',
     audited: true,
     proven: true,
-    ground: 'nothing',
+    ground: 'other',
     first: NOW * 1000 - 86_400_000,
     last: NOW * 1000,
     count: 1,
