@@ -26,6 +26,7 @@ export class AccountRows {
   readonly #end: StatementSync;
   readonly #grow: StatementSync;
   readonly #touch: StatementSync;
+  readonly #begin: StatementSync;
   readonly #lose: StatementSync;
   readonly #database: DatabaseSync;
   /** Leases that were told of since the start. */
@@ -45,12 +46,16 @@ export class AccountRows {
       VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, ?, '', ?, ?, ?)
       ON CONFLICT (id) DO UPDATE SET
         owner = excluded.owner, claim = excluded.claim, job = excluded.job, opener = excluded.opener, holder = excluded.holder,
-        opened = excluded.opened, enforced = excluded.enforced, ended = NULL, how = NULL`);
+        opened = min(opened, excluded.opened), enforced = excluded.enforced, ended = NULL, how = NULL`);
     this.#end = database.prepare('UPDATE lease SET ended = ?, how = ? WHERE id = ? AND ended IS NULL');
     this.#grow = database.prepare('UPDATE lease SET names = ?, domains = ? WHERE number = ?');
     this.#touch = database.prepare(`
       UPDATE lease SET last = MAX(last, ?), client = iif(client = '', ?, client), policy = iif(policy = '', ?, policy)
       WHERE number = ?`);
+    // No question is earlier than its account, whatever the clock did: searches count on it.
+    this.#begin = database.prepare(
+      'UPDATE lease SET begin = coalesce(begin, ?), opened = min(opened, ?), last = max(last, ?) WHERE number = ?',
+    );
     this.#lose = database.prepare(`
       UPDATE lease SET complete = 0, missing = coalesce(missing, ?)
       WHERE opened <= ? AND (id IS NOT NULL AND (ended IS NULL OR ended >= ?) OR id IS NULL AND day BETWEEN ? AND ?)`);
@@ -95,6 +100,11 @@ export class AccountRows {
 
   asked(number: number, last: number): void {
     this.#touch.run(last, '', '', number);
+  }
+
+  /** A row of `asked` was made for a question of that time. */
+  began(number: number, row: number, at: number): void {
+    this.#begin.run(row, at, at, number);
   }
 
   take(note: LeaseNote): void {

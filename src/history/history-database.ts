@@ -170,6 +170,11 @@ const STEPS: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX refused_of ON refused (lease, address, protocol, port, proven);
   `,
+  `
+  -- Number of its first row of 'asked', NULL for none: whoever looks for a time begins there.
+  ALTER TABLE lease ADD COLUMN begin INTEGER;
+  UPDATE lease SET begin = (SELECT min(number) FROM asked WHERE lease = lease.number);
+  `,
 ];
 
 /** The version that this namegate writes, as `PRAGMA user_version`. */

@@ -97,7 +97,7 @@ export class QuestionRows {
       at,
       at,
     );
-    this.#accounts.asked(account.number, at);
+    this.#accounts.began(account.number, Number(lastInsertRowid), at);
     return { number: Number(lastInsertRowid), account: account.number, rule, folded: place.folded };
   }
 

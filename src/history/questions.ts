@@ -1,5 +1,6 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { refusedOf } from './refused-rows.ts';
+import { type SearchQuestion, search } from './search.ts';
 import type { TailQuestion } from './tail.ts';
 import type { TopQuestion } from './top.ts';
 
@@ -20,15 +21,7 @@ export type HistoryQuestion =
   | { readonly what: 'rows'; readonly accounts: readonly number[]; readonly since: number }
   /** Where accounts tried to connect to at `since` or later, and were refused. */
   | { readonly what: 'refused'; readonly accounts: readonly number[]; readonly since: number }
-  /** Who asked for a name or was given an address. */
-  | {
-      readonly what: 'find';
-      readonly by: 'name' | 'address' | 'lease' | 'identity';
-      readonly values: readonly string[];
-      readonly since: number;
-      readonly until: number;
-      readonly limit: number;
-    };
+  | SearchQuestion;
 
 /** An account, as `lease` has it. */
 export interface AccountFacts {
@@ -72,17 +65,6 @@ export interface AskedFacts {
   readonly count: number;
 }
 
-/** One line of an answer to who asked what. */
-export interface FoundFacts extends Omit<AskedFacts, 'clients'> {
-  readonly account: number;
-  readonly lease: string | null;
-  readonly identity: string;
-  readonly client: string;
-  readonly job: string | null;
-  /** Where an address was looked for; else null. */
-  readonly address: string | null;
-}
-
 const MOST_ACCOUNTS = 1_000;
 /** Rows that are read for one report; denials come first. */
 export const MOST_READ = 20_000;
@@ -97,7 +79,7 @@ export function answerHistory(database: DatabaseSync, question: HistoryQuestion)
     case 'refused':
       return refusedOf(database, question.accounts, question.since);
     case 'find':
-      return find(database, question);
+      return search(database, question);
   }
 }
 
@@ -133,99 +115,4 @@ function rowsOf(
       GROUP BY name, folded, type, verdict, audited, proven, expected, stage
       ORDER BY verdict IN ('allow', 'local'), count DESC, name LIMIT ${MOST_READ}`)
     .all(JSON.stringify(accounts), since) as unknown as AskedFacts[];
-}
-
-const FOUND = `
-  question.account AS account, lease, identity, client, job, name, folded, type, verdict, audited, proven, expected, ground,
-  approved_stage, stage, rule`;
-
-/** Of each value the earliest lines, `limit` of all. */
-function find(
-  database: DatabaseSync,
-  { by, values, since, until, limit }: Extract<HistoryQuestion, { what: 'find' }>,
-): FoundFacts[] {
-  const found: FoundFacts[] = [];
-  for (const value of values) {
-    if (found.length >= limit) break;
-    const most = limit - found.length;
-    const rows =
-      by === 'address'
-        ? database.prepare(BY_ADDRESS).all(value, since, until, most)
-        : questionsOf(database, numbersOf(database, matchFor(by, value), since, until, most));
-    for (const row of rows) found.push(row as unknown as FoundFacts);
-  }
-  return found;
-}
-
-const BY_ADDRESS = `
-  SELECT ${FOUND}, answer.address AS address, answer.first AS first, answer.last AS last, question.count AS count
-  FROM answer JOIN question ON question.number = answer.question
-  WHERE answer.address = ? AND answer.last >= ? AND answer.first < ? ORDER BY answer.first LIMIT ?`;
-
-function questionsOf(database: DatabaseSync, numbers: readonly number[]): unknown[] {
-  if (numbers.length === 0) return [];
-  return database
-    .prepare(`
-      SELECT ${FOUND}, NULL AS address, first, last, count FROM question
-      WHERE question.number IN (SELECT value FROM json_each(?)) ORDER BY first, question.number`)
-    .all(JSON.stringify(numbers));
-}
-
-/** Which rows of a table that `asked` names are searched for. */
-interface Match {
-  readonly table: 'lease' | 'name';
-  readonly where: string;
-  readonly parameters: readonly SQLInputValue[];
-}
-
-/** Where more than one row in so many matches, questions are read in their order until there are enough. */
-const DENSE = 20;
-
-/**
- * The earliest questions. Their numbers grow in the order in which the worker heard of them, and an index has the numbers, so
- * that what matches is neither read nor sorted whole.
- */
-function numbersOf(
-  database: DatabaseSync,
-  { table, where, parameters }: Match,
-  since: number,
-  until: number,
-  limit: number,
-): number[] {
-  const counted = database
-    .prepare(`
-      SELECT count(*) AS matches, (SELECT max(number) FROM ${table}) / ${DENSE} AS many FROM
-        (SELECT 1 FROM ${table} WHERE ${where} LIMIT (SELECT max(number) / ${DENSE} + 1 FROM ${table}))`)
-    .get(...parameters) as { matches: number; many: number };
-  if (counted.matches === 0) return [];
-  const from = counted.matches > counted.many ? `asked CROSS JOIN ${table}` : `${table} CROSS JOIN asked`;
-  // Where no time is asked for, the index alone tells.
-  const isAlways = since === 0 && until === Number.MAX_SAFE_INTEGER;
-  const times = isAlways ? '' : 'AND asked.last >= ? AND asked.first < ?';
-  const statement = database.prepare(`
-    SELECT asked.number FROM ${from} ON asked.${table} = ${table}.number
-    WHERE ${where} ${times} ORDER BY asked.number LIMIT ?`);
-  return statement
-    .all(...parameters, ...(isAlways ? [] : [since, until]), limit)
-    .map(({ number }) => number as number);
-}
-
-function matchFor(by: 'name' | 'lease' | 'identity', value: string): Match {
-  if (by === 'lease') return { table: 'lease', where: 'lease.id = ?', parameters: [value] };
-  if (by === 'identity') return { table: 'lease', where: 'lease.identity = ?', parameters: [value] };
-  const below = /^\*\*?\.(.+)$/.exec(value);
-  if (below === null) return { table: 'name', where: 'name.text = ?', parameters: [value] };
-  // All below a name stand side by side; one label below has no dot more.
-  const start = `${reversed(below[1]!)}.`;
-  const end = `${start.slice(0, -1)}/`;
-  const one = value.startsWith('**') ? '' : ` AND instr(substr(reverse, ${start.length + 1}), '.') = 0`;
-  return { table: 'name', where: `reverse >= ? AND reverse < ?${one}`, parameters: [start, end] };
-}
-
-/** As `reverse` of the table `name` has it. */
-function reversed(name: string): string {
-  return (name.match(/(?:\\.|[^.\\])+/g) ?? [])
-    .reverse()
-    .map((label) => `.${label}`)
-    .join('');
 }

@@ -1,6 +1,7 @@
-import t from 'tap';
+import type { DatabaseSync } from 'node:sqlite';
+import t, { type Test } from 'tap';
 import { openHistory } from '../../src/history/history-database.ts';
-import { answerHistory, type FoundFacts } from '../../src/history/questions.ts';
+import { type SearchQuestion, search } from '../../src/history/search.ts';
 import { type Filled, fillHistory } from '../cli/learn/filled.ts';
 
 /** Searches give the earliest lines, whether an index finds what matches or much matches. */
@@ -12,7 +13,7 @@ const ROWS: readonly Filled[] = Array.from({ length: 600 }, (_, i) => ({
   at: 1_000 + i,
 }));
 
-type Ask = readonly [by: 'name' | 'lease' | 'identity', value: string, is: (row: Filled) => boolean];
+type Ask = readonly [by: SearchQuestion['by'], value: string, is: (row: Filled) => boolean];
 
 const ASKS: readonly Ask[] = [
   ['name', '**.example', () => true],
@@ -27,26 +28,77 @@ const ASKS: readonly Ask[] = [
   ['identity', 'common', ({ identity }) => identity === 'common'],
   ['identity', 'rare', ({ identity }) => identity === 'rare'],
   ['identity', 'nobody', () => false],
+  ['address', '192.0.2.0', (row) => ROWS.indexOf(row) % 7 === 6],
+  ['address', '192.0.2.9', () => false],
 ];
+
+/** Rows that are looked up one by one: so many that all are, that those of a time are, and that none is. */
+const MOST = [100_000, 250, 2] as const;
+
+function filled(t: Test, path: string): DatabaseSync {
+  fillHistory(path, ROWS);
+  const database = openHistory(path);
+  database.exec(`
+    INSERT INTO given (asked, address, first, last, current)
+    SELECT number, '192.0.2.' || (number % 7), first, last, 1 FROM asked`);
+  t.teardown(() => database.close());
+  return database;
+}
 
 t.test('a search gives the earliest lines in their order, within its times and its limit', async (t) => {
   const path = `${t.testdir()}/history.db`;
-  fillHistory(path, ROWS);
-  const database = openHistory(path);
-  t.teardown(() => database.close());
+  const database = filled(t, path);
   for (const [by, value, is] of ASKS)
     for (const [since, until] of [
       [0, Number.MAX_SAFE_INTEGER],
       [1_100, 1_450],
       [0, 1_200],
     ] as const)
-      for (const limit of [1, 5, 1_000]) {
-        const found = answerHistory(database, { what: 'find', by, values: [value], since, until, limit });
+      for (const [limit, most] of [1, 5, 1_000].flatMap((one) => MOST.map((rows) => [one, rows] as const))) {
+        const found = search(database, { what: 'find', by, values: [value], since, until, limit }, most);
         const expected = ROWS.filter((row) => is(row) && row.at! >= since && row.at! < until).slice(0, limit);
         t.strictSame(
-          (found as FoundFacts[]).map(({ name, lease, first }) => [name, lease, first]),
+          found.map(({ name, lease, first }) => [name, lease, first]),
           expected.map(({ name, lease, at }) => [name, lease, at]),
-          `${by} ${value} from ${since} to ${until}, at most ${limit}`,
+          `${by} ${value} from ${since} to ${until}, at most ${limit}, looking up ${most}`,
         );
       }
 });
+
+t.test(
+  'no form of a search scans the questions or sorts them, but where so many match that they are read in order',
+  async (t) => {
+    const database = filled(t, `${t.testdir()}/history.db`);
+    for (const [by, value] of [
+      ['name', 'n107.few.example'],
+      ['name', '**.many.example'],
+      ['address', '192.0.2.0'],
+      ['lease', 'le-9'],
+      ['identity', 'common'],
+    ] as const)
+      for (const [since, until] of [
+        [0, Number.MAX_SAFE_INTEGER],
+        [1_100, 1_450],
+      ] as const)
+        for (const most of MOST) {
+          const told: string[] = [];
+          const watched = new Proxy(database, {
+            get: (target, key) => (key === 'prepare' ? watch : Reflect.get(target, key)),
+          });
+          const watch = (sql: string): unknown => {
+            const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
+            told.push(...plan.map(({ detail }) => detail));
+            return database.prepare(sql);
+          };
+          search(watched, { what: 'find', by, values: [value], since, until, limit: 5 }, most);
+          const scanned = told.filter((step) => /^SCAN (asked|given|name|lease)\b/.test(step));
+          // Where much matches at all times, the numbers of questions are read in their order until there are enough.
+          const isMany = most < ROWS.length && since === 0 && (by === 'identity' || value.startsWith('**'));
+          t.strictSame(
+            scanned,
+            isMany ? ['SCAN asked'] : [],
+            `${by} ${value} from ${since}, looking up ${most}`,
+          );
+        }
+  },
+);

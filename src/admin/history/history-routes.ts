@@ -1,15 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parsePrefix } from '../../config/addresses.ts';
 import { TextFault } from '../../config/problems.ts';
-import type {
-  AccountFacts,
-  AskedFacts,
-  FoundFacts,
-  HistoryAsk,
-  HistoryQuestion,
-} from '../../history/questions.ts';
+import type { AccountFacts, AskedFacts, HistoryAsk, HistoryQuestion } from '../../history/questions.ts';
 import type { RefusedFacts } from '../../history/refused-rows.ts';
 import { reportOf } from '../../history/report.ts';
+import type { FoundFacts } from '../../history/search.ts';
 import { addressToText } from '../../policy/address.ts';
 import { isoTime } from '../../policy/explain/rule-text.ts';
 import { overlaps } from '../../policy/lease/lease-claim.ts';

@@ -67,6 +67,8 @@ export function fillHistory(path: string, rows: Iterable<Filled>): void {
     const view = numberOf(views, stage, () => insertView.run(stage).lastInsertRowid);
     insertAsked.run(lease, name, type, verdict, audited ? 1 : 0, proven ? 1 : 0, ground, view, at, at, count);
   }
-  database.exec('COMMIT');
+  database.exec(`
+    UPDATE lease SET (begin, opened, last) = (SELECT min(number), min(first), max(last) FROM asked WHERE lease = lease.number);
+    COMMIT`);
   database.close();
 }
