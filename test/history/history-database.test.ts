@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
 import type { DatabaseRefusal } from '../../src/database/database.ts';
 import { HISTORY_VERSION, openHistory } from '../../src/history/history-database.ts';
+import { fillHistory } from '../cli/learn/filled.ts';
 
 t.test('a new history is readable by its owner alone, and beside the writer', async (t) => {
   const path = join(t.testdir({}), 'history.db');
@@ -36,6 +37,30 @@ t.test('what cannot be opened says why', async (t) => {
   t.equal(
     why(() => openHistory(damaged)),
     'damaged',
+  );
+});
+
+t.test('an account of an older version learns where its questions begin', async (t) => {
+  const path = join(t.testdir({}), 'history.db');
+  fillHistory(path, [
+    { lease: 'a', name: 'one.example' },
+    { lease: 'b', name: 'two.example' },
+    { lease: 'a', name: 'three.example' },
+  ]);
+  const old = new DatabaseSync(path);
+  old.exec('ALTER TABLE lease DROP COLUMN begin; PRAGMA user_version = 3');
+  old.close();
+  const database = openHistory(path);
+  t.teardown(() => database.close());
+  t.strictSame(
+    database
+      .prepare('SELECT id, begin FROM lease ORDER BY id')
+      .all()
+      .map(({ id, begin }) => [id, begin]),
+    [
+      ['a', 1],
+      ['b', 2],
+    ],
   );
 });
 

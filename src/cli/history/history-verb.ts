@@ -3,9 +3,11 @@ import { Command } from 'commander';
 import { AdminClient, type AdminClientOptions, withAdminOptions } from '../admin/admin-client.ts';
 import { tableLines } from '../table.ts';
 import { EXIT_PROBLEMS, escapeText, type Terminal } from '../terminal.ts';
+import { SINCE_HELP, timeSpan } from '../time-option.ts';
+import { readIndicator } from './indicator.ts';
 
 /** Indicators of one question to the API, and those of a file. */
-const AT_ONCE = 100;
+const AT_ONCE = 200;
 const MOST_INDICATORS = 10_000;
 /** Lines that are printed. */
 const MOST_FOUND = 10_000;
@@ -21,6 +23,8 @@ interface HistoryOptions extends AdminClientOptions {
   readonly since?: string;
   readonly until?: string;
 }
+
+type By = 'name' | 'address' | 'lease' | 'identity';
 
 interface Found {
   readonly name: string;
@@ -50,12 +54,12 @@ export function historyVerb(terminal: Terminal): Command {
     .option('--identity <name>', 'all that an identity asked')
     .option('--names-from <file>', 'names and patterns, one a line')
     .option('--addresses-from <file>', 'addresses, one a line')
-    .option('--since <time>', 'what was asked then or later, such as 2026-11-28T00:00:00Z')
-    .option('--until <time>', 'what was asked before')
+    .option('--since <time>', SINCE_HELP)
+    .option('--until <time>', 'asked before, as --since; a day is all of it')
     .addHelpText(
       'after',
       `\nExamples:
-  $ namegate history --address 203.0.113.7 --since 2026-11-28T00:00:00Z
+  $ namegate history --address 203.0.113.7 --since 2026-11-27 --until 2026-11-28
   $ namegate history --names-from indicators.txt`,
     )
     .action(async (options: HistoryOptions) => {
@@ -70,8 +74,15 @@ export function historyVerb(terminal: Terminal): Command {
         return;
       }
       const { by, values, isList } = wanted;
-      const { since, until } = options;
-      const times = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
+      const span = timeSpan(options, Date.now());
+      if (typeof span === 'string') {
+        terminal.code = terminal.usage('history', span);
+        return;
+      }
+      const times = {
+        ...(options.since === undefined ? {} : { since: new Date(span.since).toISOString() }),
+        ...(options.until === undefined ? {} : { until: new Date(span.until).toISOString() }),
+      };
       const found: Found[] = [];
       let isMore = false;
       for (let at = 0; at < values.length && found.length < MOST_FOUND; at += AT_ONCE) {
@@ -93,6 +104,11 @@ export function historyVerb(terminal: Terminal): Command {
         isMore ||= page.more;
       }
       print(terminal, found, options.json === true);
+      // Flow logs show when a connection was made, and a program may keep its address for long.
+      if (found.length === 0 && wanted.by === 'address' && options.since !== undefined)
+        terminal.complain(
+          'namegate history: a connection may come long after the answer that gave its address: try an earlier --since',
+        );
       if (isMore)
         terminal.complain(
           `namegate history: there is more than ${MOST_FOUND} lines: narrow --since and --until`,
@@ -101,9 +117,9 @@ export function historyVerb(terminal: Terminal): Command {
     });
 }
 
-function wantedOf(options: HistoryOptions): { by: string; values: string[]; isList: boolean } | string {
+function wantedOf(options: HistoryOptions): { by: By; values: string[]; isList: boolean } | string {
   const { name, address, lease, identity, namesFrom, addressesFrom } = options;
-  const all: [by: string, value: string | undefined, isList: boolean][] = [
+  const all: [by: By, value: string | undefined, isList: boolean][] = [
     ['name', name, false],
     ['address', address, false],
     ['lease', lease, false],
@@ -116,27 +132,32 @@ function wantedOf(options: HistoryOptions): { by: string; values: string[]; isLi
   if (one === undefined || given.length > 1)
     return 'name one of --name, --address, --lease, --identity, --names-from and --addresses-from';
   const [by, value, isList] = one;
-  if (!isList) return { by, values: [normal(by, value!)], isList };
+  if (!isList) {
+    if (by === 'lease' || by === 'identity') return { by, values: [value!], isList };
+    const indicator = readIndicator(by, value!);
+    return 'fault' in indicator ? `--${by} ${indicator.fault}` : { by, values: [indicator.value], isList };
+  }
   let text: string;
   try {
     text = readFileSync(value!, 'utf8');
   } catch (error) {
     return `${value}: ${(error as Error).message}`;
   }
-  const values = text
+  const values = new Set<string>();
+  for (const [i, line] of text
+    .replace(/^\uFEFF/, '')
     .split('\n')
-    .map((line) => normal(by, line.replace(/#.*/, '').trim()))
-    .filter((line) => line !== '');
-  if (values.length === 0) return `${value}: there is no indicator in it`;
-  if (values.length > MOST_INDICATORS)
-    return `${value}: ${values.length} indicators: write at most ${MOST_INDICATORS}`;
-  return { by, values, isList };
-}
-
-/** As the history has it: lower case, no dot at the end. */
-function normal(by: string, text: string): string {
-  if (by === 'lease' || by === 'identity') return text;
-  return text.toLowerCase().replace(/(?<=.)\.$/, '');
+    .entries()) {
+    const written = line.replace(/#.*/, '').trim();
+    if (written === '') continue;
+    const indicator = readIndicator(by as 'name' | 'address', written);
+    if ('fault' in indicator) return `${value}:${i + 1}: ${indicator.fault}`;
+    values.add(indicator.value);
+  }
+  if (values.size === 0) return `${value}: there is no indicator in it`;
+  if (values.size > MOST_INDICATORS)
+    return `${value}: ${values.size} indicators: write at most ${MOST_INDICATORS}`;
+  return { by, values: [...values], isList };
 }
 
 const HEADING = [

@@ -2,8 +2,8 @@ import { Command, Option } from 'commander';
 import { type Report, SECTIONS } from '../../history/report.ts';
 import { mergeReports, shorten } from '../../history/report-merge.ts';
 import { AdminClient, type AdminClientOptions } from '../admin/admin-client.ts';
-import { SINCE_HELP, sinceTime } from '../learn/history-place.ts';
 import { CONFIG_HELP, escapeText, type Terminal } from '../terminal.ts';
+import { SINCE_HELP, timeSpan } from '../time-option.ts';
 import { reportJunit } from './report-junit.ts';
 import { reportMarkdown } from './report-markdown.ts';
 import { reportSarif } from './report-sarif.ts';
@@ -72,8 +72,8 @@ export function reportVerb(terminal: Terminal): Command {
   $ namegate report --job run_id=77 --format markdown >> "$GITHUB_STEP_SUMMARY"`,
     )
     .action(async (options: ReportOptions) => {
-      const since = sinceTime(options.since, Date.now());
-      const path = typeof since === 'string' ? since : pathOf(options, since);
+      const span = timeSpan(options, Date.now());
+      const path = typeof span === 'string' ? span : pathOf(options, span.since);
       const failOn = options.failOn?.split(',') ?? [];
       const wrong = failOn.find((what) => !FAILURES.includes(what));
       const clients = clientsOf(options);

@@ -20,7 +20,8 @@ import {
   shortPath,
   type Terminal,
 } from '../terminal.ts';
-import { HISTORY_HELP, historyPath, SINCE_HELP, sinceTime } from './history-place.ts';
+import { SINCE_HELP, timeSpan } from '../time-option.ts';
+import { HISTORY_HELP, historyPath } from './history-place.ts';
 import { unifiedDiff } from './line-diff.ts';
 
 interface Options {
@@ -62,8 +63,9 @@ function suggest(terminal: Terminal, options: Options): number {
   const missing = missingServerFile(options.config);
   if (missing !== null) return terminal.usage('suggest', missing);
   const now = Date.now();
-  const since = sinceTime(options.since, now);
-  if (typeof since === 'string') return terminal.usage('suggest', since);
+  const span = timeSpan(options, now);
+  if (typeof span === 'string') return terminal.usage('suggest', span);
+  const { since } = span;
   const { snapshot, settings, problems, sources } = load(serverFile(options.config), {
     env: process.env,
     now: now / 1000,

@@ -19,7 +19,8 @@ import {
   serverFile,
   type Terminal,
 } from '../terminal.ts';
-import { HISTORY_HELP, historyPath, SINCE_HELP, sinceTime } from './history-place.ts';
+import { SINCE_HELP, timeSpan } from '../time-option.ts';
+import { HISTORY_HELP, historyPath } from './history-place.ts';
 
 interface Options {
   readonly since?: string;
@@ -63,8 +64,9 @@ function replay(terminal: Terminal, policy: string, options: Options): number {
     return terminal.usage('try', `--fail-on ${strange}: write ${GATES.join(' or ')}`);
   if (!existsSync(policy)) return terminal.usage('try', `there is no ${policy}`);
   const now = Date.now();
-  const since = sinceTime(options.since, now);
-  if (typeof since === 'string') return terminal.usage('try', since);
+  const span = timeSpan(options, now);
+  if (typeof span === 'string') return terminal.usage('try', span);
+  const { since } = span;
   const loading = { env: process.env, now: now / 1000, salt: 0 };
   const { snapshot, problems, sources } = loadPolicyOnly(policy, loading);
   if (snapshot === null) {
