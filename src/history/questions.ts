@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { refusedOf } from './refused-rows.ts';
-import { type SearchQuestion, search } from './search.ts';
+import { type QuestionFacts, type SearchQuestion, search } from './search.ts';
 import type { TailQuestion } from './tail.ts';
 import type { TopQuestion } from './top.ts';
 
@@ -46,23 +46,9 @@ export interface AccountFacts {
 }
 
 /** What some accounts asked, the same question of all of them as one. */
-export interface AskedFacts {
-  readonly name: string;
-  readonly folded: number;
-  readonly type: number;
-  readonly verdict: string;
-  readonly audited: number;
-  readonly proven: number;
-  readonly expected: number;
-  readonly ground: string;
-  readonly approved_stage: string | null;
-  readonly stage: string;
-  readonly rule: string | null;
+export interface AskedFacts extends QuestionFacts {
   /** Who asked, with commas, where the client has not proved its address; else null. */
   readonly clients: string | null;
-  readonly first: number;
-  readonly last: number;
-  readonly count: number;
 }
 
 const MOST_ACCOUNTS = 1_000;

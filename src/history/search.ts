@@ -1,6 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { reverseOf } from './question-rows.ts';
-import type { AskedFacts } from './questions.ts';
 
 /** Who asked for a name or was given an address. Times are milliseconds since 1970. */
 export interface SearchQuestion {
@@ -12,8 +11,26 @@ export interface SearchQuestion {
   readonly limit: number;
 }
 
+/** What the history has of one question. */
+export interface QuestionFacts {
+  readonly name: string;
+  readonly folded: number;
+  readonly type: number;
+  readonly verdict: string;
+  readonly audited: number;
+  readonly proven: number;
+  readonly expected: number;
+  readonly ground: string;
+  readonly approved_stage: string | null;
+  readonly stage: string;
+  readonly rule: string | null;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
+
 /** One line of an answer to who asked what. */
-export interface FoundFacts extends Omit<AskedFacts, 'clients'> {
+export interface FoundFacts extends QuestionFacts {
   readonly account: number;
   readonly lease: string | null;
   readonly identity: string;
@@ -46,14 +63,14 @@ export function search(
 }
 
 /** Which rows of a table are searched for; `asked` or `given` names it by an index. */
-export interface Match {
+export interface SearchMatch {
   /** What leads to rows of `asked` or `given`, and is the same for many values. */
   readonly by: 'name' | 'below' | 'address' | 'lease' | 'identity';
   readonly where: string;
   readonly parameters: readonly SQLInputValue[];
 }
 
-export function matchFor(by: SearchQuestion['by'], value: string): Match {
+export function matchFor(by: SearchQuestion['by'], value: string): SearchMatch {
   switch (by) {
     case 'address':
       return { by, where: 'given.address = ?', parameters: [value] };
@@ -98,7 +115,7 @@ const OF_LEASE = 'lease CROSS JOIN asked ON asked.lease = lease.number';
 const OF_ADDRESS = 'given CROSS JOIN asked ON asked.number = given.asked';
 const TO_LEASE = 'asked CROSS JOIN lease ON lease.number = asked.lease';
 
-export const WAYS: Readonly<Record<Match['by'], Ways>> = {
+export const WAYS: Readonly<Record<SearchMatch['by'], Ways>> = {
   name: {
     count: OF_NAME,
     few: OF_NAME,
@@ -140,14 +157,14 @@ class Searcher {
     this.#isAlways = since === 0 && until === Number.MAX_SAFE_INTEGER;
   }
 
-  find(match: Match, limit: number): FoundFacts[] {
+  find(match: SearchMatch, limit: number): FoundFacts[] {
     const numbers = this.#numbers(match, limit);
     if (numbers.length === 0) return [];
     const rows = match.by === 'address' ? ANSWERS : QUESTIONS;
     return this.#all(rows, [JSON.stringify(numbers)]) as unknown as FoundFacts[];
   }
 
-  #numbers({ by, where, parameters }: Match, limit: number): number[] {
+  #numbers({ by, where, parameters }: SearchMatch, limit: number): number[] {
     const { count, few, within, many } = WAYS[by];
     const match: Condition = [where, parameters];
     // Leases have times of their own, which spare their questions.
@@ -177,7 +194,7 @@ class Searcher {
     return this.#all(sql, parameters)[0]!['number'] as number;
   }
 
-  #read(by: Match['by'], from: string, [where, parameters]: Condition, limit: number): number[] {
+  #read(by: SearchMatch['by'], from: string, [where, parameters]: Condition, limit: number): number[] {
     const table = by === 'address' ? 'given' : 'asked';
     const last = by === 'address' ? LAST_GIVEN : 'asked.last';
     // Where no time is asked for, the indexes alone tell.
