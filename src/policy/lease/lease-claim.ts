@@ -10,6 +10,22 @@ export interface LeaseClaim {
   readonly client?: Prefix | null;
 }
 
+/** A claim, what it binds to, and until when. */
+export interface Lease extends LeaseClaim {
+  readonly id: string;
+  readonly identity: string;
+  readonly stage: string | null;
+  readonly job: Readonly<Record<string, string>> | null;
+  /** Monotonic milliseconds. */
+  readonly endsAt: number;
+  /** Milliseconds after its end for which its claim is `unknown`; 0 for none. */
+  readonly quarantine: number;
+  /** Its opener says that nobody else can send from its addresses. */
+  readonly sourceEnforced: boolean;
+  /** The policy has its identity and stage. While it does not, it binds to `unknown`. */
+  readonly known: boolean;
+}
+
 /** The prefixes that no other lease may hold beside this one. */
 export function occupied({ addresses, client }: LeaseClaim): readonly Prefix[] {
   return client == null ? addresses : [...addresses, client];

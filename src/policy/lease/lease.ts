@@ -1,28 +1,12 @@
 import type { Prefix } from '../../wire/prefix.ts';
-import { addressToText } from '../address.ts';
-import { type Bound, MOST_CLAIMS } from './bound.ts';
+import { type Bound, boundOf, isQuarantine, quarantineUntil } from './bound.ts';
 import { Ends } from './ends.ts';
-import { claimKey, type LeaseClaim, occupied, outermost } from './lease-claim.ts';
+import { claimKey, type Lease, type LeaseClaim, occupied, outermost } from './lease-claim.ts';
 import { PrefixIndex, Slot } from './prefix-index.ts';
 import { PrefixTree } from './prefix-tree.ts';
 
 export type { Bound } from './bound.ts';
-export type { LeaseClaim } from './lease-claim.ts';
-
-export interface Lease extends LeaseClaim {
-  readonly id: string;
-  readonly identity: string;
-  readonly stage: string | null;
-  readonly job: Readonly<Record<string, string>> | null;
-  /** Monotonic milliseconds. */
-  readonly endsAt: number;
-  /** Milliseconds after its end for which its claim is `unknown`; 0 for none. */
-  readonly quarantine: number;
-  /** Its opener says that nobody else can send from its addresses. */
-  readonly sourceEnforced: boolean;
-  /** The policy has its identity and stage. While it does not, it binds to `unknown`. */
-  readonly known: boolean;
-}
+export type { Lease, LeaseClaim } from './lease-claim.ts';
 
 /** The live lease that stands in the way of another, and what both claim. */
 export interface Conflict {
@@ -295,41 +279,3 @@ interface CertificateClaims {
   /** Ids of the leases that want it. */
   readonly leases: Set<string>;
 }
-
-/** What a live lease says of who has it. */
-export function boundOf({
-  id,
-  identity,
-  stage,
-  job,
-  endsAt,
-  known,
-  sourceEnforced,
-  addresses,
-  certificate,
-  client = null,
-}: Lease): Bound {
-  if (!known) return { identity: UNKNOWN_NAME, stage: null, lease: id, endsAt, job, sourceEnforced: false };
-  const sources = addresses
-    .filter(({ family, length }) => length === (family === 4 ? 32 : 128))
-    .slice(0, MOST_CLAIMS);
-  const claims = sources.map(singleAddress);
-  return { identity, stage, lease: id, endsAt, claims, certificate, sources, client, job, sourceEnforced };
-}
-
-function singleAddress({ family, words }: Prefix): string {
-  const octets = new Uint8Array(family === 4 ? 4 : 16);
-  for (let i = 0; i < octets.length; i++) octets[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
-  return addressToText(octets);
-}
-
-function quarantineUntil(endsAt: number): Bound {
-  return { identity: UNKNOWN_NAME, stage: null, lease: '', endsAt, job: null, sourceEnforced: false };
-}
-
-/** A live lease has an id, whether or not the policy knows what it binds to. */
-function isQuarantine({ lease }: Bound): boolean {
-  return lease === '';
-}
-
-const UNKNOWN_NAME = 'unknown';

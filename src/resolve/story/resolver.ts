@@ -1,6 +1,6 @@
 import type { Decision } from '../../policy/decide/decision.ts';
 import type { Explanation } from '../../policy/explain/explain.ts';
-import { boundOf } from '../../policy/lease/lease.ts';
+import { boundOf } from '../../policy/lease/bound.ts';
 import type { Milliseconds, RrType, Seconds } from '../../wire/quantity.ts';
 import { Tally } from '../client/tally.ts';
 import { Flights } from '../flights/flights.ts';
