@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { Client, queryOctets } from '../server/client.ts';
 import { type Namegate, namegate, pause } from '../server/namegate.ts';
 import { KINDS } from './large-replies.ts';
-import { holdLongest, prefer, Sampler, share } from './latency.ts';
+import { holdLongest, keptFromRunning, prefer, Sampler, share } from './latency.ts';
 import { JOB, policyOf } from './policy.ts';
 import { program } from './program.ts';
 
@@ -10,8 +10,11 @@ import { program } from './program.ts';
 
 const POLICY = policyOf(JOB, { name: 'hostile', from: ['127.0.0.2'], allow: ['**.large.example'] });
 
-/** Unbounded, such replies kept others waiting for 50 to 350 ms; bounded, 9 to 22 on two shared cores. */
-const BOUND_MS = 40;
+/**
+ * Unbounded, such replies kept others waiting for 50 to 350 ms. What counts is the server's own doing: that server or test could run
+ * and had no processor is taken off, or a busy machine decides.
+ */
+const BOUND_MS = 20;
 const ROUND_MS = 800;
 /** Questions of the hostile identity under way at any time: that many replies may arrive at once. */
 const LANES = 8;
@@ -41,7 +44,11 @@ async function longest(t: Test, server: Namegate, sampler: Sampler, kind: string
   const going = (): boolean => performance.now() < end;
   const asking = ask(server, kind, going);
   let most = 0;
-  while (going()) most = Math.max(most, await sampler.one());
+  while (going()) {
+    const before = keptFromRunning(server);
+    const waited = await sampler.one();
+    most = Math.max(most, waited - (keptFromRunning(server) - before));
+  }
   const count = await asking;
   t.ok(count >= LANES, `${count} replies in ${ROUND_MS} ms`);
   return most;

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Test } from 'tap';
+import { waitedOf } from '../../bench/cpu.ts';
 import type { Place } from '../server/client.ts';
 import { Client } from '../server/client.ts';
 import { type Namegate, pause } from '../server/namegate.ts';
@@ -141,6 +142,18 @@ export function prefer(server: Namegate): void {
 }
 
 /** Threads of a process, but for workers of Node's, which are named so. */
+/**
+ * Milliseconds that the server's query thread and this test's could run and had no processor, together, since they began
+ * (/proc/PID/schedstat); 0 where the kernel does not say.
+ */
+export function keptFromRunning(server: Namegate): number {
+  try {
+    return waitedOf(server.child.pid!) + waitedOf(process.pid);
+  } catch {
+    return 0;
+  }
+}
+
 function tasksOf(pid: number): string[] {
   const folder = `/proc/${pid}/task`;
   return readdirSync(folder).filter(
