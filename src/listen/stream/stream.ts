@@ -197,8 +197,10 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     const reader = this.#reader;
     this.#turn = 0;
     this.#completed = false;
+    const { answerer, batch, gathers } = this.#host;
+    answerer.beginBatch?.();
     const good = reader.push(chunk, this.#read);
-    const { batch, gathers } = this.#host;
+    answerer.endBatch?.();
     if (gathers && !batch.full) batch.flushSoon();
     else this.flush();
     if (this.#gone) return;
@@ -262,14 +264,14 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   /** What to do next, after anything has changed: end, wait, read on. */
   #settle(): void {
     if (this.#gone || this.#ending) return;
-    const full = this.#full;
+    const full = this.#full();
     if (this.#rest !== null) {
       this.#readOn(false);
       if (!full && !this.#turnScheduled) {
         this.#turnScheduled = true;
         setImmediate(() => {
           this.#turnScheduled = false;
-          if (!this.#full) this.#takeTurn();
+          if (!this.#full()) this.#takeTurn();
         });
       }
     } else if (this.#last && this.#inFlight === 0) {
@@ -280,7 +282,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   }
 
   /** No further question is taken now: too many are in flight, or too much is unsent. */
-  get #full(): boolean {
+  #full(): boolean {
     return this.#inFlight >= this.#host.limits.inFlight || this.#socket.writableNeedDrain;
   }
 
