@@ -14,6 +14,7 @@ import type { ListenSetting } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import { placesOf } from './places.ts';
+import { CLOCK } from './system-clock.ts';
 import type { Trusts } from './trust/trusts.ts';
 import { sentToTcp, WithoutTcp } from './without-tcp.ts';
 
@@ -144,7 +145,8 @@ export class Listeners {
     const { protocol, host, port } = setting;
     const { answerer, shares } = this.#options;
     const notice = (told: ListenNotice): void => this.#tell(`${protocol}://${host}:${port}`, told);
-    const options = { host, port, answerer, notice, stranded: this.#withoutTcp.clients };
+    const { clients: stranded } = this.#withoutTcp;
+    const options = { host, port, answerer, notice, stranded, now: CLOCK.monotonic, epoch: CLOCK.epoch };
     switch (setting.protocol) {
       case 'udp':
         return this.#udp({ ...options, spoofable: setting.spoofable });

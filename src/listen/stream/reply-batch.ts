@@ -36,8 +36,13 @@ export class ReplyBatch {
   append(owner: BatchOwner, reply: Buffer, length: number): void {
     if (this.used > 0 && (this.#owner !== owner || this.full)) this.#owner!.flush();
     this.#owner = owner;
-    this.octets.writeUInt16BE(length, this.used);
-    reply.copy(this.octets, this.used + PREFIX, 0, length);
+    const { octets } = this;
+    octets[this.used] = length >>> 8;
+    octets[this.used + 1] = length;
+    const at = this.used + PREFIX;
+    // A loop costs less than a call for as few octets as most answers have.
+    if (length > 256) reply.copy(octets, at, 0, length);
+    else for (let i = 0; i < length; i++) octets[at + i] = reply[i]!;
     this.used += PREFIX + length;
   }
 

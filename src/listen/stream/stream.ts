@@ -200,6 +200,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     const { answerer, batch, gathers } = this.#host;
     answerer.beginBatch?.();
     const good = reader.push(chunk, this.#read);
+    if (this.#completed) this.#touch();
     answerer.endBatch?.();
     if (gathers && !batch.full) batch.flushSoon();
     else this.flush();
@@ -224,7 +225,6 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     }
     if (!this.#trusted()) return;
     this.#completed = true;
-    this.#touch();
     counters.received++;
     this.#later = null;
     let length = DROPPED;
