@@ -2,9 +2,6 @@ import { performance } from 'node:perf_hooks';
 import type { Clock } from '../resolve/ports.ts';
 import { MACHINE_TIME, type Time } from '../upstream/time.ts';
 
-/** Milliseconds after which the machine's clock is read again: as late as that a step of it is noticed. */
-const STEP_MS = 50;
-
 /**
  * The machine's own time. Between `hold` and `release` it stands still: a batch of queries or replies is done within a
  * millisecond, and reading clocks took a fortieth of each miss.
@@ -12,10 +9,8 @@ const STEP_MS = 50;
 export class SystemClock implements Clock {
   #isHeld = false;
   #held = 0;
-  /** Milliseconds since 1970 at which the monotonic clock was 0, and when that was read last. */
-  #origin = 0;
-  #readAt = Number.NEGATIVE_INFINITY;
-
+  /** Seconds since 1970; NaN where nobody has asked since it is held. */
+  #heldEpoch = Number.NaN;
   readonly #now: () => number;
   readonly #wall: () => number;
 
@@ -28,16 +23,14 @@ export class SystemClock implements Clock {
   readonly monotonic = (): number => (this.#isHeld ? this.#held : this.#now());
 
   readonly epoch = (): number => {
-    const now = this.monotonic();
-    if (now - this.#readAt >= STEP_MS) {
-      this.#readAt = now;
-      this.#origin = this.#wall() - now;
-    }
-    return (this.#origin + now) / 1000;
+    if (!this.#isHeld) return this.#wall() / 1000;
+    if (Number.isNaN(this.#heldEpoch)) this.#heldEpoch = this.#wall() / 1000;
+    return this.#heldEpoch;
   };
 
   readonly hold = (): void => {
     this.#held = this.#now();
+    this.#heldEpoch = Number.NaN;
     this.#isHeld = true;
   };
 
