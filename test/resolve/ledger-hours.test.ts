@@ -139,3 +139,31 @@ t.test('names are renewed in an order that no client chose, types of one name to
   t.strictSame(await orderOf(names.toReversed(), ['AAAA', 'A']), order);
   t.notSame(order, order.toSorted());
 });
+
+t.test(
+  "a validator's question for the base of a wildcard, or above it, leaves on our own schedule",
+  async (t) => {
+    /** The seconds at which DS and DNSKEY of names above were asked for upstream. */
+    async function secondsOf(asked: readonly number[]): Promise<string[]> {
+      const rig = new Rig(t);
+      const left: string[] = [];
+      for (let second = 0; second < 7300; second += 10) {
+        rig.house.pass(10);
+        rig.ticks.tick += 1000;
+        const before = rig.house.questions.length;
+        if (second === 0 || asked.includes(second)) {
+          for (const name of ['t.example', 'example'])
+            for (const type of ['DS', 'DNSKEY'])
+              await rig.house.ask(name, type, { from: '10.0.0.1', do: true, cd: second % 20 === 0 }, FINE);
+        }
+        rig.renew();
+        left.push(...rig.house.questions.slice(before).map((text) => `${second} ${text}`));
+      }
+      t.equal(rig.charges.ledger.holders.count, 0, 'they are free');
+      return left;
+    }
+    const unasked = await secondsOf([]);
+    t.equal(new Set(unasked.map((text) => text.replace(/^\d+ /, ''))).size, 4);
+    t.strictSame(await secondsOf([320, 730, 1310, 3000, 3590]), unasked);
+  },
+);

@@ -303,7 +303,7 @@ export class Flights implements Tower {
     const renewed = renewal !== 'no';
     // A negative answer without an SOA may not be kept (RFC 2308 §5), but for as long as a client must not cause another question.
     const most = answer.ttl > 0 || answer.supported ? leastLife : Math.min(leastLife, UNSUPPORTED_LIFE);
-    const least = renewed ? RENEWED_LIFE : most;
+    const least = renewed ? Math.max(RENEWED_LIFE, leastLife) : most;
     const life = Math.max(answer.ttl, least);
     const longest = Math.max(this.#maxTtl, least);
     this.#landing.takeAnswer(answer, now, now + Math.min(life, longest) * 1000, renewed);

@@ -1,5 +1,6 @@
 import { decide } from '../../policy/decide/decide.ts';
 import { Decision, VERDICT } from '../../policy/decide/decision.ts';
+import { isTrustType } from '../../wire/iana.ts';
 import { labelOffsets } from '../../wire/name.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import type { Key } from '../answer/key.ts';
@@ -198,7 +199,8 @@ function isApproved(inForce: InForce, { by, question }: PaidName, epoch: Seconds
   const { name, type } = question;
   const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };
   for (const { view } of [standing.identity, ...standing.identity.stages]) {
-    decide(inForce.snapshot, view, subject, type, false, epoch, decision);
+    // As of a validator: else none of its types is approved where no rule writes them.
+    decide(inForce.snapshot, view, subject, type, isTrustType(type), epoch, decision);
     if (decision.verdict === VERDICT.ALLOW) return true;
   }
   return false;

@@ -1,13 +1,14 @@
+import { GROUND } from '../../policy/decide/decision.ts';
 import { REASON } from '../../policy/explain/reason.ts';
 import { EDE, isTrustType } from '../../wire/iana.ts';
-import type { Seconds } from '../../wire/quantity.ts';
+import type { RrType, Seconds } from '../../wire/quantity.ts';
 import { edeText } from '../client/ede-text.ts';
 import { EXIT } from '../exit.ts';
 import type { Flights } from '../flights/flights.ts';
 import type { Charges } from '../ledger/charges.ts';
 import type { PaidNames } from '../ledger/paid-names.ts';
 import { failureText } from '../local/failure-text.ts';
-import { LATER } from '../ports.ts';
+import { LATER, type UpstreamQuestion } from '../ports.ts';
 import { contain, limited, servfail, truncate } from './end.ts';
 import type { Pending, Resumption } from './resume.ts';
 import { LAST_ROUND, type Turn } from './turn.ts';
@@ -47,9 +48,33 @@ export function forward(
   const life = isTrustType(turn.query.type) ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;
   const pending = resumption.take(turn);
   if (departs) depart(turn, flights, pending, life, charges!, paid);
-  else flights.join(key, wanted.group, life, pending);
+  else {
+    if (turn.decision.ground === GROUND.CHAIN_OF_TRUST && turn.decision.rule < 0)
+      keepFresh(turn, flights, paid);
+    flights.join(key, wanted.group, life, pending);
+  }
   resumption.wait(pending);
   return LATER;
+}
+
+/**
+ * Begins a validator's question for a name above an approved one, which is kept fresh from then on: the zone of a wildcard is
+ * its owner's, who would be told by the moments of such questions.
+ */
+function keepFresh({ wanted, asker, query, now }: Turn, flights: Flights, paid: PaidNames): void {
+  const { text } = wanted.key!;
+  const { identity } = asker.standing;
+  const question = questionOf(wanted, query.type);
+  const by = { client: -1 - identity.index, payers: 0, identity: identity.name };
+  if (!flights.isUnderWay(wanted.key!) && paid.add(text, question, by, query.type, now))
+    flights.renew(text, question, 'paid', (until) => paid.landed(text, until));
+}
+
+function questionOf(
+  { group, name, nameLength, checkingDisabled }: Turn['wanted'],
+  type: RrType,
+): UpstreamQuestion {
+  return { group, name: Uint8Array.from(name.subarray(0, nameLength)), type, checkingDisabled };
 }
 
 /** Begins a question that a bound stands over: it leaves at its tick, and its name is kept fresh from then on. */
@@ -66,12 +91,7 @@ function depart(
   const { text } = key;
   const { departures, by } = charges;
   const order = charges.orderOf(query.type);
-  const question = {
-    group: wanted.group,
-    name: Uint8Array.from(wanted.name.subarray(0, wanted.nameLength)),
-    type: query.type,
-    checkingDisabled: wanted.checkingDisabled,
-  };
+  const question = questionOf(wanted, query.type);
   const isPlain = turn.course.trust === null;
   const kept = isPlain && paid.add(text, question, by, order, turn.now);
   const then = kept ? (until: number) => paid.landed(text, until) : null;
