@@ -55,7 +55,7 @@ t.test('every mistake of every file is told at once, in order, of form and of me
     // Not `nosuch`: it may be defined in c.yml, which could not be read.
     'policy/b.yaml:3:13 identity-duplicate',
     'policy/b.yaml:3:70 address-claimed',
-    'policy/c.yml:2:1 yaml-syntax',
+    'policy/c.yml:1:4 yaml-syntax',
     'policy/d.yaml:1:1 yaml-empty',
     'policy/list.txt:3:7 pattern-star',
     'policy/list.txt:5:1 pattern-url',

@@ -6,7 +6,7 @@ import type {
   RuleInput,
   RuleTerms,
 } from '../../policy/input.ts';
-import { patternText } from '../../policy/pattern/pattern.ts';
+import { type Pattern, patternText } from '../../policy/pattern/pattern.ts';
 import type { Position } from '../../policy/problem.ts';
 import { TextFault } from '../problems.ts';
 import type { PolicyFile } from '../schema/policy-schema.ts';
@@ -122,15 +122,24 @@ function warnTwice(
 ): void {
   const seen = new Map<RuleTerms, Map<string, Position>>();
   for (const { pattern, terms, at } of rules) {
-    const text = patternText(pattern);
     const same = seen.get(terms) ?? new Map<string, Position>();
     seen.set(terms, same);
-    const first = same.get(text);
-    same.set(text, first ?? at);
-    if (first === undefined) continue;
-    const message = `${text} stands in ${destination} twice; the first is in line ${first.line}`;
+    const key = keyOf(pattern);
+    const first = same.get(key);
+    if (first === undefined) {
+      same.set(key, at);
+      continue;
+    }
+    const message = `${patternText(pattern)} stands in ${destination} twice; the first is in line ${first.line}`;
     problems.warn('pattern-twice', at, message, 'remove one');
   }
+}
+
+/** The same for the same pattern. Of an exact name it is its octets: writing tens of thousands of names as text takes a while. */
+function keyOf(pattern: Pattern): string {
+  if (pattern.kind !== 'exact') return patternText(pattern);
+  const { buffer, byteOffset, length } = pattern.name;
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
 
 /** What is no path of a list, though it was meant as one. */
