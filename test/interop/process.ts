@@ -153,7 +153,7 @@ function spawnInside(
 }
 
 /** How many times longer than usual something may take. `NAMEGATE_SLOW=10` is for a long run on a machine that is busy. */
-const SLOW = Number(process.env['NAMEGATE_SLOW'] ?? 1);
+export const SLOW = Number(process.env['NAMEGATE_SLOW'] ?? 1);
 
 /** Waits until `what` gives true; throws with `why()` after so many milliseconds. */
 export async function until(

@@ -83,7 +83,7 @@ function report({ problems, snapshot, settings }: LoadResult): object {
           enforce: {
             ports: settings.enforce.ports,
             rules: rulePorts(snapshot),
-            shared_addresses: sharedAddresses(snapshot),
+            shared_addresses: sharedAddresses(snapshot, settings.state),
           },
         }
       : {}),
@@ -109,7 +109,7 @@ function text(
     const loopback = loopbackLines(snapshot);
     if (loopback.length > 0) lines.push(...loopback, '');
     if (settings?.enforce) {
-      const shared = sharedAddressLines(snapshot);
+      const shared = sharedAddressLines(snapshot, settings.state);
       if (shared.length > 0) lines.push(...shared, '');
     }
     const { identities, rules, views } = snapshot;

@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { suffixTable } from '../../config/policy/suffixes.ts';
+import { HISTORY_FILE } from '../../history/history-database.ts';
+import { readShared, type SharedRow } from '../../history/shared-rows.ts';
 import { addressToText } from '../../policy/address.ts';
 import { explainRule } from '../../policy/explain/rule-text.ts';
 import { rentedZone } from '../../policy/pattern/suffix.ts';
@@ -14,33 +18,50 @@ export interface SharedAddresses {
   /** Patterns, each with the zone that it is in. */
   readonly zones: readonly { readonly name: string; readonly zone: string }[];
   /** Addresses of local records that more than one name has. */
-  readonly records: readonly { readonly address: string; readonly names: readonly string[] }[];
+  readonly records: readonly SharedRow[];
+  /** Addresses that the history has answers with for more than one name; empty where there is none to be read. */
+  readonly answers: readonly SharedRow[];
 }
 
 /**
- * Where the files themselves say that names share addresses: names in zones where anyone can have one, as of a CDN, and local
- * records. There a grant opens more than the name that was asked. Empty where they say of none; the rest no file knows.
+ * Where the files say that names share addresses: names in zones where anyone can have one, as of a CDN, local records, and what
+ * was answered, as the history in the folder `state` has it. There a grant opens more than the name that was asked.
  */
-export function sharedAddresses(snapshot: Snapshot): SharedAddresses {
+export function sharedAddresses(snapshot: Snapshot, state: string): SharedAddresses {
   return {
     zones: [...rented(snapshot)].map(([name, zone]) => ({ name, zone })),
     records: [...byAddress(snapshot)]
       .filter(([, names]) => names.length > 1)
       .map(([address, names]) => ({ address, names })),
+    answers: answered(join(state, HISTORY_FILE)),
   };
 }
 
+/** Whoever checks the files may not read the history, or there is none yet: that is no fault of the files. */
+function answered(path: string): SharedRow[] {
+  try {
+    return existsSync(path) ? readShared(path) : [];
+  } catch {
+    return [];
+  }
+}
+
 /** The same for people. */
-export function sharedAddressLines(snapshot: Snapshot): string[] {
-  const shared = sharedAddresses(snapshot);
+export function sharedAddressLines(snapshot: Snapshot, state: string): string[] {
+  const shared = sharedAddresses(snapshot, state);
   const zones = shared.zones.map(
     ({ name, zone }) => `  ${escapeText(name).padEnd(40)} is in ${zone}, whose names share addresses`,
   );
-  const records = shared.records.map(
-    ({ address, names }) =>
-      `  ${address.padEnd(40)} has ${enumerate(names.slice(0, LISTED).map(escapeText))}`,
+  const has = (verb: string, { address, names }: SharedRow): string => {
+    const shown = names.slice(0, LISTED).map(escapeText);
+    const more = names.length > LISTED ? [count(names.length - LISTED, 'more name')] : [];
+    return `  ${address.padEnd(40)} ${verb} ${enumerate([...shown, ...more])}`;
+  };
+  const records = shared.records.map((row) => has('has', row));
+  const answers = shared.answers.map((row) => has('was the answer for', row));
+  const lines = [zones, records, answers].flatMap((of, i) =>
+    listed(of, i === 0 ? 'more name' : 'more address'),
   );
-  const lines = [...listed(zones, 'more name'), ...listed(records, 'more address')];
   if (lines.length === 0) return [];
   return ['shared addresses: what is granted for one name is open for every name at its address', ...lines];
 }

@@ -1,4 +1,7 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { HISTORY_FILE, openHistory } from '../../../src/history/history-database.ts';
 import { say } from '../command.ts';
 
 const POLICY = `
@@ -71,4 +74,54 @@ t.test('check says what a grant opens besides, where the files know it', async (
   const without = await check('');
   t.notMatch(without, /shared addresses/, 'without a firewall nothing is opened');
   t.match(without, /term-unused: ports of this rule change nothing: the server file has no enforce/);
+});
+
+t.test('and where the history has seen it', async (t) => {
+  const folder = t.testdir({
+    'namegate.yaml': `listen: [udp://127.0.0.1:0]
+upstreams: { default: { servers: [udp://192.0.2.1] } }
+policy: p.yaml
+state: state
+enforce: { socket: /run/e.sock, interfaces: [docker0] }
+`,
+    'p.yaml': POLICY,
+  });
+  const check = async () =>
+    JSON.parse((await say(['check', '--json', '--config', `${folder}/namegate.yaml`])).stdout);
+  t.same((await check()).enforce.shared_addresses.answers, [], 'there is none yet');
+  const state = join(folder, 'state');
+  mkdirSync(state);
+  writeFileSync(join(state, HISTORY_FILE), 'no history');
+  t.same((await check()).enforce.shared_addresses.answers, [], 'it cannot be read');
+  writeFileSync(join(state, HISTORY_FILE), '');
+  const database = openHistory(join(state, HISTORY_FILE));
+  const rows: readonly [name: string, verdict: string, folded: number, addresses: readonly string[]][] = [
+    ['a.example', 'allow', 0, ['203.0.113.7', '203.0.113.8']],
+    ['b.example', 'allow', 0, ['203.0.113.7', '203.0.113.8']],
+    ['c.example', 'allow', 0, ['203.0.113.7', '203.0.113.9']],
+    ['a.example', 'allow', 0, ['203.0.113.9', '203.0.113.1']],
+    ['a.example', 'allow', 0, ['203.0.113.1']],
+    ['d.example', 'allow', 1, ['203.0.113.1']],
+    ['e.example', 'local', 0, ['203.0.113.1']],
+  ];
+  const name = database.prepare('INSERT OR IGNORE INTO name (text, reverse) VALUES (?, ?)');
+  const asked = database.prepare(`
+    INSERT INTO asked (lease, name, folded, type, verdict, audited, proven, expected, ground, view, first, last, count)
+    VALUES (1, (SELECT number FROM name WHERE text = ?), ?, 1, ?, 0, 1, 0, '', 1, 0, 0, 1)`);
+  const given = database.prepare(
+    'INSERT INTO given (asked, address, first, last, current) VALUES (?, ?, 0, 0, 1)',
+  );
+  for (const [text, verdict, folded, addresses] of rows) {
+    name.run(text, text);
+    const { lastInsertRowid } = asked.run(text, folded, verdict);
+    for (const address of addresses) given.run(lastInsertRowid, address);
+  }
+  database.close();
+  t.same((await check()).enforce.shared_addresses.answers, [
+    { address: '203.0.113.7', names: ['a.example', 'b.example', 'c.example'] },
+    { address: '203.0.113.8', names: ['a.example', 'b.example'] },
+    { address: '203.0.113.9', names: ['a.example', 'c.example'] },
+  ]);
+  const { stdout } = await say(['check', '--config', `${folder}/namegate.yaml`]);
+  t.match(stdout, / {2}203\.0\.113\.7 +was the answer for a\.example, b\.example, c\.example\n/);
 });
