@@ -113,7 +113,7 @@ export class AccountRows {
       case 'opened':
       case 'live': {
         const { identity = '', owner = '', claim, job, opener = null, holder = null } = note;
-        const opened = note.opened ?? at;
+        const opened = Math.round(note.opened ?? at);
         this.#live.add(id);
         this.#open.run(
           id,
@@ -134,7 +134,7 @@ export class AccountRows {
       case 'ended':
       case 'expired':
         this.#live.delete(id);
-        this.#end.run(at, what, id);
+        this.#end.run(Math.round(at), what, id);
         break;
       case 'all':
         this.#endOthers();

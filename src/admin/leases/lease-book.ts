@@ -90,7 +90,7 @@ export class LeaseBook {
     const { table, clock, account } = this.#options;
     this.tidy();
     const now = clock.monotonic();
-    const at = clock.epoch() * 1000;
+    const at = Math.round(clock.epoch() * 1000);
     const { identity, stage, sourceEnforced, job, ttl, by, owner, used } = wanted;
     const { addresses, certificate, client } = wanted;
     const claim: LeaseClaim = { addresses, certificate, client };
@@ -160,7 +160,7 @@ export class LeaseBook {
       stage: stage ?? lease.stage,
       endsAt: ttl === undefined ? lease.endsAt : now + ttl * 1000,
     };
-    const at = clock.epoch() * 1000;
+    const at = Math.round(clock.epoch() * 1000);
     const entry: LeaseEntry = { t: 'change', at, id, stage: next.stage, expires: at + next.endsAt - now };
     const fault = await this.#write(entry, () => {
       table.change(id, next, clock.monotonic());
@@ -179,7 +179,7 @@ export class LeaseBook {
       if (held === null) return noLease(id);
       const ended = this.#unwritten.get(id)?.ended ?? this.#endNow(id, by);
       if (ended instanceof Refusal) return ended;
-      const fault = await this.#write({ t: 'end', at: this.#options.clock.epoch() * 1000, id });
+      const fault = await this.#write({ t: 'end', at: Math.round(this.#options.clock.epoch() * 1000), id });
       if (fault === null) {
         this.#unwritten.delete(id);
         return ended;
@@ -194,7 +194,7 @@ export class LeaseBook {
     const lease = table.end(id, clock.monotonic());
     if (lease === null) return noLease(id);
     this.#counts.ended++;
-    const result = { id, ended: iso(clock.epoch() * 1000), counts: countsOf(id) };
+    const result = { id, ended: iso(Math.round(clock.epoch() * 1000)), counts: countsOf(id) };
     log.info('lease-ended', `the lease of ${lease.identity} was ended`, {
       ...facts(lease, by),
       counts: result.counts,
@@ -206,14 +206,14 @@ export class LeaseBook {
   #over(id: string, how: 'ended' | 'expired'): void {
     this.#details.delete(id);
     const { account, clock, ended } = this.#options;
-    account?.tell({ note: 'lease', what: how, at: clock.epoch() * 1000, id });
+    account?.tell({ note: 'lease', what: how, at: Math.round(clock.epoch() * 1000), id });
     ended(id);
   }
 
   /** Tells of leases whose time has run out. They have not held since then, whenever this is called. */
   tidy(): void {
     const { table, clock, countsOf, log } = this.#options;
-    const at = clock.epoch() * 1000;
+    const at = Math.round(clock.epoch() * 1000);
     for (const lease of table.expire(clock.monotonic())) {
       this.#counts.ran_out++;
       const counts = countsOf(lease.id);
@@ -260,7 +260,7 @@ export class LeaseBook {
     const { clock, table } = this.#options;
     const now = clock.monotonic();
     // A clock that has gone back since gives nobody more time.
-    const wall = Math.max(clock.epoch() * 1000, newest);
+    const wall = Math.max(Math.round(clock.epoch() * 1000), newest);
     const { leases, quarantines, used } = historyOf(entries, wall);
     this.#used.keep(used);
     for (const lease of leases) {
@@ -316,7 +316,7 @@ export class LeaseBook {
   /** Milliseconds from the monotonic clock to the machine's. */
   #offset(): number {
     const { clock } = this.#options;
-    return clock.epoch() * 1000 - clock.monotonic();
+    return Math.round(clock.epoch() * 1000) - clock.monotonic();
   }
 
   /** Without `apply`: what the entry says is in force already. The firewall has it too, or does not answer in time. */
