@@ -11,6 +11,7 @@ const lazy: SuffixTable = {
     list ??= new SuffixList(loadTrie(), rentedZones());
     return list.get(name);
   },
+  entries: () => new SuffixList(loadTrie(), rentedZones()).entries(),
 };
 
 /**

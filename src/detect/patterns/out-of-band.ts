@@ -1,3 +1,6 @@
+import { nameFromText } from '../../wire/name.ts';
+import { SuffixIndex } from '../../wire/suffix-index.ts';
+
 /** A service that tells its user of each question that arrives under its names. */
 interface Service {
   readonly service: string;
@@ -52,52 +55,30 @@ export const OUT_OF_BAND: readonly Service[] = [
   { service: 'XSS Hunter', source: 'the service itself', suffixes: ['xss.ht'] },
 ];
 
-/** A tree of labels from the right; a leaf is the service's name. */
-type Node = Map<string, Node | string>;
-
 /** Finds the service of a name. */
 export class OutOfBand {
-  readonly #root: Node = new Map();
+  readonly #services: readonly string[];
+  readonly #index: SuffixIndex;
 
   constructor(services: readonly Service[] = OUT_OF_BAND) {
-    for (const { service, suffixes } of services) for (const suffix of suffixes) this.#add(suffix, service);
+    this.#services = services.map(({ service }) => service);
+    this.#index = new SuffixIndex(
+      services.flatMap(({ suffixes }, i) => suffixes.map((suffix) => [wireOf(suffix), i + 1] as const)),
+    );
   }
 
-  #add(suffix: string, service: string): void {
-    const labels = suffix.split('.').reverse();
-    let node = this.#root;
-    for (const label of labels.slice(0, -1)) {
-      const next = node.get(label);
-      if (typeof next === 'string') return;
-      const under: Node = next ?? new Map();
-      node.set(label, under);
-      node = under;
-    }
-    node.set(labels.at(-1)!, service);
-  }
-
-  /** The service that a wire name belongs to, and where its suffix starts in the name; null for none. */
+  /** The service that a wire name in lower case belongs to, and where its suffix starts in the name; null for none. */
   find(name: Uint8Array): { readonly service: string; readonly start: number } | null {
-    let node = this.#root;
-    for (let at = starts(name) - 1; at >= 0; at--) {
-      const next = node.get(labelAt(name, STARTS[at]!));
-      if (next === undefined) return null;
-      if (typeof next === 'string') return { service: next, start: STARTS[at]! };
-      node = next;
-    }
+    const { starts, values } = this.#index;
+    const count = this.#index.look(name);
+    for (let i = 0; i < count; i++)
+      if (values[i] !== 0) return { service: this.#services[values[i]! - 1]!, start: starts[i]! };
     return null;
   }
 }
 
-/** Not re-entrant. */
-const STARTS = new Uint8Array(128);
-
-function starts(name: Uint8Array): number {
-  let count = 0;
-  for (let at = 0; name[at] !== 0 && count < 128; at += 1 + name[at]!) STARTS[count++] = at;
-  return count;
-}
-
-function labelAt(name: Uint8Array, at: number): string {
-  return Buffer.from(name.buffer, name.byteOffset + at + 1, name[at]!).toString('latin1');
+function wireOf(suffix: string): Uint8Array {
+  const name = nameFromText(suffix);
+  if (name instanceof Uint8Array) return name;
+  throw new Error(`${suffix} is no name`);
 }

@@ -4,7 +4,7 @@ import { nameToText } from '../../wire/name.ts';
  * The public suffix list as flat data: rule text without `*.` and `!`, in lower case ASCII, to flags.
  * `config/` builds it; https://publicsuffix.org/list/ defines the algorithm.
  */
-export type SuffixTable = Pick<ReadonlyMap<string, number>, 'get'>;
+export type SuffixTable = Pick<ReadonlyMap<string, number>, 'get' | 'entries'>;
 
 export const SUFFIX = {
   /** A rule of the ICANN section with this very name. */
