@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { suffixTable } from '../../src/config/policy/suffixes.ts';
 import { Detectors } from '../../src/detect/patterns/detectors.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
-import type { Noticed, ObservedVerdict } from '../../src/detect/patterns/observed.ts';
+import type { Noticed, ObservedVerdict, Who } from '../../src/detect/patterns/observed.ts';
 import { findLookAlike, indexLookAlikes } from '../../src/policy/lookalike/look-alikes.ts';
 import { registeredDomain } from '../../src/policy/pattern/suffix.ts';
 import { halfSipHash } from '../../src/resolve/answer/key-hash.ts';
@@ -100,6 +100,12 @@ export function deniedTunnelFiresAt({ asked }: Trace): DeniedTunnel {
   return { first, at: 0, kinds: [...kinds].join(', ') || '-', what: '-' };
 }
 
+/** What tells a client from another. */
+function whoOf(client: string): Who {
+  const octets = Buffer.from(client);
+  return { low: hash(octets, 0, octets.length), high: octets.length };
+}
+
 function observe(
   detectors: Detectors,
   { name, client, type }: Asked,
@@ -113,6 +119,7 @@ function observe(
       at,
       identity: 'trace',
       claim: client,
+      who: whoOf(client),
       lease: '',
       name,
       domain: registeredDomain(name, table),

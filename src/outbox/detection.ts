@@ -2,19 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { Detectors, type DetectTerms } from '../detect/patterns/detectors.ts';
 import type { KeptChanges } from '../detect/patterns/kept-changes.ts';
 import { DETECTED } from '../detect/patterns/kinds.ts';
-import type { Noticed, Observed, ObservedVerdict, OctetHash } from '../detect/patterns/observed.ts';
-import { GROUND } from '../policy/decide/decision.ts';
+import type { Noticed, OctetHash } from '../detect/patterns/observed.ts';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import { halfSipHash } from '../resolve/answer/key-hash.ts';
 import { nameToText } from '../wire/name.ts';
 import { AcquaintanceFile } from './acquaintance-file.ts';
 import type { Draft } from './draft.ts';
-import { DECISIONS, type Kind } from './event.ts';
+import type { Kind } from './event.ts';
 import type { DetectSetting, FeedSetting } from './feed-setting.ts';
 import type { Sighting } from './finding-life.ts';
 import type { Follower, FollowerPlace } from './follower.ts';
 import { readNote } from './notes.ts';
-import { certificateOf, type QuestionRecord } from './slot-question.ts';
+import { ObservedQuestion } from './observed-question.ts';
+import type { QuestionRecord } from './slot-question.ts';
 import type { SlotRecord } from './slot-record.ts';
 
 const SECOND = 1_000;
@@ -22,8 +22,6 @@ const TIDY_MS = 600_000;
 const SAVE_MS = 60_000;
 /** What is not denied is heard of where it is counted, once a question and client. */
 const COUNTED: ReadonlySet<Kind> = new Set(['allow', 'empty', 'contain', 'would_contain']);
-/** Texts of claims that are remembered. */
-const MOST_CLAIMS = 16_384;
 
 /** What of a follower's place it needs. */
 interface DetectionPlace extends Pick<FollowerPlace, 'setting' | 'registered' | 'kept'> {
@@ -35,7 +33,7 @@ export class Detection implements Follower {
   readonly detectors: Detectors;
   readonly #registered: (name: Uint8Array) => number;
   readonly #noticed: Noticed[] = [];
-  readonly #claims = new Map<string, string>();
+  readonly #asked: ObservedQuestion;
   readonly #file: AcquaintanceFile | null;
   #savedAt = 0;
   #passedAt = 0;
@@ -50,6 +48,7 @@ export class Detection implements Follower {
     this.#file?.restore(this.detectors.acquaintance);
     this.detectors.restore(kept);
     this.#registered = registered;
+    this.#asked = new ObservedQuestion(registered, randomBytes(16));
     this.configure(setting);
   }
 
@@ -61,23 +60,24 @@ export class Detection implements Follower {
     switch (record.record) {
       case 'decision': {
         const { question } = record;
-        if (COUNTED.has(question.kind) || !DECISIONS.has(question.kind)) return;
-        this.detectors.take(this.#observed(question, false), this.#noticed);
+        if (question.kind !== 'deny' && question.kind !== 'would_deny') return;
+        this.detectors.take(this.#asked.read(question, false), this.#noticed);
         this.#tell(question, sight);
         break;
       }
       case 'asked': {
         const { question, pattern, folded } = record;
         if (!COUNTED.has(question.kind) || folded !== 0) return;
-        this.detectors.take(this.#observed(question, /[*{]/.test(pattern)), this.#noticed);
+        this.detectors.take(this.#asked.read(question, /[*{]/.test(pattern)), this.#noticed);
         this.#tell(question, sight);
         break;
       }
       case 'outcome': {
         const { question, outcome, count, questions, destination } = record;
         const { at, identity, name, type } = question;
-        const claim = this.#claimOf(question);
-        this.detectors.outcome({ at, identity, claim, name, type, outcome, count, questions }, this.#noticed);
+        const { claim, who } = this.#asked.read(question, false);
+        const got = { at, identity, claim, who, name, type, outcome, count, questions };
+        this.detectors.outcome(got, this.#noticed);
         this.#tell(question, sight, adviceOf(destination));
         break;
       }
@@ -140,39 +140,8 @@ export class Detection implements Follower {
     this.#file?.save(this.detectors.acquaintance);
   }
 
-  #observed(question: QuestionRecord, isOfPattern: boolean): Observed {
-    const { at, identity, name, proven, kind, lease, type, ground, isInQuarantine } = question;
-    return {
-      at,
-      identity,
-      claim: this.#claimOf(question),
-      lease,
-      name,
-      domain: this.#registered(name),
-      type,
-      verdict: kind as ObservedVerdict,
-      count: 1,
-      proven,
-      expected: question.expected,
-      isOfOtherStage: ground === GROUND.OTHER_STAGE,
-      isInQuarantine,
-      resembles: question.resembles,
-      isOfPattern,
-    };
-  }
-
-  /** The name of a certificate, or an address. */
-  #claimOf(question: QuestionRecord): string {
-    const { certificate, client } = question;
-    const key = certificate === '' ? `address ${client}` : certificate;
-    let claim = this.#claims.get(key);
-    if (claim === undefined) {
-      const { san, fingerprint } = certificateOf(certificate).certificate ?? {};
-      claim = san ?? fingerprint ?? question.network;
-      if (this.#claims.size >= MOST_CLAIMS) this.#claims.clear();
-      this.#claims.set(key, claim);
-    }
-    return claim;
+  figures(): Readonly<Record<string, number>> {
+    return { detectionsUnplaced: this.#asked.unplaced };
   }
 }
 
@@ -186,7 +155,8 @@ function passingSighting(noticed: Noticed, now: number, owner = ''): Sighting {
   const { identity, names = [] } = noticed;
   return {
     ...commonOf(noticed, now),
-    domain: () => null,
+    // Of what had other places its key is the domain.
+    domain: () => (noticed.hasDomain ? noticed.key : null),
     draft: () => ({
       kind: 'finding',
       at: now,

@@ -15,8 +15,8 @@ const MOST_UNPROVEN = 256;
 const UNPROVEN_NAMES = 200;
 
 const DAY = 86_400_000;
-/** Clients that are found without a text of them. */
-const PLACES = 8_192;
+/** Clients that are found without a text of them: so many that 10,000 seldom share one. */
+const PLACES = 32_768;
 /** Accounts that are remembered; beyond them all begin anew. */
 const MOST_ACCOUNTS = 65_536;
 
@@ -49,7 +49,7 @@ const NOBODY: AskerAccount = { names: 0, domains: 0, mostNames: 0, isOthers: tru
 
 /** The accounts by whoever asks. A question of who asked before makes nothing. */
 export class QuestionAskers {
-  readonly #places: QuestionAsker[] = Array.from({ length: PLACES }, () => new QuestionAsker());
+  readonly #places: (QuestionAsker | undefined)[] = new Array(PLACES);
   readonly #accounts = new Map<string, AskerAccount>();
   /** Clients with an account, by identity and proof. */
   readonly #clients = new Map<string, number>();
@@ -70,7 +70,8 @@ export class QuestionAskers {
     const { w0, w1, w2, w3, credential } = client;
     const day = Math.floor(time / DAY);
     const mixed = Math.imul(w0 ^ Math.imul(w1 ^ Math.imul(w2 ^ w3, 0x85eb_ca6b), 0xc2b2_ae35), 0x9e37_79b1);
-    const found = this.#places[(mixed >>> 16) & (PLACES - 1)]!;
+    const place = (mixed >>> 16) & (PLACES - 1);
+    const found = (this.#places[place] ??= new QuestionAsker());
     if (
       found.w0 === w0 &&
       found.w3 === w3 &&

@@ -44,6 +44,9 @@ export interface QuestionRecord {
   readonly certificate: string;
   /** The client's address as text; of IPv6 the /64, all of which a client has. */
   readonly network: string;
+  /** Two words of that: of IPv6 the /64, of IPv4 zero and the address. */
+  readonly networkHigh: number;
+  readonly networkLow: number;
   /** The approved name that a denied one can be taken for, as text; empty for none. */
   readonly resembles: string;
   /** Questions of the same client under the same two labels that it stands for besides. */
@@ -133,6 +136,27 @@ export class SlotQuestion implements QuestionRecord {
     if (!address.includes(':')) return address;
     const half = (at: number): string => slot.readUInt16LE(AT.CLIENT + at).toString(16);
     return `${half(2)}:${half(0)}:${half(6)}:${half(4)}::/64`;
+  }
+
+  get networkHigh(): number {
+    return this.#isFour ? 0 : this.#slot.readInt32LE(AT.CLIENT);
+  }
+
+  get networkLow(): number {
+    const slot = this.#slot;
+    if ((slot[AT.FLAGS]! & FLAG_BIT.SIX) === 0) return slot.readInt32LE(AT.CLIENT);
+    return slot.readInt32LE(AT.CLIENT + (this.#isFour ? 12 : 4));
+  }
+
+  /** IPv4, or that in IPv6 (RFC 4291 §2.5.5.2). */
+  get #isFour(): boolean {
+    const slot = this.#slot;
+    if ((slot[AT.FLAGS]! & FLAG_BIT.SIX) === 0) return true;
+    return (
+      slot.readInt32LE(AT.CLIENT) === 0 &&
+      slot.readInt32LE(AT.CLIENT + 4) === 0 &&
+      slot.readInt32LE(AT.CLIENT + 8) === 0xffff
+    );
   }
 
   get draft(): Draft {

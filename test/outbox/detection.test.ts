@@ -276,6 +276,7 @@ t.test('what identities have used outlives a restart', async (t) => {
         at,
         identity: 'one',
         claim: 'c',
+        who: { low: 0, high: 0 },
         lease: '',
         name: nameFromText(name) as Uint8Array,
         domain: 0,

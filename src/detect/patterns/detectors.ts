@@ -1,8 +1,9 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { isAtOrUnder, nameToText } from '../../wire/name.ts';
 import { Acquaintance } from './acquaintance.ts';
-import { ATTEMPT_KEY, Attempts } from './attempts.ts';
-import { Clients, isStorm } from './clients.ts';
+import { type Attempt, domainOf } from './attempt.ts';
+import { ATTEMPT_KEY, Attempts, hashesOf } from './attempts.ts';
+import { Clients } from './clients.ts';
 import { DEPENDENCY_KEY, Dependencies } from './dependencies.ts';
 import { ENDING_KEY, Endings } from './endings.ts';
 import type { KeptChanges } from './kept-changes.ts';
@@ -11,6 +12,7 @@ import type { Noticed, Observed, OctetHash, UpstreamOutcome } from './observed.t
 import { OutOfBand } from './out-of-band.ts';
 import { RATE_KEY, type Rate, Rates } from './rates.ts';
 
+const SECOND = 1_000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** A finding that has no end of its own stays open so long. */
@@ -44,6 +46,9 @@ export class Detectors {
   readonly #rates = new Rates();
   readonly #dependencies = new Dependencies();
   readonly #outOfBand = new OutOfBand();
+  readonly #hash: OctetHash;
+  /** Attempts that had to go before their last questions were told. */
+  readonly #late: Noticed[] = [];
   #limits: Thresholds;
   #terms: ReadonlyMap<string, DetectTerms>;
 
@@ -54,7 +59,9 @@ export class Detectors {
     limits: Thresholds,
     terms: ReadonlyMap<string, DetectTerms> = new Map(),
   ) {
+    this.#hash = hash;
     this.#attempts = new Attempts(hash);
+    this.#attempts.whenEvicted((attempt) => this.#late.push(this.#attemptOf(attempt)));
     this.#clients = new Clients(hash);
     this.acquaintance = new Acquaintance(kept);
     this.#limits = limits;
@@ -117,6 +124,8 @@ export class Detectors {
 
   /** What time brings; to be called every second or so. */
   pass(now: number, out: Noticed[]): void {
+    out.push(...this.#late.splice(0));
+    for (const attempt of this.#attempts.pending) out.push(this.#attemptOf(attempt));
     const limits = this.#limits.sweep;
     if (limits !== null) {
       for (const identity of this.#clients.sweptTogether(now, limits))
@@ -171,36 +180,50 @@ export class Detectors {
   }
 
   #takeDenied(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
-    const { identity, claim, lease, name, domain, count, at } = asked;
-    const after = this.#limitsOf('after-end', terms);
-    if (after !== null) {
-      const ending = this.endings.after(claim, at, asked.isInQuarantine, after);
-      if (ending !== null) {
-        const of = ending.lease || claim;
-        out.push(noticed('after-end', ending.identity || identity, of, of, DAY, count));
-      }
-    }
+    const { identity, lease, name, count } = asked;
+    const client = this.#clients.of(asked);
+    if (asked.isInQuarantine || !this.endings.isEmpty) this.#takeLate(client, asked, terms, out);
     if (asked.isOfOtherStage) {
       // It is a slip of the job's, and no attempt to get out.
       if (this.#limitsOf('other-stage', terms) !== null) {
         const text = nameToText(name);
-        out.push(noticed('other-stage', identity, `${lease || claim} ${text}`, text, DAY, count));
+        out.push(noticed('other-stage', identity, `${lease || asked.claim} ${text}`, text, DAY, count));
       }
       return;
     }
     this.#takeResembling(asked, terms, out);
-    const attempt = this.#limitsOf('attempt', terms);
-    if (attempt !== null) {
-      const key = latin1(name, domain);
-      const told = this.#attempts.take(asked, key, attempt);
-      if (told > 0) {
-        const base = noticed('attempt', identity, key, nameToText(name.subarray(domain)), DAY, count);
-        out.push(told === 2 ? { ...base, severity: DETECTED.attempt.rises } : base);
-      }
-    }
+    const [low, high] = hashesOf(this.#hash, name, asked.domain);
+    const limits = this.#limitsOf('attempt', terms);
+    const attempt = limits === null ? null : this.#attempts.take(asked, low, high, limits);
+    // One sight a second tells of all.
+    if (attempt !== null && !this.#attempts.isSighted(attempt, Math.floor(asked.at / SECOND)))
+      out.push(this.#attemptOf(attempt));
     const sweep = this.#limitsOf('sweep', terms);
-    if (sweep !== null && this.#clients.isSweeping(this.#clients.of(identity, claim), asked, sweep))
+    if (sweep !== null && this.#clients.isSweeping(client, asked, low, sweep)) {
+      const claim = this.#clients.claimOf(client, asked);
       out.push(noticed('sweep', identity, claim, claim, HOUR, count));
+    }
+  }
+
+  /** All questions of an attempt that no sight counts yet. */
+  #attemptOf(attempt: Attempt): Noticed {
+    const { identity, told, isTogether } = attempt;
+    const count = this.#attempts.countOf(attempt);
+    const domain = domainOf(attempt);
+    if (domain.length === 0 || (isTogether && told < 2))
+      return { ...noticed('attempt', identity, 'together', 'several domains', DAY, count), hasDomain: false };
+    const base = noticed('attempt', identity, latin1(domain, 0), nameToText(domain), DAY, count);
+    return told === 2 ? { ...base, severity: DETECTED.attempt.rises } : base;
+  }
+
+  #takeLate(client: number, asked: Observed, terms: DetectTerms, out: Noticed[]): void {
+    const after = this.#limitsOf('after-end', terms);
+    if (after === null) return;
+    const claim = this.#clients.claimOf(client, asked);
+    const ending = this.endings.after(claim, asked.at, asked.isInQuarantine, after);
+    if (ending === null) return;
+    const of = ending.lease || claim;
+    out.push(noticed('after-end', ending.identity || asked.identity, of, of, DAY, asked.count));
   }
 
   #takeResembling(asked: Observed, terms: DetectTerms, out: Noticed[]): void {
@@ -232,7 +255,7 @@ export class Detectors {
   }
 
   #isStorm(outcome: UpstreamOutcome, limits: NonNullable<Thresholds['nxdomain-storm']>): boolean {
-    return isStorm(this.#clients.of(outcome.identity, outcome.claim), outcome, limits);
+    return this.#clients.isStorm(this.#clients.of(outcome), outcome, limits);
   }
 }
 
@@ -251,7 +274,8 @@ function noticed(
 
 /** A stub appends its search suffixes to each name: what is denied under one says nothing. */
 function isNoise({ name }: Observed, { search }: DetectTerms): boolean {
-  return search.some((suffix) => name.length > suffix.length && isAtOrUnder(name, suffix));
+  for (const suffix of search) if (name.length > suffix.length && isAtOrUnder(name, suffix)) return true;
+  return false;
 }
 
 function latin1(name: Uint8Array, from: number): string {

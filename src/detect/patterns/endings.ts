@@ -42,6 +42,11 @@ export class Endings {
     }
   }
 
+  /** Whether there is nobody after whose end somebody may ask. */
+  get isEmpty(): boolean {
+    return this.#byClaim.size === 0;
+  }
+
   /** Forgets what is too long ago; to be called now and then. */
   tidy(now: number): void {
     for (const [claim, { at }] of this.#byClaim) if (now - at > KEPT) this.#forget(claim);

@@ -3,6 +3,12 @@ import type { Detected } from './kinds.ts';
 /** What was decided of a question, as a detector wants to know it. */
 export type ObservedVerdict = 'deny' | 'empty' | 'contain' | 'would_deny' | 'would_contain' | 'allow';
 
+/** Two signed words that tell a claim from another within its identity. */
+export interface Who {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** One question, or `count` equal ones, as the detectors hear of it. */
 export interface Observed {
   /** Milliseconds since 1970. */
@@ -10,6 +16,8 @@ export interface Observed {
   readonly identity: string;
   /** Whom it is held against within the identity: the name of a certificate, or an address. */
   readonly claim: string;
+  /** 64 bits of a keyed hash of the claim. */
+  readonly who: Who;
   /** The lease's id; empty without one. */
   readonly lease: string;
   /** Wire name in lower case; good during the call. */
@@ -39,6 +47,7 @@ export interface UpstreamOutcome {
   readonly at: number;
   readonly identity: string;
   readonly claim: string;
+  readonly who: Who;
   /** Wire name in lower case; good during the call. */
   readonly name: Uint8Array;
   readonly type: number;

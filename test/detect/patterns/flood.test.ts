@@ -1,13 +1,13 @@
 import t from 'tap';
-import { Clients, isStorm } from '../../../src/detect/patterns/clients.ts';
+import { Clients } from '../../../src/detect/patterns/clients.ts';
 import { Detectors } from '../../../src/detect/patterns/detectors.ts';
 import { DEFAULT_THRESHOLDS } from '../../../src/detect/patterns/kinds.ts';
 import type { Noticed, Observed } from '../../../src/detect/patterns/observed.ts';
-import { hash, START } from './script.ts';
+import { hash, START, whoOf } from './script.ts';
 
 /** Random denied names, and the clients that they come from. `NAMEGATE_FLOOD=1000000` asks for more. */
 const NAMES = Number(process.env['NAMEGATE_FLOOD'] ?? 60_000);
-const CLIENTS = 10_000;
+const CLIENTS = 30_000;
 
 t.test('a flood of random names from many clients grows nothing, and hides nobody', async (t) => {
   const detectors = new Detectors(hash(1, 2), hash(3, 4), DEFAULT_THRESHOLDS);
@@ -23,6 +23,7 @@ t.test('a flood of random names from many clients grows nothing, and hides nobod
         at,
         identity: 'ci',
         claim,
+        who: whoOf(claim),
         lease: '',
         name,
         domain,
@@ -52,8 +53,8 @@ t.test('a flood of random names from many clients grows nothing, and hides nobod
   detectors.pass(START + NAMES, out);
   for (const { finding, key } of out.splice(0)) told.add(`${finding} ${key}`);
   const { clients, attempts } = detectors.counts;
-  t.ok(clients <= 8_192, `${clients} clients`);
-  t.ok(attempts <= 12_288, `${attempts} domains`);
+  t.ok(clients <= 12_288, `${clients} clients`);
+  t.ok(attempts <= 10_240, `${attempts} domains`);
   t.ok(told.has('sweep several clients'), 'the crowd is told in one');
   for (let i = 0; i < 60; i++) {
     name.write(next().toString(16).padStart(8, '0').repeat(2), 1, 'hex');
@@ -73,21 +74,21 @@ t.test('a client that comes in the place of another begins with nothing of it', 
   let swept = 0;
   let stormed = 0;
   const ask = (claim: string, domains: number, missing: number): void => {
-    const client = clients.of('ci', claim);
+    const client = clients.of({ identity: 'ci', who: whoOf(claim) });
     for (let i = 0; i < domains; i++) {
       name.writeUInt32BE(i, 1);
-      if (clients.isSweeping(client, asked, sweep!)) swept++;
+      if (clients.isSweeping(client, asked, i, sweep!)) swept++;
     }
     const outcome = { at: START, count: missing, questions: missing, outcome: 'missing' } as const;
-    if (isStorm(client, outcome, storm!)) stormed++;
+    if (clients.isStorm(client, outcome, storm!)) stormed++;
   };
   // More than one identity may have: those that come then take the places of those that came first.
-  for (let i = 0; i < 4_200; i++) ask(`first ${i}`, 8, 150);
+  for (let i = 0; i < 10_300; i++) ask(`first ${i}`, 8, 150);
   const seen = new Set<unknown>();
   for (let i = 0; i < 100; i++) {
     name.fill(i, 5, 9);
     ask(`then ${i}`, 45, 60);
-    seen.add(clients.of('ci', `then ${i}`));
+    seen.add(clients.of({ identity: 'ci', who: whoOf(`then ${i}`) }));
   }
   t.equal(seen.size, 100, 'each has a state of its own');
   t.strictSame({ swept, stormed }, { swept: 0, stormed: 0 });

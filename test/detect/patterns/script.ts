@@ -7,7 +7,7 @@ import { suffixTable } from '../../../src/config/policy/suffixes.ts';
 import { Detectors, type DetectTerms } from '../../../src/detect/patterns/detectors.ts';
 import type { KeptChanges } from '../../../src/detect/patterns/kept-changes.ts';
 import { DEFAULT_THRESHOLDS, type Detected, type Thresholds } from '../../../src/detect/patterns/kinds.ts';
-import type { Noticed, Observed, ObservedVerdict } from '../../../src/detect/patterns/observed.ts';
+import type { Noticed, Observed, ObservedVerdict, Who } from '../../../src/detect/patterns/observed.ts';
 import { registeredDomain } from '../../../src/policy/pattern/suffix.ts';
 import { halfSipHash } from '../../../src/resolve/answer/key-hash.ts';
 import { TYPE } from '../../../src/wire/iana.ts';
@@ -51,6 +51,12 @@ export function parseScript(text: string): Script {
     } else lines.push(line);
   }
   return { expected, lines, search, off, limits: limits as unknown as Thresholds };
+}
+
+/** What tells a claim from another. */
+export function whoOf(claim: string): Who {
+  const octets = Buffer.from(claim);
+  return { low: hash(7, 8)(octets, 0, octets.length), high: octets.length };
 }
 
 export function wire(text: string): Uint8Array {
@@ -126,6 +132,7 @@ export function run(script: Script): {
               at,
               identity: 'ci',
               claim,
+              who: whoOf(claim),
               name: wire(filled[1]!),
               type: TYPE[type as keyof typeof TYPE],
               outcome: filled[0],
@@ -167,10 +174,12 @@ function keep(detectors: Detectors, at: number, kept: Map<string, string>): void
 function question([verdict, type, name, ...rest]: readonly string[], at: number): Observed {
   const options = optionsOf(rest);
   const octets = wire(name!);
+  const { claim = '10.0.0.1' } = options;
   return {
     at,
     identity: options.identity ?? 'ci',
-    claim: options.claim ?? '10.0.0.1',
+    claim,
+    who: whoOf(claim),
     lease: options.lease ?? '',
     name: octets,
     domain: registeredDomain(octets, table),
