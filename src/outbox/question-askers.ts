@@ -71,7 +71,11 @@ export class QuestionAskers {
     const day = Math.floor(time / DAY);
     const mixed = Math.imul(w0 ^ Math.imul(w1 ^ Math.imul(w2 ^ w3, 0x85eb_ca6b), 0xc2b2_ae35), 0x9e37_79b1);
     const place = (mixed >>> 16) & (PLACES - 1);
-    const found = (this.#places[place] ??= new QuestionAsker());
+    let found = this.#places[place];
+    if (found === undefined) {
+      found = new QuestionAsker();
+      this.#places[place] = found;
+    }
     if (
       found.w0 === w0 &&
       found.w3 === w3 &&

@@ -4,6 +4,9 @@ import { registeredDomains } from '../../src/outbox/registered-domains.ts';
 import { registeredDomain } from '../../src/policy/pattern/suffix.ts';
 import { lowerName, nameFromText } from '../../src/wire/name.ts';
 
+/** In front of one suffix in sixteen. */
+const ODD = ['c.b.a.', '1.'.repeat(40), 'x\\.y.', '\\000\\255.'];
+
 t.test(
   'under every suffix of the list, and of what it does not know, it starts where the table says',
   async (t) => {
@@ -15,17 +18,10 @@ t.test(
       '0',
     ].filter((text) => text !== '');
     let different = 0;
+    let count = 0;
     for (const suffix of suffixes) {
-      for (const front of [
-        '',
-        'a.',
-        'b.a.',
-        'c.b.a.',
-        `${'1.'.repeat(40)}`,
-        'x\\.y.',
-        '\\000\\255.',
-        'www.',
-      ]) {
+      const odd = count++ % 16 === 0 ? ODD : [];
+      for (const front of ['', 'a.', 'b.a.', ...odd]) {
         const name = nameFromText(`${front}${suffix}`);
         if (!(name instanceof Uint8Array)) continue;
         const lower = lowerName(name);

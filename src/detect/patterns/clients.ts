@@ -50,7 +50,9 @@ export class Clients {
 
   /** The claim of a client as text: it is made once. */
   claimOf(place: number, asked: Pick<Observed, 'claim'>): string {
-    return (this.#claims[place] ||= asked.claim);
+    const known = this.#claims[place] || asked.claim;
+    this.#claims[place] = known;
+    return known;
   }
 
   /** Whether a client was denied too many domains within the time; then it begins anew. `hash`: of the registered domain. */
