@@ -15,6 +15,8 @@ import { RATE_KEY, type Rate, Rates } from './rates.ts';
 const SECOND = 1_000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+/** Longer than most leases live: a finding that is told once a lease stays open so long. */
+const LEASE = 7 * DAY;
 /** A finding that has no end of its own stays open so long. */
 const OUTAGE = 7 * DAY;
 
@@ -187,7 +189,16 @@ export class Detectors {
       // It is a slip of the job's, and no attempt to get out.
       if (this.#limitsOf('other-stage', terms) !== null) {
         const text = nameToText(name);
-        out.push(noticed('other-stage', identity, `${lease || asked.claim} ${text}`, text, DAY, count));
+        out.push(
+          noticed(
+            'other-stage',
+            identity,
+            `${lease || asked.claim} ${text}`,
+            text,
+            lease === '' ? DAY : LEASE,
+            count,
+          ),
+        );
       }
       return;
     }
@@ -223,7 +234,16 @@ export class Detectors {
     const ending = this.endings.after(claim, asked.at, asked.isInQuarantine, after);
     if (ending === null) return;
     const of = ending.lease || claim;
-    out.push(noticed('after-end', ending.identity || asked.identity, of, of, DAY, asked.count));
+    out.push(
+      noticed(
+        'after-end',
+        ending.identity || asked.identity,
+        of,
+        of,
+        ending.lease === '' ? DAY : LEASE,
+        asked.count,
+      ),
+    );
   }
 
   #takeResembling(asked: Observed, terms: DetectTerms, out: Noticed[]): void {

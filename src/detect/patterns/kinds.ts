@@ -100,7 +100,7 @@ export const DETECTED = {
   volume: {
     severity: 'low',
     thresholds: {
-      for: duration(MINUTE, 'How long an identity asks too much before it is told (default 60s).'),
+      for: duration(MINUTE, 'How long an identity is over its qps before it is told (default 60s).'),
       times: count(8, 'Times its own hourly median that are too much (default 8).', 2),
       qps: count(50, 'Questions a second up to which nothing is too much (default 50).'),
     },

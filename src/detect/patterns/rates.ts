@@ -27,9 +27,8 @@ export interface Rate {
 }
 
 interface Identity {
-  /** Since when it is over its limit, and over its usual rate; -1 for not. */
+  /** Since when it is over its limit; -1 for not. */
   overLimit: number;
-  overUsual: number;
   hour: number;
   asked: number;
   txt: number;
@@ -60,9 +59,8 @@ export class Rates {
       state.hours.length >= FEW_HOURS && persecond > limits.qps && persecond > limits.times * median;
     const began = at - span;
     state.overLimit = isOverLimit ? (state.overLimit < 0 ? began : state.overLimit) : -1;
-    state.overUsual = isUnusual ? (state.overUsual < 0 ? began : state.overUsual) : -1;
     if (isOverLimit && at - state.overLimit >= limits.for) return 'limit';
-    return isUnusual && at - state.overUsual >= limits.for ? 'usual' : null;
+    return isUnusual ? 'usual' : null;
   }
 
   /** Whether an identity asks far more TXT in this hour than its share of TXT in others. */
@@ -112,7 +110,7 @@ export class Rates {
   restore(kept: Iterable<readonly [key: string, text: string]>): void {
     for (const [key, text] of kept) {
       const state = JSON.parse(text) as KeptRate;
-      this.#identities.set(key.slice(RATE_KEY.length), { ...state, overLimit: -1, overUsual: -1, keptAt: 0 });
+      this.#identities.set(key.slice(RATE_KEY.length), { ...state, overLimit: -1, keptAt: 0 });
     }
   }
 
@@ -125,7 +123,7 @@ export class Rates {
         this.#changed.add(oldest);
       }
       const hour = Math.floor(at / HOUR);
-      state = { overLimit: -1, overUsual: -1, hour, asked: 0, txt: 0, hours: [], keptAt: 0 };
+      state = { overLimit: -1, hour, asked: 0, txt: 0, hours: [], keptAt: 0 };
       this.#identities.set(identity, state);
     }
     return state;
