@@ -9,8 +9,8 @@ export const HEARD_OF_DOMAIN = 32;
 /** Domains of one client, beside those of the second before, of which something is heard in a second. */
 export const HEARD_DOMAINS = 64;
 /** Questions of one identity, and of all, that are heard in a second. */
-const HEARD_OF_IDENTITY = 8_000;
-const HEARD_OF_ALL = 16_000;
+const HEARD_OF_IDENTITY = 4_000;
+const HEARD_OF_ALL = 8_000;
 /** Those of an identity that are heard whatever others do. */
 const SURE_OF_IDENTITY = 500;
 /** Domains and clients that are told apart. Powers of two. */

@@ -6,6 +6,7 @@ import type { FirewallNote } from '../../outbox/firewall-notes.ts';
 import type { Note } from '../../outbox/notes.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
 import { policyId } from '../../policy/compile/content-hash.ts';
+import { VERDICT } from '../../policy/decide/decision.ts';
 import type { LeaseNote } from '../../policy/lease/lease-note.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import type { CrossingFacts } from '../../report/ledger-findings.ts';
@@ -155,7 +156,9 @@ export class FeedRoom implements Observer {
   ended(turn: Turn, length: number): void {
     this.#observer.ended(turn, length);
     this.#feed?.writer.ended(turn, length);
-    if (this.#isCounting) this.#feed?.counts.ended(turn, length);
+    // Of what is denied the history alone wants to hear here.
+    if (this.#isCounting && (this.#settings.history !== null || turn.decision.verdict !== VERDICT.DENY))
+      this.#feed?.counts.ended(turn, length);
     if (!this.#isLooking) return;
     this.#feed?.outcomes.ended(turn);
     // Rates count from the first question on.
