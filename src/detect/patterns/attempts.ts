@@ -1,10 +1,11 @@
 import { knownNameCost, newNameCost, occasionCost, TICK_MS } from '../charge.ts';
 import { LONGEST_WAIT } from '../holder.ts';
+import { isUnderArpa } from './clients.ts';
 import {
-  type Attempt,
   add,
   beginWith,
   DAY_TICKS,
+  type DomainAttempt,
   emptied,
   foldInto,
   isManifold,
@@ -18,12 +19,11 @@ import {
   slide,
   tell,
   totalOf,
-} from './attempt.ts';
-import { isUnderArpa } from './clients.ts';
+} from './domain-attempt.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 import type { Observed, OctetHash } from './observed.ts';
-import { Places } from './places.ts';
+import { SharedPlaces } from './shared-places.ts';
 
 /** A denied question is charged as one of a wildcard's rule: A, AAAA and CNAME. */
 const TYPES = 3;
@@ -50,17 +50,17 @@ type Limits = NonNullable<Thresholds['attempt']>;
  */
 export class Attempts {
   readonly #hash: OctetHash;
-  readonly #places = new Places(MOST_OF_ONE, MOST_OF_ALL);
+  readonly #places = new SharedPlaces(MOST_OF_ONE, MOST_OF_ALL);
   /** By place. */
-  readonly #attempts: Attempt[] = [];
-  readonly #folds = new Map<string, Attempt>();
+  readonly #attempts: DomainAttempt[] = [];
+  readonly #folds = new Map<string, DomainAttempt>();
   /** What changed since it was kept, by number. `null`: it is gone. */
-  readonly #changed = new Map<number, Attempt | null>();
+  readonly #changed = new Map<number, DomainAttempt | null>();
   /** Those with questions that no sight counts yet. */
-  readonly #pending = new Set<Attempt>();
+  readonly #pending = new Set<DomainAttempt>();
   #next = 1;
   #tick = 0;
-  #evicted: ((attempt: Attempt) => void) | null = null;
+  #evicted: ((attempt: DomainAttempt) => void) | null = null;
   readonly #evict = (place: number): void => this.#fold(this.#attempts[place]!, this.#tick);
 
   constructor(hash: OctetHash) {
@@ -72,7 +72,7 @@ export class Attempts {
   }
 
   /** Who is told of an attempt that makes room with questions in `pending`. */
-  whenEvicted(evicted: (attempt: Attempt) => void): void {
+  whenEvicted(evicted: (attempt: DomainAttempt) => void): void {
     this.#evicted = evicted;
   }
 
@@ -80,7 +80,7 @@ export class Attempts {
    * What is to be told of a denied question, or null; `pending` of it counts the question. `low` and `high`: hashes of the
    * registered domain.
    */
-  take(asked: Observed, low: number, high: number, limits: Limits): Attempt | null {
+  take(asked: Observed, low: number, high: number, limits: Limits): DomainAttempt | null {
     const { identity, at, name } = asked;
     const tick = Math.floor(at / TICK_MS);
     this.#tick = tick;
@@ -103,14 +103,14 @@ export class Attempts {
   }
 
   /** Whether an attempt that `take` gave was sighted in this second; else it is now. `second`: since 1970. */
-  isSighted(attempt: Attempt, second: number): boolean {
+  isSighted(attempt: DomainAttempt, second: number): boolean {
     if (attempt.sightedIn === second) return true;
     attempt.sightedIn = second;
     return false;
   }
 
   /** Questions that a sight counts from now on. */
-  countOf(attempt: Attempt): number {
+  countOf(attempt: DomainAttempt): number {
     const { pending } = attempt;
     attempt.pending = 0;
     this.#pending.delete(attempt);
@@ -118,7 +118,7 @@ export class Attempts {
   }
 
   /** Those with questions that no sight counts yet. */
-  get pending(): Iterable<Attempt> {
+  get pending(): Iterable<DomainAttempt> {
     return this.#pending;
   }
 
@@ -161,11 +161,11 @@ export class Attempts {
     }
   }
 
-  #isOver({ told, toldAt }: Attempt, tick: number): boolean {
+  #isOver({ told, toldAt }: DomainAttempt, tick: number): boolean {
     return told > 0 && tick - toldAt >= DAY_TICKS;
   }
 
-  #judge(attempt: Attempt, asked: Observed, tick: number, limits: Limits, isLong: boolean): void {
+  #judge(attempt: DomainAttempt, asked: Observed, tick: number, limits: Limits, isLong: boolean): void {
     const before = attempt.told;
     if (before === 1 && !isLong) return;
     const { name, at } = asked;
@@ -181,7 +181,7 @@ export class Attempts {
     this.#keep(attempt);
   }
 
-  #charge(attempt: Attempt, { domain, count }: Observed, hash: number, tick: number): number {
+  #charge(attempt: DomainAttempt, { domain, count }: Observed, hash: number, tick: number): number {
     slide(attempt, tick);
     const wait = attempt.last < 0 ? LONGEST_WAIT : Math.max(0, tick - attempt.last);
     attempt.last = tick;
@@ -192,7 +192,7 @@ export class Attempts {
     return totalOf(attempt);
   }
 
-  #begin({ identity, name, domain }: Observed, low: number, high: number, octets: number): Attempt {
+  #begin({ identity, name, domain }: Observed, low: number, high: number, octets: number): DomainAttempt {
     const place = this.#places.take(identity, low, high, this.#evict);
     const before = this.#attempts[place];
     const attempt = before === undefined ? newAttempt() : emptied(before);
@@ -204,11 +204,11 @@ export class Attempts {
     return attempt;
   }
 
-  #togetherOf(attempt: Attempt): Attempt {
+  #togetherOf(attempt: DomainAttempt): DomainAttempt {
     return this.#folds.get(attempt.identity) ?? attempt;
   }
 
-  #keep(attempt: Attempt): void {
+  #keep(attempt: DomainAttempt): void {
     if (attempt.number === 0) attempt.number = this.#next++;
     this.#changed.set(attempt.number, attempt);
   }
@@ -218,7 +218,7 @@ export class Attempts {
     this.#places.free(place);
   }
 
-  #unkeep(attempt: Attempt): void {
+  #unkeep(attempt: DomainAttempt): void {
     if (attempt.pending > 0) this.#evicted?.(attempt);
     this.#pending.delete(attempt);
     const { number, isWritten } = attempt;
@@ -226,7 +226,7 @@ export class Attempts {
     else this.#changed.delete(number);
   }
 
-  #fold(evicted: Attempt, tick: number): void {
+  #fold(evicted: DomainAttempt, tick: number): void {
     this.#unkeep(evicted);
     if (evicted.told > 0) return;
     const { identity } = evicted;

@@ -1,6 +1,6 @@
 import type { Thresholds } from './kinds.ts';
 import type { Observed, OctetHash, UpstreamOutcome } from './observed.ts';
-import { Places } from './places.ts';
+import { SharedPlaces } from './shared-places.ts';
 import { MOST_DOMAINS, recentDomains, SweepRings } from './sweep-rings.ts';
 
 /** Clients of one identity, and of all: 200 octets each, and 1 KiB where many domains are denied to one. */
@@ -16,7 +16,7 @@ const STORM_WORDS = 2 * PARTS;
  */
 export class Clients {
   readonly #hash: OctetHash;
-  readonly #places = new Places(MOST_OF_ONE, MOST_OF_ALL);
+  readonly #places = new SharedPlaces(MOST_OF_ONE, MOST_OF_ALL);
   readonly #rings: SweepRings;
   /** Of each part of the time: questions, and those that got NXDOMAIN from an upstream. */
   readonly #storms = new Uint32Array(MOST_OF_ALL * STORM_WORDS);

@@ -1,10 +1,10 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { isAtOrUnder, nameToText } from '../../wire/name.ts';
 import { Acquaintance } from './acquaintance.ts';
-import { type Attempt, domainOf } from './attempt.ts';
 import { ATTEMPT_KEY, Attempts, hashesOf } from './attempts.ts';
 import { Clients } from './clients.ts';
 import { DEPENDENCY_KEY, Dependencies } from './dependencies.ts';
+import { type DomainAttempt, domainOf } from './domain-attempt.ts';
 import { ENDING_KEY, Endings } from './endings.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
@@ -217,7 +217,7 @@ export class Detectors {
   }
 
   /** All questions of an attempt that no sight counts yet. */
-  #attemptOf(attempt: Attempt): Noticed {
+  #attemptOf(attempt: DomainAttempt): Noticed {
     const { identity, told, isTogether } = attempt;
     const count = this.#attempts.countOf(attempt);
     const domain = domainOf(attempt);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Places } from '../../../src/detect/patterns/places.ts';
+import { SharedPlaces } from '../../../src/detect/patterns/shared-places.ts';
 import { SharedTable } from '../../../src/detect/shared-table.ts';
 
 /** The same moves on a table of texts, which is plain, and on places: they have to agree on who is there and who has to go. */
@@ -11,7 +11,7 @@ t.test('places are shared as a table is, whatever is taken, touched and made fre
       return Math.floor((seed / 2 ** 32) * most);
     };
     const [mostOfOne, most] = [2 + below(6), 8 + below(8)];
-    const places = new Places(mostOfOne, most);
+    const places = new SharedPlaces(mostOfOne, most);
     const table = new SharedTable<number>(mostOfOne, most);
     const at = new Map<number, string>();
     for (let step = 0; step < 600; step++) {

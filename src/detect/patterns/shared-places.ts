@@ -14,7 +14,7 @@ const NONE = -1;
  * and however many one of them wants, another that has less than its share still finds one. Whoever uses them keeps what belongs
  * to a place in arrays of its own, so a crowd of new keys makes no garbage.
  */
-export class Places {
+export class SharedPlaces {
   size = 0;
   readonly most: number;
   readonly #mostOfOne: number;

@@ -12,7 +12,7 @@ const LONG_NAMES = 64;
 const DOMAIN = 32;
 
 /** What an identity's denied questions under one registered domain add up to. It is used again for another. */
-export interface Attempt {
+export interface DomainAttempt {
   identity: string;
   /** The registered domain, in so many octets of its wire form; none for a fold. */
   domain: Uint8Array;
@@ -55,14 +55,16 @@ export interface KeptAttempt {
   readonly isTogether?: boolean;
 }
 
-export function newAttempt(): Attempt {
+export function newAttempt(): DomainAttempt {
   return emptied({ domain: new Uint8Array(DOMAIN), sums: new Int32Array(SLICES + NAMES), long: null });
 }
 
 /** The same object as a new one is. */
-export function emptied(of: Pick<Attempt, 'domain' | 'sums' | 'long'> & Partial<Attempt>): Attempt {
+export function emptied(
+  of: Pick<DomainAttempt, 'domain' | 'sums' | 'long'> & Partial<DomainAttempt>,
+): DomainAttempt {
   of.sums.fill(0, 0, SLICES);
-  const attempt = of as Attempt;
+  const attempt = of as DomainAttempt;
   attempt.identity = '';
   attempt.domainLength = 0;
   attempt.slice = 0;
@@ -82,18 +84,18 @@ export function emptied(of: Pick<Attempt, 'domain' | 'sums' | 'long'> & Partial<
   return attempt;
 }
 
-export function setDomain(attempt: Attempt, name: Uint8Array, from: number): void {
+export function setDomain(attempt: DomainAttempt, name: Uint8Array, from: number): void {
   const length = name.length - from;
   if (attempt.domain.length < length) attempt.domain = new Uint8Array(length);
   for (let i = 0; i < length; i++) attempt.domain[i] = name[from + i]!;
   attempt.domainLength = length;
 }
 
-export function domainOf({ domain, domainLength }: Attempt): Uint8Array {
+export function domainOf({ domain, domainLength }: DomainAttempt): Uint8Array {
   return domain.subarray(0, domainLength);
 }
 
-export function keptOf(of: Attempt): KeptAttempt {
+export function keptOf(of: DomainAttempt): KeptAttempt {
   const { identity, sums, slice, last, told, toldAt, isTogether } = of;
   return {
     identity,
@@ -108,7 +110,7 @@ export function keptOf(of: Attempt): KeptAttempt {
 }
 
 /** What `keptOf` gave, in a new object. */
-export function restored({ domain, sums, ...rest }: KeptAttempt, number: number): Attempt {
+export function restored({ domain, sums, ...rest }: KeptAttempt, number: number): DomainAttempt {
   const attempt = Object.assign(newAttempt(), rest, { number, isWritten: true });
   setDomain(attempt, Buffer.from(domain, 'latin1'), 0);
   if (sums !== null) attempt.sums.set(sums.slice(0, SLICES));
@@ -116,27 +118,27 @@ export function restored({ domain, sums, ...rest }: KeptAttempt, number: number)
   return attempt;
 }
 
-export function totalOf({ sums }: Attempt): number {
+export function totalOf({ sums }: DomainAttempt): number {
   let total = 0;
   for (let i = 0; i < SLICES; i++) total += sums[i]!;
   return total;
 }
 
 /** Adds to the units of the slice under way. */
-export function add(attempt: Attempt, units: number, most: number): void {
+export function add(attempt: DomainAttempt, units: number, most: number): void {
   const at = attempt.slice % SLICES;
   attempt.sums[at] = Math.min(most, attempt.sums[at]! + units);
 }
 
 /** What is told needs no sums any more. */
-export function tell(attempt: Attempt, told: 1 | 2, tick: number): void {
+export function tell(attempt: DomainAttempt, told: 1 | 2, tick: number): void {
   if (attempt.told === 0) attempt.toldAt = tick;
   attempt.told = told;
   attempt.last = tick;
 }
 
 /** Takes over the sums of a fold, and none of its names. Where these are told, it is told with all others of its identity. */
-export function beginWith(attempt: Attempt, fold: Attempt, tick: number, most: number): void {
+export function beginWith(attempt: DomainAttempt, fold: DomainAttempt, tick: number, most: number): void {
   slide(fold, tick);
   attempt.base = totalOf(fold);
   // What the fold has is kept with it.
@@ -151,7 +153,7 @@ export function beginWith(attempt: Attempt, fold: Attempt, tick: number, most: n
 }
 
 /** Takes, slice by slice, the larger of two sums. */
-export function foldInto(fold: Attempt, evicted: Attempt, tick: number): void {
+export function foldInto(fold: DomainAttempt, evicted: DomainAttempt, tick: number): void {
   slide(evicted, tick);
   slide(fold, tick);
   fold.last = tick;
@@ -159,7 +161,7 @@ export function foldInto(fold: Attempt, evicted: Attempt, tick: number): void {
 }
 
 /** Slices that are no longer in the window count nothing. Time that goes back changes nothing. */
-export function slide(attempt: Attempt, tick: number): void {
+export function slide(attempt: DomainAttempt, tick: number): void {
   const slice = Math.floor(tick / TICKS_A_SLICE);
   if (slice <= attempt.slice) return;
   const gone = Math.min(SLICES, slice - attempt.slice);
@@ -168,7 +170,7 @@ export function slide(attempt: Attempt, tick: number): void {
 }
 
 /** Whether a name was charged before; remembers it, in place of the oldest. */
-export function remembers(attempt: Attempt, hash: number): boolean {
+export function remembers(attempt: DomainAttempt, hash: number): boolean {
   const { sums } = attempt;
   const count = Math.min(NAMES, attempt.names);
   for (let i = 0; i < count; i++) if (sums[SLICES + i] === hash) return true;
@@ -178,7 +180,7 @@ export function remembers(attempt: Attempt, hash: number): boolean {
 
 /** Whether so many different long names came within the time. */
 export function isManifold(
-  attempt: Attempt,
+  attempt: DomainAttempt,
   hash: number,
   at: number,
   { names, within }: NonNullable<Thresholds['attempt']>,
