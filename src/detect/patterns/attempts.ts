@@ -36,6 +36,8 @@ const MOST_UNITS = 2 ** 30;
 const KEPT_PARTS = 4;
 /** The same of a fold, in octets. */
 const FOLD_OCTETS = 32;
+/** Questions of which each is sighted, so that a finding has names to show. */
+const FIRST_SIGHTS = 16;
 /** What one call of `changes` gives. */
 const MOST_CHANGES = 256;
 
@@ -102,9 +104,10 @@ export class Attempts {
     return told;
   }
 
-  /** Whether an attempt that `take` gave was sighted in this second; else it is now. `second`: since 1970. */
+  /** Whether an attempt that `take` gave was sighted enough in this second; else it is sighted now. `second`: since 1970. */
   isSighted(attempt: DomainAttempt, second: number): boolean {
-    if (attempt.sightedIn === second) return true;
+    if (attempt.sights < FIRST_SIGHTS) attempt.sights++;
+    else if (attempt.sightedIn === second) return true;
     attempt.sightedIn = second;
     return false;
   }

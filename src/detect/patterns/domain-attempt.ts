@@ -33,8 +33,9 @@ export interface DomainAttempt {
   base: number;
   /** It was told for these, and not for its own: all such are one finding. */
   isTogether: boolean;
-  /** Questions that no sight counts yet, and the second of the last sight. */
+  /** Questions that no sight counts yet, sights up to FIRST_SIGHTS, and the second of the last one. */
   pending: number;
+  sights: number;
   sightedIn: number;
   /** The number under which it is kept, 0 for not yet, the units that were kept last, and whether they are written. */
   number: number;
@@ -77,6 +78,7 @@ export function emptied(
   attempt.base = 0;
   attempt.isTogether = false;
   attempt.pending = 0;
+  attempt.sights = 0;
   attempt.sightedIn = -1;
   attempt.number = 0;
   attempt.kept = 0;
