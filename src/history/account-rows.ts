@@ -108,7 +108,9 @@ export class AccountRows {
   }
 
   take(note: LeaseNote): void {
-    const { what, id, at } = note;
+    const { what, id } = note;
+    // Clocks may tell parts of a millisecond, which the tables do not take.
+    const at = Math.round(note.at);
     switch (what) {
       case 'opened':
       case 'live': {

@@ -129,6 +129,16 @@ function hook(
   });
 }
 
+/** What a runner's log shows of a workflow command: of properties and of the text it decodes what their grammar has, and no more. */
+function commandOf(line: string): { readonly title: string; readonly text: string } {
+  const [, title = '', data = ''] = /^::error title=([^,:]*)::(.*)$/.exec(line) ?? [];
+  const decode = (text: string, codes: string): string =>
+    text.replace(/%(25|0D|0A|3A|2C)/g, (all, code: string) =>
+      codes.includes(code) ? String.fromCharCode(Number.parseInt(code, 16)) : all,
+    );
+  return { title: decode(title, '25 0D 0A 3A 2C'), text: decode(data, '25 0D 0A') };
+}
+
 const errors = (said: string): string[] => said.split('\n').filter((line) => line.startsWith('::error'));
 
 const CASES: readonly {
@@ -227,6 +237,10 @@ t.test('a server that is down is named, and the others are asked', { skip }, asy
   t.match(readFileSync(summary, 'utf8'), /complete: 1 of 2 servers/);
 });
 
+/** The command and the line of the policy that the log has beside a name. */
+const cure = (name: string, type = '', types = ''): string =>
+  `namegate exception add ${name} --identity payments-build --ttl 4h --reason TEXT${type}; or under allow: of payments-build: - { name: "${name}",${types} reason: TEXT }`;
+
 t.test('rows of servers are one, and each name is an error of its own', { skip }, async (t) => {
   const one = await server(t, () =>
     reportOf({ unapproved: [row('evil.example', 2), row('a.example', 1, { approved_stage: 'fetch' })] }),
@@ -235,17 +249,37 @@ t.test('rows of servers are one, and each name is an error of its own', { skip }
   await hook('job-started.sh', [one.url, two.url]);
   const { said } = await hook('job-completed.sh', [one.url, two.url]);
   t.same(errors(said), [
-    '::error title=namegate refused a name::evil.example (A): unapproved, 5 times; ask team-payments',
-    '::error title=namegate refused a name::a.example (A; approved at stage fetch): unapproved, 1 times; ask team-payments',
+    `::error title=namegate refused a name::evil.example (A): unapproved, 5 times; ask team-payments; ${cure('evil.example')}`,
+    `::error title=namegate refused a name::a.example (A; approved at stage fetch): unapproved, 1 times; ask team-payments; ${cure('a.example')}`,
   ]);
   t.match(
     readFileSync(summary, 'utf8'),
-    /^\| <code>evil\.example<\/code> \| unapproved \| 5 \| A \| ask team-payments&#59; namegate exception add evil\.example --identity payments-build --ttl 4h --reason TEXT \|$/m,
+    /^\| <code>evil\.example<\/code> \| unapproved \| 5 \| A \| ask team-payments&#59; namegate exception add evil\.example --identity payments-build --ttl 4h --reason TEXT&#59; or under allow&#58; of payments-build&#58; - &#123; name&#58; &#34;evil\.example&#34;, reason&#58; TEXT &#125; \|$/m,
   );
   t.match(
     readFileSync(summary, 'utf8'),
     /2 names were refused[\s\S]*complete: 2 of 2 servers$/m,
     'one name of two servers counts once',
+  );
+});
+
+t.test('what to write names the types that a rule would not have', { skip }, async (t) => {
+  const one = await server(t, () =>
+    reportOf({
+      unapproved: [
+        row('txt.example', 1, { types: ['TXT'] }),
+        row('both.example', 1, { types: ['A', 'SRV'] }),
+      ],
+    }),
+  );
+  await hook('job-started.sh', [one.url]);
+  const { said } = await hook('job-completed.sh', [one.url]);
+  t.same(
+    errors(said).map((line) => commandOf(line).text.replace(/^.*?; ask team-payments; /, '')),
+    [
+      cure('txt.example', ' --type TXT', ' types: [TXT],'),
+      cure('both.example', ' --type A AAAA CNAME HTTPS SRV', ' types: [A, AAAA, CNAME, HTTPS, SRV],'),
+    ],
   );
 });
 
@@ -265,8 +299,14 @@ t.test('a name commands nobody, in the log and in the summary', { skip }, async 
   await hook('job-started.sh', [hostile.url]);
   const { said } = await hook('job-completed.sh', [hostile.url]);
   t.equal(errors(said).length, names.length + 2);
-  for (const line of errors(said))
-    t.match(line, /^::error title=namegate refused a name::(?:(?!::)[ -~])*$/, line);
+  for (const [i, line] of errors(said).entries()) {
+    t.match(line, /^::error title=namegate refused a name::[ -~]*$/, line);
+    const { title, text } = commandOf(line);
+    t.equal(title, 'namegate refused a name');
+    const name = names[i];
+    if (name !== undefined)
+      t.ok(text.startsWith(`${name} (A): unapproved, 1 times; ask team-payments`), text);
+  }
   t.match(said, /a%250Ab\.example/);
   const rows = readFileSync(summary, 'utf8')
     .split('\n')
@@ -295,8 +335,8 @@ t.test('an address that was tried is an error, and commands nobody', { skip }, a
   t.equal(code, 1);
   const title = '::error title=namegate refused an address::';
   t.same(errors(said), [
-    `${title}198.51.100.9 tcp/443 (x%3A%3Aerror%3A%3Ay.example last): 5 times; ask team-payments`,
-    `${title}2001:db8%3A%3A9 udp/53: 2 times; ask team-payments`,
+    `${title}198.51.100.9 tcp/443 (x::error::y.example last): 5 times; ask team-payments`,
+    `${title}2001:db8::9 udp/53: 2 times; ask team-payments`,
     `${title}many other addresses: 70 times; ask team-payments`,
   ]);
   const told = readFileSync(summary, 'utf8');

@@ -40,23 +40,44 @@ export function remedyOf(row: ReportRow, section: Section, { identities, ask }: 
                 : `approved at stage ${other}`,
             ]
           : [];
+      const strange = types.filter((type) => !USUAL_TYPES.includes(type));
+      const typed = strange.length === 0 ? '' : ` --type ${typesFor(types).join(' ')}`;
       return [
         ...where,
         ...(ask === '' ? [] : [`ask ${ask}`]),
-        `namegate exception add ${shellWord(name)} --identity ${shellWord(identity)} --ttl 4h --reason TEXT`,
-        `- { name: ${JSON.stringify(name)}, reason: TEXT }`,
+        // What begins as an option does is written as a rule alone.
+        ...(name.startsWith('-')
+          ? []
+          : [
+              `namegate exception add ${shellWord(name)} --identity ${shellWord(identity)} --ttl 4h --reason TEXT${typed}`,
+            ]),
+        ruleText(row, strange.length === 0 ? [] : typesFor(types), identity),
       ];
     }
     case 'empty':
       if (!/^[a-z0-9_.-]+$/.test(name)) return [];
-      return [
-        `- { name: ${JSON.stringify(name)}, types: [A, AAAA, CNAME, ${types.join(', ')}], reason: TEXT }`,
-      ];
+      return [ruleText(row, typesFor([...USUAL_TYPES, ...types]), identity)];
     case 'contained':
       return [...(ask === '' ? [] : [`ask ${ask}`]), 'write a budget: on the rule, where this is right'];
     default:
       return [];
   }
+}
+
+/** Types that a name written out has without `types:`. */
+const USUAL_TYPES: readonly string[] = ['A', 'AAAA', 'CNAME', 'HTTPS'];
+
+/** What a rule must have for these types: who asks for one address type asks for the others as well. */
+function typesFor(types: readonly string[]): string[] {
+  const usual = types.some((type) => USUAL_TYPES.includes(type)) ? USUAL_TYPES : [];
+  return [...new Set([...usual, ...types])];
+}
+
+/** A line of the policy, with where it belongs. */
+function ruleText({ name, stage }: ReportRow, types: readonly string[], identity: string): string {
+  const typed = types.length === 0 ? '' : ` types: [${types.join(', ')}],`;
+  const where = stage === '' ? identity : `stage ${stage} of ${identity}`;
+  return `- { name: ${JSON.stringify(name)},${typed} reason: TEXT } # under allow: of ${where}`;
 }
 
 function shellWord(text: string): string {
