@@ -108,9 +108,7 @@ export class AccountRows {
   }
 
   take(note: LeaseNote): void {
-    const { what, id } = note;
-    // Clocks may tell parts of a millisecond, which the tables do not take.
-    const at = Math.round(note.at);
+    const { what, id, at } = note;
     switch (what) {
       case 'opened':
       case 'live': {

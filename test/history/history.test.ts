@@ -275,32 +275,6 @@ t.test('a damaged history is kept aside, and another is begun', async (t) => {
   t.strictSame(questions(rig), ['tester 127.0.0.2 before.example 1 deny 1']);
 });
 
-t.test('parts of a millisecond in the times of a lease hold nothing up', async (t) => {
-  const rig = new HistoryRig(t, POLICY);
-  const now = Math.floor(rig.feed.now);
-  const tell = (what: string, at: number): void =>
-    rig.feed.ringWriter.note(
-      JSON.stringify({
-        note: 'lease',
-        what,
-        at,
-        id: 'le-1',
-        identity: 'builder',
-        owner: 'team-a',
-        opened: now + 0.25,
-      }),
-    );
-  tell('opened', now + 0.25);
-  tell('live', now + 0.75);
-  await rig.feed.house.ask('after.example', 'A', BUILDER);
-  tell('ended', now + 9.5);
-  rig.take();
-  t.match(rows(rig, "SELECT opened, ended, how FROM lease WHERE id = 'le-1'"), [
-    { opened: now, ended: now + 9, how: 'ended' },
-  ]);
-  t.equal(sums(rig)['asked'], 1);
-});
-
 t.test('a clock that jumps loses no question and counts none twice', async (t) => {
   for (const days of [-10, -1, 1, 10]) {
     const rig = new HistoryRig(t, POLICY);
