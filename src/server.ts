@@ -6,17 +6,13 @@ import { FeedRoom } from './assembly/feed/feed-room.ts';
 import { type FirewallRoom, firewallOf } from './assembly/firewall/firewall-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
-import { type LoadOutcome, Reloads } from './assembly/reloads.ts';
-import { leasePorts, listensAt, partsOf, StoryInForce } from './assembly/serving.ts';
+import { Loading } from './assembly/loading.ts';
+import type { LoadOutcome } from './assembly/reloads.ts';
+import { leasePorts, listensAt, StoryInForce } from './assembly/serving.ts';
 import { servingChores } from './assembly/serving-chores.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
 import { StatusRoom } from './assembly/status-room.ts';
-import { Swap } from './assembly/swap.ts';
 import { CLOCK, TIME } from './assembly/system-clock.ts';
-import { LoadTaker } from './assembly/take-load.ts';
-import { CertificateWatch } from './assembly/trust/certificate-watch.ts';
-import { CrlWatch } from './assembly/trust/crl-watch.ts';
-import { TrustInForce } from './assembly/trust/trust-in-force.ts';
 import type { TrustBuilder, Vetted } from './assembly/trust/trusts.ts';
 import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { RingAnswerStore } from './cache/store.ts';
@@ -28,7 +24,6 @@ import { StoryObserver } from './report/observer.ts';
 import { Readiness } from './report/readiness.ts';
 import { Cookies } from './resolve/client/cookies.ts';
 import { Renewals } from './resolve/flights/renewals.ts';
-import type { InForce } from './resolve/in-force.ts';
 import { Charges } from './resolve/ledger/charges.ts';
 import { Resolver } from './resolve/story/resolver.ts';
 import type { AdminSetting } from './settings/settings.ts';
@@ -40,9 +35,6 @@ const DRAIN_MS = 4_000;
 /** Milliseconds that files and sockets have to close when the drain is over. */
 const CLOSE_MS = 800;
 const GIVE_BACK_MS = 1_000;
-
-/** Parts that take the first load from here; the others are made with it. */
-const BEGUN = new Set(['limits', 'readiness', 'story']);
 
 export interface ServerOptions {
   readonly serverFile: string;
@@ -76,9 +68,7 @@ export class NamegateServer {
   readonly #listeners: Listeners;
   readonly #status: StatusRoom;
   readonly #admin: Admin | null;
-  readonly #reloads: Reloads;
-  readonly #crls: CrlWatch;
-  readonly #certificates: CertificateWatch;
+  readonly #loading: Loading;
   readonly #chores: Chores;
   #stopping: Promise<void> | null = null;
 
@@ -160,66 +150,41 @@ export class NamegateServer {
       now: CLOCK.epoch(),
       exceptions: this.#admin?.exceptions ?? [],
     });
-    this.#crls = new CrlWatch(log, this.readiness);
-    this.#certificates = new CertificateWatch(log, this.readiness);
-    const rooms = { builder: options.trust, listeners: this.#listeners, crls: this.#crls, log };
-    const designate = (designations: InForce['designations']) => {
-      story.present = story.designated(designations);
-      this.#resolver.swap(story.present);
-    };
-    const trust = new TrustInForce(
-      {
-        ...rooms,
-        certificates: this.#certificates,
-        readiness: this.readiness,
-        epoch: CLOCK.epoch,
-        designate,
-      },
-      settings.listen,
-      trusts,
-    );
-    const { readiness } = this;
-    const parts = partsOf({
-      story,
-      resolver: this.#resolver,
-      limits: this.#limits,
-      renewals: this.#renewals,
-      upstreams: this.#upstreams,
-      feed: this.#feed,
-      trust,
-      admin: this.#admin,
-      readiness,
-      firewall: this.#firewall,
-      epoch: CLOCK.epoch,
-    });
-    for (const part of parts) if (BEGUN.has(part.name)) part.build(first)();
-    const taker = new LoadTaker({
-      swap: new Swap(parts, first),
-      trust: options.trust,
-      readiness,
-      log,
-      epoch: CLOCK.epoch,
-      taken: () => this.#giveBackMemory(),
-    });
-    this.#reloads = new Reloads(
+    this.#loading = new Loading(
       {
         serverFile,
         loadOptions,
+        builder: options.trust,
+        story,
+        resolver: this.#resolver,
+        limits: this.#limits,
+        renewals: this.#renewals,
+        upstreams: this.#upstreams,
+        feed: this.#feed,
+        listeners: this.#listeners,
+        admin: this.#admin,
+        readiness: this.readiness,
+        firewall: this.#firewall,
         log,
-        take: (result, why, ms) => taker.take(result, why, ms),
-        retry: SYSTEM_TIMERS.once,
-        listen: () => trust.listen,
-        takeTrust: (listen, whole, ms) => trust.change(listen, whole, ms),
+        epoch: CLOCK.epoch,
+        taken: () => this.#giveBackMemory(),
       },
       first,
     );
     const counting = [this.#observer, store, this.#upstreams, this.#listeners, this.#limits];
     this.#status = new StatusRoom(settings.metrics, {
-      rooms: [...counting, this.#crls, this.#certificates, this.#admin, this.#feed, this.#firewall],
+      rooms: [
+        ...counting,
+        this.#loading.crls,
+        this.#loading.certificates,
+        this.#admin,
+        this.#feed,
+        this.#firewall,
+      ],
       story,
       ledger: keeper,
       resolver: this.#resolver,
-      readiness,
+      readiness: this.readiness,
       log,
       version: options.version,
       epoch: CLOCK.epoch,
@@ -254,7 +219,7 @@ export class NamegateServer {
     await this.#feed.caughtUp();
     await this.#listeners.start();
     await this.#admin?.start();
-    this.#reloads.start();
+    this.#loading.reloads.start();
     watchUpstreams(this.#upstreams, this.readiness, this.#chores);
     this.#chores.start(
       servingChores({
@@ -262,8 +227,8 @@ export class NamegateServer {
         renewals: this.#renewals,
         resolver: this.#resolver,
         ledger: this.#charges,
-        crls: this.#crls,
-        certificates: this.#certificates,
+        crls: this.#loading.crls,
+        certificates: this.#loading.certificates,
         cookies: this.#cookies,
         observer: this.#observer,
         secret: () => randomBytes(16),
@@ -282,7 +247,7 @@ export class NamegateServer {
    * are told. Resolves with what became of it.
    */
   async reload(why: string): Promise<LoadOutcome> {
-    const outcome = await this.#reloads.outcome(why);
+    const outcome = await this.#loading.reloads.outcome(why);
     // Whoever sends SIGHUP may have moved a file of the alert feed away, whether or not the configuration has changed.
     this.#feed.renew();
     return outcome;
@@ -300,7 +265,7 @@ export class NamegateServer {
     this.#chores.stop();
     const left = await closeRooms(DRAIN_MS + CLOSE_MS, [
       [
-        ['the watch of files', () => this.#reloads.close()],
+        ['the watch of files', () => this.#loading.reloads.close()],
         ['the API', () => this.#admin?.close()],
         ['listeners', () => this.#listeners.close(DRAIN_MS).then(() => this.#upstreams.close())],
       ],
@@ -330,7 +295,7 @@ export class NamegateServer {
       ports: {
         ...leasePorts(this.#resolver.tally, this.#listeners),
         explain: (...question) => this.#resolver.explain(...question),
-        recompile: () => this.#reloads.outcome('an exception changed'),
+        recompile: () => this.#loading.reloads.outcome('an exception changed'),
         ledger: this.#ledger.keeper,
         alerts: this.#feed,
         history: this.#feed,
