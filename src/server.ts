@@ -6,7 +6,7 @@ import { FeedRoom } from './assembly/feed/feed-room.ts';
 import { type FirewallRoom, firewallOf } from './assembly/firewall/firewall-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
-import { Loading } from './assembly/loading.ts';
+import { ReloadRoom } from './assembly/reload-room.ts';
 import type { LoadOutcome } from './assembly/reloads.ts';
 import { leasePorts, listensAt, StoryInForce } from './assembly/serving.ts';
 import { servingChores } from './assembly/serving-chores.ts';
@@ -68,7 +68,7 @@ export class NamegateServer {
   readonly #listeners: Listeners;
   readonly #status: StatusRoom;
   readonly #admin: Admin | null;
-  readonly #loading: Loading;
+  readonly #reload: ReloadRoom;
   readonly #chores: Chores;
   #stopping: Promise<void> | null = null;
 
@@ -150,7 +150,7 @@ export class NamegateServer {
       now: CLOCK.epoch(),
       exceptions: this.#admin?.exceptions ?? [],
     });
-    this.#loading = new Loading(
+    this.#reload = new ReloadRoom(
       {
         serverFile,
         loadOptions,
@@ -175,8 +175,8 @@ export class NamegateServer {
     this.#status = new StatusRoom(settings.metrics, {
       rooms: [
         ...counting,
-        this.#loading.crls,
-        this.#loading.certificates,
+        this.#reload.crls,
+        this.#reload.certificates,
         this.#admin,
         this.#feed,
         this.#firewall,
@@ -219,7 +219,7 @@ export class NamegateServer {
     await this.#feed.caughtUp();
     await this.#listeners.start();
     await this.#admin?.start();
-    this.#loading.reloads.start();
+    this.#reload.reloads.start();
     watchUpstreams(this.#upstreams, this.readiness, this.#chores);
     this.#chores.start(
       servingChores({
@@ -227,8 +227,8 @@ export class NamegateServer {
         renewals: this.#renewals,
         resolver: this.#resolver,
         ledger: this.#charges,
-        crls: this.#loading.crls,
-        certificates: this.#loading.certificates,
+        crls: this.#reload.crls,
+        certificates: this.#reload.certificates,
         cookies: this.#cookies,
         observer: this.#observer,
         secret: () => randomBytes(16),
@@ -247,7 +247,7 @@ export class NamegateServer {
    * are told. Resolves with what became of it.
    */
   async reload(why: string): Promise<LoadOutcome> {
-    const outcome = await this.#loading.reloads.outcome(why);
+    const outcome = await this.#reload.reloads.outcome(why);
     // Whoever sends SIGHUP may have moved a file of the alert feed away, whether or not the configuration has changed.
     this.#feed.renew();
     return outcome;
@@ -265,7 +265,7 @@ export class NamegateServer {
     this.#chores.stop();
     const left = await closeRooms(DRAIN_MS + CLOSE_MS, [
       [
-        ['the watch of files', () => this.#loading.reloads.close()],
+        ['the watch of files', () => this.#reload.reloads.close()],
         ['the API', () => this.#admin?.close()],
         ['listeners', () => this.#listeners.close(DRAIN_MS).then(() => this.#upstreams.close())],
       ],
@@ -295,7 +295,7 @@ export class NamegateServer {
       ports: {
         ...leasePorts(this.#resolver.tally, this.#listeners),
         explain: (...question) => this.#resolver.explain(...question),
-        recompile: () => this.#loading.reloads.outcome('an exception changed'),
+        recompile: () => this.#reload.reloads.outcome('an exception changed'),
         ledger: this.#ledger.keeper,
         alerts: this.#feed,
         history: this.#feed,

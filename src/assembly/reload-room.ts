@@ -12,7 +12,7 @@ import { CrlWatch } from './trust/crl-watch.ts';
 import { TrustInForce } from './trust/trust-in-force.ts';
 import type { TrustBuilder } from './trust/trusts.ts';
 
-export interface LoadingRooms extends Omit<Rooms, 'trust'> {
+export interface ReloadRooms extends Omit<Rooms, 'trust'> {
   readonly serverFile: string;
   /** What a load is made with, as of its start. */
   readonly loadOptions: () => LoadOptions;
@@ -28,13 +28,13 @@ export interface LoadingRooms extends Omit<Rooms, 'trust'> {
 const BEGUN = new Set(['limits', 'readiness', 'story']);
 
 /** The way from a changed file to what is in force: who sees the change, who reads it, and which rooms take what of it. */
-export class Loading {
+export class ReloadRoom {
   readonly reloads: Reloads;
   readonly crls: CrlWatch;
   readonly certificates: CertificateWatch;
 
   /** `first` is the load that the server starts with; it is in force when this returns. */
-  constructor(rooms: LoadingRooms, first: Whole) {
+  constructor(rooms: ReloadRooms, first: Whole) {
     const { story, resolver, listeners, readiness, log, epoch, builder, serverFile, loadOptions, taken } =
       rooms;
     this.crls = new CrlWatch(log, readiness);
