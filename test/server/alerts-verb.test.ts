@@ -75,10 +75,11 @@ alerts:
       code: 1,
       err: /there is no such sink/,
     });
-    t.match(verb(server, 'replay', '--sink', 'local', '--since', 'yesterday'), {
-      code: 2,
-      err: /--since yesterday/,
-    });
+    for (const since of ['yesterday', '2026-02-30T00:00:00Z', '2026-11-28T24:00:00Z', '2026-11-28T00:00:00'])
+      t.match(verb(server, 'replay', '--sink', 'local', '--since', since), {
+        code: 2,
+        err: new RegExp(`--since ${since}: write it as`),
+      });
   });
 
   await t.test('dead', async (t) => {

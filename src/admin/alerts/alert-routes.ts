@@ -35,7 +35,11 @@ export function alertRoutes(app: FastifyInstance, { alerts }: AlertRouteOptions)
     if (!administers(caller, null))
       return sendRefusal(reply, forbidden(`${callerName(caller)} may not ask this of the sinks`));
     const sinks = await alerts.request(what);
-    if (sinks === null) return sendRefusal(reply, new Refusal('not-found', 'there is no such sink'));
+    if (sinks === null)
+      return sendRefusal(
+        reply,
+        new Refusal('not-found', 'there is no such sink; namegate alerts status lists them'),
+      );
     return Array.isArray(sinks) ? { sinks } : sendRefusal(reply, silent(String(sinks)));
   };
 

@@ -94,7 +94,7 @@ function replayVerb(terminal: Terminal): Command {
     .requiredOption('--since <time>', 'such as 2026-11-28T00:00:00Z')
     .action(async (options: ReplayOptions) => {
       const { sink, since } = options;
-      if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/.test(since) || Number.isNaN(Date.parse(since))) {
+      if (!isTime(since)) {
         terminal.code = terminal.usage('alerts replay', `--since ${since}: write it as 2026-11-28T00:00:00Z`);
         return;
       }
@@ -153,4 +153,11 @@ function say(
   if (options.json === true) terminal.print(JSON.stringify({ sinks }));
   else if (sinks.length === 0) terminal.print('there is no sink');
   else terminal.print(sinks.flatMap((sink) => line(sink).split('\n').map(escapeText)).join('\n'));
+}
+
+/** Whether a text is a time in UTC that there is: the 30th of February would be read as a day of March. */
+function isTime(text: string): boolean {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/.test(text)) return false;
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19));
 }

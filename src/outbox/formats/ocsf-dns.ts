@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { FeedEvent, Kind } from '../event.ts';
-import { type Numbered, rcodeOf, severityOf, treatmentOf } from './ocsf-words.ts';
+import { type Numbered, rcodeOf, severityIn, treatmentOf } from './ocsf-words.ts';
 import type { Row } from './row.ts';
 
 const TCP: Numbered = { id: 6, caption: 'tcp' };
@@ -44,8 +44,8 @@ export const COMMON_ROWS: readonly Row[] = [
   { to: 'start_time', from: '`first`', give: ({ first }) => instant(first) },
   { to: 'end_time', from: '`last`', give: ({ last }) => instant(last) },
   { to: 'count', from: '`count`', give: ({ count }) => count },
-  { to: 'severity_id', from: '`severity`, else by `kind`', give: (event) => severityOf(event).id },
-  { to: 'severity', from: 'caption of `severity_id`', give: (event) => severityOf(event).caption },
+  { to: 'severity_id', from: '`severity`, else by `kind`', give: (event) => severityIn(event).id },
+  { to: 'severity', from: 'caption of `severity_id`', give: (event) => severityIn(event).caption },
   { to: 'action_id', from: '`kind`, `finding`', give: (event) => treatmentOf(event).action.id },
   { to: 'action', from: 'caption of `action_id`', give: (event) => treatmentOf(event).action.caption },
   { to: 'disposition_id', from: '`kind`, `finding`', give: (event) => treatmentOf(event).disposition.id },

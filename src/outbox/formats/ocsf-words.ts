@@ -1,4 +1,5 @@
 import type { FeedEvent, Kind, Severity } from '../event.ts';
+import { severityOf } from './severity.ts';
 
 /** A number of OCSF's and its caption. */
 export interface Numbered {
@@ -53,17 +54,9 @@ const SEVERITY: Readonly<Record<Severity, Numbered>> = {
   high: { id: 4, caption: 'High' },
 };
 
-/** Of a decision, where it says none itself. */
-const OF_KIND: Readonly<Partial<Record<Kind, Severity>>> = {
-  deny: 'low',
-  would_deny: 'low',
-  contain: 'high',
-  would_contain: 'medium',
-  finding: 'medium',
-};
-
-export function severityOf({ severity, kind }: FeedEvent): Numbered {
-  return SEVERITY[severity ?? OF_KIND[kind] ?? 'operations'];
+/** How OCSF calls it. */
+export function severityIn(event: FeedEvent): Numbered {
+  return SEVERITY[severityOf(event)];
 }
 
 const RCODES = [

@@ -1,5 +1,6 @@
 import type { FeedEvent, Kind, Severity } from '../event.ts';
 import type { Format } from '../formats/format.ts';
+import { severityOf } from '../formats/severity.ts';
 
 /**
  * Events as the JSON of an ExportLogsServiceRequest (OTLP 1, "JSON Protobuf Encoding": names in lowerCamelCase, 64-bit numbers as
@@ -36,17 +37,9 @@ const OF_SEVERITY: Readonly<Record<Severity, readonly [number, string]>> = {
   low: [10, 'INFO2'],
   operations: [9, 'INFO'],
 };
-const OF_KIND: Readonly<Partial<Record<Kind, Severity>>> = {
-  finding: 'medium',
-  dropped: 'medium',
-  contain: 'medium',
-  deny: 'low',
-  would_deny: 'low',
-  would_contain: 'low',
-};
 
 function logRecord(event: FeedEvent, format: Format, sent: number): object {
-  const [severityNumber, severityText] = OF_SEVERITY[event.severity ?? OF_KIND[event.kind] ?? 'operations'];
+  const [severityNumber, severityText] = OF_SEVERITY[severityOf(event)];
   return {
     timeUnixNano: nanoseconds(Date.parse(event.time)),
     observedTimeUnixNano: nanoseconds(sent),

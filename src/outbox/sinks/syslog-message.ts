@@ -1,28 +1,18 @@
-import type { FeedEvent, Kind, Severity } from '../event.ts';
+import type { FeedEvent, Severity } from '../event.ts';
+import { severityOf } from '../formats/severity.ts';
 
 /** Facility local0 (RFC 5424 §6.2.1). */
 const FACILITY = 16;
 /** Severities of RFC 5424: critical, warning, notice, informational. */
 const OF_SEVERITY: Readonly<Record<Severity, number>> = { high: 2, medium: 4, low: 5, operations: 6 };
-const OF_KIND: Readonly<Record<Kind, number>> = {
-  finding: 4,
-  dropped: 4,
-  contain: 4,
-  would_contain: 5,
-  deny: 5,
-  would_deny: 5,
-  empty: 6,
-  allow: 6,
-  heartbeat: 6,
-};
 
 /**
  * A message of RFC 5424 §6 without framing. MSG is the JSON object alone, in ASCII (so it is valid without a byte order mark, §6.4),
  * and nothing in front of it holds a brace.
  */
 export function syslogMessage(event: FeedEvent, json: string): string {
-  const { kind, severity, server, time } = event;
-  const priority = FACILITY * 8 + (severity === undefined ? OF_KIND[kind] : OF_SEVERITY[severity]);
+  const { kind, server, time } = event;
+  const priority = FACILITY * 8 + OF_SEVERITY[severityOf(event)];
   return `<${priority}>1 ${time} ${hostName(server)} namegate - ${kind} - ${ascii(json)}`;
 }
 
