@@ -34,6 +34,7 @@ export class ReplyBatch {
 
   /** Adds an answer of `owner`'s; what another owner or a full batch has waiting is written out first. */
   append(owner: BatchOwner, reply: Buffer, length: number): void {
+    if (length > MAX_FRAME) throw new RangeError(`an answer of ${length} octets fits no message`);
     if (this.used > 0 && (this.#owner !== owner || this.full)) this.#owner!.flush();
     this.#owner = owner;
     const { octets } = this;
