@@ -8,7 +8,7 @@
  * Tunnels are replayed as approved wildcards; ordinary traces under a policy that approves what lies under the registered
  * domains of their first half. No socket is opened, and no clock is read: the times are those of the traces.
  */
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Baseline, COMPRESSED, IBHH, LONG_UNIQUE } from './detect/baselines.ts';
@@ -43,10 +43,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
 });
-const folder = positionals[0] ?? process.env.NAMEGATE_DATA;
+const given = positionals[0] ?? process.env.NAMEGATE_DATA ?? '';
+const folder = given === '' ? undefined : [given, join(given, 'traffic')].find(hasTraces);
 if (folder === undefined) {
   process.stderr.write(
-    'bench:detect: give a folder with tunnel/ and benign/, by argument or NAMEGATE_DATA\n',
+    `bench:detect: ${given === '' ? '' : `${given} has no tunnel/ and benign/: `}give a folder that has them, by argument or NAMEGATE_DATA\n`,
   );
   process.exit(2);
 }
@@ -163,6 +164,10 @@ function causeOfFinding(file: string, kind: string): string {
   if (kind === 'sweep' && file.startsWith('ggyggy')) return 'a crawl of a list: each name is another domain';
   if (kind === 'sweep') return 'a policy that approves what half an hour saw';
   return 'its cause is NOT KNOWN';
+}
+
+function hasTraces(path: string): boolean {
+  return ['tunnel', 'benign'].every((part) => existsSync(join(path, part)));
 }
 
 function tracesIn(path: string): Trace[] {

@@ -41,13 +41,13 @@ function kindSchema(kind: Detected): z.ZodType<WrittenDetect> {
     .meta({ title: `a map { ${names.join(', ')} } or off`, description }) as z.ZodType<WrittenDetect>;
 }
 
-function thresholdSchema({ form, value, least, says }: Threshold) {
+function thresholdSchema({ form, value, least, most = MOST, says }: Threshold) {
   switch (form) {
     case 'duration':
       return duration(says, `${value / 1000}s`);
     case 'size':
       return text('a size', says, FORM.size, `${value}B`);
     case 'count':
-      return count(says, least, MOST, value);
+      return count(says, least, Math.min(most, MOST), value);
   }
 }

@@ -11,9 +11,6 @@ import type { WrittenDetect } from '../schema/detect-schema.ts';
 import { parseDuration, parseSize, secondsToText } from '../units.ts';
 import type { ServerContext } from './server-context.ts';
 
-/** The most octets that a threshold may be: sums of charges stay exact. */
-const MOST_OCTETS = 65_536;
-
 /** What `detect:` has beside the budgets: its keys are made from the table of kinds. */
 export type WrittenKinds = Readonly<Record<string, WrittenDetect | undefined>> | undefined;
 
@@ -32,7 +29,7 @@ function readKind(
   if (written === 'off') return null;
   const limits: Record<string, number> = { ...DEFAULT_THRESHOLDS[kind] };
   if (written === undefined) return limits;
-  for (const [name, { form, least }] of thresholdsOf(kind)) {
+  for (const [name, { form, least, most = Number.POSITIVE_INFINITY }] of thresholdsOf(kind)) {
     const value = written[name];
     if (value === undefined) continue;
     if (typeof value === 'number') {
@@ -40,7 +37,6 @@ function readKind(
       continue;
     }
     const read = form === 'size' ? parseSize(value) : parseDuration(value);
-    const most = form === 'size' ? MOST_OCTETS : Number.POSITIVE_INFINITY;
     if (read instanceof TextFault) problems.fault(read, marks.inside(written, name, read.offset));
     else if (read < least || read > most) {
       const bound = (size: number): string => (form === 'size' ? `${size}B` : secondsToText(size / 1000));

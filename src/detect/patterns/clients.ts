@@ -1,7 +1,7 @@
-import type { Thresholds } from './kinds.ts';
+import { MOST_DOMAINS, type Thresholds } from './kinds.ts';
 import type { Observed, OctetHash, UpstreamOutcome } from './observed.ts';
 import { SharedPlaces } from './shared-places.ts';
-import { MOST_DOMAINS, recentDomains, SweepRings } from './sweep-rings.ts';
+import { recentDomains, SweepRings } from './sweep-rings.ts';
 
 /** Clients of one identity, and of all: 200 octets each, and 1 KiB where many domains are denied to one. */
 const MOST_OF_ONE = 10_240;
@@ -79,7 +79,7 @@ export class Clients {
         Math.floor(now / 1000),
         limits.within,
       );
-      if (recent < Math.min(MOST_DOMAINS, limits.domains)) continue;
+      if (recent < limits.domains) continue;
       this.#rings.folds.delete(identity);
       yield identity;
     }

@@ -1,13 +1,11 @@
 import { TICK_MS, UNITS_A_BIT } from '../charge.ts';
 import { SLICES, TICKS_A_SLICE } from '../holder.ts';
-import type { Thresholds } from './kinds.ts';
+import { MOST_LONG_NAMES, type Thresholds } from './kinds.ts';
 
 export const OCTET = 8 * UNITS_A_BIT;
 export const DAY_TICKS = 86_400_000 / TICK_MS;
 /** Names under one domain of which a repeat is known. */
 const NAMES = 32;
-/** Long names that are told apart; a threshold above it counts as this. */
-const LONG_NAMES = 64;
 /** Octets of most registered domains. */
 const DOMAIN = 32;
 
@@ -187,17 +185,17 @@ export function isManifold(
   at: number,
   { names, within }: NonNullable<Thresholds['attempt']>,
 ): boolean {
-  attempt.long ??= new Int32Array(2 * LONG_NAMES);
+  attempt.long ??= new Int32Array(2 * MOST_LONG_NAMES);
   const { long } = attempt;
   const second = Math.floor(at / 1000);
-  const count = Math.min(LONG_NAMES, attempt.longs);
+  const count = Math.min(MOST_LONG_NAMES, attempt.longs);
   let place = -1;
   for (let i = 0; i < count; i++) if (long[2 * i] === hash) place = i;
-  if (place < 0) place = attempt.longs++ % LONG_NAMES;
+  if (place < 0) place = attempt.longs++ % MOST_LONG_NAMES;
   long[2 * place] = hash;
   long[2 * place + 1] = second;
   const oldest = second - Math.floor(within / 1000);
   let recent = 0;
-  for (let i = 0; i < Math.min(LONG_NAMES, attempt.longs); i++) if (long[2 * i + 1]! >= oldest) recent++;
-  return recent >= Math.min(LONG_NAMES, names);
+  for (let i = 0; i < Math.min(MOST_LONG_NAMES, attempt.longs); i++) if (long[2 * i + 1]! >= oldest) recent++;
+  return recent >= names;
 }

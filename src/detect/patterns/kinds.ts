@@ -3,11 +3,17 @@
  * docs are made from it or held to it.
  */
 
-/** What a threshold is a number of, and the least that makes sense. Durations are milliseconds, sizes octets. */
+/** Domains of one client, and long names under one domain, that the detectors tell apart: no threshold may be more. */
+export const MOST_DOMAINS = 128;
+export const MOST_LONG_NAMES = 64;
+
+/** What a threshold is a number of, and the least and most that can fire. Durations are milliseconds, sizes octets. */
 export interface Threshold {
   readonly form: 'duration' | 'size' | 'count';
   readonly value: number;
   readonly least: number;
+  /** Absent where any number can fire. */
+  readonly most?: number;
   /** A sentence for the schema. */
   readonly says: string;
 }
@@ -35,7 +41,23 @@ const duration = (value: number, says: string): Threshold => ({
   least: SECOND,
   says,
 });
-const count = (value: number, says: string, least = 1): Threshold => ({ form: 'count', value, least, says });
+const count = (
+  value: number,
+  says: string,
+  least = 1,
+  most: number = Number.MAX_SAFE_INTEGER,
+): Threshold => ({
+  form: 'count',
+  value,
+  least,
+  most,
+  says,
+});
+/** Octets of a name and of a label on the wire (RFC 1035 §2.3.4). */
+const NAME_OCTETS = 255;
+const LABEL_OCTETS = 63;
+/** Sums of charges stay exact up to here. */
+const MOST_OCTETS = 65_536;
 
 /** By the finding's name. A key of the server file has `_` in place of `-`. */
 export const DETECTED = {
@@ -47,10 +69,16 @@ export const DETECTED = {
         form: 'size',
         value: 128,
         least: 16,
+        most: MOST_OCTETS,
         says: 'Denied questions under one registered domain that could have said so much in a day (default 128B).',
       },
-      names: count(15, 'So many different long names make it medium (default 15).', 2),
-      length: count(24, 'Octets in front of the registered domain that make a name long (default 24).'),
+      names: count(15, 'So many different long names make it medium (default 15).', 2, MOST_LONG_NAMES),
+      length: count(
+        24,
+        'Octets in front of the registered domain that make a name long (default 24).',
+        1,
+        NAME_OCTETS,
+      ),
       within: duration(5 * MINUTE, 'The time in which long names count together (default 5m).'),
     },
     fires:
@@ -69,7 +97,12 @@ export const DETECTED = {
   sweep: {
     severity: 'medium',
     thresholds: {
-      domains: count(50, 'Different registered domains that are denied to one client (default 50).', 2),
+      domains: count(
+        50,
+        'Different registered domains that are denied to one client (default 50).',
+        2,
+        MOST_DOMAINS,
+      ),
       within: duration(10 * MINUTE, 'The time in which they count together (default 10m).'),
     },
     fires: 'one client is denied 50 different registered domains in 10 minutes',
@@ -88,6 +121,7 @@ export const DETECTED = {
         form: 'count',
         value: 80,
         least: 1,
+        most: 100,
         says: "Percent of the client's questions that these must be (default 80).",
       },
       within: duration(5 * MINUTE, 'The time in which they count together (default 5m).'),
@@ -116,6 +150,7 @@ export const DETECTED = {
         6,
         'Octets of the longer of the two labels; shorter ones are alike by chance (default 6).',
         3,
+        LABEL_OCTETS,
       ),
     },
     fires:

@@ -1,7 +1,5 @@
-import type { Thresholds } from './kinds.ts';
+import { MOST_DOMAINS, type Thresholds } from './kinds.ts';
 
-/** Domains that are told apart; a threshold above it counts as this. */
-export const MOST_DOMAINS = 128;
 /** Domains of a client to which few are denied. */
 const FEW = 8;
 /** Clients to which many domains are denied: 1 KiB each. */
@@ -76,10 +74,9 @@ export class SweepRings {
     const [words, base, size] = [this.#wordsOf(place), this.#baseOf(place), this.#sizeOf(place)];
     put(words, base + 2 * (count % size), hash, second);
     this.#counts[place] = count + 1;
-    const most = Math.min(MOST_DOMAINS, domains);
     // Fewer were ever there.
-    if (count + 1 < most) return false;
-    if (recentDomains(words, base, Math.min(count + 1, size), second, within) < most) return false;
+    if (count + 1 < domains) return false;
+    if (recentDomains(words, base, Math.min(count + 1, size), second, within) < domains) return false;
     this.#counts[place] = 0;
     return true;
   }

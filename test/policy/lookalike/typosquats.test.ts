@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { domainToASCII } from 'node:url';
 import t from 'tap';
 import { suffixTable } from '../../../src/config/policy/suffixes.ts';
@@ -19,11 +20,15 @@ const HOSTS = [
 ];
 const MORE = ['repo.maven.apache.org', 'packages.microsoft.com', 'archive.ubuntu.com', 'download.docker.com'];
 
-const folder = process.env['NAMEGATE_DATA'];
+const data = process.env['NAMEGATE_DATA'];
+const file =
+  data === undefined
+    ? undefined
+    : ['traffic/ci', 'ci'].map((folder) => join(data, folder, 'ecosystem-domains.tsv')).find(existsSync);
 const hosts =
-  folder === undefined
+  file === undefined
     ? [...HOSTS, ...MORE]
-    : readFileSync(`${folder}/ci/ecosystem-domains.tsv`, 'utf8')
+    : readFileSync(file, 'utf8')
         .split('\n')
         .slice(1)
         .flatMap((row) => row.split('\t')[1]?.replace(/^\*\./, '') ?? []);
