@@ -14,7 +14,7 @@ const POLICY = policyOf(JOB, { name: 'hostile', from: ['127.0.0.2'], allow: ['**
  * Unbounded, such replies kept others waiting for 50 to 350 ms. What counts is the server's own doing: that server or test could run
  * and had no processor is taken off, or a busy machine decides.
  */
-const BOUND_MS = 50;
+const BOUND_MS = 40;
 const ROUND_MS = 800;
 /** Questions of the hostile identity under way at any time: that many replies may arrive at once. */
 const LANES = 8;

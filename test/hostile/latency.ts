@@ -141,7 +141,6 @@ export function prefer(server: Namegate): void {
   }
 }
 
-/** Threads of a process, but for workers of Node's, which are named so. */
 /**
  * Milliseconds that the server's query thread and this test's could run and had no processor, together, since they began
  * (/proc/PID/schedstat); 0 where the kernel does not say.
@@ -154,6 +153,7 @@ export function keptFromRunning(server: Namegate): number {
   }
 }
 
+/** Threads of a process, but for workers of Node's, which are named so. */
 function tasksOf(pid: number): string[] {
   const folder = `/proc/${pid}/task`;
   return readdirSync(folder).filter(
