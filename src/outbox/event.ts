@@ -13,6 +13,7 @@
  * This file says what an event is, as it is kept and as format `json` sends it: flat and in snake_case. A key without a
  * value is absent, never null.
  */
+import { ALERT_SEVERITIES, type AlertSeverity } from '../settings/alert-settings.ts';
 
 /** Kinds in the order in which numbers may be kept elsewhere: a new one is added at the end. */
 export const KINDS = [
@@ -39,10 +40,10 @@ export const DECISIONS: ReadonlySet<Kind> = new Set([
   'allow',
 ]);
 
-/** From the least to the most that a person must do. `operations`: trouble of the server itself, not of a client. */
-export const SEVERITIES = ['operations', 'low', 'medium', 'high'] as const;
+/** Those that a sink may ask for, the least first. */
+export const SEVERITIES = ALERT_SEVERITIES;
 
-export type Severity = (typeof SEVERITIES)[number];
+export type Severity = AlertSeverity;
 
 export interface FeedEvent {
   /** A ULID: whoever receives an event twice knows it by this. */
