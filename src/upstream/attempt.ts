@@ -44,6 +44,8 @@ export class Attempt implements UdpListener, StreamUser {
   readonly #sockets: Sockets;
   readonly #form: AttemptForm;
   #sentAt = 0;
+  /** The wait for what was asked last began here: later than `#sentAt` once UDP has been left for TCP. */
+  #since = 0;
   /** The question as it was sent: the same case over UDP and over the TCP that follows. */
   #sent: Query;
   #udp: UdpExchange | null = null;
@@ -70,6 +72,7 @@ export class Attempt implements UdpListener, StreamUser {
 
   start(now: number): void {
     this.#sentAt = now;
+    this.#since = now;
     this.#sockets.counters.attempts++;
     this.server.counts.asked++;
     if (this.server.setting.protocol !== 'udp') {
@@ -87,6 +90,7 @@ export class Attempt implements UdpListener, StreamUser {
   /** Goes on with what was sent as a slot; null where it stands at no port any more. */
   follow(sentAt: number, exchange: Exchange | null): void {
     this.#sentAt = sentAt;
+    this.#since = sentAt;
     this.#udp = exchange;
     if (exchange === null) return;
     this.#sent = exchange;
@@ -106,7 +110,7 @@ export class Attempt implements UdpListener, StreamUser {
   cancel(now: number): void {
     if (this.#over) return;
     this.#close();
-    this.server.silent(now, this.#sentAt, this.silence);
+    this.server.silent(now, this.#sentAt, this.#since, this.silence);
   }
 
   /** What there is to say while no answer has come. */
@@ -159,7 +163,7 @@ export class Attempt implements UdpListener, StreamUser {
     this.#udp = null;
     this.#caseInDoubt = false;
     this.#note = note;
-    this.#sentAt = now;
+    this.#since = now;
     if (this.#ticket === null) this.#askTcp(now);
   }
 

@@ -71,11 +71,14 @@ export class Health {
   }
 
   /**
-   * What was sent at `sentAt` has no reply by `now`. It counts when the server had its time, and nothing was
-   * heard from it since: one name that its own servers leave unanswered is not its failure. Returns whether it counted.
+   * A question that went out at `sentAt` has no answer by `now`. Its last wait began at `since`: later than `sentAt` where
+   * a reply over UDP sent it to TCP. It counts when the server had its time, half of it since `since`, and nothing was
+   * heard from it since then: one name that its own servers leave unanswered is not its failure. Returns whether it counted.
    */
-  silent(now: number, sentAt: number, fault: string): boolean {
-    if (now - sentAt < this.retryAfter() || this.#heardAt >= sentAt) return false;
+  silent(now: number, sentAt: number, since: number, fault: string): boolean {
+    const its = this.retryAfter();
+    // Had the wait begun anew over TCP, the answer of the next server would end it, each time, before it counts.
+    if (now - sentAt < its || now - since < its / 2 || this.#heardAt >= since) return false;
     this.fault = fault;
     this.#fail(now);
     return true;

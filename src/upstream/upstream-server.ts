@@ -69,8 +69,9 @@ export class Server {
     this.#report(now);
   }
 
-  silent(now: number, sentAt: number, fault: string): void {
-    if (this.health.silent(now, sentAt, fault)) this.counts.failures.silent++;
+  /** As `Health.silent` has it. */
+  silent(now: number, sentAt: number, since: number, fault: string): void {
+    if (this.health.silent(now, sentAt, since, fault)) this.counts.failures.silent++;
     this.#report(now);
   }
 

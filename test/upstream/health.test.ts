@@ -40,16 +40,29 @@ t.test('failures that come together count once', async (t) => {
 
 t.test('silence counts when the server had its time and was silent throughout', async (t) => {
   const health = new Health(TIMING);
-  health.silent(100, 0, 'no reply');
+  health.silent(100, 0, 0, 'no reply');
   t.equal(health.up, true, 'it had 100 ms');
   health.answered(200, 50);
-  health.silent(5000, 100, 'no reply');
+  health.silent(5000, 100, 100, 'no reply');
   t.equal(health.up, true, 'it answered another question meanwhile');
   health.refused(5500, 'SERVFAIL');
-  health.silent(6000, 5400, 'no reply');
+  health.silent(6000, 5400, 5400, 'no reply');
   t.equal(health.up, true, 'it sent something meanwhile');
-  health.silent(6400, 6000, 'no reply');
+  health.silent(6400, 6000, 6000, 'no reply');
   t.equal(health.up, false);
+});
+
+t.test('the wait over TCP after a reply over UDP is a part of the wait', async (t) => {
+  const health = new Health(TIMING);
+  const its = TIMING.firstRetry;
+  t.equal(health.silent(its, 0, its * 0.6, 'truncated'), false, 'it had too little time over TCP');
+  t.equal(health.silent(its, 0, its * 0.1, 'truncated'), true);
+  health.answered(1000, -1);
+  t.equal(
+    health.silent(1000 + its, 900, 1000, 'truncated'),
+    false,
+    'it answered another question when TCP was asked',
+  );
 });
 
 t.test('a refusal may be about a name; three in a row are about us', async (t) => {
