@@ -1,7 +1,7 @@
 import type { ReplyLater } from '../resolve/ports.ts';
 
 /** Who takes answers that come later; `reply` is null for none. */
-interface LateOwner<WayBack> {
+export interface LateOwner<WayBack> {
   complete(reply: Buffer | null, length: number, wayBack: WayBack): void;
 }
 

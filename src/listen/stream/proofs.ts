@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type {
+import {
   Credential,
-  CredentialJudge,
-  Judgement,
-  ShownCertificate,
+  type CredentialJudge,
+  type Judgement,
+  type ShownCertificate,
 } from '../../resolve/client/credential.ts';
 import { type ChainFault, X509_ERROR } from '../../socket/chain-check.ts';
 
@@ -209,3 +209,6 @@ function keyOf(leaf: Buffer): string {
 function octetsOf(chain: readonly Buffer[]): number {
   return chain.reduce((sum, { length }) => sum + length, 0);
 }
+
+/** Its address must not speak for who has shown a certificate that is refused. */
+export const DISTRUSTED = new Credential([], 'refused');

@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net';
-import { Credential } from '../../resolve/client/credential.ts';
+import type { Credential } from '../../resolve/client/credential.ts';
 import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
-import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import type { AddressWords } from '../../socket/address-words.ts';
 import { FrameReader } from '../../wire/framing.ts';
 import { HEADER_OCTETS } from '../listener.ts';
 import { ReplyOnce } from '../reply-once.ts';
 import type { Arrived } from './arrival.ts';
 import type { Member } from './crowd.ts';
-import type { Proof } from './proofs.ts';
+import { DISTRUSTED, type Proof } from './proofs.ts';
 import type { BatchOwner } from './reply-batch.ts';
-import { SendWatch } from './send-watch.ts';
 import type { StreamHost } from './stream-host.ts';
+import { StreamSender } from './stream-sender.ts';
 
 /** Messages of one connection that are answered before others get their turn. */
 const TURN = 128;
@@ -31,8 +31,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   w3: number;
   readonly port: number;
   readonly #socket: Socket;
-  /** The socket that a TLS one runs over, or the same one: only it can be reset. */
-  readonly #raw: Socket;
+  readonly #sender: StreamSender;
   readonly #host: StreamHost<Connection>;
   readonly #proof: Proof | null;
   readonly #reader = new FrameReader();
@@ -47,7 +46,6 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   /** When the partial message began, while it is read. */
   #begunAt = 0;
   #completed = false;
-  readonly #sending: SendWatch;
   /** The client has said all (half-close), or the server is draining: end when the last answer has left. */
   #last = false;
   /** The server is draining: what arrives is thrown away, for unread octets turn the end into a reset. */
@@ -64,7 +62,6 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   ) {
     const { socket } = sockets;
     this.#socket = socket;
-    this.#raw = sockets.raw;
     this.#host = host;
     this.#proof = proof;
     this.transport = host.protocol;
@@ -75,7 +72,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     this.w3 = address.w3;
     this.port = sockets.port;
     this.#lastActive = host.now();
-    this.#sending = new SendWatch(this.#lastActive);
+    this.#sender = new StreamSender(sockets, this.#lastActive);
     socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
     socket.on('end', () => this.#finishAfterLast());
     socket.on('drain', () => this.#settle());
@@ -105,10 +102,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
 
   /** The address that was dialled; behind a balancer, ours. */
   asked(out: AddressWords): boolean {
-    const text = this.#raw.localAddress;
-    if (text === undefined) return false;
-    readAddress(text, out);
-    return true;
+    return this.#sender.asked(out);
   }
 
   defer(): ReplyLater {
@@ -136,7 +130,7 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   check(now: number): void {
     const { limits, counters } = this.#host;
     if (!this.#trusted()) return;
-    if (this.#sending.stalls(this.#socket, now, limits.stallMs)) {
+    if (this.#sender.stalls(now, limits.stallMs)) {
       counters.stalled++;
       this.reset();
       return;
@@ -161,20 +155,13 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
   /** Ends it to make room. For a resting connection. */
   evict(): void {
     this.#over();
-    if (this.#socket.writableLength > 0) this.#cut();
-    else this.#socket.destroySoon();
+    this.#sender.close();
   }
 
   /** Ends it now and forgets what is unsent, in the kernel too. */
   reset(): void {
     this.#over();
-    this.#cut();
-  }
-
-  /** Node leaves the descriptor of a socket open for good where it is reset while its own end is on the way (26.10). */
-  #cut(): void {
-    if (this.#socket.writableEnded) this.#raw.destroy();
-    else this.#raw.resetAndDestroy();
+    this.#sender.cut();
   }
 
   /** Whether it is there, and what the client has shown still counts. Ends it where it does not. */
@@ -248,16 +235,9 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
 
   /** For the batch, and where nothing may wait longer. */
   flush(): void {
-    const { batch } = this.#host;
-    if (!batch.holds(this)) return;
-    // Not from Buffer's pool where it may have to wait: a few octets would keep a whole slab.
-    const waits = this.#socket.writableLength > 0;
-    const packet = waits ? Buffer.allocUnsafeSlow(batch.used) : Buffer.allocUnsafe(batch.used);
-    batch.octets.copy(packet, 0, 0, batch.used);
-    batch.forget(this);
-    this.#socket.write(packet);
-    if (this.#socket.writableLength <= this.#host.limits.unsentMax) return;
-    this.#host.counters.stalled++;
+    const { batch, limits, counters } = this.#host;
+    if (!batch.holds(this) || this.#sender.write(batch, this) <= limits.unsentMax) return;
+    counters.stalled++;
     this.reset();
   }
 
@@ -325,6 +305,3 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     this.#host.gone(this);
   }
 }
-
-/** Its address must not speak for who has shown a certificate that is refused. */
-const DISTRUSTED = new Credential([], 'refused');

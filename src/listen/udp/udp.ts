@@ -1,9 +1,7 @@
-import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
-import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import { DROPPED, LATER } from '../../resolve/ports.ts';
 import { BATCH, DatagramBatch, SLOT, WAY_BACK } from '../../socket/datagrams.ts';
 import type { Native, Poll, UdpSocket } from '../../socket/native.ts';
 import { EAGAIN, EINTR, SendQueue } from '../../socket/send-queue.ts';
-import { ADDRESS_SIZE, AF_INET6 } from '../../socket/socket-address.ts';
 import {
   type ListenCounters,
   type Listener,
@@ -12,8 +10,8 @@ import {
   Pace,
   type UdpOptions,
 } from '../listener.ts';
-import { ReplyOnce } from '../reply-once.ts';
 import { Forgery, isTruncated } from './forgery.ts';
+import { SlotClient, type SlotHost } from './slot-client.ts';
 
 /** Octets asked of the kernel for what waits to be read. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
@@ -40,7 +38,7 @@ export function batchedUdp(native: Native, options: UdpOptions): Listener {
   return new BatchedUdp(native, options);
 }
 
-class BatchedUdp implements Listener {
+class BatchedUdp implements Listener, SlotHost {
   readonly protocol = 'udp';
   address: ListenerEndpoint;
   details: Readonly<Record<string, string | number>> = {};
@@ -258,68 +256,3 @@ class BatchedUdp implements Listener {
 }
 
 const NOTHING = (): void => {};
-
-/** Who sent the datagram at hand. One object a socket, filled again for each. */
-class SlotClient implements Client {
-  readonly transport = 'udp';
-  readonly credential = null;
-  spoofable = false;
-  lease = '';
-  family: 4 | 6 = 4;
-  w0 = 0;
-  w1 = 0;
-  w2 = 0;
-  w3 = 0;
-  port = 0;
-  later: ReplyLater | null = null;
-  readonly #listener: BatchedUdp;
-  readonly #inbox: DatagramBatch;
-  readonly #forgery: Forgery;
-  #slot = 0;
-
-  constructor(listener: BatchedUdp, inbox: DatagramBatch, forgery: Forgery) {
-    this.#listener = listener;
-    this.#forgery = forgery;
-    this.#inbox = inbox;
-  }
-
-  /** Reads the address of slot `i`; false where no reply can be sent. */
-  refill(i: number): boolean {
-    const { addresses } = this.#inbox;
-    const at = i * ADDRESS_SIZE;
-    this.#slot = i;
-    this.later = null;
-    if (addresses[at] === AF_INET6) {
-      this.family = 6;
-      this.w0 = wordAt(addresses, at + 8);
-      this.w1 = wordAt(addresses, at + 12);
-      this.w2 = wordAt(addresses, at + 16);
-      this.w3 = wordAt(addresses, at + 20);
-    } else {
-      this.family = 4;
-      this.w0 = wordAt(addresses, at + 4);
-      this.w1 = 0;
-      this.w2 = 0;
-      this.w3 = 0;
-    }
-    this.spoofable = this.#forgery.isPossible(this);
-    this.port = (addresses[at + 2]! << 8) | addresses[at + 3]!;
-    return this.port !== 0;
-  }
-
-  asked(out: AddressWords): boolean {
-    readAddress(this.#listener.address.host, out);
-    return (out.w0 | out.w1 | out.w2 | out.w3) !== 0 || this.#inbox.askedAt(this.#slot, out);
-  }
-
-  defer(): ReplyLater {
-    const wayBack = this.#listener.wait();
-    this.#inbox.wayBack(this.#slot, wayBack);
-    this.later = new ReplyOnce(this.#listener, wayBack);
-    return this.later;
-  }
-}
-
-function wordAt(octets: Buffer, at: number): number {
-  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0;
-}
