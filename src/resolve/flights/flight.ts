@@ -160,3 +160,8 @@ export class Flight implements ForwardListener {
     return this.#tower.ask(this, name);
   }
 }
+
+/** Hears until when what was renewed is kept. */
+export function keeper(then: (until: number) => void): Waiter {
+  return { next: null, settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil) };
+}

@@ -1,5 +1,5 @@
-import { EDE, TYPE } from '../../wire/iana.ts';
-import type { Answer, Failure } from '../answer/answer.ts';
+import { TYPE } from '../../wire/iana.ts';
+import type { Answer } from '../answer/answer.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import { clean } from '../answer/clean.ts';
 import { Entry } from '../answer/entry.ts';
@@ -9,8 +9,9 @@ import type { InForce } from '../in-force.ts';
 import type { Departures } from '../ledger/departures.ts';
 import type { BugObserver, Clock, Forwarder, Outcome, UpstreamQuestion } from '../ports.ts';
 import { Existence, isDenial } from './existence.ts';
-import { Flight, type Renewal, type Tower, type Waiter } from './flight.ts';
+import { Flight, keeper, type Renewal, type Tower, type Waiter } from './flight.ts';
 import { FlightTable } from './flight-table.ts';
+import { lifeOfAnswer, lifeOfFailure, whyFailed } from './keeping.ts';
 import { RenewedEntries } from './renewed-entries.ts';
 import { UnkeptAnswers } from './unkept.ts';
 
@@ -18,21 +19,8 @@ import { UnkeptAnswers } from './unkept.ts';
 const RENEWAL_GRACE = 10_000;
 /** And where asking failed: nobody's question may go out in its place. */
 const FAILURE_GRACE = 70_000;
-
-/**
- * Seconds that a failure is kept: the first, and the most. RFC 9520 §3.2 allows 1 s to 5 min; with more than this, a name that
- * is asked for all through an outage would stay away for longer than 5 s after its end.
- */
-const FIRST_FAILURE = 1;
-const LAST_FAILURE = 4;
-/** Seconds that a negative answer without an SOA is kept at most. */
-const UNSUPPORTED_LIFE = 5;
-/** Seconds that a renewed answer, or a failure to renew, lives at least. */
-export const RENEWED_LIFE = 60;
 /** Milliseconds from a question's start within which another may be asked for the end of its chain. */
 const MAX_FOLLOWING = 4_000;
-/** The least of the codes that are left to private use (RFC 8914 §5.2). */
-const PRIVATE_EDE = 49_152;
 
 /**
  * Questions on their way upstream. Identical ones become one (RFC 9520 §3.1 asks for it too); its end is put in the store
@@ -300,35 +288,13 @@ export class Flights implements Tower {
   }
 
   #succeed(answer: Answer, renewal: Renewal, leastLife: number, now: number): void {
-    const renewed = renewal !== 'no';
-    // A negative answer without an SOA may not be kept (RFC 2308 §5), but for as long as a client must not cause another question.
-    const most = answer.ttl > 0 || answer.supported ? leastLife : Math.min(leastLife, UNSUPPORTED_LIFE);
-    const least = renewed ? Math.max(RENEWED_LIFE, leastLife) : most;
-    const life = Math.max(answer.ttl, least);
-    const longest = Math.max(this.#maxTtl, least);
-    this.#landing.takeAnswer(answer, now, now + Math.min(life, longest) * 1000, renewed);
+    const life = lifeOfAnswer(answer, renewal, leastLife, this.#maxTtl);
+    this.#landing.takeAnswer(answer, now, now + life * 1000, renewal !== 'no');
   }
 
   #fail(old: Entry | null, outcome: Outcome, renewal: Renewal, now: number): void {
-    const failures = old?.failures ?? 0;
-    const backoff = Math.min(LAST_FAILURE, FIRST_FAILURE * 2 ** failures);
-    const life = renewal === 'schedule' ? RENEWED_LIFE : backoff;
+    const life = lifeOfFailure(old?.failures ?? 0, renewal);
     const keep = old !== null && this.mayServeStale(old, now);
     this.#landing.takeFailure(old, keep, whyFailed(outcome), now + life * 1000, renewal !== 'no', now);
   }
-}
-
-/** Hears until when what was renewed is kept. */
-function keeper(then: (until: number) => void): Waiter {
-  return { next: null, settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil) };
-}
-
-/** A reply that could not be used, or not as a whole, is the server's fault too. */
-function whyFailed(outcome: Outcome): Failure {
-  const reason = outcome.kind === 'reply' ? 'refused' : outcome.reason;
-  const cause = outcome.kind === 'reply' ? null : (outcome.cause ?? null);
-  const said = cause?.ede ?? -1;
-  // "Blocked" means that we did it.
-  if (said >= 0 && said < PRIVATE_EDE && said !== EDE.BLOCKED) return { reason, ede: said, cause };
-  return { reason, ede: reason === 'network' ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY, cause };
 }
