@@ -3,13 +3,12 @@ import type { Lease, LeaseClaim } from '../../policy/lease/lease.ts';
 import { PendingClaims } from '../../policy/lease/pending-claims.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import type { HeldLease } from '../callers/callers.ts';
-import { ownerFrom } from '../callers/owner.ts';
 import { UsedMarks } from '../callers/used-marks.ts';
 import { noLease, notDurable, Refusal } from '../http/refusal.ts';
 import { Turns } from '../turns.ts';
 import type { LeaseBookOptions } from './lease-book-options.ts';
-import { historyOf } from './lease-history.ts';
-import { claimOf, type LeaseEntry, type LeaseRecord } from './lease-record.ts';
+import type { LeaseEntry } from './lease-record.ts';
+import { replayLeases } from './lease-replay.ts';
 import { byName, isKnown, judgeStage, judgeTtl, type WantedLease } from './lease-rules.ts';
 import { leaseState } from './lease-state.ts';
 import {
@@ -252,49 +251,10 @@ export class LeaseBook {
     return [...this.#options.table.leases()].flatMap(({ id, endsAt }) => (now < endsAt ? [id] : [])).sort();
   }
 
-  /**
-   * Puts what the journal says in force. `newest`: when its last record was written, milliseconds since 1970. What a lease in
-   * `doubtful` binds is `unknown` for as long as it would have lasted.
-   */
+  /** Puts what the journal says in force: see `replayLeases`. */
   replay(entries: readonly LeaseEntry[], newest: number, doubtful: ReadonlySet<string>): void {
-    const { clock, table } = this.#options;
-    const now = clock.monotonic();
-    // A clock that has gone back since gives nobody more time.
-    const wall = Math.max(Math.round(clock.epoch() * 1000), newest);
-    const { leases, quarantines, used } = historyOf(entries, wall);
-    this.#used.keep(used);
-    for (const lease of leases) {
-      const endsAt = now + lease.expires - wall;
-      if (doubtful.has(lease.id)) table.quarantine(claimOf(lease), endsAt);
-      else this.#restore(lease, endsAt);
-    }
-    for (const quarantine of quarantines) {
-      table.quarantine(claimOf(quarantine), now + quarantine.until - wall);
-    }
-    this.#used.tidy(wall);
-  }
-
-  #restore(record: LeaseRecord, endsAt: number): void {
-    const { table, clock, log } = this.#options;
-    const { id, identity, stage, job, opened, by } = record;
-    const known = this.#identities.get(identity);
-    const lease: Lease = {
-      id,
-      identity,
-      stage,
-      ...claimOf(record),
-      // Records of before have none.
-      sourceEnforced: record.source === 'enforced',
-      job,
-      endsAt,
-      quarantine: known === undefined ? record.quarantine : known.quarantine * 1000,
-      known: isKnown(known, record),
-    };
-    if (table.open(lease, clock.monotonic()) !== null) return;
-    const details = { opened, by, owner: ownerFrom(record) };
-    this.#details.set(id, details);
-    this.#options.account?.tell(leaseNote('live', lease, details, known?.owner ?? ''));
-    if (!lease.known) tellKnown(log, lease, false);
+    const state = { details: this.#details, used: this.#used, identities: this.#identities };
+    replayLeases(this.#options, state, entries, newest, doubtful);
   }
 
   /** All that has to be there after a restart. */
