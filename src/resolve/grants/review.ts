@@ -1,21 +1,16 @@
-import { approvesName, decide } from '../../policy/decide/decide.ts';
-import { Decision, VERDICT } from '../../policy/decide/decision.ts';
-import { findAddress } from '../../policy/identity.ts';
-import { FOREVER } from '../../policy/input.ts';
 import type { Lease, LeaseTable, LeaseWatcher } from '../../policy/lease/lease.ts';
 import { judgedAt } from '../../policy/lease/lease-claim.ts';
-import type { Identity, View } from '../../policy/snapshot.ts';
-import { TYPE } from '../../wire/iana.ts';
-import { labelOffsets, nameToText } from '../../wire/name.ts';
+import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { Enforcement } from './enforcement.ts';
-import { certifiedLine, ruleText, samePorts, textOf } from './gate.ts';
+import { certifiedLine, samePorts, textOf } from './gate.ts';
 import type { GrantBook } from './grant-book.ts';
-import type { GrantOrder, GrantReason } from './grant-line.ts';
+import { asksOf, judged, untilOf } from './grant-judge.ts';
+import type { GrantOrder } from './grant-line.ts';
 import { endLine, isIn, liveOf, namesOf, prefixesOf, regrant, textOfPrefix } from './grant-orders.ts';
-import type { AddressGrant, GrantedClient, NameGrant } from './granted-client.ts';
+import type { GrantedClient } from './granted-client.ts';
 
 /** Clients that one call of `tick` looks at. */
 const SLICE = 200;
@@ -188,15 +183,15 @@ export class GrantReview implements LeaseWatcher {
 
   /** Takes from a client what the policy no longer approves, and what goes on for less long or at other ports. */
   #look(client: GrantedClient, now: Milliseconds): void {
-    const { book, enforcement, clock } = this.#rooms;
+    const { book, enforcement, clock, leases } = this.#rooms;
     const epoch = clock.epoch();
-    const asked = this.#asks(client);
+    const asked = asksOf(client, this.#inForce, leases);
     const orders: GrantOrder[] = [];
     for (const grant of client.each()) {
       const before = [...namesOf(grant)].map(({ name, ports }) => ({ name: nameToText(name), ports }));
       let changed = false;
       for (const named of namesOf(grant)) {
-        const approved = asked === null ? null : this.#judge(grant, named, asked, now, epoch);
+        const approved = asked === null ? null : judged(grant, named, asked, this.#inForce, now, epoch);
         const until = untilOf(named, approved);
         const ports = approved?.ports ?? named.ports;
         if (until === named.until && samePorts(ports, named.ports)) continue;
@@ -217,73 +212,6 @@ export class GrantReview implements LeaseWatcher {
     enforcement.order(orders, null);
     book.prune(client, ({ until }) => until > now);
   }
-
-  /** Who a client is under the policy of now; null for nobody, and for somebody else. */
-  #asks({ family, w0, w1, w2, w3, lease, identity, certified }: GrantedClient): Asks | null {
-    const { snapshot, standings } = this.#inForce;
-    const known = standings.named(identity).identity;
-    if (known.index < 0) return null;
-    if (lease === '') {
-      // The book has its words signed, and the policy has not.
-      const at = findAddress(snapshot.addresses, family, w0 >>> 0, w1 >>> 0, w2 >>> 0, w3 >>> 0);
-      const same = certified || at === known.index;
-      return same ? { identity: known, view: known.view, endsAt: Number.POSITIVE_INFINITY } : null;
-    }
-    const held = this.#rooms.leases.get(lease);
-    if (held === null || !held.known) return null;
-    const stage =
-      held.stage === null ? known.stages[0] : known.stages.find(({ name }) => name === held.stage);
-    if (stage === undefined && (held.stage !== null || known.stages.length > 0)) return null;
-    return { identity: known, view: (stage ?? known).view, endsAt: held.endsAt };
-  }
-
-  /** What the policy of now grants of it, or null. */
-  #judge(
-    { family }: AddressGrant,
-    { name, ports }: NameGrant,
-    { identity, view, endsAt }: Asks,
-    now: Milliseconds,
-    epoch: Seconds,
-  ): Approved | null {
-    const { snapshot, firewall } = this.#inForce;
-    const subject = { name, labels, labelCount: labelOffsets(name, labels) };
-    const type = family === 4 ? TYPE.A : TYPE.AAAA;
-    decide(snapshot, view, subject, type, false, Math.floor(epoch), decision);
-    const { verdict, rule, until } = decision;
-    if (verdict === VERDICT.ALLOW || verdict === VERDICT.LOCAL) {
-      const terms = rule < 0 ? null : snapshot.rules.terms[snapshot.rules.term[rule]!]!;
-      const end = until === FOREVER ? Number.POSITIVE_INFINITY : now + 1000 * (until - Math.ceil(epoch));
-      const keeps = terms?.keep === 'lease' && Number.isFinite(endsAt);
-      const reason = { rule: ruleText(snapshot, rule), policy: view.id };
-      return { until: Math.min(end, endsAt), ports: terms?.ports ?? firewall?.ports ?? ports, keeps, reason };
-    }
-    // Another of its types may be approved, of which these are the hints; and an audit denies nothing.
-    const kept = approvesName(snapshot, view, subject, Math.floor(epoch)) || identity.auditUntil > epoch;
-    return kept ? { until: endsAt, ports, keeps: false, reason: null } : null;
-  }
 }
 
 const PRUNE: Milliseconds = 10_000;
-/** Not re-entrant. */
-const decision = new Decision();
-const labels = new Uint8Array(128);
-
-interface Asks {
-  readonly identity: Identity;
-  readonly view: View;
-  readonly endsAt: Milliseconds;
-}
-
-interface Approved {
-  readonly until: Milliseconds;
-  readonly ports: readonly string[];
-  /** As long as the lease, which may have been given more time. */
-  readonly keeps: boolean;
-  /** Which rule it is now; null where none says so. */
-  readonly reason: Omit<GrantReason, 'chain'> | null;
-}
-
-function untilOf({ until }: NameGrant, approved: Approved | null): Milliseconds {
-  if (approved === null) return 0;
-  return approved.keeps ? approved.until : Math.min(until, approved.until);
-}
