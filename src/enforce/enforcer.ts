@@ -110,6 +110,8 @@ export class Enforcer {
         this.#options.refusals?.hear(orders, performance.now());
         return firewall.apply(orders);
       },
+      begin: (again) => firewall.begin(again),
+      held: () => firewall.held(),
       settle: (told) => {
         const gone = firewall.strangers(told);
         const ends = gone.map(
@@ -117,11 +119,12 @@ export class Enforcer {
         );
         this.#options.refusals?.hear(ends, performance.now());
         firewall.apply(ends);
-        const wrong = firewall.settle();
-        if (wrong !== null) log.error('enforce-trouble', `prefixes were not written: ${wrong}`, {});
+        const { wrong, dropped } = firewall.settle();
+        if (wrong !== null) log.error('enforce-trouble', `the sets were not written: ${wrong}`, {});
         log.info('enforce-session', 'the resolver has told all that is live', {
           live: told.size,
           ended: gone.length,
+          dropped,
         });
       },
       rules: () => this.look(),

@@ -1,11 +1,13 @@
-import type { GrantOrder } from '../resolve/grants/grant-line.ts';
+import type { GrantOrder, HeldLine } from '../resolve/grants/grant-line.ts';
 import { type ClientPlace, clientPlaceOf, holds, isPrefix, setOf, textOfPlace } from './client-place.ts';
 import { GrantIndex } from './grant-index.ts';
+import type { GrantJournal } from './grant-journal.ts';
+import { GrantOrigins } from './grant-origins.ts';
 import { cutConnections } from './kernel/connections.ts';
 import type { ElementChange, SetElements } from './kernel/elements.ts';
 import { fingerprint } from './kernel/fingerprint.ts';
 import type { KernelFault, NetfilterExchange } from './kernel/netlink-exchange.ts';
-import { changesOf } from './orders.ts';
+import { changesOf, keysOf } from './orders.ts';
 import { type SkeletonTerms, skeleton } from './table-skeleton.ts';
 
 export interface FirewallParts {
@@ -13,9 +15,16 @@ export interface FirewallParts {
   readonly elements: SetElements;
   /** Runs a script of nft(8); null, or what is wrong. */
   readonly nft: (script: string) => string | null;
-  /** Monotonic milliseconds. */
+  /** Monotonic milliseconds since the machine started. */
   readonly now: () => number;
+  /** Keeps for what grants were given; null where nothing does. */
+  readonly journal: GrantJournal | null;
 }
+
+/** Elements that are taken out in one transaction. */
+const AT_ONCE = 256;
+/** Milliseconds that a grant may have left beyond what was told of it: less is how long the telling took. */
+const TELLING_MS = 1_000;
 
 /** What was found when the rules were looked at. */
 export interface Condition {
@@ -37,9 +46,13 @@ export class Firewall {
   #isComplete = false;
   /** Connections may be older than the rules. */
   #isNew = false;
+  readonly #origins = new GrantOrigins();
+  /** Grants that were told since the resolver began to tell all, by set and key, and until when; null where all is told. */
+  #told: Map<string, number> | null = null;
 
   constructor(parts: FirewallParts) {
     this.#parts = parts;
+    parts.journal?.open(this.#origins, parts.now());
   }
 
   /** Grants that are not known to have ended. */
@@ -89,13 +102,17 @@ export class Firewall {
     const results: (string | null)[] = [];
     const changes: ElementChange[] = [];
     const back: ElementChange[] = [];
+    let journal = '';
     for (const order of orders) {
       const made = this.#make(order, now);
       results.push(typeof made === 'string' ? made : null);
       if (typeof made === 'string') continue;
       changes.push(...made.changes);
       back.unshift(...made.back);
+      journal += this.#noteOrigin(order, now);
     }
+    // Before the kernel is told: an origin without a grant is nothing, and a grant without an origin does not outlive a restart.
+    this.#parts.journal?.append(journal);
     if (this.#parts.elements.commit(changes).length > 0) {
       // One bad part adds nothing of all: each by itself then.
       this.#index.note(back, now);
@@ -111,17 +128,60 @@ export class Firewall {
     return results;
   }
 
-  /** All that is live has been told. The first time, connections that are older than the rules are judged. A text says what is wrong. */
-  settle(): string | null {
+  /** A resolver begins to tell all. One that tells it `again` has told of every grant, or is about to. */
+  begin(again: boolean): void {
+    if (!again) this.#told = new Map();
+  }
+
+  /** All that the kernel holds of which it is known for what it was given. */
+  held(): Iterable<HeldLine> {
+    const now = this.#parts.now();
+    return this.#origins.held(now, ({ client, address, ports }) =>
+      Math.max(0, ...keysOf(client, address, ports).map((key) => this.#index.until(client, key))),
+    );
+  }
+
+  /**
+   * All that is live and granted has been told: grants that were not are over. The first time, connections that are older than
+   * the rules are judged. `dropped`: grants that are over, or for less long.
+   */
+  settle(): { readonly wrong: string | null; readonly dropped: number } {
     this.#isComplete = true;
-    const wrong = this.#writePrefixes();
-    if (!this.#isNew) return wrong;
-    this.#isNew = false;
-    const prefixes = [...this.#prefixes.values()];
-    const isGoverned = (address: Uint8Array): boolean =>
-      this.#index.live.has(textOfPlace(address)) || prefixes.some((prefix) => holds(prefix, address));
-    for (const family of [4, 6] as const) cutConnections(this.#parts.exchange, family, isGoverned, null);
-    return wrong;
+    const over = this.#untold(this.#parts.now());
+    let wrong: string | null = null;
+    for (let at = 0; at < over.length; at += AT_ONCE)
+      wrong = this.#change(over.slice(at, at + AT_ONCE)) ?? wrong;
+    wrong = this.#writePrefixes() ?? wrong;
+    if (this.#isNew) {
+      this.#isNew = false;
+      const prefixes = [...this.#prefixes.values()];
+      const isGoverned = (address: Uint8Array): boolean =>
+        this.#index.live.has(textOfPlace(address)) || prefixes.some((prefix) => holds(prefix, address));
+      for (const family of [4, 6] as const) cutConnections(this.#parts.exchange, family, isGoverned, null);
+    }
+    return { wrong, dropped: over.length };
+  }
+
+  /** What takes out the grants that were not told, and gives those that were told for less long that end. */
+  #untold(now: number): ElementChange[] {
+    const told = this.#told;
+    this.#told = null;
+    if (told === null) return [];
+    const over: ElementChange[] = [];
+    for (const client of this.#index.clients())
+      for (const { set, key, until } of this.#index.of(client)) {
+        const end = told.get(`${set} ${key.toString('latin1')}`) ?? 0;
+        if (end + TELLING_MS < until) over.push({ set, key, ttl: end > now ? end - now : null });
+      }
+    return over;
+  }
+
+  #change(changes: readonly ElementChange[]): string | null {
+    const back = this.#index.note(changes, this.#parts.now());
+    const [fault] = this.#parts.elements.commit(changes);
+    if (fault === undefined) return null;
+    this.#index.note(back, this.#parts.now());
+    return faultText(fault);
   }
 
   /**
@@ -141,11 +201,34 @@ export class Firewall {
 
   /** Lets go of what has ended. */
   sweep(): void {
-    this.#index.sweep(this.#parts.now());
+    const now = this.#parts.now();
+    this.#index.sweep(now);
+    this.#origins.sweep(now);
+    this.#parts.journal?.tidy(this.#origins);
+  }
+
+  /** Notes for what an order is. Returns the lines of the journal. */
+  #noteOrigin(order: GrantOrder, now: number): string {
+    if (order.op === 'grant' && this.#told !== null)
+      for (const key of keysOf(order.client, order.address, order.ports)) {
+        const place = `${setOf(key.length === 16 ? 4 : 6, 'grants')} ${key.toString('latin1')}`;
+        this.#told.set(place, Math.max(now + order.ttl_ms, this.#told.get(place) ?? 0));
+      }
+    if (order.op !== 'end') return this.#origins.note(order, now);
+    const place = clientPlaceOf(order.client);
+    if (place === null) return '';
+    // Who is live by an address of its own inside a prefix goes on.
+    const isOver = (client: string): boolean => {
+      if (!isPrefix(place)) return client === place.text;
+      const own = clientPlaceOf(client);
+      return own !== null && holds(place, own.octets) && !this.#index.live.has(client);
+    };
+    const over = isPrefix(place) ? [...this.#origins.clients()].filter(isOver) : [place.text];
+    return over.map((client) => this.#origins.end(client)).join('');
   }
 
   #make(order: GrantOrder, now: number): Made | string {
-    const changes = changesOf(order, this.#index, now);
+    const changes = changesOf(order, this.#index, now, this.#told === null ? 0 : TELLING_MS);
     return typeof changes === 'string' ? changes : { changes, back: this.#index.note(changes, now) };
   }
 

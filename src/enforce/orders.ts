@@ -15,8 +15,16 @@ import type { ElementChange } from './kernel/elements.ts';
 /** The longest that anything is granted or live for, milliseconds: a year. */
 const LONGEST = 365 * 86_400_000;
 
-/** What an order changes in the sets, or a text that says what is wrong with it. */
-export function changesOf(order: GrantOrder, index: GrantIndex, now: number): ElementChange[] | string {
+/**
+ * What an order changes in the sets, or a text that says what is wrong with it. A grant that would last at most `slack`
+ * milliseconds longer than it does changes nothing.
+ */
+export function changesOf(
+  order: GrantOrder,
+  index: GrantIndex,
+  now: number,
+  slack = 0,
+): ElementChange[] | string {
   if (order.op === 'snapshot') return [];
   const client = typeof order.client === 'string' ? clientPlaceOf(order.client) : null;
   if (client === null) return 'client is no address';
@@ -27,7 +35,7 @@ export function changesOf(order: GrantOrder, index: GrantIndex, now: number): El
       return end(client, order.quarantine_ms, index);
     case 'grant':
     case 'revoke':
-      return grants(client, order, index, now);
+      return grants(client, order, index, now, slack);
   }
 }
 
@@ -70,6 +78,7 @@ function grants(
   order: GrantLine | RevokeLine,
   index: GrantIndex,
   now: number,
+  slack: number,
 ): ElementChange[] | string {
   if (isPrefix(client)) return 'a grant is for one client';
   const ports = Array.isArray(order.ports) ? portsOf(order.ports) : null;
@@ -84,9 +93,17 @@ function grants(
   for (const { protocol, port } of ports) {
     const key = grantKey(client, address, protocol, port);
     if (ttl === null) changes.push({ set, key, ttl });
-    else if (index.until(client.text, key) < now + ttl) changes.push({ set, key, ttl });
+    else if (index.until(client.text, key) + slack < now + ttl) changes.push({ set, key, ttl });
   }
   return changes;
+}
+
+/** The keys of what a grant opens; none where it is none. */
+export function keysOf(client: string, address: string, ports: readonly string[]): Buffer[] {
+  const from = placeOf(client);
+  const to = placeOf(address);
+  if (from === null || to === null || from.family !== to.family) return [];
+  return (portsOf(ports) ?? []).map(({ protocol, port }) => grantKey(from, to, protocol, port));
 }
 
 function isTime(milliseconds: unknown): milliseconds is number {

@@ -3,6 +3,7 @@ import {
   type EnforcerLine,
   GRANT_PROTOCOL,
   type GrantOrder,
+  type HeldLine,
   LONGEST_LINE,
   type NumberedOrder,
   type ResolverLine,
@@ -17,8 +18,12 @@ const MOST_UNREAD = 2 ** 18;
 export interface SessionPorts {
   /** Puts orders in force; says for each what is wrong with it, or null. */
   apply(orders: readonly GrantOrder[]): (string | null)[];
-  /** All that is live has been told; `told`: of whom. */
+  /** A resolver begins to tell all that is live and granted. `again`: it has told it on this connection before. */
+  begin(again: boolean): void;
+  /** All of it has been told; `told`: who is live. */
   settle(told: ReadonlySet<string>): void;
+  /** All that is held, and for what. */
+  held(): Iterable<HeldLine>;
   /** How the rules are. */
   rules(): Extract<EnforcerLine, { op: 'rules' }>;
   ended(why: string): void;
@@ -30,6 +35,8 @@ export class Session {
   readonly #ports: SessionPorts;
   #rest = '';
   #greeted = false;
+  /** What is still to be told of what is held; null where nobody asked. */
+  #held: Iterator<HeldLine> | null = null;
   /** Clients that were told live since `hello`; null once the snapshot is over. */
   #told: Set<string> | null = new Set();
 
@@ -39,8 +46,12 @@ export class Session {
     socket.setEncoding('utf8');
     socket.on('data', (text) => this.#take(String(text)));
     socket.on('error', () => {});
-    socket.on('close', () => ports.ended('the resolver has gone'));
-    this.send({ op: 'hello', v: GRANT_PROTOCOL });
+    socket.on('close', () => {
+      this.#held = null;
+      ports.ended('the resolver has gone');
+    });
+    socket.on('drain', () => this.#tellHeld());
+    this.send({ op: 'hello', v: GRANT_PROTOCOL, holds: true });
   }
 
   send(line: EnforcerLine): void {
@@ -71,6 +82,7 @@ export class Session {
         return;
       }
       if (read.op === 'hello') {
+        this.#ports.begin(this.#greeted);
         this.#greeted = read.v === GRANT_PROTOCOL;
         this.#told = new Set();
       }
@@ -78,7 +90,11 @@ export class Session {
         this.#refuse(`the resolver does not speak version ${GRANT_PROTOCOL} of the protocol`);
         return;
       }
-      if (read.op === 'check' || read.op === 'hello') continue;
+      if (read.op === 'held') {
+        this.#held = this.#ports.held()[Symbol.iterator]();
+        this.#tellHeld();
+      }
+      if (read.op === 'check' || read.op === 'hello' || read.op === 'held') continue;
       orders.push(read);
       if (read.op === 'snapshot' || orders.length === MOST_ORDERS) {
         this.#put(orders);
@@ -106,6 +122,18 @@ export class Session {
     if (!this.#socket.destroyed) this.#socket.write(`${faults}{"op":"ack","seq":${last.seq}}\n`);
   }
 
+  /** As far as the resolver takes it: acknowledgements stand between, and do not wait behind all of it. */
+  #tellHeld(): void {
+    while (this.#held !== null && this.#socket.writableLength < MOST_UNREAD) {
+      const { value, done } = this.#held.next();
+      if (done !== true) this.send(value);
+      else {
+        this.#held = null;
+        this.send({ op: 'held-end' });
+      }
+    }
+  }
+
   #refuse(why: string): void {
     this.#socket.destroy();
     this.#ports.ended(why);
@@ -117,7 +145,7 @@ function parse(line: string): ResolverLine | null {
     const read = JSON.parse(line) as Partial<NumberedOrder> | null;
     if (typeof read !== 'object' || read === null) return null;
     const op = (read as { op?: unknown }).op;
-    if (op === 'hello' || op === 'check') return read as ResolverLine;
+    if (op === 'hello' || op === 'check' || op === 'held') return read as ResolverLine;
     const known = op === 'live' || op === 'grant' || op === 'revoke' || op === 'end' || op === 'snapshot';
     return known && Number.isSafeInteger(read.seq) ? (read as NumberedOrder) : null;
   } catch {

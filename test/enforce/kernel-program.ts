@@ -16,7 +16,7 @@ if (typeof exchange === 'string') throw new Error(exchange);
 const probed = new SetElements(exchange, PROBE_TABLE);
 probeKernel(probed, runNft);
 const elements = probed.of(TABLE);
-const parts = { exchange, elements, nft: runNft, now: () => performance.now() };
+const parts = { exchange, elements, nft: runNft, now: () => performance.now(), journal: null };
 const firewall = new Firewall(parts);
 const grant = (last: number | string, seconds = 60, client = '10.0.0.2'): GrantOrder => ({
   op: 'grant',

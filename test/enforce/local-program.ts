@@ -17,6 +17,7 @@ const firewall = new Firewall({
   elements: probed.of(TABLE),
   nft: runNft,
   now: () => performance.now(),
+  journal: null,
 });
 const wrong = firewall.load({
   interfaces: [],

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { Lease } from '../../src/policy/lease/lease.ts';
 import { Credential } from '../../src/resolve/client/credential.ts';
+import { HeldGrants } from '../../src/resolve/grants/held-grants.ts';
 import { GrantReview } from '../../src/resolve/grants/review.ts';
 import { RCODE } from '../../src/wire/iana.ts';
 import { prefix } from '../policy/build.ts';
@@ -200,4 +201,78 @@ t.test('a client that has all it may have takes nothing from others', async (t) 
   enforcer.granted();
   t.same(await ask('local.example', { from: '192.0.2.7' }), ['192.0.2.7 203.0.113.9 tcp/443 360']);
   t.equal(enforcer.gate.book.at({ family: 4, w0: 0xc000_0207, w1: 0, w2: 0, w3: 0 }).length, 1);
+});
+
+t.test('what was granted before a start is judged anew', async (t) => {
+  const here = rig(t);
+  const { house, enforcer } = here;
+  const clock = { monotonic: () => house.now, epoch: () => house.epoch };
+  const { book } = enforcer.gate;
+  const held = new HeldGrants({ book, leases: house.leases, clock });
+  open(here, { id: 'by-address', addresses: [prefix('203.0.113.5')] });
+  open(here, { id: 'by-certificate', addresses: [], certificate: JOB });
+  const place = (text: string) => {
+    const { family, words } = prefix(text);
+    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
+    return { family, w0: w0 | 0, w1, w2, w3 };
+  };
+  const given = (client: string, name = 'local.example', lease = '', identity = 'job') =>
+    held.take(
+      {
+        client: place(client),
+        identity,
+        lease,
+        given: {
+          name,
+          address: place('203.0.113.9'),
+          ports: ['tcp/1'],
+          left: 60_000,
+          reason: { chain: ['c.example'], rule: null, policy: '' },
+        },
+      },
+      house.inForce,
+    );
+  const certified = (client: string, lease = '', identity = 'job') =>
+    held.take({ client: place(client), identity, lease, given: null }, house.inForce);
+  t.match(
+    given('192.0.2.7'),
+    [
+      {
+        op: 'grant',
+        name: 'local.example',
+        ports: ['tcp/443'],
+        ttl_ms: 60_000,
+        chain: ['c.example'],
+      },
+    ],
+    'the ports are those of now',
+  );
+  t.equal(given('203.0.113.5', 'local.example', 'by-address').length, 1);
+  for (const [what, orders] of [
+    ['a name that nothing approves', given('192.0.2.7', 'gone.example')],
+    ['a name that is none', given('192.0.2.7', 'a..example')],
+    ['a client that no identity has', given('203.0.113.77')],
+    ['a client of another identity', given('192.0.2.7', 'local.example', '', 'other')],
+    ['a lease that is over', given('203.0.113.5', 'local.example', 'over')],
+    ['an address that the lease has not', given('192.0.2.7', 'local.example', 'by-address')],
+    ['an address where no certificate was shown', given('203.0.113.6', 'local.example', 'by-certificate')],
+  ] as const)
+    t.same(orders, [], what);
+  certified('203.0.113.6', 'by-certificate');
+  t.equal(given('203.0.113.6', 'local.example', 'by-certificate').length, 1, 'behind its certificate');
+  certified('203.0.113.20', 'over');
+  certified('203.0.113.5', 'over');
+  certified('192.0.2.9', '', 'gone');
+  certified('203.0.113.21');
+  t.match(held.end(house.inForce), [{ op: 'end', client: '203.0.113.20' }], 'nobody else has the address');
+  t.equal(held.end(house.inForce).length, 0);
+  t.same(
+    [...book.all()].map(({ size, lease, certified }) => [size, lease, certified]),
+    [
+      [1, '', false],
+      [1, 'by-address', false],
+      [1, 'by-certificate', true],
+      [0, '', true],
+    ],
+  );
 });

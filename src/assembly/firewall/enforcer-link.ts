@@ -5,9 +5,8 @@ import {
   GRANT_PROTOCOL,
   type GrantOrder,
   LONGEST_LINE,
-  type RefusedLine,
-  type RulesLine,
 } from '../../resolve/grants/grant-line.ts';
+import type { LinkEvents } from './link-events.ts';
 
 /** Milliseconds between two tries to reach the enforcer. */
 const RETRY_MS = 50;
@@ -27,17 +26,6 @@ export interface LinkOptions {
   /** All that it has to be told before anything else. */
   readonly snapshot: () => Iterable<GrantOrder>;
   readonly heard: LinkEvents;
-}
-
-export interface LinkEvents {
-  /** The enforcer is there and has what is live, or is gone; `why` says what went wrong. */
-  changed(up: boolean, why: string): void;
-  rules(line: RulesLine): void;
-  refused(line: RefusedLine): void;
-  /** Refused packets of which no line tells. */
-  untold(count: number): void;
-  fault(text: string): void;
-  bug(error: unknown): void;
 }
 
 interface Waiting {
@@ -82,6 +70,8 @@ export class EnforcerLink {
   #closed = false;
   #snapshotEnd = 0;
   #settled = false;
+  /** What an enforcer holds from before our start has been heard. */
+  #isHeard = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -222,13 +212,21 @@ export class EnforcerLink {
     const { heard } = this.#options;
     switch (line.op) {
       case 'hello':
-        if (line.v === GRANT_PROTOCOL) this.#greet();
+        if (line.v === GRANT_PROTOCOL) this.#greet(line.holds === true && !this.#isHeard);
         else {
           heard.fault(
             `the enforcer speaks version ${line.v} of the protocol, and namegate ${GRANT_PROTOCOL}`,
           );
           socket.destroy();
         }
+        return;
+      case 'held':
+        heard.held(line);
+        return;
+      case 'held-end':
+        this.#isHeard = true;
+        heard.heldEnd();
+        this.#putSnapshot();
         return;
       case 'rules':
         this.#asked = Number.NaN;
@@ -254,21 +252,36 @@ export class EnforcerLink {
     }
   }
 
-  /** All of it anew: the enforcer may have been told by another, or its rules may have gone. */
-  #greet(): void {
+  /**
+   * All of it anew: the enforcer may have been told by another, or its rules may have gone. Whoever `asks` what it holds tells
+   * at once who is live, and what is granted once it has heard.
+   */
+  #greet(asks: boolean): void {
     this.#write(`${JSON.stringify({ op: 'hello', v: GRANT_PROTOCOL })}\n`);
     this.#up = true;
     this.#settled = false;
-    this.#put([...this.#options.snapshot()], null, 0);
-    this.#snapshotEnd = this.#sequence;
+    if (asks) {
+      this.#snapshotEnd = Number.POSITIVE_INFINITY;
+      this.#put(
+        [...this.#options.snapshot()].filter(({ op }) => op !== 'snapshot'),
+        null,
+        0,
+      );
+      this.#write('{"op":"held"}\n');
+    } else this.#putSnapshot();
     const early = this.#early;
     this.#early = [];
     for (const { orders, waiter, deadline } of early) this.#put(orders, waiter, deadline);
   }
 
-  /** Tells all that is live and granted once more. */
+  #putSnapshot(): void {
+    this.#put([...this.#options.snapshot()], null, 0);
+    this.#snapshotEnd = this.#sequence;
+  }
+
+  /** Tells all that is live and granted once more; nothing to whom all will be told anyhow. */
   repeat(): void {
-    if (this.#up) this.#greet();
+    if (this.#up && Number.isFinite(this.#snapshotEnd)) this.#greet(false);
   }
 
   #acknowledge(sequence: number): void {

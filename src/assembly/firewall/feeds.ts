@@ -49,6 +49,11 @@ export class Feeds {
     return this.#feeds.filter(({ awaited }) => !awaited).map(({ feed }) => feed);
   }
 
+  /** Tells all of them what no answer waits for. */
+  order(orders: readonly GrantOrder[]): void {
+    for (const { feed } of this.#feeds) feed.order(orders, null);
+  }
+
   /** By the name of the feed. */
   get counts(): (readonly [string, FeedCounts])[] {
     return this.#feeds.map(({ feed }) => [feed.name, feed.counts] as const);

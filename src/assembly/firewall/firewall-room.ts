@@ -6,7 +6,8 @@ import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import type { Enforcement, GrantFinding, GrantWaiter } from '../../resolve/grants/enforcement.ts';
 import { Gate } from '../../resolve/grants/gate.ts';
-import type { GrantOrder, RefusedLine, RulesLine } from '../../resolve/grants/grant-line.ts';
+import type { GrantOrder, HeldLine, RefusedLine, RulesLine } from '../../resolve/grants/grant-line.ts';
+import { HeldGrants } from '../../resolve/grants/held-grants.ts';
 import { GrantReview } from '../../resolve/grants/review.ts';
 import type { InForce } from '../../resolve/in-force.ts';
 import type { Clock } from '../../resolve/ports.ts';
@@ -18,6 +19,7 @@ import { Feeds } from './feeds.ts';
 import { firewallSamples } from './firewall-samples.ts';
 import { GrantWays } from './grant-ways.ts';
 import { GuardFindings } from './guard-findings.ts';
+import { readHeld } from './held-lines.ts';
 import { LastNames } from './last-names.ts';
 import { forgeriesOf, refusedClient } from './refused-client.ts';
 
@@ -64,6 +66,7 @@ export class FirewallRoom implements Enforcement {
   readonly #link: EnforcerLink | null;
   readonly #feeds: Feeds;
   readonly #ways: GrantWays;
+  readonly #held: HeldGrants;
   #setting: EnforceSetting;
   #isUp: boolean | null = null;
   #mended = 0;
@@ -115,6 +118,8 @@ export class FirewallRoom implements Enforcement {
                 this.#tell('enforce-fault', `the enforcer could not do what it was told: ${text}`, {});
                 this.#guard.saw('enforce-fault', text, { text });
               },
+              held: (line) => this.#takeHeld(line),
+              heldEnd: () => this.#ways.order(this.#held.end(this.#inForce), null),
               bug: (error) => options.bug(error),
             },
           });
@@ -124,6 +129,7 @@ export class FirewallRoom implements Enforcement {
     const { awaited, followers } = this.#feeds;
     this.#ways = new GrantWays(this.#link === null ? awaited : [this.#link, ...awaited], followers);
     this.#review = new GrantReview({ book: this.gate.book, enforcement: this, leases, clock }, inForce);
+    this.#held = new HeldGrants({ book: this.gate.book, leases, clock });
   }
 
   get down(): boolean {
@@ -234,6 +240,14 @@ export class FirewallRoom implements Enforcement {
     const granted = address === null ? null : this.#lastNames.of(address);
     if (who === null || (!begins && (granted !== null || protocol !== 'tcp'))) return;
     tell({ note: 'direct', at: Date.now(), client, ...who, address, protocol, port, count, granted });
+  }
+
+  /** The enforcer hears with the snapshot what is kept of it. */
+  #takeHeld(line: HeldLine): void {
+    const held = readHeld(line);
+    const orders = held === null ? [] : this.#held.take(held, this.#inForce);
+    for (const order of orders) this.#note(order);
+    if (orders.length > 0) this.#feeds.order(orders);
   }
 
   #check(): void {

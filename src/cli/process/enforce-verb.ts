@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { formatProblem } from '../../config/files/excerpt.ts';
 import { type EnforceLoad, loadEnforce } from '../../config/load-enforce.ts';
 import { Enforcer } from '../../enforce/enforcer.ts';
 import { Firewall } from '../../enforce/firewall.ts';
+import { GrantJournal } from '../../enforce/grant-journal.ts';
 import { inspectRules, type RulesState } from '../../enforce/inspect.ts';
 import { countersOf } from '../../enforce/kernel/counters.ts';
 import { SetElements, TABLE } from '../../enforce/kernel/elements.ts';
@@ -82,7 +85,11 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
     exchange,
     elements: elements.of(TABLE),
     nft: runNft,
-    now: () => performance.now(),
+    // Since the machine's start: the journal of an enforcer before this one has the same.
+    now: () => Number(process.hrtime.bigint()) / 1e6,
+    journal: new GrantJournal(journalOf(setting), bootOf(), (why) =>
+      log.warn('enforce-trouble', `the journal of grants is not written: ${why}`, {}),
+    ),
   });
   const socket = process.env['LISTEN_PID'] === String(process.pid) ? 3 : setting.socket!;
   const packets = PacketLog.open(LOG_GROUP);
@@ -171,6 +178,21 @@ function settingOf(
 function refuse(terminal: Terminal, why: string): number {
   terminal.complain(`namegate enforce: not started: ${why}`);
   return EXIT_PROBLEMS;
+}
+
+/** Beside the socket, or where a service manager gives a folder that goes when the machine does. */
+function journalOf({ socket }: EnforceSetting): string {
+  const [folder] = (process.env['RUNTIME_DIRECTORY'] ?? '').split(':');
+  return folder ? join(folder, 'grants') : `${socket}.grants`;
+}
+
+/** Another at each start of the machine. Empty in a unit that hides it: its folder does not outlive one. */
+function bootOf(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 /** The user that the socket is for, root, and who this runs as; a text where there is no such user. */

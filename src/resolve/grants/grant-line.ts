@@ -66,7 +66,7 @@ export interface EndLine {
   readonly quarantine_ms: number;
 }
 
-/** All that is live has been told since `hello`: what the enforcer has besides is over. */
+/** All that is live and granted has been told since `hello`: what the enforcer has besides is over. */
 export interface SnapshotLine {
   readonly op: 'snapshot';
 }
@@ -78,6 +78,23 @@ export type NumberedOrder = GrantOrder & { readonly seq: number };
 export interface HelloLine {
   readonly op: 'hello';
   readonly v: number;
+  /** The enforcer can say what it holds. */
+  readonly holds?: boolean;
+}
+
+/** What do you hold, and for what? A resolver that has started anew asks, before its first snapshot. */
+export interface HeldQuestion {
+  readonly op: 'held';
+}
+
+/** A grant that is in force, as it was told once; or with `certified` a client that its certificate alone makes known. */
+export type HeldLine =
+  | (Omit<GrantLine, 'op'> & { readonly op: 'held'; readonly certified: false })
+  | (Pick<LiveLine, 'client' | 'identity' | 'lease'> & { readonly op: 'held'; readonly certified: true });
+
+/** All that is held has been told. */
+export interface HeldEndLine {
+  readonly op: 'held-end';
 }
 
 /** Are the rules as they were written? */
@@ -130,5 +147,13 @@ export interface UntoldLine {
   readonly count: number;
 }
 
-export type ResolverLine = HelloLine | CheckLine | NumberedOrder;
-export type EnforcerLine = HelloLine | RulesLine | AckLine | FaultLine | RefusedLine | UntoldLine;
+export type ResolverLine = HelloLine | HeldQuestion | CheckLine | NumberedOrder;
+export type EnforcerLine =
+  | HelloLine
+  | HeldLine
+  | HeldEndLine
+  | RulesLine
+  | AckLine
+  | FaultLine
+  | RefusedLine
+  | UntoldLine;

@@ -28,6 +28,10 @@ const live = (client: string): GrantOrder => ({
 class Played {
   readonly heard: string[] = [];
   silent = false;
+  /** It says that it can tell what it holds. */
+  holds = false;
+  /** Answers the question what it holds. */
+  tell = (): void => {};
   readonly #server = createServer((socket) => this.#arrived(socket));
   readonly #sockets = new Set<Socket>();
 
@@ -43,7 +47,7 @@ class Played {
   #arrived(socket: Socket): void {
     this.#sockets.add(socket);
     if (this.silent) return;
-    socket.write('{"op":"hello","v":1}\n');
+    socket.write(`{"op":"hello","v":1,"holds":${this.holds}}\n`);
     let rest = '';
     socket.setEncoding('utf8').on('data', (text) => {
       const lines = (rest + text).split('\n');
@@ -55,7 +59,13 @@ class Played {
   #take(socket: Socket, line: Record<string, unknown>): void {
     if (this.silent) return;
     if (line['op'] === 'check') socket.write('{"op":"rules","hash":"1","mended":0,"trouble":""}\n');
-    else if (line['op'] !== 'hello') {
+    else if (line['op'] === 'held') {
+      this.heard.push('held');
+      this.tell = () =>
+        socket.write(
+          '{"op":"held","client":"10.0.0.9","identity":"job","lease":null,"certified":true}\n{"op":"held-end"}\n',
+        );
+    } else if (line['op'] !== 'hello') {
       this.heard.push(`${line['op']} ${line['client'] ?? ''}`.trim());
       socket.write(`{"op":"ack","seq":${line['seq']}}\n`);
     }
@@ -77,6 +87,8 @@ function rig(t: Test) {
       refused: () => {},
       untold: () => {},
       fault: (text) => rig.said.push(text),
+      held: (line) => rig.said.push(`held ${line.client}`),
+      heldEnd: () => rig.said.push('held-end'),
       bug: (error) => t.fail(String(error)),
     },
   });
@@ -132,6 +144,38 @@ t.test('what nobody took in time is told to nobody', async (t) => {
   await until(() => here.said.includes('up'));
   t.same(told, ['late']);
   t.same(enforcer.heard, ['live 10.0.0.0/8', 'snapshot']);
+});
+
+t.test('who has started anew asks what is held, and tells what is granted when it has heard', async (t) => {
+  const here = rig(t);
+  const enforcer = new Played();
+  enforcer.holds = true;
+  t.teardown(() => enforcer.close());
+  await enforcer.listen(here.path);
+  here.link.start();
+  await until(() => enforcer.heard.includes('held'));
+  const settled: boolean[] = [];
+  here.link.order([live('10.0.0.2')], { settled: (good) => settled.push(good), expired: () => {} });
+  await until(() => settled.length === 1);
+  t.same(
+    enforcer.heard,
+    ['live 10.0.0.0/8', 'held', 'live 10.0.0.2'],
+    'who is live is told first, and no answer waits',
+  );
+  t.equal(here.link.isSettled, false);
+  here.link.repeat();
+  enforcer.tell();
+  await until(() => here.said.includes('up'));
+  t.same(here.said, ['held 10.0.0.9', 'held-end', 'up']);
+  t.same(enforcer.heard.slice(3), ['live 10.0.0.0/8', 'snapshot']);
+  enforcer.close();
+  await until(() => here.said.length === 4);
+  const next = new Played();
+  next.holds = true;
+  t.teardown(() => next.close());
+  await next.listen(here.path);
+  await until(() => here.said.at(-1) === 'up');
+  t.same(next.heard, ['live 10.0.0.0/8', 'snapshot'], 'another enforcer is asked nothing');
 });
 
 t.test('an enforcer that is stopped is as good as gone', async (t) => {
