@@ -91,7 +91,7 @@ function start(name: string, admin: readonly string[], arrange = ''): ChildProce
     NAMEGATE_ADDRESS: '10.20.3.4',
     NAMEGATE_PATIENCE: '1',
   };
-  const line = `${arrange}\nexec "$0"`;
+  const line = `${arrange}\nexec "$0" "$@"`;
   const child = spawn('/bin/bash', ['-c', line, join(hooks, name)], {
     env,
     uid: NOBODY,
@@ -124,6 +124,7 @@ t.test('limits and files that the caller arranges', { skip }, async (t) => {
     'ulimit -v 20000',
     'ulimit -d 1000',
     'ulimit -s 64',
+    'ulimit -i 0',
     'exec 2>&-',
     'exec 1>&- 2>&-',
     'exec 0<&- 1>&- 2>&-',
@@ -137,6 +138,30 @@ t.test('limits and files that the caller arranges', { skip }, async (t) => {
     if (started !== 0) t.same([...server.live.keys()], [], `${arrange}: what failed leaves nothing open`);
     await complete(t, server, `${arrange}: exit ${started}, ${server.opened.length} opened`);
   }
+});
+
+/** Standard error or output is a pipe that is full, and that nobody reads. */
+const fullPipe = (descriptor: 1 | 2): string =>
+  `exec ${descriptor}> >(exec sleep 60 >/dev/null 2>&1); timeout 0.5 cat /dev/zero >&${descriptor}`;
+
+t.test('what it says goes into a full pipe', { skip, timeout: 60_000 }, async (t) => {
+  const server = await leases(t);
+  const refusing = await leases(t, undefined, (reply) => void reply.writeHead(409).end('{"detail":"no"}'));
+  refusing.live.clear();
+  const child = start('job-started.sh', [server.url, refusing.url], fullPipe(2));
+  t.equal(await ended(child), 1);
+  t.equal(server.opened.length, 1);
+  t.same([...server.live.keys()], [], 'what one server opened is ended, though nobody hears why');
+  await complete(t, server, 'a full pipe');
+
+  t.equal(await ended(start('job-started.sh', [server.url])), 0);
+  const reader = start(
+    'runner-lease',
+    [server.url],
+    `${fullPipe(1)}\nset -- report --identity=payments-build --address=10.20.3.4`,
+  );
+  t.not(await ended(reader), 0, 'a report that nobody reads ends');
+  await complete(t, server, 'a report into a full pipe');
 });
 
 t.test('signals at every moment, while a server is slow', { skip }, async (t) => {
