@@ -49,8 +49,11 @@ const OPAQUE = /(?<!sha256:[0-9a-f:]*)(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{24,}
  * base64 and of paths: the parts of a path are short, or of one case.
  */
 function isOpaque(run: string): boolean {
-  return run.split('/').some((part) => {
-    const mixed = part.length >= 14 && /[a-z]/.test(part) && /[A-Z]/.test(part) && /[0-9+]/.test(part);
-    return mixed || /^[0-9a-f]{32,}$/i.test(part);
-  });
+  // No path has its padding, and few the length of an AWS secret key: there slashes count as letters.
+  if (/^(?:[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]+={1,2})$/.test(run) && isMixed(run)) return true;
+  return run.split('/').some((part) => (part.length >= 14 && isMixed(part)) || /^[0-9a-f]{32,}$/i.test(part));
+}
+
+function isMixed(text: string): boolean {
+  return /[a-z]/.test(text) && /[A-Z]/.test(text) && /[0-9+]/.test(text);
 }

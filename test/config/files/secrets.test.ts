@@ -22,6 +22,8 @@ const SECRETS: Record<string, string> = {
   'a fine-grained GitHub token': `github_pat_${randomBytes(11).toString('hex')}_${randomBytes(20).toString('hex')}`,
   'a GitLab token': `glpat-${random(15)}`,
   'an AWS key id': `AKIA${'ABCDEFGHIJKLMNOP'}`,
+  'an AWS secret key': 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  'base64 with many slashes': 'aB1cD/eF2gH/iJ3kL/mN4oP/qR5sT==',
   'a crypt hash': `$6$${random(6)}$${random(48)}`,
   'a yescrypt hash': `$y$j9T$${random(12)}$${random(32)}`,
   'an argon2 hash': `$argon2id$v=19$m=65536$${random(12)}$${random(24)}`,
