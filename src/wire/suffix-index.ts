@@ -16,6 +16,8 @@ export class SuffixIndex {
   readonly #slots: Int32Array;
   readonly #octets: Uint8Array;
   readonly #labels = new Uint8Array(MAX_LABELS);
+  /** Where the root of the name that was split last stands: what is behind it is none of it. */
+  #root = 0;
 
   /** Wire names in lower case, and values other than 0. `more`: labels that a look gives beyond the longest listed name. */
   constructor(entries: Iterable<readonly [name: Uint8Array, value: number]>, more = 0) {
@@ -41,13 +43,13 @@ export class SuffixIndex {
     this.values = new Int32Array(depth + more + 1);
   }
 
-  /** Looks at the suffixes of a wire name in lower case, the shortest first; gives how many: the root is none. */
+  /** Looks at the suffixes of a wire name in lower case, with or without octets behind it, the shortest first; gives how many: the root is none. */
   look(name: Uint8Array): number {
     const { starts, values } = this;
     const labels = this.#split(name);
     const count = Math.min(labels, starts.length - 1);
     let hash = 0;
-    let end = name.length - 1;
+    let end = this.#root;
     for (let i = 0; i < count; i++) {
       const start = this.#labels[labels - 1 - i]!;
       starts[i] = start;
@@ -63,7 +65,9 @@ export class SuffixIndex {
 
   #split(name: Uint8Array): number {
     let count = 0;
-    for (let at = 0; name[at] !== 0 && at < name.length; at += 1 + name[at]!) this.#labels[count++] = at;
+    let at = 0;
+    for (; name[at] !== 0 && at < name.length; at += 1 + name[at]!) this.#labels[count++] = at;
+    this.#root = at;
     return count;
   }
 
@@ -88,7 +92,7 @@ export class SuffixIndex {
   /** Both end with the root: neither can go on where the other ends. */
   #isAt(place: number, name: Uint8Array, start: number): boolean {
     const octets = this.#octets;
-    for (let i = start; i < name.length; i++) if (octets[place + i - start] !== name[i]) return false;
+    for (let i = start; i <= this.#root; i++) if (octets[place + i - start] !== name[i]) return false;
     return true;
   }
 }

@@ -41,3 +41,8 @@ for (const [name, values] of ROWS) {
     }
   });
 }
+
+t.test('octets behind a name are none of it', async (t) => {
+  const octets = Uint8Array.from([...wire('x.co.example'), 1, 2, 3]);
+  t.strictSame([...index.values.subarray(0, index.look(octets))], [1, 2, 0]);
+});
