@@ -62,14 +62,15 @@ export class FloodGate {
     const second = Math.floor(now / SECOND_MS);
     const { client, standing } = asker;
     const { underway } = standing;
-    const start = query.labelCount > 2 ? query.labels[query.labelCount - 2]! : 0;
-    const domain = this.#hash(query.name, start, query.nameLength);
+    const domain = this.#domainOf(query, 2);
     const { w0, w1, w2, w3 } = client;
     const who = mixed(w0 ^ Math.imul(w1 ^ Math.imul(w2 ^ w3, 0x85eb_ca6b), 0xc2b2_ae35), underway.id);
-    const tag = mixed(domain ^ who, query.type);
+    const { resembles } = decision;
+    const isUrgent = resembles !== '' || decision.ground === GROUND.OTHER_STAGE || this.#services.has(domain);
+    // What is urgent has a place of its own: no flood under the same two labels, such as `co.uk`, hides it.
+    const own = isUrgent ? ~this.#domainOf(query, resembles === '' ? 2 : labelsOf(resembles)) : domain;
+    const tag = mixed(own ^ who, query.type);
     const place = tag & (PLACES - 1);
-    const isUrgent =
-      decision.resembles !== '' || decision.ground === GROUND.OTHER_STAGE || this.#services.has(domain);
     if (this.#tags[place] !== tag || this.#seconds[place] === -1) {
       if (!this.#takesDomain(who, second) && !isUrgent) {
         this.unheard++;
@@ -141,11 +142,23 @@ export class FloodGate {
     return true;
   }
 
+  /** A hash of the last so many labels. */
+  #domainOf({ name, nameLength, labels, labelCount }: Turn['query'], count: number): number {
+    return this.#hash(name, labelCount > count ? labels[labelCount - count]! : 0, nameLength);
+  }
+
   #hash(name: Uint8Array, start: number, end: number): number {
     let hash = this.#secret;
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ name[i]!, 0x0100_0193) ^ (hash >>> 15);
     return hash;
   }
+}
+
+/** `domain`: a registered domain as text, without a final dot. */
+function labelsOf(domain: string): number {
+  let count = 1;
+  for (let i = 0; i < domain.length; i++) if (domain.charCodeAt(i) === 0x2e) count++;
+  return count;
 }
 
 function mixed(first: number, second: number): number {

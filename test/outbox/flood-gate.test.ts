@@ -7,7 +7,7 @@ import { Rig } from './rig.ts';
 
 const POLICY = policy({
   builder: {
-    allow: ['github.com'],
+    allow: ['github.com', 'store.example.co.uk'],
     more: ['stages: { fetch: { allow: [{ name: pypi.org, reason: packages }] } }'],
   },
   other: { allow: ['github.com'] },
@@ -102,6 +102,15 @@ t.test(
     t.equal(flooded.take('zhack.example').slots, 0, 'and nothing else');
   },
 );
+
+t.test('a flood under a public suffix hides no name there that looks like an approved one', async (t) => {
+  const flooded = new Flooded(t);
+  await flooded.ask(300, (i) => `n${i}.co.uk`);
+  await flooded.ask(100, (i) => `n${i}.exampel.co.uk`);
+  t.equal(flooded.take('exampel.co.uk').slots, HEARD_OF_DOMAIN);
+  await flooded.ask(1, () => 'examples.co.uk');
+  t.equal(flooded.take('examples.co.uk').slots, 1, 'nor does a flood of such names hide another');
+});
 
 t.test('what a forged source may have sent is not heard', async (t) => {
   const flooded = new Flooded(t);
