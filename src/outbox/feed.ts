@@ -67,6 +67,9 @@ export class Feed {
   /** Who waits until it has caught up, or cannot. */
   #whenCaughtUp: () => void = () => {};
   #nextId = 1;
+  /** Questions that this worker, and those before it, could place under no registered domain. */
+  #unplaced = 0;
+  #unplacedBefore = 0;
   readonly #requested = new Map<number, (answer: RequestAnswer) => void>();
   readonly #asked = new Map<number, (status: WorkerStatus | null) => void>();
 
@@ -102,13 +105,15 @@ export class Feed {
   }
 
   /**
-   * What detectors did not hear of since the start, by what it was: of a flood more denied questions than they hear; where the
-   * ring was full, denied ones, approved ones and outcomes.
+   * What detectors did not hear of since the start, by what it was: of a flood more denied questions than they hear, and those
+   * for which another stood that may be of another registered domain; where the ring was full, denied ones, approved ones and
+   * outcomes.
    */
-  get unheard(): Readonly<Record<'flood' | 'denied' | 'approved' | 'outcome', number>> {
+  get unheard(): Readonly<Record<'flood' | 'unplaced' | 'denied' | 'approved' | 'outcome', number>> {
     const of = (kind: Kind): number => this.writer.slots.ring.lostOf[KINDS.indexOf(kind)]!;
     return {
       flood: this.writer.gate.unheard,
+      unplaced: this.#unplacedBefore + this.#unplaced,
       denied: of('deny') + of('would_deny'),
       approved: this.counts.lost,
       outcome: this.outcomes.lost,
@@ -249,12 +254,20 @@ export class Feed {
         notices.sink(report.state);
         break;
       case 'status':
+        this.#count(report.status);
         this.#answer(report.id, report.status);
         break;
       case 'done':
         this.#done(report.id, report.answer);
         break;
     }
+  }
+
+  /** A worker that begins anew counts from 0. */
+  #count({ figures }: WorkerStatus): void {
+    const unplaced = figures['detectionsUnplaced'] ?? 0;
+    if (unplaced < this.#unplaced) this.#unplacedBefore += this.#unplaced;
+    this.#unplaced = unplaced;
   }
 
   #ended(worker: Worker): void {

@@ -8,6 +8,7 @@ import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
 import type { FeedEvent } from '../../src/outbox/event.ts';
 import { Store } from '../../src/outbox/event-store.ts';
 import { Feed } from '../../src/outbox/feed.ts';
+import { HEARD_OF_DOMAIN } from '../../src/outbox/flood-gate.ts';
 import { mapFile } from '../../src/socket/mapped-file.ts';
 import { House } from '../resolve/house.ts';
 import { policy } from '../resolve/policy.ts';
@@ -160,3 +161,21 @@ t.test('whoever waits for what another run left hears when it is written down, o
   const silent = made(t, stateFolder(t), new URL('data:text/javascript,setInterval(() => {}, 1e6)'));
   t.equal(await silent.feed.caughtUp(20), false, 'a thread that says nothing holds nobody for long');
 });
+
+t.test(
+  'what another question stood for, and may be of another registered domain, is counted as unplaced',
+  async (t) => {
+    const folder = stateFolder(t);
+    const { feed, house } = made(t, folder, FEED_THREAD);
+    feed.writer.want(['deny'], ['deny']);
+    for (let i = 0; i < 100; i++) await house.ask(`n${i}.co.uk`);
+    house.pass(1);
+    await house.ask('next.co.uk');
+    await until(async () => {
+      await feed.status();
+      return feed.unheard.unplaced > 0;
+    });
+    t.equal(feed.unheard.unplaced, 100 - HEARD_OF_DOMAIN);
+    t.equal(feed.unheard.flood, 0);
+  },
+);

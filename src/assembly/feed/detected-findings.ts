@@ -100,6 +100,6 @@ const OPEN = gauge(
 );
 const UNHEARD = counter(
   'namegate_detections_unheard_total',
-  'What detectors did not hear of since the start: of a flood more than they take, or the ring of the feed was full.',
+  'What detectors did not hear of since the start, or could not place under a registered domain: a flood, or a full ring of the feed.',
   'of',
 );

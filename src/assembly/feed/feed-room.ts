@@ -222,7 +222,11 @@ export class FeedRoom implements Observer {
   }
 
   #tellRates(): void {
-    if (this.#isLooking && this.#feed !== null) this.#detected.tend(this.#feed.unheard);
+    if (this.#isLooking && this.#feed !== null) {
+      this.#detected.tend(this.#feed.unheard);
+      // What the worker counts is there the next time.
+      void this.status();
+    }
     if (!this.#isLooking || this.#standings === null) return;
     for (const note of this.#rateNotes.notes(this.#standings, Date.now(), performance.now()))
       this.#note(note, '');
