@@ -14,6 +14,7 @@ import type { Asked, Trace } from './traces.ts';
 const START = Date.UTC(2026, 10, 2);
 const DAY = 86_400_000;
 const ALL_SETS = Uint32Array.of(0);
+const SALT = 1;
 const table = suffixTable();
 
 const hash = (octets: Uint8Array, from: number, to: number): number => {
@@ -43,6 +44,7 @@ export function replayOrdinary(
       const dot = base.indexOf('.');
       return dot < 0 ? [] : [{ label: base.slice(0, dot), suffix: base.slice(dot + 1), sets: [0] }];
     }),
+    SALT,
   );
   const found = new Map<string, Map<string, string>>();
   /** Until when a finding is open, and how severe it is: what is seen of it meanwhile is counted with it, and tells nobody. */

@@ -118,22 +118,24 @@ t.test(
   },
 );
 
-t.test('a flood of names that look alike is not compared, and another identity has its looks', async (t) => {
+t.test('a flood of denied names hides none that looks like an approved one', async (t) => {
   const feed = rig(t);
-  let told = 0;
+  let compared = 0;
+  for (let i = 0; i < 5_000; i++) await feed.house.ask(`n${i}.evil${i % 600}.com`, 'A', BUILDER);
   for (let i = 0; i < 600; i++) {
     const { ede } = await feed.house.ask(`n${i}.githib.com`, 'A', BUILDER);
-    if (ede[0]?.text?.includes('did you mean')) told++;
+    if (ede[0]?.text?.includes('did you mean')) compared++;
   }
-  t.equal(told, 400, 'as many as one second has');
-  t.match(
-    (await feed.house.ask('githib.com', 'A', { from: '127.0.0.2', transport: 'tcp' })).rcode,
-    0,
-    'an audited identity has its own',
-  );
-  feed.house.pass(1);
-  t.match((await feed.house.ask('githib.com', 'A', BUILDER)).ede[0]?.text, /did you mean github\.com/);
-  t.ok(feed.take().filter(({ finding }) => finding === 'near-miss').length < 150, 'and few findings');
+  t.equal(compared, 600);
+  await feed.house.ask('www.xn--gthub-n4a.com', 'A', BUILDER);
+  await feed.house.ask('githud.com', 'A', BUILDER);
+  const found = feed.take().filter(({ finding }) => finding === 'near-miss');
+  for (const name of ['www.xn--gthub-n4a.com', 'githud.com'])
+    t.ok(
+      found.some(({ key, names }) => key === name || names?.includes(name)),
+      `${name} in the second of the flood`,
+    );
+  t.ok(found.length < 150, 'and few findings');
 });
 
 /** The rig with what tells outcomes beside what tells decisions. */

@@ -78,7 +78,7 @@ export function compile(
   const snapshot: Snapshot = {
     tree,
     ...done,
-    lookAlikes: indexLookAlikes(approvedDomains(tree, done.postings, suffixes)),
+    lookAlikes: indexLookAlikes(approvedDomains(tree, done.postings, suffixes), options.salt),
     expected: expected.tree,
     sets: book.sets,
     views: views.all,

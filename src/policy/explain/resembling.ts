@@ -10,7 +10,7 @@ export const LEAST_LETTERS = 6;
  * Whether a denied name may be one that was mistaken for an approved one: nothing else says why it is denied, and no search
  * list made it.
  */
-export function mayResemble(identity: Identity, decided: Decision): boolean {
+function mayResemble(identity: Identity, decided: Decision): boolean {
   const { verdict, ground, expected } = decided;
   if (verdict !== VERDICT.DENY || ground !== GROUND.NOTHING || expected >= 0) return false;
   return identity.index >= 0 && !isSearchMiss(identity, decided);

@@ -7,44 +7,44 @@ const DAMP = 700;
 const FIRST_BIAS = 72;
 const FIRST_CODE = 0x80;
 const LAST_CODE = 0x10_ffff;
+const HYPHEN = 0x2d;
 
 /**
- * The text of a label: a U-label's letters, else the label as it is. What begins with `xn--` and is no Punycode (RFC 3492 §6.2)
- * stays as it is. `label`: ASCII in lower case, 63 octets at most.
+ * Decodes Punycode (RFC 3492 §6.2): writes code points to `out`, and gives how many, or -1 for what is none. `octets`: ASCII in
+ * lower case, from `start` to `end`, 59 at most. `out` has room for as many.
  */
-export function labelText(label: string): string {
-  return label.startsWith('xn--') ? (decode(label.slice(4)) ?? label) : label;
-}
-
-function decode(text: string): string | null {
-  const split = text.lastIndexOf('-');
-  const codes = Array.from(split < 0 ? '' : text.slice(0, split), (letter) => letter.codePointAt(0)!);
+export function decodePunycode(octets: Uint8Array, start: number, end: number, out: Int32Array): number {
+  let basic = end - 1;
+  while (basic >= start && octets[basic] !== HYPHEN) basic--;
+  let count = Math.max(0, basic - start);
+  for (let i = 0; i < count; i++) out[i] = octets[start + i]!;
   let code = FIRST_CODE;
   let bias = FIRST_BIAS;
   let i = 0;
-  for (let at = split + 1; at < text.length; ) {
+  for (let at = Math.max(basic + 1, start); at < end; ) {
     const before = i;
     let weight = 1;
     for (let k = BASE; ; k += BASE) {
-      const digit = digitOf(text.charCodeAt(at++));
-      if (digit < 0) return null;
+      const digit = at < end ? digitOf(octets[at++]!) : -1;
+      if (digit < 0) return -1;
       i += digit * weight;
       const threshold = k <= bias ? T_MIN : k >= bias + T_MAX ? T_MAX : k - bias;
       if (digit < threshold) break;
       weight *= BASE - threshold;
-      if (weight > 0xffff_ffff) return null;
+      if (weight > 0xffff_ffff) return -1;
     }
-    const count = codes.length + 1;
+    count++;
     bias = adapted(i - before, count, before === 0);
     code += Math.floor(i / count);
     i %= count;
-    if (code > LAST_CODE || (code >= 0xd800 && code <= 0xdfff)) return null;
-    codes.splice(i++, 0, code);
+    if (code > LAST_CODE || (code >= 0xd800 && code <= 0xdfff)) return -1;
+    out.copyWithin(i + 1, i, count - 1);
+    out[i++] = code;
   }
-  return String.fromCodePoint(...codes);
+  return count;
 }
 
-/** -1 for what is no digit; past the end too. */
+/** -1 for what is no digit. */
 function digitOf(code: number): number {
   if (code >= 0x61 && code <= 0x7a) return code - 0x61;
   return code >= 0x30 && code <= 0x39 ? code - 0x30 + 26 : -1;

@@ -21,9 +21,6 @@ export class Underway {
   audited = 0;
   /** Those for TXT. */
   txt = 0;
-  /** Names that were compared with approved ones in the second that began at `looksSince`. */
-  looks = 0;
-  looksSince: Milliseconds = Number.NEGATIVE_INFINITY;
   /** Denied questions that detectors heard of in the second `heardIn`. */
   heard = 0;
   heardIn = -1;

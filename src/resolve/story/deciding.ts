@@ -3,11 +3,10 @@ import { GROUND, VERDICT } from '../../policy/decide/decision.ts';
 import { approvedElsewhere } from '../../policy/decide/elsewhere.ts';
 import { findExpected } from '../../policy/decide/expected.ts';
 import { findNear } from '../../policy/explain/near-miss.ts';
-import { lookForResembling, mayResemble } from '../../policy/explain/resembling.ts';
+import { lookForResembling } from '../../policy/explain/resembling.ts';
 import { FLAG } from '../../wire/header.ts';
 import { isTrustType, TYPE } from '../../wire/iana.ts';
 import { unreachable } from '../../wire/quantity.ts';
-import { Looks } from '../client/looks.ts';
 import { followRedirects } from '../local/redirect.ts';
 import { isAudited } from './audit.ts';
 import type { TrustTargets } from './trust.ts';
@@ -48,7 +47,7 @@ function courseOf(turn: Turn, trust: TrustTargets): CourseKind {
 }
 
 /** Why nothing approves the question may be something that people can mend. */
-function lookAround({ asker, decision, inForce, now }: Turn): void {
+function lookAround({ asker, decision, inForce }: Turn): void {
   const { snapshot } = inForce;
   const { identity } = asker.standing;
   decision.expected = findExpected(snapshot, identity, decision);
@@ -56,16 +55,8 @@ function lookAround({ asker, decision, inForce, now }: Turn): void {
   if (decision.ground !== GROUND.NOTHING) return;
   const near = findNear(snapshot, asker.view, decision);
   if (near !== null) decision.ground = near;
-  else if (
-    inForce.nearMiss > 0 &&
-    mayResemble(identity, decision) &&
-    looks.take(asker.standing.underway, now)
-  )
-    lookForResembling(snapshot, identity, decision, inForce.nearMiss);
+  else lookForResembling(snapshot, identity, decision, inForce.nearMiss);
 }
-
-/** Comparing a name costs microseconds: a flood of denied names is not compared, and one identity's takes nothing from another's. */
-const looks = new Looks();
 
 function fetchCourse({ query }: Turn): CourseKind {
   return query.type === TYPE.ANY ? COURSE.ANY : COURSE.FETCH;

@@ -71,7 +71,7 @@ t.test('squats of what builds use look like it', async (t) => {
     const dot = base.indexOf('.');
     return dot < 0 ? [] : [{ label: base.slice(0, dot), suffix: base.slice(dot + 1), sets: [0] }];
   });
-  const index = indexLookAlikes(split);
+  const index = indexLookAlikes(split, 1);
   for (const [way, squatsOf] of Object.entries(WAYS)) {
     let all = 0;
     const missed: string[] = [];
