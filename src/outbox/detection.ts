@@ -60,7 +60,7 @@ export class Detection implements Follower {
     switch (record.record) {
       case 'decision': {
         const { question } = record;
-        if (question.kind !== 'deny' && question.kind !== 'would_deny') return;
+        if ((question.kind !== 'deny' && question.kind !== 'would_deny') || question.isUnheard) return;
         this.detectors.take(this.#asked.read(question, false), this.#noticed);
         this.#tell(question, sight);
         break;

@@ -44,8 +44,10 @@ export class FeedWriter {
   readonly #ring: RingWriter;
   /** One bit for each kind, by its index. */
   #wanted = 1 << FINDING;
-  /** Kinds that detectors alone take: of a flood they hear a part. */
-  #sampled = 0;
+  /** Kinds of which each question is told, flood or not. */
+  #taken = 0;
+  /** Kinds that detectors hear: of a flood a part. */
+  #heard = 0;
   /** Until then somebody looks on, and each has a slot. */
   #wholeUntil: Milliseconds = Number.NEGATIVE_INFINITY;
   readonly gate: FloodGate;
@@ -57,10 +59,11 @@ export class FeedWriter {
     this.gate = new FloodGate(crypto.getRandomValues(new Uint32Array(1))[0]!);
   }
 
-  /** The kinds that somebody takes. Findings are always kept. `sampled`: those of them that detectors alone take. */
-  want(kinds: Iterable<Kind>, sampled: Iterable<Kind> = []): void {
-    this.#wanted = (1 << FINDING) | bitsOf(kinds);
-    this.#sampled = bitsOf(sampled);
+  /** The kinds that sinks take, and those that detectors hear. Findings are always kept. */
+  want(taken: Iterable<Kind>, heard: Iterable<Kind> = []): void {
+    this.#taken = bitsOf(taken);
+    this.#heard = bitsOf(heard);
+    this.#wanted = (1 << FINDING) | this.#taken | this.#heard;
   }
 
   /** Somebody looks on until then: what he would not see of a flood has slots too. */
@@ -119,14 +122,15 @@ export class FeedWriter {
 
   #decision(turn: Turn, kind: number, length: number): void {
     const stands = this.#standsFor(turn, kind);
-    if (stands === 0) return;
+    if (stands === 0 && (this.#taken & (1 << kind)) === 0 && turn.now >= this.#wholeUntil) return;
     const at = this.slots.begin(turn, RECORD.DECISION, kind);
     if (at < 0) {
-      this.gate.unheard += stands - 1;
+      this.gate.unheard += Math.max(0, stands - 1);
       return;
     }
     const { bytes, halves } = this.#ring;
-    halves[(at + AT.MORE) >>> 1] = stands - 1;
+    if (stands > 0) halves[(at + AT.MORE) >>> 1] = stands - 1;
+    else bytes[at + AT.UNHEARD] = 1;
     if (turn.decision.resembles !== '')
       this.#culprit(at, nameOf(turn.decision.resembles), FLAG_BIT.CULPRIT_NAME);
     if (kind === ALLOW && turn.end.rcode === RCODE.NOERROR) {
@@ -137,11 +141,11 @@ export class FeedWriter {
     this.#ring.publish();
   }
 
-  /** Questions that a slot of this one stands for; 0 for no slot. */
+  /** Questions that this one stands for before detectors; 0 where they do not hear it. */
   #standsFor(turn: Turn, kind: number): number {
-    if ((this.#sampled & (1 << kind)) === 0 || turn.now < this.#wholeUntil) return 1;
     // Detectors make nothing of what a forged source may have sent.
-    return turn.asker.proven ? this.gate.admit(turn) : 0;
+    if ((this.#heard & (1 << kind)) === 0 || !turn.asker.proven) return 0;
+    return this.gate.admit(turn);
   }
 
   #finding(turn: Turn, finding: SlotFinding): void {

@@ -40,9 +40,9 @@ export interface FeedOptions {
   readonly server: string;
   readonly version: string;
   readonly setting: FeedSetting;
-  readonly kinds: Iterable<Kind>;
-  /** Those that detectors alone take. */
-  readonly sampled?: Iterable<Kind>;
+  /** The kinds that sinks take, and those that detectors hear. */
+  readonly taken: Iterable<Kind>;
+  readonly heard?: Iterable<Kind>;
   readonly notices: FeedNotices;
 }
 
@@ -84,7 +84,7 @@ export class Feed {
       );
     }
     this.writer = new FeedWriter(new RingWriter(ring.memory), Date.now() - performance.now());
-    this.writer.want(options.kinds, options.sampled);
+    this.writer.want(options.taken, options.heard);
     const counts = openCounts(join(folder, 'feed.counts'), options.map);
     if (counts.why !== null && ring.why === null)
       options.notices.told(`counts are memory of the process, and a kill loses the last ones: ${counts.why}`);
@@ -156,9 +156,9 @@ export class Feed {
     return this.#isCaughtUp;
   }
 
-  configure(setting: FeedSetting, kinds: Iterable<Kind>, sampled: Iterable<Kind> = []): void {
+  configure(setting: FeedSetting, taken: Iterable<Kind>, heard: Iterable<Kind> = []): void {
     this.#setting = setting;
-    this.writer.want(kinds, sampled);
+    this.writer.want(taken, heard);
     this.#order({ say: 'configure', setting });
   }
 

@@ -49,7 +49,9 @@ export interface QuestionRecord {
   readonly networkLow: number;
   /** The approved name that a denied one can be taken for, as text; empty for none. */
   readonly resembles: string;
-  /** Questions of the same client under the same two labels that it stands for besides. */
+  /** Detectors are not to hear it: another one stands for it. */
+  readonly isUnheard: boolean;
+  /** Questions of the same client under the same two labels that it stands for before detectors besides. */
   readonly more: number;
   /** The event of this question alone. */
   readonly draft: Draft;
@@ -124,6 +126,10 @@ export class SlotQuestion implements QuestionRecord {
     const slot = this.#slot;
     if (slot[AT.GROUND] !== GROUND.NOTHING || slot[AT.RECORD] !== RECORD.DECISION) return '';
     return readCulprit(slot) ?? '';
+  }
+
+  get isUnheard(): boolean {
+    return this.#slot[AT.RECORD] === RECORD.DECISION && this.#slot[AT.UNHEARD] === 1;
   }
 
   get more(): number {

@@ -79,6 +79,8 @@ export const AT = {
   CERTIFICATE: 56,
   /** Of what stands at EXTRA: how many addresses, or octets of the culprit. */
   EXTRA_COUNT: 60,
+  /** Of a decision: 1 where detectors are not to hear it, since it is one of a flood. */
+  UNHEARD: 61,
   /** Of a decision: questions of its client under its domain that it stands for besides, 16 bits. */
   MORE: 62,
   CLIENT: 64,

@@ -38,7 +38,8 @@ t.test(`findings under a flood of ${NAMES} random names`, async (t) => {
       decided: ['deny'],
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },
-    kinds: ['deny'],
+    taken: ['deny'],
+    heard: ['deny'],
     notices: {
       told: (text) => told.push(text),
       trouble: (text) => told.push(String(text)),

@@ -74,6 +74,18 @@ t.test('a tunnel of denied names is an attempt that rises, and three events', as
   t.strictSame(feed.take().map(brief), ['close attempt medium builder tunnel.example 11']);
 });
 
+t.test('of a flood that a sink takes an attempt counts each question once', async (t) => {
+  const feed = rig(t);
+  for (let i = 0; i < 100; i++) await feed.house.ask(long(i), 'A', BUILDER);
+  feed.take();
+  feed.house.pass(1);
+  await feed.house.ask(long(100), 'A', BUILDER);
+  feed.take();
+  feed.house.pass(90_000);
+  const [closed] = feed.take().filter(({ activity }) => activity === 'close');
+  t.equal(closed?.total, 96, 'all after the five that made it one');
+});
+
 t.test('a call home is told at its first question, denied or audited', async (t) => {
   const feed = rig(t);
   await feed.house.ask('abc.oast.fun', 'A', BUILDER);

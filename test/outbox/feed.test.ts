@@ -47,7 +47,7 @@ function made(t: Test, folder: string, thread: URL, map = mapFile): Made {
       decided: ['deny'],
       detect: { limits: DEFAULT_THRESHOLDS, identities: [] },
     },
-    kinds: ['deny'],
+    taken: ['deny'],
     notices: {
       told: (text) => told.push(text),
       trouble: (text) => trouble.push(text),

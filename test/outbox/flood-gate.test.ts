@@ -13,19 +13,27 @@ const POLICY = policy({
   other: { allow: ['github.com'] },
 });
 
-/** A feed whose denials detectors alone take, and what was heard: name and how many questions it stands for. */
+interface HeardQuestion {
+  readonly name: string;
+  readonly identity: string;
+  /** Questions that it stands for before detectors; 0 where they are not to hear it. */
+  readonly stands: number;
+}
+
+/** A feed whose denials detectors hear, and what has a slot. */
 class Flooded {
   readonly feed: Rig;
-  readonly heard: { readonly name: string; readonly identity: string; readonly stands: number }[] = [];
+  readonly heard: HeardQuestion[] = [];
 
-  constructor(t: Test, sampled: readonly 'deny'[] = ['deny']) {
+  /** `taken`: what a sink takes. */
+  constructor(t: Test, taken: readonly 'deny'[] = []) {
     this.feed = new Rig(t, POLICY, ['deny']);
-    this.feed.writer.want(['deny'], sampled);
+    this.feed.writer.want(taken, ['deny']);
     const follower: Follower = {
       take: (record) => {
         if (record.record !== 'decision') return;
-        const { draft, identity, more } = record.question;
-        this.heard.push({ name: draft.name ?? '', identity, stands: 1 + more });
+        const { draft, identity, more, isUnheard } = record.question;
+        this.heard.push({ name: draft.name ?? '', identity, stands: isUnheard ? 0 : 1 + more });
       },
       flush: () => {},
       commit: () => {},
@@ -119,15 +127,27 @@ t.test('what a forged source may have sent is not heard', async (t) => {
 });
 
 t.test('where a sink takes denials or somebody looks on, each has its slot', async (t) => {
-  const taken = new Flooded(t, []);
+  const taken = new Flooded(t, ['deny']);
   await taken.ask(100, (i) => `n${i}.evil.example`);
-  t.strictSame(taken.take(), { slots: 100, questions: 100 });
+  t.equal(taken.take().slots, 100);
   const watched = new Flooded(t);
   const { house, writer } = watched.feed;
   writer.showAll(house.now + 60_000);
   await watched.ask(100, (i) => `n${i}.evil.example`);
   t.equal(watched.take().slots, 100);
   house.pass(61);
-  await watched.ask(100, (i) => `n${i}.evil.example`);
+  await watched.ask(100, (i) => `m${i}.evil.example`);
   t.equal(watched.take().slots, 100 + HEARD_OF_DOMAIN);
+});
+
+t.test('detectors hear as much of a flood whoever takes its slots', async (t) => {
+  const taken = new Flooded(t, ['deny']);
+  const { house } = taken.feed;
+  await taken.ask(300, (i) => `n${i}.evil.example`);
+  t.strictSame(taken.take(), { slots: 300, questions: HEARD_OF_DOMAIN });
+  house.pass(1);
+  await taken.ask(1, () => 'next.evil.example');
+  t.strictSame(taken.take(), { slots: 301, questions: 301 }, 'the next stands for those between');
+  await taken.ask(5, (i) => `f${i}.other.example`, { from: '127.0.0.1', spoofable: true });
+  t.strictSame(taken.take('other.example'), { slots: 5, questions: 0 }, 'of a forged source none');
 });

@@ -49,7 +49,7 @@ export class Rig {
   begin(kinds: readonly Kind[] = KINDS): void {
     this.ringWriter = new RingWriter(this.ring.memory);
     this.writer = new FeedWriter(this.ringWriter, this.now - this.house.now);
-    this.writer.want(kinds);
+    this.writer.want(kinds, kinds);
     this.house.also = this.writer;
   }
 

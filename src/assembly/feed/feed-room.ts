@@ -22,7 +22,7 @@ import type { Chore } from '../chores.ts';
 import type { Whole } from '../swap.ts';
 import { DetectedFindings } from './detected-findings.ts';
 import { feedSamples } from './feed-samples.ts';
-import { isLooking, kindsOf, sampledOf, settingOf } from './feed-terms.ts';
+import { heardOf, isLooking, settingOf, takenOf } from './feed-terms.ts';
 import { FEED_THREAD } from './feed-thread.ts';
 import { RateNotes } from './rate-notes.ts';
 import { SinkNotices } from './sink-notices.ts';
@@ -98,8 +98,8 @@ export class FeedRoom implements Observer {
       server: settings.name,
       version,
       setting: settingOf(settings, this.#snapshot),
-      kinds: kindsOf(settings),
-      sampled: sampledOf(settings),
+      taken: takenOf(settings),
+      heard: heardOf(settings),
       notices: {
         trouble: (text) => this.#tellTrouble(text),
         told: (text) => log.warn('feed-trouble', `alert feed: ${text}`, {}),
@@ -131,7 +131,7 @@ export class FeedRoom implements Observer {
     this.#settings = settings;
     this.#sinks.keep(settings.alerts.sinks.map(({ name }) => name));
     this.#look(settings);
-    this.#feed?.configure(settingOf(settings, snapshot), kindsOf(settings), sampledOf(settings));
+    this.#feed?.configure(settingOf(settings, snapshot), takenOf(settings), heardOf(settings));
   }
 
   #look(settings: Settings): void {

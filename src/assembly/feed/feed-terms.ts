@@ -12,8 +12,8 @@ export function settingOf(settings: Settings, { identities }: Snapshot): FeedSet
     store: { isDurable, decisions, findings, full },
     sinks,
     history,
-    kinds: takenBy(sinks),
-    decided: [...kindsOf(settings)],
+    kinds: takenOf(settings),
+    decided: [...new Set([...takenOf(settings), ...heardOf(settings)])],
     // The server file's reading made it from the table of kinds.
     detect: { limits: detect as unknown as Thresholds, identities: termsOf(identities) },
   };
@@ -27,24 +27,19 @@ function termsOf(identities: Snapshot['identities']): FeedSetting['detect']['ide
   });
 }
 
-/** Kinds beside findings that somebody takes: sinks, and the detectors. */
-export function kindsOf(settings: Settings): ReadonlySet<Kind> {
-  return new Set([...takenBy(settings.alerts.sinks), ...(isLooking(settings) ? LOOKED_AT : [])]);
+/** Kinds that sinks take. */
+export function takenOf({ alerts }: Settings): Kind[] {
+  return [...new Set(alerts.sinks.flatMap(({ kinds }) => kinds))];
 }
 
-/** Kinds that detectors alone take. */
-export function sampledOf(settings: Settings): Kind[] {
-  const taken = takenBy(settings.alerts.sinks);
-  return [...kindsOf(settings)].filter((kind) => !taken.includes(kind));
+/** Kinds of which detectors hear each question, or of a flood a part. */
+export function heardOf(settings: Settings): readonly Kind[] {
+  return isLooking(settings) ? LOOKED_AT : [];
 }
 
 /** Whether any detector is on. */
 export function isLooking({ detect }: Settings): boolean {
   return Object.values(detect).some((limits) => limits !== null);
-}
-
-function takenBy(sinks: Settings['alerts']['sinks']): Kind[] {
-  return [...new Set(sinks.flatMap(({ kinds }) => kinds))];
 }
 
 const LOOKED_AT: readonly Kind[] = ['deny', 'would_deny'];
