@@ -1,40 +1,28 @@
 import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../resolve/ports.ts';
-import { Attempt, type AttemptOwner } from './attempt.ts';
-import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
+import { Attempt } from './attempt.ts';
+import type { AttemptFault } from './attempt-fault.ts';
+import { WITH_OPT } from './attempt-fault.ts';
+import type { AttemptOwner } from './attempt-owner.ts';
 import type { Exchange } from './exchange.ts';
+import { including, NONE, without } from './open-attempts.ts';
 import type { Query } from './query.ts';
+import { REPLIED, type Running } from './running.ts';
 import type { Sockets } from './sockets.ts';
-import { TriedServers } from './tried-servers.ts';
+import { retriesDue, retryDue } from './timing.ts';
+import { type PoorReply, TriedServers } from './tried-servers.ts';
 import type { Server } from './upstream-server.ts';
 import { Timed, type Wheel } from './wheel.ts';
-
-/** What is under way and ends with the forwarder. */
-export interface Running {
-  stop(): void;
-}
 
 /** Malformed or useless replies that one server may send to one question before it counts as having said no. */
 const MAX_MALFORMED = 3;
 /** Questions with OPT that a server leaves unanswered before it is asked without, unless it ever answered one with OPT. */
 const SILENT_WITH_OPT = 2;
 
-/** How a server is asked that is not known to be without OPT. */
-const WITH_OPT: AttemptForm = { background: false, plain: false, plainWhy: '' };
-
-/** A reply was accepted. */
-export const REPLIED: Outcome = { kind: 'reply' };
-
-/** A reply that is given where nobody has a better one. */
-interface Poor {
-  readonly message: Buffer;
-  readonly server: Server;
-}
-
 /**
  * One question to one group until its outcome: servers in their order, the next at once where one fails, and beside
  * those that are silent at the times of `Timing`. Earlier attempts stay open, and any of them may win.
  */
-export class Asking extends Timed implements AttemptOwner, Running {
+export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   readonly #servers: readonly Server[];
   readonly #query: Query;
   readonly #listener: ForwardListener;
@@ -43,10 +31,10 @@ export class Asking extends Timed implements AttemptOwner, Running {
   readonly #wheel: Wheel;
   readonly #running: Set<Running>;
   /** Of one attempt most of the time, made with it: what grows from nothing takes room for 17. */
-  #open: Attempt[] = NONE;
+  #open: readonly Attempt[] = NONE;
   /** What this question has seen of servers; null where nothing went wrong. */
   #seen: TriedServers | null = null;
-  #poor: Poor | null = null;
+  #poor: PoorReply | null = null;
   /** The fault that says most. */
   #cause: UpstreamCause | null = null;
   #untried = 0;
@@ -164,7 +152,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
     else this.#fail(this.#refused ? 'refused' : 'network');
   }
 
-  #givePoor({ message, server }: Poor): void {
+  #givePoor({ message, server }: PoorReply): void {
     if (this.#listener.accept(message, server.verified, this.#ticket) === 'bad') this.#fail('refused');
     else this.#reply();
   }
@@ -203,15 +191,14 @@ export class Asking extends Timed implements AttemptOwner, Running {
   #begin(server: Server, plain: boolean, plainWhy: string, now: number): void {
     const form = plain ? { background: false, plain, plainWhy } : WITH_OPT;
     const attempt = new Attempt(server, this.#query, this, this.#sockets, form);
-    if (this.#open.length === 0) this.#open = [attempt];
-    else this.#open.push(attempt);
+    this.#open = including(this.#open, attempt);
     attempt.start(now);
   }
 
   /** One deadline for everything: the next retry, the word that it is slow, the end. */
   #arm(now: number): void {
     const timing = this.#sockets.timing;
-    const retry = this.#retries === 0 ? this.#firstRetry : (timing.retries[this.#retries - 1] ?? timing.end);
+    const retry = retryDue(timing, this.#firstRetry, this.#retries);
     const due = this.#saidSlow ? Math.min(retry, timing.end) : Math.min(retry, timing.slow, timing.end);
     this.#wheel.set(this, this.#startedAt + due, now);
   }
@@ -229,12 +216,9 @@ export class Asking extends Timed implements AttemptOwner, Running {
       this.#listener.slow(this.#ticket);
       if (this.#over) return;
     }
-    let due = false;
-    while (this.#retries <= timing.retries.length) {
-      if (elapsed < (this.#retries === 0 ? this.#firstRetry : timing.retries[this.#retries - 1]!)) break;
-      this.#retries++;
-      due = true;
-    }
+    const retries = retriesDue(timing, this.#firstRetry, this.#retries, elapsed);
+    const due = retries > this.#retries;
+    this.#retries = retries;
     if (due) this.#retry(now);
     if (!this.#over) this.#arm(now);
   }
@@ -273,12 +257,7 @@ export class Asking extends Timed implements AttemptOwner, Running {
   }
 
   #remove(attempt: Attempt): void {
-    if (this.#open.length === 1) {
-      if (this.#open[0] === attempt) this.#open = NONE;
-      return;
-    }
-    const at = this.#open.indexOf(attempt);
-    if (at >= 0) this.#open.splice(at, 1);
+    this.#open = without(this.#open, attempt);
   }
 
   /** The time is over. */
@@ -318,6 +297,3 @@ export class Asking extends Timed implements AttemptOwner, Running {
     this.#listener.done(outcome, this.#ticket);
   }
 }
-
-/** Nobody is asked. Never written to. */
-const NONE: Attempt[] = [];

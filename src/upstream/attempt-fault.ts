@@ -17,3 +17,6 @@ export interface AttemptForm {
   /** What came of the same question with OPT, where this one is to show that the server knows none; empty otherwise. */
   readonly plainWhy: string;
 }
+
+/** How a server is asked that is not known to be without OPT. */
+export const WITH_OPT: AttemptForm = { background: false, plain: false, plainWhy: '' };

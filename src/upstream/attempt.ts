@@ -1,34 +1,19 @@
-import type { Acceptance } from '../resolve/ports.ts';
 import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts';
 import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
+import type { AttemptOwner } from './attempt-owner.ts';
 import type { Exchange } from './exchange.ts';
-import { countLetters, lowerQuestion, type Query, withoutOpt } from './query.ts';
-import { deniesOpt, isAnswer, readSaid, type Said, saidText } from './said.ts';
+import { lowerQuestion, type Query, withoutOpt } from './query.ts';
+import { helpOfNoOpt, isAnswer, readSaid, type Said, saidText } from './said.ts';
 import type { StreamUser, Ticket } from './server-stream.ts';
 import type { Sockets } from './sockets.ts';
+import { udpAsk, wrongAllowance } from './udp-form.ts';
 import type { Server } from './upstream-server.ts';
-import { MAX_WRONG, type UdpAsk, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
-
-/** Who wants the answer. Of `replied` and `failed` one is called, once, and never from within `start`. */
-export interface AttemptOwner {
-  accept(message: Buffer, verified: boolean): Acceptance;
-  replied(attempt: Attempt, message: Buffer, poor: boolean): void;
-  failed(attempt: Attempt, fault: AttemptFault): void;
-  /** The attempt goes on, with little hope: a reply came that cannot be told from a forged one. Never from within `start`. */
-  doubted(): void;
-  /** The attempt goes on, but something came that may say that the server knows no OPT. */
-  unversed(attempt: Attempt, why: string): void;
-}
+import { MAX_WRONG, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
 
 /** New connections for one question, each after one that answered somebody else and ended. */
 const MAX_RECONNECTS = 16;
 /** Ports that one question is asked from anew, each after one that forged replies had found. */
 const MAX_MOVES = 3;
-/** With so many, every ID may be tried. */
-const MOST_LETTERS = 11;
-/** How nearly every question goes out over UDP. */
-const MIXED: UdpAsk = { mix: true, alone: false, maxWrong: MAX_WRONG, background: false };
-const AS_WRITTEN: UdpAsk = { ...MIXED, mix: false };
 /** Replies under wrong IDs, and none under the right one, after which TCP is asked beside UDP. */
 const MANY_WRONG_IDS = 3;
 
@@ -40,7 +25,7 @@ export class Attempt implements UdpListener, StreamUser {
   readonly server: Server;
   readonly plain: boolean;
   readonly #query: Query;
-  readonly #owner: AttemptOwner;
+  readonly #owner: AttemptOwner<Attempt>;
   readonly #sockets: Sockets;
   readonly #form: AttemptForm;
   #sentAt = 0;
@@ -60,7 +45,13 @@ export class Attempt implements UdpListener, StreamUser {
   #moves = 0;
   #over = false;
 
-  constructor(server: Server, query: Query, owner: AttemptOwner, sockets: Sockets, form: AttemptForm) {
+  constructor(
+    server: Server,
+    query: Query,
+    owner: AttemptOwner<Attempt>,
+    sockets: Sockets,
+    form: AttemptForm,
+  ) {
     this.server = server;
     this.plain = form.plain;
     this.#query = form.plain ? withoutOpt(query) : query;
@@ -98,10 +89,7 @@ export class Attempt implements UdpListener, StreamUser {
   }
 
   #askUdp(target: UdpRoute, maxWrong: number, now: number): void {
-    const mix = !this.server.foldsCase;
-    const { background } = this.#form;
-    const first = this.#moves === 0 && maxWrong === MAX_WRONG && !background;
-    const how = first ? (mix ? MIXED : AS_WRITTEN) : { mix, alone: this.#moves > 0, maxWrong, background };
+    const how = udpAsk(!this.server.foldsCase, this.#moves > 0, maxWrong, this.#form.background);
     this.#udp = target.ask(this.#query, this, how, now);
     this.#sent = this.#udp;
   }
@@ -197,15 +185,10 @@ export class Attempt implements UdpListener, StreamUser {
     if (this.#over) return;
     const now = this.#sockets.time.now();
     const { udp } = this.server;
-    if (this.#moves++ < MAX_MOVES && udp !== null) this.#askUdp(udp, this.#allowance(), now);
+    if (this.#moves++ < MAX_MOVES && udp !== null)
+      this.#askUdp(udp, wrongAllowance(this.#query, !this.server.foldsCase), now);
     if (this.#moves > 1) this.#askTcpBeside('replies under wrong IDs', now);
     if (this.#udp === null && this.#ticket === null) this.#owner.doubted();
-  }
-
-  /** A guess has to meet the case of all letters too: as many more are let pass, and the chance stays 1 in 2,048. */
-  #allowance(): number {
-    const letters = this.server.foldsCase ? 0 : countLetters(this.#query);
-    return MAX_WRONG * 2 ** Math.min(MOST_LETTERS, letters);
   }
 
   streamReply(message: Buffer, same: boolean, rtt: number): void {
@@ -271,9 +254,7 @@ export class Attempt implements UdpListener, StreamUser {
   }
 
   #declined(said: Said): void {
-    const { opt } = this.server;
-    const unaware = !said.edns && !opt.tolerant;
-    const without = this.plain ? 'no' : deniesOpt(said.code) ? 'likely' : unaware ? 'maybe' : 'no';
+    const without = this.plain ? 'no' : helpOfNoOpt(said, this.server.opt.tolerant);
     this.#fail('refused', '', saidText(said), said.ede, without);
   }
 

@@ -1,5 +1,7 @@
 import { BATCH, Questions, Replies } from '../socket/connected-batches.ts';
 import type { Native, Watch } from '../socket/native.ts';
+import { EAGAIN, EINTR } from '../socket/send-queue.ts';
+import { DuePorts } from './due-ports.ts';
 import { Exchange } from './exchange.ts';
 import { MessageRoom } from './message-room.ts';
 import { Port, type PortOwner } from './port.ts';
@@ -26,8 +28,6 @@ const MOST_FREE = 64;
 /** Batches that are read from one port at a time, so that others have their turn. */
 const ROUNDS = 4;
 
-const EINTR = 4;
-const EAGAIN = 11;
 const ENOBUFS = 105;
 /** EIO, EINVAL, EMSGSIZE, EOPNOTSUPP: not every device and path takes several datagrams as one message. */
 const UNGROUPED = new Set([5, 22, 90, 95]);
@@ -57,9 +57,8 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   #replies: Replies | null = null;
   #questions: Questions | null = null;
   #watch: Watch | null = null;
-  /** Ports with something to send, or nothing to wait for; the first `dueCount`. */
-  readonly #due: Port[] = [];
-  #dueCount = 0;
+  /** Ports with something to send, or nothing to wait for. */
+  readonly #due: DuePorts;
   #closed = false;
   readonly #quiet: number;
 
@@ -69,6 +68,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     this.#native = native;
     this.#sockets = sockets;
     this.#quiet = quiet;
+    this.#due = new DuePorts(this.#settle);
   }
 
   route(_family: 4 | 6, host: string, port: number): UdpRoute {
@@ -139,25 +139,12 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   }
 
   settle(port: Port): void {
-    if (port.settling) return;
-    port.settling = true;
-    this.#due[this.#dueCount++] = port;
-    if (this.#dueCount === 1) setImmediate(this.#settleAll);
+    this.#due.add(port);
   }
 
-  /** A port that becomes due meanwhile is another turn's. */
-  readonly #settleAll = (): void => {
-    const count = this.#dueCount;
-    for (let i = 0; i < count; i++) {
-      const port = this.#due[i]!;
-      port.settling = false;
-      if (port.sent < port.count && port.open) this.#send(port);
-      if (port.waiting === 0) this.retire(port);
-    }
-    const more = this.#dueCount - count;
-    for (let i = 0; i < more; i++) this.#due[i] = this.#due[count + i]!;
-    this.#dueCount = more;
-    if (more > 0) setImmediate(this.#settleAll);
+  readonly #settle = (port: Port): void => {
+    if (port.sent < port.count && port.open) this.#send(port);
+    if (port.waiting === 0) this.retire(port);
   };
 
   retire(port: Port): void {

@@ -1,11 +1,12 @@
 import type { ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
 import { isTruncated } from '../socket/reply-match.ts';
-import { Asking, REPLIED, type Running } from './asking.ts';
+import { Asking } from './asking.ts';
 import type { Attempt } from './attempt.ts';
 import type { BatchedUdp } from './batched-udp.ts';
 import { Exchange } from './exchange.ts';
 import { disguise, lengthWithOpt, lowerQuestion, plainCopy, putQuery } from './query.ts';
 import { Route } from './route.ts';
+import { REPLIED, type Running } from './running.ts';
 import { isAnswer, readSaid } from './said.ts';
 import { SlotWheel } from './slot-wheel.ts';
 import { SLOT_SIZE, type Slots } from './slots.ts';

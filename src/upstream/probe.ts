@@ -1,6 +1,7 @@
-import type { Running } from './asking.ts';
-import { Attempt, type AttemptOwner } from './attempt.ts';
+import { Attempt } from './attempt.ts';
+import type { AttemptOwner } from './attempt-owner.ts';
 import type { Query } from './query.ts';
+import type { Running } from './running.ts';
 import type { Sockets } from './sockets.ts';
 import type { Timer } from './time.ts';
 import type { Server } from './upstream-server.ts';
@@ -10,7 +11,7 @@ import type { Server } from './upstream-server.ts';
  * OPT to one that answered only without. Nobody waits for it; what it sees goes to the server's health. One at a time for
  * a server.
  */
-export class Probe implements AttemptOwner, Running {
+export class Probe implements AttemptOwner<Attempt>, Running {
   readonly #attempt: Attempt;
   readonly #forOpt: boolean;
   readonly #sockets: Sockets;

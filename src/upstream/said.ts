@@ -68,8 +68,14 @@ export function isAnswer(code: number): boolean {
   return code === RCODE.NOERROR || code === RCODE.NXDOMAIN;
 }
 
+/** Whether the same question without OPT may be answered; `tolerant`: the server has answered one with OPT. */
+export function helpOfNoOpt({ code, edns }: Said, tolerant: boolean): 'likely' | 'maybe' | 'no' {
+  if (deniesOpt(code)) return 'likely';
+  return edns || tolerant ? 'no' : 'maybe';
+}
+
 /** The codes by which a server says that it does not understand OPT (RFC 6891 §7; BADVERS: it knows another version alone). */
-export function deniesOpt(code: number): boolean {
+function deniesOpt(code: number): boolean {
   return code === RCODE.FORMERR || code === RCODE.NOTIMP || code === RCODE.BADVERS;
 }
 

@@ -45,6 +45,18 @@ export const TIMING: Timing = {
   report: 5000,
 };
 
+/** Milliseconds after the first send at which somebody is asked again, who has asked again so often; `firstRetry`: the first time. */
+export function retryDue({ retries, end }: Timing, firstRetry: number, done: number): number {
+  return done === 0 ? firstRetry : (retries[done - 1] ?? end);
+}
+
+/** How many of these times have come, `done` of them before, when so many milliseconds have passed. */
+export function retriesDue(timing: Timing, firstRetry: number, done: number, elapsed: number): number {
+  let due = done;
+  while (due <= timing.retries.length && elapsed >= retryDue(timing, firstRetry, due)) due++;
+  return due;
+}
+
 /** Bounds of the streams to one server. */
 export interface StreamLimits {
   /** Connections open at once. */

@@ -20,3 +20,9 @@ export class TriedServers {
     return count;
   }
 }
+
+/** A reply that is given where nobody has a better one. */
+export interface PoorReply {
+  readonly message: Buffer;
+  readonly server: Server;
+}

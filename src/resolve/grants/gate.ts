@@ -1,13 +1,11 @@
 import { addressToText } from '../../policy/address.ts';
-import { VERDICT } from '../../policy/decide/decision.ts';
-import { FOREVER } from '../../policy/input.ts';
-import type { Snapshot } from '../../policy/snapshot.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
 import type { Enforcement, FirewallTerms, GrantWaiter } from './enforcement.ts';
 import { GrantBook, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
 import type { GrantOrder, GrantReason } from './grant-line.ts';
+import { hardEnd, lifeOf, portsOf, reasonOf } from './grant-terms.ts';
 import { GrantedAnswers } from './granted-answers.ts';
 import { GrantedClient, type GrantPlace } from './granted-client.ts';
 import { chainOf, ReplyAddresses } from './reply-addresses.ts';
@@ -20,10 +18,6 @@ export type Pass = (typeof PASS)[keyof typeof PASS];
 const AHEAD: Milliseconds = 5_000;
 /** Ends of rules are whole seconds: counted from another moment within one, the same end is up to a second later. */
 const WHOLE_SECOND: Milliseconds = 1_000;
-/** Seconds: a grant lives for the TTL that was given, but at least the first, and the second on top. */
-const LEAST_TTL = 30;
-const GRACE = 60;
-
 /** A client whose certificate alone says who it is may send for so long after a grant. */
 const CERTIFIED: Milliseconds = 86_400_000;
 
@@ -230,43 +224,6 @@ export class Gate {
 
 function nameOf({ query }: Turn): string {
   return nameToText(Uint8Array.from(query.name.subarray(0, query.nameLength)));
-}
-
-/** The first moment at which nothing may be left of a grant: the end of the rule, the lease; else infinity. */
-function hardEnd({ decision, asker, now, nextEpoch }: Turn): Milliseconds {
-  const rule = decision.until === FOREVER ? FOREVER_MS : now + 1000 * (decision.until - nextEpoch);
-  return asker.bound === null ? rule : Math.min(rule, asker.bound.endsAt);
-}
-
-const FOREVER_MS = Number.POSITIVE_INFINITY;
-
-function lifeOf(turn: Turn, ttl: number): Milliseconds {
-  if (turn.asker.bound !== null && termsOf(turn)?.keep === 'lease') return FOREVER_MS;
-  return 1000 * (Math.max(ttl, LEAST_TTL) + GRACE);
-}
-
-function portsOf(turn: Turn, terms: FirewallTerms): readonly string[] {
-  return termsOf(turn)?.ports ?? terms.ports;
-}
-
-function termsOf({
-  decision,
-  inForce,
-}: Turn): { readonly ports: readonly string[] | null; readonly keep: 'lease' | null } | null {
-  const { rule, verdict } = decision;
-  const { rules } = inForce.snapshot;
-  const approved = verdict === VERDICT.ALLOW || verdict === VERDICT.LOCAL;
-  return rule < 0 || !approved ? null : rules.terms[rules.term[rule]!]!;
-}
-
-function reasonOf({ decision, inForce, asker }: Turn, chain: readonly string[]): GrantReason {
-  const { rule } = decision;
-  return { chain, rule: ruleText(inForce.snapshot, rule), policy: asker.view.id };
-}
-
-/** `FILE:LINE`, as in events. */
-export function ruleText({ rules }: Snapshot, rule: number): string | null {
-  return rule < 0 ? null : `${rules.terms[rules.term[rule]!]!.file}:${rules.line[rule]!}`;
 }
 
 export function samePorts(one: readonly string[], other: readonly string[]): boolean {

@@ -1,6 +1,5 @@
-import { type Account, MOST_ADDRESS } from '../../detect/account.ts';
+import { MOST_ADDRESS } from '../../detect/account.ts';
 import type { Bill } from '../../detect/bill.ts';
-import { UNITS_A_BIT } from '../../detect/charge.ts';
 import { HOLDER, type Holder, type HolderKind } from '../../detect/holder.ts';
 import { findCertificate, NONE } from '../../policy/certificates.ts';
 import type { Bound } from '../../policy/lease/bound.ts';
@@ -15,8 +14,8 @@ import { ClaimedNames } from './claimed-names.ts';
 import { isMapped, writeMachine, writeSix } from './client-address.ts';
 import { KeyedHash } from './keyed-hash.ts';
 import { LeasedAddresses } from './leased-addresses.ts';
+import { add, addKey, type Subject } from './payer-keys.ts';
 
-const OCTET = 8 * UNITS_A_BIT;
 /** A rule's `budget` is the lease's; a claim may have as many times more. */
 const CLAIM_TIMES = 4;
 
@@ -26,15 +25,6 @@ export interface Payer {
   readonly bound: Bound | null;
   /** Null where nobody asks now: then a lease, what it binds, and the identity pay. */
   readonly client: Client | null;
-}
-
-/** What a key is, with 64 bits of a keyed hash of it, signed words. */
-interface Subject {
-  readonly text: string;
-  /** It is one address of IPv6. */
-  readonly isSix: boolean;
-  readonly low: number;
-  readonly high: number;
 }
 
 /** The name that a certificate pays by, under the policy that had `table`. */
@@ -275,33 +265,6 @@ const NO_LEASE: Leased = { lease: null, certificate: null, claims: [] };
 
 function isFingerprint(name: string): boolean {
   return name.startsWith('sha256:');
-}
-
-function add(
-  bill: Bill,
-  kind: HolderKind,
-  { text, low, high }: Subject,
-  budget: BudgetSetting,
-  times: number,
-  isShared: boolean,
-): Account {
-  const account = addKey(bill, kind, low, high, budget, times, isShared);
-  account.name(text);
-  return account;
-}
-
-/** `isShared`: other machines have the key too, so that it refuses only where the policy writes so. */
-function addKey(
-  bill: Bill,
-  kind: HolderKind,
-  low: number,
-  high: number,
-  { alert, contain, containsShared = false }: BudgetSetting,
-  times: number,
-  isShared: boolean,
-): Account {
-  const bound = isShared && !containsShared ? 0 : contain * times * OCTET;
-  return bill.addAccount(kind, low, high, alert * times * OCTET, bound);
 }
 
 /** One address of IPv6: names of certificates and addresses of other forms are not written so. */
