@@ -3,9 +3,9 @@ import { compile } from '../../src/policy/compile/compile.ts';
 import {
   approvesName as approves,
   closestAncestor,
-  decide,
   isNonTerminal as isBelow,
-} from '../../src/policy/decide/decide.ts';
+} from '../../src/policy/decide/beside.ts';
+import { decide } from '../../src/policy/decide/decide.ts';
 import { Decision, VERDICT } from '../../src/policy/decide/decision.ts';
 import { explainRule } from '../../src/policy/explain/rule-text.ts';
 import { findAddress, UNKNOWN } from '../../src/policy/identity.ts';

@@ -1,6 +1,7 @@
 /** Policies for tests, written shortly, and questions about them. */
 import { compile } from '../../src/policy/compile/compile.ts';
-import { closestAncestor, decide } from '../../src/policy/decide/decide.ts';
+import { closestAncestor } from '../../src/policy/decide/beside.ts';
+import { decide } from '../../src/policy/decide/decide.ts';
 import { Decision, GROUND, VERDICT } from '../../src/policy/decide/decision.ts';
 import { explainRule } from '../../src/policy/explain/rule-text.ts';
 import {

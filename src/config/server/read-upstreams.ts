@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Position } from '../../policy/problem.ts';
 import type { UpstreamGroup, UpstreamServer } from '../../settings/settings.ts';
-import { isLoopback, parseAddress, wordsToText } from '../addresses.ts';
+import { parseAddress, wordsToText } from '../addresses.ts';
 import { readExactName, toAsciiName } from '../names.ts';
 import { IDENTIFIER_FIX } from '../policy/identities.ts';
 import { relativeTo } from '../policy/lists.ts';
@@ -11,6 +11,7 @@ import type { ServerFile } from '../schema/server-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
 import { quote } from '../units.ts';
 import { type Endpoint, parseServer } from './endpoint.ts';
+import { isOwnListener } from './ourselves.ts';
 import type { ServerContext } from './server-context.ts';
 
 type WrittenGroups = NonNullable<Repaired<ServerFile>['upstreams']>;
@@ -257,21 +258,6 @@ function refuseOwnListener(
   if (!isOwnListener(endpoint, listeners, context.ownAddresses)) return;
   const message = `${endpoint.host} port ${endpoint.port} is where namegate itself listens`;
   context.problems.error('upstream-self', at, message, 'name the server that is to be asked');
-}
-
-/** Whether asking `server` would ask one of our own listeners. */
-function isOwnListener(
-  server: Endpoint,
-  listeners: readonly Endpoint[],
-  ownAddresses: readonly string[],
-): boolean {
-  return listeners.some((listener) => {
-    // A truncated UDP answer leads to TCP, and TLS runs over TCP; so only tls:// beside a udp:// listener can be apart.
-    if (listener.port !== server.port || (server.scheme === 'tls' && listener.scheme === 'udp')) return false;
-    if (listener.host === server.host) return true;
-    const wild = listener.host === '::' || (listener.host === '0.0.0.0' && server.address.family === 4);
-    return wild && (isLoopback(server.address) || ownAddresses.includes(server.host));
-  });
 }
 
 /** URLs from the environment, commas between them, in place of the servers of `default`. */

@@ -1,20 +1,20 @@
-import { EMPTY_VIEW } from '../identity.ts';
 import type { EntryInput, IdentityInput, ListInput, PolicyInput, RuleInput, RuleTerms } from '../input.ts';
 import { indexLookAlikes } from '../lookalike/look-alikes.ts';
 import { type Pattern, parsePattern } from '../pattern/pattern.ts';
 import { PatternFault } from '../pattern/pattern-fault.ts';
 import type { SuffixTable } from '../pattern/suffix.ts';
 import { error, type Position, type Problem, warning } from '../problem.ts';
-import { type Identity, NODE, type Snapshot, type View } from '../snapshot.ts';
+import { type Identity, NODE, type Snapshot } from '../snapshot.ts';
 import { PRIVATE_REVERSE, SPECIAL, SPECIAL_NAMES, type SpecialName } from '../special.ts';
 import { approvedDomains } from './approved-domains.ts';
 import { claimAddresses, claimCertificates } from './claims.ts';
-import { viewId } from './content-hash.ts';
 import { checkExpected, compileExpected, expectedNames } from './expected-names.ts';
 import { compileLocals } from './locals.ts';
-import { MAX_WRITTEN_OUT, namesWrittenOut, Rulebook } from './rulebook.ts';
+import { Rulebook } from './rulebook.ts';
 import { warnOfTwins } from './twice.ts';
 import { checkRule, checkUnapproved } from './vet.ts';
+import { joinViews, Views } from './views.ts';
+import { MAX_WRITTEN_OUT, namesWrittenOut } from './written-out.ts';
 
 /**
  * Compiles a policy into a snapshot. Problems are of meaning: names that are defined twice or not at all, claims that
@@ -265,45 +265,5 @@ function checkIdentity({ problems, now }: Build, input: IdentityInput): void {
           )
         : warning('audit', at, message, 'write mode: enforce when the record is clean'),
     );
-  }
-}
-
-/** What several views hold, for looking whether any of them approves a name; null where the first holds it all. Nobody's view. */
-function joinViews(views: readonly View[]): View | null {
-  const sets = new Set(views.flatMap((view) => [...view.sets]));
-  if (new Set(views).size === 1) return null;
-  return {
-    id: EMPTY_VIEW.id,
-    sets: Uint32Array.from(sets).sort(),
-    dynamic: new Uint8Array(sets.size),
-  };
-}
-
-/** Views with the same sets are one view. */
-class Views {
-  readonly all: View[] = [EMPTY_VIEW];
-  readonly #known = new Map<string, View>([['', EMPTY_VIEW]]);
-  readonly #book: Rulebook;
-
-  constructor(book: Rulebook) {
-    this.#book = book;
-  }
-
-  /** A set that is approved both ways is approved for good. */
-  intern(fixed: readonly number[], dynamic: readonly number[]): View {
-    const marks = new Map<number, number>();
-    for (const set of dynamic) marks.set(set, 1);
-    for (const set of fixed) marks.set(set, 0);
-    const order = [...marks].sort(([a], [b]) => a - b);
-    const key = order.map(([set, mark]) => `${set}:${mark}`).join(' ');
-    let view = this.#known.get(key);
-    if (view === undefined) {
-      const sets = Uint32Array.from(order, ([set]) => set);
-      const flags = Uint8Array.from(order, ([, mark]) => mark);
-      view = { id: viewId(this.#book.hashes, sets, flags), sets, dynamic: flags };
-      this.#known.set(key, view);
-      this.all.push(view);
-    }
-    return view;
   }
 }

@@ -1,3 +1,4 @@
+import type { RuleTerms } from '../input.ts';
 import type { Snapshot } from '../snapshot.ts';
 
 /** Two independent 32-bit hashes of a sequence. Operators' text alone goes in, so nobody gains from a collision. */
@@ -25,6 +26,38 @@ export class ContentHash {
     this.a ^= this.a >>> 15;
     this.b = Math.imul(((this.b << 5) | (this.b >>> 27)) ^ word, 0x9e3779b1);
   }
+}
+
+/** What terms grant, as text: not where they are written. */
+export function termsText(terms: RuleTerms): string {
+  const {
+    types,
+    until,
+    private: grant,
+    maxLabels,
+    maxLabelLength,
+    budget,
+    destination,
+    owner,
+    reason,
+    fallback,
+    ports,
+    keep,
+  } = terms;
+  const content: unknown[] = [
+    types,
+    until,
+    grant,
+    maxLabels,
+    maxLabelLength,
+    budget,
+    destination,
+    owner,
+    reason,
+  ];
+  if (fallback !== null) content.push(fallback.text);
+  if (ports !== null || keep !== null) content.push(ports, keep);
+  return JSON.stringify(content);
 }
 
 /** 16 hexadecimal digits for the content of a view: its sets' sums, dynamic ones weighed apart. */

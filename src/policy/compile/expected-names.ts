@@ -1,13 +1,14 @@
 import { labelOffsets, nameToText } from '../../wire/name.ts';
-import { approvesName } from '../decide/decide.ts';
+import { approvesName } from '../decide/beside.ts';
 import type { IdentityInput, RuleInput } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
 import { type SuffixTable, zoneKind } from '../pattern/suffix.ts';
 import { error, type Problem, warning } from '../problem.ts';
 import type { ExpectedName, Identity, RuleTree, Snapshot, View } from '../snapshot.ts';
 import { viewId } from './content-hash.ts';
-import { familyNames, Rulebook } from './rulebook.ts';
+import { Rulebook } from './rulebook.ts';
 import { specialAt } from './vet.ts';
+import { familyNames } from './written-out.ts';
 
 /**
  * Compiles what identities expect to be denied into a tree of its own, for it approves nothing and must not count as rules.

@@ -4,8 +4,9 @@ import type { RuleTerms } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
 import { type FamilyRange, KIND, NODE, type Postings, type Rules, type Terms } from '../snapshot.ts';
 import { FAMILY, TreeBuilder } from '../tree.ts';
-import { ContentHash } from './content-hash.ts';
+import { ContentHash, termsText } from './content-hash.ts';
 import { ByteList, WordList } from './growing.ts';
+import { familyNames, namesWrittenOut } from './written-out.ts';
 
 /**
  * Takes rules, set by set, and lays them out as the flat arrays of a Snapshot. Sets are filled one after the other:
@@ -204,34 +205,7 @@ export class Rulebook {
     let known = this.#hashes.get(terms);
     if (known === undefined) {
       known = new ContentHash();
-      const {
-        types,
-        until,
-        private: grant,
-        maxLabels,
-        maxLabelLength,
-        budget,
-        destination,
-        owner,
-        reason,
-        fallback,
-        ports,
-        keep,
-      } = terms;
-      const content: unknown[] = [
-        types,
-        until,
-        grant,
-        maxLabels,
-        maxLabelLength,
-        budget,
-        destination,
-        owner,
-        reason,
-      ];
-      if (fallback !== null) content.push(fallback.text);
-      if (ports !== null || keep !== null) content.push(ports, keep);
-      known.text(JSON.stringify(content));
+      known.text(termsText(terms));
       this.#hashes.set(terms, known);
     }
     const hash = new ContentHash();
@@ -298,25 +272,4 @@ function covers(pattern: Wildcard, terms: RuleTerms, name: Uint8Array): boolean 
     for (let i = 1; i <= name[at]!; i++) if (!isHostOctet(name[at + i]!)) return false;
   }
   return labels <= (pattern.kind === 'star' ? 1 : terms.maxLabels);
-}
-
-/**
- * Names that the families of one policy may be written out into: some second and 31 MB. One family has 10,000 at most, but a
- * policy may hold any number of families.
- */
-export const MAX_WRITTEN_OUT = 100_000;
-
-/** How many rules of their own a pattern's names become: a brace behind other labels is no range of the tree. */
-export function namesWrittenOut(pattern: Pattern): number {
-  return pattern.kind === 'family' && pattern.front.length > 0 ? pattern.high - pattern.low + 1 : 0;
-}
-
-/** The names of a family, written out. */
-export function* familyNames(pattern: Pattern & { kind: 'family' }): Generator<Uint8Array> {
-  const { front, prefix, suffix, base } = pattern;
-  for (let value = pattern.low; value <= pattern.high; value++) {
-    const digits = [...String(value).padStart(pattern.width, '0')].map((digit) => digit.charCodeAt(0));
-    const label = [...prefix, ...digits, ...suffix];
-    yield Uint8Array.from([...front, label.length, ...label, ...base]);
-  }
 }

@@ -1,5 +1,5 @@
 import { isAtOrUnder, labelOffsets, nameToText } from '../../wire/name.ts';
-import { approvesName } from '../decide/decide.ts';
+import { approvesName } from '../decide/beside.ts';
 import type { PolicyInput, RuleTerms } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
 import { type SuffixTable, zoneKind } from '../pattern/suffix.ts';

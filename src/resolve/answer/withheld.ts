@@ -1,5 +1,5 @@
 import { grants } from '../../policy/address.ts';
-import { approvesName } from '../../policy/decide/decide.ts';
+import { approvesName } from '../../policy/decide/beside.ts';
 import type { PrivateGrant } from '../../policy/input.ts';
 import type { Snapshot, View } from '../../policy/snapshot.ts';
 import { labelOffsets } from '../../wire/name.ts';

@@ -1,4 +1,5 @@
-import { approvesName, decide } from '../../policy/decide/decide.ts';
+import { approvesName } from '../../policy/decide/beside.ts';
+import { decide } from '../../policy/decide/decide.ts';
 import { Decision, VERDICT } from '../../policy/decide/decision.ts';
 import { findAddress } from '../../policy/identity.ts';
 import { FOREVER } from '../../policy/input.ts';
@@ -8,8 +9,8 @@ import { TYPE } from '../../wire/iana.ts';
 import { labelOffsets } from '../../wire/name.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
-import { ruleText } from './gate.ts';
 import type { GrantReason } from './grant-line.ts';
+import { ruleText } from './grant-terms.ts';
 import type { GrantedClient, NameGrant } from './granted-client.ts';
 
 /** Who a client is under the policy of now; null for nobody, and for somebody else. */

@@ -1,5 +1,5 @@
 import { addressToText } from '../../policy/address.ts';
-import { isNonTerminal } from '../../policy/decide/decide.ts';
+import { isNonTerminal } from '../../policy/decide/beside.ts';
 import { Decision, GROUND, VERDICT } from '../../policy/decide/decision.ts';
 import {
   type AskedBy,

@@ -1,4 +1,4 @@
-import { closestAncestor, isNonTerminal } from '../../policy/decide/decide.ts';
+import { closestAncestor, isNonTerminal } from '../../policy/decide/beside.ts';
 import { denialReason, REASON, whomToAsk } from '../../policy/explain/reason.ts';
 import { FLAG, HEADER_SIZE } from '../../wire/header.ts';
 import { EDE, type Ede, RCODE, type Rcode } from '../../wire/iana.ts';

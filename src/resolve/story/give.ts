@@ -1,4 +1,4 @@
-import { isNonTerminal } from '../../policy/decide/decide.ts';
+import { isNonTerminal } from '../../policy/decide/beside.ts';
 import { VERDICT } from '../../policy/decide/decision.ts';
 import { REASON } from '../../policy/explain/reason.ts';
 import { FLAG, readUint32, writeUint32 } from '../../wire/header.ts';

@@ -1,4 +1,4 @@
-import { approvesName } from '../../policy/decide/decide.ts';
+import { approvesName } from '../../policy/decide/beside.ts';
 import { VERDICT } from '../../policy/decide/decision.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import { labelOffsets, MAX_NAME } from '../../wire/name.ts';

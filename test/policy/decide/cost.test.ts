@@ -1,7 +1,8 @@
 /** What a decision costs: no memory, and the same time with ten rules and with a hundred thousand. */
 import { getHeapStatistics } from 'node:v8';
 import t from 'tap';
-import { closestAncestor, decide } from '../../../src/policy/decide/decide.ts';
+import { closestAncestor } from '../../../src/policy/decide/beside.ts';
+import { decide } from '../../../src/policy/decide/decide.ts';
 import { Decision, type Subject } from '../../../src/policy/decide/decision.ts';
 import { findAddress } from '../../../src/policy/identity.ts';
 import type { Snapshot, View } from '../../../src/policy/snapshot.ts';

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { decide, isNonTerminal } from '../../../src/policy/decide/decide.ts';
+import { isNonTerminal } from '../../../src/policy/decide/beside.ts';
+import { decide } from '../../../src/policy/decide/decide.ts';
 import { Decision, VERDICT } from '../../../src/policy/decide/decision.ts';
 import { FOREVER, type RuleTerms } from '../../../src/policy/input.ts';
 import { labelOffsets } from '../../../src/wire/name.ts';

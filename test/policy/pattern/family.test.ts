@@ -1,5 +1,5 @@
 import t from 'tap';
-import { familyNames, MAX_WRITTEN_OUT } from '../../../src/policy/compile/rulebook.ts';
+import { familyNames, MAX_WRITTEN_OUT } from '../../../src/policy/compile/written-out.ts';
 import type { DestinationInput, RuleInput } from '../../../src/policy/input.ts';
 import { isError } from '../../../src/policy/problem.ts';
 import { nameToText } from '../../../src/wire/name.ts';
