@@ -6,14 +6,16 @@ import { FeedRoom } from './assembly/feed/feed-room.ts';
 import { type FirewallRoom, firewallOf } from './assembly/firewall/firewall-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
+import { giveBackMemory } from './assembly/memory.ts';
 import { ReloadRoom } from './assembly/reload-room.ts';
 import type { LoadOutcome } from './assembly/reloads.ts';
+import type { ServerOptions } from './assembly/server-options.ts';
 import { leasePorts, listensAt, StoryInForce } from './assembly/serving.ts';
 import { servingChores } from './assembly/serving-chores.ts';
 import { shareSockets } from './assembly/socket-shares.ts';
 import { StatusRoom } from './assembly/status-room.ts';
 import { CLOCK, TIME } from './assembly/system-clock.ts';
-import type { TrustBuilder, Vetted } from './assembly/trust/trusts.ts';
+import type { Vetted } from './assembly/trust/trusts.ts';
 import { tellUpstream, watchUpstreams } from './assembly/upstream-log.ts';
 import { RingAnswerStore } from './cache/store.ts';
 import type { Loaded } from './config/loaded.ts';
@@ -34,19 +36,6 @@ import { Upstreams } from './upstream/forwarder.ts';
 const DRAIN_MS = 4_000;
 /** Milliseconds that files and sockets have to close when the drain is over. */
 const CLOSE_MS = 800;
-const GIVE_BACK_MS = 1_000;
-
-export interface ServerOptions {
-  readonly serverFile: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly log: Log;
-  /** What made the trust of the first load. */
-  readonly trust: TrustBuilder;
-  /** 32 random bits for hash tables, the same for every load. */
-  readonly salt: number;
-  /** Of namegate. */
-  readonly version: string;
-}
 
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
 export class NamegateServer {
@@ -167,7 +156,7 @@ export class NamegateServer {
         firewall: this.#firewall,
         log,
         epoch: CLOCK.epoch,
-        taken: () => this.#giveBackMemory(),
+        taken: () => giveBackMemory(this.#native),
       },
       first,
     );
@@ -237,7 +226,7 @@ export class NamegateServer {
     this.#chores.start(this.#ledger.chores());
     this.#chores.start(this.#feed.chores());
     this.#chores.start(this.#firewall?.chores() ?? []);
-    this.#giveBackMemory();
+    giveBackMemory(this.#native);
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');
   }
@@ -305,11 +294,5 @@ export class NamegateServer {
         grants: this.#firewall ?? undefined,
       },
     });
-  }
-
-  /** What the loading thread used is free when the thread is gone; then the system may have it back. */
-  #giveBackMemory(): void {
-    const native = this.#native;
-    if (typeof native !== 'string') setTimeout(() => native.giveBackMemory(), GIVE_BACK_MS).unref();
   }
 }

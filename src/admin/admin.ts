@@ -10,12 +10,8 @@ import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import type { AlertDesk } from './alerts/alert-routes.ts';
 import { ClockWatch } from './clock-watch.ts';
-import {
-  ExceptionBook,
-  type ExceptionEntry,
-  type RecompileResult,
-  type StoredException,
-} from './exceptions/exception-book.ts';
+import { ExceptionBook, type RecompileResult } from './exceptions/exception-book.ts';
+import type { ExceptionEntry, StoredException } from './exceptions/exception-record.ts';
 import type { GrantDesk } from './grants/grant-routes.ts';
 import type { HistoryDesk } from './history/history-routes.ts';
 import type { Api } from './http/api.ts';

@@ -1,8 +1,10 @@
 import type { Account } from './account.ts';
 import { type Bill, MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
-import { END, knownNameCost, newNameCost, occasionCost, trustNameCost, UNITS_A_BIT } from './charge.ts';
-import { HOLDER, Holder, type HolderKind, LONGEST_WAIT } from './holder.ts';
+import { END, UNITS_A_BIT } from './charge.ts';
+import { CROSSING, type Crossing } from './crossing.ts';
+import { HOLDER, Holder } from './holder.ts';
 import { HolderTable } from './holder-table.ts';
+import { costOf } from './question-cost.ts';
 import { Unwritten } from './unwritten.ts';
 
 /** What is written ahead at once: 32 octets. */
@@ -11,14 +13,6 @@ export const RESERVATION = 32 * 8 * UNITS_A_BIT;
 const SAMPLE_STEP = 1 / 16;
 const MOST_HOLDERS = 10_000;
 const MOST_OCTETS = 20 * 1024 * 1024;
-
-export const CROSSING = { ALERT: 0, CONTAIN: 1, END: 2 } as const;
-
-/** A key that passed a threshold, or is free again. */
-export interface Crossing {
-  readonly what: (typeof CROSSING)[keyof typeof CROSSING];
-  readonly holder: Holder;
-}
 
 /**
  * The leak ledger: for each key, how many bits its client can have put upstream through a wildcard. A question that would
@@ -295,23 +289,6 @@ export class Ledger {
       this.#cross(CROSSING.CONTAIN, holder);
     }
   }
-}
-
-/** Units of a question for one key: `place` is where it remembers the name, `last` the tick of its last charge; or -1. */
-function costOf(
-  bill: Bill,
-  base: number,
-  kind: HolderKind,
-  place: number,
-  last: number,
-  tick: number,
-): number {
-  const wait = last < 0 ? LONGEST_WAIT : Math.max(0, tick - last);
-  const occasion = occasionCost(wait, bill.types);
-  if (place >= 0) return occasion + knownNameCost();
-  if (bill.trust) return occasion + trustNameCost(bill.nameLength);
-  // All wildcards lie under the root.
-  return occasion + newNameCost(kind === HOLDER.IDENTITY ? bill.nameLength - 1 : bill.frontOctets[base]!);
 }
 
 /** Evicted holders of one identity and wildcard share a fold by kind; claims belong to no identity. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Detectors, type DetectTerms } from '../detect/patterns/detectors.ts';
+import type { DetectTerms } from '../detect/patterns/detect-terms.ts';
+import { Detectors } from '../detect/patterns/detectors.ts';
 import type { KeptChanges } from '../detect/patterns/kept-changes.ts';
 import { DETECTED } from '../detect/patterns/kinds.ts';
 import type { Noticed, OctetHash } from '../detect/patterns/observed.ts';

@@ -15,29 +15,12 @@ import { EventPages } from './event-pages.ts';
 import { type FindingList, type FindingSelection, keptFindings } from './kept-findings.ts';
 import { kindNumber, Losses, sinksText } from './losses.ts';
 import { openOutbox } from './outbox-database.ts';
-import { Quota, type QuotaSetting } from './quota.ts';
+import { Quota } from './quota.ts';
+import type { StoreOptions, StoreSetting } from './store-options.ts';
 import { StoreSinks, type Taker } from './store-sinks.ts';
 import { type EventRow, Statements } from './store-statements.ts';
+import type { StoreStatus } from './store-status.ts';
 import { ulid } from './ulid.ts';
-
-export interface StoreSetting {
-  /** Each commit reaches the disk: without it a loss of power may take the last ones, the end of the process none. */
-  readonly isDurable: boolean;
-  readonly decisions: QuotaSetting;
-  readonly findings: QuotaSetting;
-  /** What goes when a quota is full of events that somebody has not had. */
-  readonly full: 'drop_oldest' | 'drop_new';
-}
-
-export interface StoreOptions {
-  readonly path: string;
-  readonly setting: StoreSetting;
-  /** The server's name, and namegate's version: they stand in every event. */
-  readonly server: string;
-  readonly version: string;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
 
 /** The number under which `sequence` keeps the last position. */
 const POSITION = -1;
@@ -300,24 +283,4 @@ export class Store implements EventSource {
     if (value === null) this.#statements.dropState.run(key);
     else this.#statements.setState.run(key, value);
   }
-}
-
-export interface StoreStatus {
-  readonly last: number;
-  /** The last number of each kind. */
-  readonly numbers: Readonly<Record<string, number>>;
-  readonly decisions: { readonly octets: number; readonly rows: number; readonly quota: number };
-  readonly findings: { readonly octets: number; readonly rows: number; readonly quota: number };
-  /** Questions and events that were lost since the start, by why. */
-  readonly lost: Readonly<Record<Loss['why'], number>>;
-  readonly sinks: readonly {
-    readonly name: string;
-    readonly cursor: number;
-    /** Milliseconds since 1970, or null. */
-    readonly acknowledged: number | null;
-    readonly dead: number;
-    /** Events that it has not acknowledged, whether or not it takes their kind; and the time of the oldest, or null. */
-    readonly depth: number;
-    readonly oldest: number | null;
-  }[];
 }

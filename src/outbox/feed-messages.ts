@@ -1,9 +1,9 @@
 import type { Draft } from './draft.ts';
-import type { StoreStatus } from './event-store.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import type { FindingList } from './kept-findings.ts';
 import type { FeedRequest, FollowerAnswer, SinkAnswer } from './requests.ts';
 import type { DeliveryState } from './sinks/sink.ts';
+import type { StoreStatus } from './store-status.ts';
 
 /** What the worker needs to begin. */
 export interface FeedJob {

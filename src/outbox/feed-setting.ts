@@ -2,7 +2,7 @@ import type { Detected, Thresholds } from '../detect/patterns/kinds.ts';
 import type { SinkSetting } from '../settings/alert-settings.ts';
 import type { HistorySettings } from '../settings/history-settings.ts';
 import type { Kind } from './event.ts';
-import type { StoreSetting } from './event-store.ts';
+import type { StoreSetting } from './store-options.ts';
 
 /** What a reload may change of the worker. */
 export interface FeedSetting {

@@ -1,5 +1,4 @@
 import { closeSync, openSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
@@ -22,6 +21,7 @@ import {
 } from './requests.ts';
 import { type RingPlace, RingReader } from './ring-reader.ts';
 import type { DeliveryState } from './sinks/sink.ts';
+import { yieldToQueries } from './worker-priority.ts';
 
 /** What else runs in the worker: it reads the store's events, and is told when there are more. */
 export interface Delivery extends SinkReach {
@@ -48,9 +48,6 @@ const RETRY_MS = 1_000;
 const REACH_MS = 5_000;
 /** At an end that cannot be written, tries before what waits is left in the ring. */
 const LAST_TRIES = 3;
-/** Behind the query path, and not behind all else: a ring that nobody reads is full after 1.6 s of 20,000 events a second. */
-const NICE = 5;
-
 /** The worker's life: opens the store, takes what the ring has, and ends when it is told to. */
 export async function runFeedWorker(port: MessagePort, job: FeedJob, parts: WorkerParts): Promise<void> {
   const say = (report: FeedReport): void => port.postMessage(report);
@@ -288,15 +285,5 @@ class FeedWorker {
     const copy = keepAside(this.#job.store);
     if (copy !== null) this.#say({ said: 'damaged', text, copy });
     return copy !== null;
-  }
-}
-
-/** On Linux a priority is a thread's own (setpriority(2)): this thread has the processor when the query path leaves it. */
-function yieldToQueries(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(0, NICE);
-  } catch {
-    // A sandbox may forbid it; the worker then competes.
   }
 }

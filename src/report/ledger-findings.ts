@@ -1,6 +1,7 @@
 import { UNITS_A_BIT } from '../detect/charge.ts';
+import { CROSSING, type Crossing } from '../detect/crossing.ts';
 import { HOLDER, type Holder } from '../detect/holder.ts';
-import { CROSSING, type Crossing, type Ledger } from '../detect/ledger.ts';
+import type { Ledger } from '../detect/ledger.ts';
 import { nameToText } from '../wire/name.ts';
 import type { Log } from './log.ts';
 

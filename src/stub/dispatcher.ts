@@ -1,40 +1,9 @@
 import type { SecureContext } from 'node:tls';
 import type { TlsServerAddress } from '../socket/tls-connector.ts';
+import type { DispatchLimits } from './dispatch-limits.ts';
 import { DotServer, type ServerOwner } from './dot-server.ts';
-import { LINK_LIMITS, type Link, type LinkLimits } from './link.ts';
+import type { Link } from './link.ts';
 import type { Question } from './stub-question.ts';
-
-/** What may wait at once, and how long, in counts, octets and milliseconds. */
-export interface DispatchLimits extends LinkLimits {
-  /** Questions that wait for an answer. */
-  readonly questions: number;
-  /** Of these, so many may have come over UDP: a flood leaves room for TCP. */
-  readonly overUdp: number;
-  /** Of all that wait. */
-  readonly octets: number;
-  /** From a question's arrival to SERVFAIL. Below the 5 s of a stub resolver. */
-  readonly patience: number;
-  /** Once nobody has answered for so long, a question fails at once where no server may be dialled yet. */
-  readonly outage: number;
-  /** When a dial has had no answer for so long, the next server is dialled beside it. */
-  readonly stagger: number;
-  /** A server is dialled again so long after it failed, while a later one serves. */
-  readonly comeBack: number;
-  /** A silent connection of one server is replaced so often at most: a slow name is no dead server. */
-  readonly doubtEvery: number;
-}
-
-export const DISPATCH_LIMITS: DispatchLimits = {
-  ...LINK_LIMITS,
-  questions: 4096,
-  overUdp: 3072,
-  octets: 4 * 1024 * 1024,
-  patience: 4000,
-  outage: 4000,
-  stagger: 700,
-  comeBack: 30_000,
-  doubtEvery: 10_000,
-};
 
 export interface DispatchEvents {
   /**

@@ -10,7 +10,8 @@ import {
   readCredentials,
   type StubCredentials,
 } from './credentials.ts';
-import { DISPATCH_LIMITS, Dispatcher, type DispatchLimits } from './dispatcher.ts';
+import { DISPATCH_LIMITS, type DispatchLimits } from './dispatch-limits.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { Lifetime } from './lifetime.ts';
 
 /** Milliseconds that answers in flight have when the stub stops. */

@@ -1,6 +1,7 @@
 import t from 'tap';
+import { CROSSING } from '../../src/detect/crossing.ts';
 import { HOLDER, SLICES, TICKS_A_SLICE } from '../../src/detect/holder.ts';
-import { CROSSING, Ledger, RESERVATION } from '../../src/detect/ledger.ts';
+import { Ledger, RESERVATION } from '../../src/detect/ledger.ts';
 import { holderRecord, ledgerRecords, restoreRecord } from '../../src/detect/ledger-state.ts';
 import { billOf } from './build.ts';
 

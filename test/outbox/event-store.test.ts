@@ -5,7 +5,8 @@ import t, { type Test } from 'tap';
 import { DatabaseRefusal } from '../../src/database/database.ts';
 import type { Batch, Draft } from '../../src/outbox/draft.ts';
 import { DECISIONS, type FeedEvent, KINDS, type Kind, type Selection } from '../../src/outbox/event.ts';
-import { Store, type StoreOptions, type StoreSetting } from '../../src/outbox/event-store.ts';
+import { Store } from '../../src/outbox/event-store.ts';
+import type { StoreOptions, StoreSetting } from '../../src/outbox/store-options.ts';
 import { Random } from '../server/random.ts';
 
 const DAY = 86_400_000;

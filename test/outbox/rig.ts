@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import { suffixTable } from '../../src/config/policy/suffixes.ts';
 import type { FeedEvent, Kind, Selection } from '../../src/outbox/event.ts';
 import { KINDS } from '../../src/outbox/event.ts';
-import { Store, type StoreSetting } from '../../src/outbox/event-store.ts';
+import { Store } from '../../src/outbox/event-store.ts';
 import { FeedLoop, keptPosition } from '../../src/outbox/feed-loop.ts';
 import { FeedWriter } from '../../src/outbox/feed-writer.ts';
 import type { Follower } from '../../src/outbox/follower.ts';
@@ -11,6 +11,7 @@ import { registeredDomains } from '../../src/outbox/registered-domains.ts';
 import { openRing, type Ring } from '../../src/outbox/ring.ts';
 import { RingReader } from '../../src/outbox/ring-reader.ts';
 import { RingWriter } from '../../src/outbox/ring-writer.ts';
+import type { StoreSetting } from '../../src/outbox/store-options.ts';
 import { House } from '../resolve/house.ts';
 
 const LARGE = { octets: 2 ** 30, age: 400 * 86_400_000 };

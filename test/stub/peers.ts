@@ -11,7 +11,7 @@ import type { Log, LogEvent, LogFields } from '../../src/report/log.ts';
 import type { Answerer } from '../../src/resolve/ports.ts';
 import type { TlsServerAddress } from '../../src/socket/tls-connector.ts';
 import { type CredentialFiles, isFault, readCredentials } from '../../src/stub/credentials.ts';
-import type { DispatchLimits } from '../../src/stub/dispatcher.ts';
+import type { DispatchLimits } from '../../src/stub/dispatch-limits.ts';
 import { type ClientSide, Stub } from '../../src/stub/stub.ts';
 import { FrameReader } from '../../src/wire/framing.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type DynamicException, exceptionFile } from '../../config/policy/exceptions.ts';
+import { exceptionFile } from '../../config/policy/exceptions.ts';
 import type { Journal, JournalFault } from '../../journal/journal.ts';
 import { isError, type Problem } from '../../policy/problem.ts';
 import type { Log } from '../../report/log.ts';
@@ -7,22 +7,17 @@ import type { Clock } from '../../resolve/ports.ts';
 import { notDurable, Refusal } from '../http/refusal.ts';
 import { iso } from '../leases/lease-view.ts';
 import { Turns } from '../turns.ts';
+import {
+  type ExceptionEntry,
+  type ExceptionView,
+  endedAt,
+  type StoredException,
+  told,
+  viewOf,
+} from './exception-record.ts';
 
 /** Exceptions at once: each is a rule of the policy, and is compiled with it. */
 const MAX_EXCEPTIONS = 10_000;
-
-/** Seconds for which one that has ended is compiled on: it approves nothing, and whoever asks why is told when it ended. */
-const TOLD = 86_400;
-/** Of those at most. */
-const MOST_TOLD = 1_000;
-
-/** What the journal holds of exceptions. `at`: milliseconds since 1970. `refused`: the policy did not take it. */
-export type ExceptionEntry =
-  | { readonly t: 'except'; readonly at: number; readonly exception: StoredException }
-  | { readonly t: 'revoke'; readonly at: number; readonly id: string; readonly refused?: true };
-
-/** `made`: milliseconds since 1970. */
-export type StoredException = DynamicException & { readonly made: number };
 
 /** How a load of the policy with the present exceptions went. */
 export interface RecompileResult {
@@ -46,18 +41,6 @@ export interface WantedException {
   readonly ttl: number;
   readonly reason: string;
   readonly approvedBy: string;
-}
-
-/** An exception as the API shows it. */
-export interface ExceptionView {
-  readonly id: string;
-  readonly identity: string;
-  readonly name: string;
-  readonly types: readonly string[] | null;
-  readonly made: string;
-  readonly expires: string;
-  readonly reason: string;
-  readonly approved_by: string;
 }
 
 /** Exceptions that were made over the API. They are compiled into the policy, one change at a time. */
@@ -283,38 +266,4 @@ export class ExceptionBook {
     else this.#unwritten.add(id);
     return fault;
   }
-}
-
-function viewOf({
-  id,
-  identity,
-  name,
-  types,
-  made,
-  until,
-  reason,
-  approvedBy,
-}: StoredException): ExceptionView {
-  return {
-    id,
-    identity,
-    name,
-    types,
-    made: iso(made),
-    expires: iso(until * 1000),
-    reason,
-    approved_by: approvedBy,
-  };
-}
-
-/** Those that hold at `now`, and the latest of those that ended. */
-function told(exceptions: readonly StoredException[], now: number): readonly StoredException[] {
-  const ended = exceptions.filter(({ until }) => until <= now && until > now - TOLD);
-  const least = ended.map(({ until }) => until).sort((a, b) => b - a)[MOST_TOLD - 1] ?? 0;
-  return exceptions.filter(({ until }) => until > now || (until > now - TOLD && until >= least));
-}
-
-/** `until` is whole seconds: one that was revoked holds no longer at once. */
-function endedAt(exception: StoredException, now: number): StoredException {
-  return { ...exception, until: Math.min(exception.until, Math.floor(now)) };
 }

@@ -26,13 +26,12 @@ import { heardOf, isLooking, settingOf, takenOf } from './feed-terms.ts';
 import { FEED_THREAD } from './feed-thread.ts';
 import { RateNotes } from './rate-notes.ts';
 import { SinkNotices } from './sink-notices.ts';
+import { WaitingNotes } from './waiting-notes.ts';
 
 const BEAT_MS = 300_000;
 const CLOCK_MS = 1_000;
 /** Between two counts of what identities ask. */
 const RATES_MS = 10_000;
-/** Notes of leases that wait for room: as many as there are leases. */
-const MOST_NOTES = 100_000;
 const TELL_MS = 5_000;
 /** A reader of the tail comes again before. */
 const TAIL_MS = 60_000;
@@ -59,7 +58,7 @@ export class FeedRoom implements Observer {
   readonly #sinks: SinkNotices;
   readonly #detected: DetectedFindings;
   #status: WorkerStatus | null = null;
-  readonly #leaseNotes: LeaseNote[] = [];
+  readonly #leaseNotes = new WaitingNotes();
   /** Detectors look for something. */
   #isLooking = false;
   /** The history or detectors hear of each question. */
@@ -178,19 +177,13 @@ export class FeedRoom implements Observer {
   /** A lease began or is over: what has no room in the ring waits for it. */
   tell(note: LeaseNote): void {
     if (!this.#isCounting) return;
-    if (this.#leaseNotes.length < MOST_NOTES) this.#leaseNotes.push(note);
-    this.#writeLeaseNotes();
+    this.#leaseNotes.push(note);
+    this.#leaseNotes.write(this.#feed?.writer.slots.ring);
   }
 
   /** Every lease that lives has been told since the start. */
   allLeasesTold(): void {
     this.tell({ note: 'lease', what: 'all', at: Date.now(), id: '' });
-  }
-
-  #writeLeaseNotes(): void {
-    const notes = this.#leaseNotes;
-    const ring = this.#feed?.writer.slots.ring;
-    while (notes.length > 0 && ring?.note(JSON.stringify(notes[0]))) notes.shift();
   }
 
   /** The firewall refused packets, or is in trouble. */
@@ -212,7 +205,7 @@ export class FeedRoom implements Observer {
         work: () => {
           this.#feed?.writer.setOrigin(Date.now() - performance.now());
           this.#feed?.writer.gate.settle(performance.now());
-          this.#writeLeaseNotes();
+          this.#leaseNotes.write(this.#feed?.writer.slots.ring);
         },
       },
       { name: 'tell of sinks that come and go', every: TELL_MS, work: () => this.#sinks.tend() },

@@ -21,6 +21,7 @@ import { GrantWays } from './grant-ways.ts';
 import { GuardFindings } from './guard-findings.ts';
 import { readHeld } from './held-lines.ts';
 import { LastNames } from './last-names.ts';
+import { PacedFindings } from './paced-findings.ts';
 import { forgeriesOf, refusedClient } from './refused-client.ts';
 
 /** Between two questions to the enforcer whether the rules are as they were written. */
@@ -28,8 +29,6 @@ const CHECK_MS = 2_000;
 const TICK_MS = 100;
 /** A change of the rules by somebody else is told of for so long after it was mended. */
 const TOLD_MS = 60_000;
-/** A finding is told once in this time; what came since is counted. */
-const REPEAT_MS = 60_000;
 /** An enforcer that is back so soon was started anew, and nobody has to act. */
 const RESTART_MS = 5_000;
 const MOST_RECENT = 4_096;
@@ -73,6 +72,7 @@ export class FirewallRoom implements Enforcement {
   #toldUntil = 0;
   readonly #lastNames = new LastNames();
   readonly #guard: GuardFindings;
+  readonly #findings: PacedFindings;
   readonly #forgeries: readonly Forgery[];
   /** Leases by id, those that changed last at the end: what a client did in its last moment is told when it is over. */
   readonly #recent = new Map<string, Lease>();
@@ -90,12 +90,12 @@ export class FirewallRoom implements Enforcement {
   #changes = 0;
   /** Answers were given without their grants; 0: none lately. */
   #openUntil = 0;
-  readonly #counts = new Map<GrantFinding, { told: number; more: number }>();
 
   constructor(options: FirewallRoomOptions) {
     const { setting, clock, leases, inForce, salt } = options;
     this.#inForce = inForce;
     this.#guard = new GuardFindings(options.tell);
+    this.#findings = new PacedFindings(options.log, clock);
     this.#forgeries = forgeriesOf(options.listen);
     this.#options = options;
     this.#setting = setting;
@@ -115,7 +115,11 @@ export class FirewallRoom implements Enforcement {
               refused: (line) => this.#takeRefused(line),
               untold: (count) => this.#countRefused('no', count),
               fault: (text) => {
-                this.#tell('enforce-fault', `the enforcer could not do what it was told: ${text}`, {});
+                this.#findings.tell(
+                  'enforce-fault',
+                  `the enforcer could not do what it was told: ${text}`,
+                  {},
+                );
                 this.#guard.saw('enforce-fault', text, { text });
               },
               held: (line) => this.#takeHeld(line),
@@ -162,7 +166,7 @@ export class FirewallRoom implements Enforcement {
       'grant-missing': 'the firewall did not take in time what an answer would open',
       'grant-limit': 'an answer would open more than a client may have',
     }[finding];
-    this.#tell(finding, text, facts);
+    this.#findings.tell(finding, text, facts);
     const { client = '', identity = '', name = '', given, limit } = facts as Readonly<Record<string, string>>;
     const { owner } = this.#inForce.standings.named(identity).identity;
     const more = limit === undefined ? {} : { text: limit };
@@ -299,23 +303,9 @@ export class FirewallRoom implements Enforcement {
     const text = `the rules of the firewall are not as they were: ${trouble}`;
     readiness.raise('enforce-rules', text);
     this.#toldUntil = clock.monotonic() + TOLD_MS;
-    this.#tell('enforce-rules', text, { hash });
+    this.#findings.tell('enforce-rules', text, { hash });
     this.#guard.lasts('enforce-rules', { text: trouble });
     // What the sets held may be gone too.
     this.#link?.repeat();
-  }
-
-  #tell(finding: GrantFinding | 'enforce-fault' | 'enforce-rules', text: string, facts: object): void {
-    const { log, clock } = this.#options;
-    const now = clock.monotonic();
-    const key = finding as GrantFinding;
-    const known = this.#counts.get(key);
-    if (known !== undefined && now - known.told < REPEAT_MS) {
-      known.more++;
-      return;
-    }
-    const more = known === undefined || known.more === 0 ? {} : { more: known.more };
-    this.#counts.set(key, { told: now, more: 0 });
-    log.error('finding', text, { finding, ...facts, ...more });
   }
 }

@@ -1,9 +1,10 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
-import { isAtOrUnder, nameToText } from '../../wire/name.ts';
+import { nameToText } from '../../wire/name.ts';
 import { Acquaintance } from './acquaintance.ts';
 import { ATTEMPT_KEY, Attempts, hashesOf } from './attempts.ts';
 import { Clients } from './clients.ts';
 import { DEPENDENCY_KEY, Dependencies } from './dependencies.ts';
+import { type DetectTerms, isNoise, NO_TERMS } from './detect-terms.ts';
 import { type DomainAttempt, domainOf } from './domain-attempt.ts';
 import { ENDING_KEY, Endings } from './endings.ts';
 import type { KeptChanges } from './kept-changes.ts';
@@ -25,16 +26,6 @@ const FIRST_PRIVATE_TYPE = 65_280;
 const LAST_PRIVATE_TYPE = 65_534;
 /** Types that nobody uses but tunnels. */
 const ODD_TYPES: ReadonlySet<number> = new Set([TYPE.NULL, TYPE.KEY, TYPE.WKS]);
-
-/** What an identity's part of the policy says to detectors. */
-export interface DetectTerms {
-  /** Kinds that are off for it. */
-  readonly off: ReadonlySet<Detected>;
-  /** Search suffixes of its stubs, as wire names in lower case: what lies under one is noise where it is denied. */
-  readonly search: readonly Uint8Array[];
-}
-
-const NO_TERMS: DetectTerms = { off: new Set(), search: [] };
 
 /**
  * All that looks for patterns in what was asked. It hears of each question, of rates, and of leases, and gives what is to be
@@ -290,12 +281,6 @@ function noticed(
   const { severity } = DETECTED[finding];
   const hasDomain = finding === 'attempt' || finding === 'other-stage';
   return { finding, severity, place, key, window, identity, count, hasDomain };
-}
-
-/** A stub appends its search suffixes to each name: what is denied under one says nothing. */
-function isNoise({ name }: Observed, { search }: DetectTerms): boolean {
-  for (const suffix of search) if (name.length > suffix.length && isAtOrUnder(name, suffix)) return true;
-  return false;
 }
 
 function latin1(name: Uint8Array, from: number): string {

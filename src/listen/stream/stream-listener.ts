@@ -6,8 +6,9 @@ import type { Prefix } from '../../wire/prefix.ts';
 import { type ListenerEndpoint, type ListenOptions, monotonic } from '../listener.ts';
 import { isWithin } from '../prefixes.ts';
 import { Arrival, type ArrivalEnd, type ArrivalHost } from './arrival.ts';
-import { Crowd, type Member } from './crowd.ts';
+import { Entrance } from './entrance.ts';
 import { CHAIN_REFUSED, type HandshakeEvents, Handshakes, type TlsMaterial } from './handshakes.ts';
+import { judgeInTurns } from './judging.ts';
 import { type CredentialRefusal, type Proof, Proofs, x509ErrorOf } from './proofs.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import { Connection } from './stream.ts';
@@ -20,21 +21,6 @@ const CLIENTS = 1000;
 const BACKLOG = 1024;
 /** Milliseconds that sockets have to close when all of them were reset. */
 const CLOSE_MS = 500;
-/** Milliseconds that judging open connections again takes before others have their turn. */
-const JUDGING_MS = 10;
-
-/** What arrivals have of the places: so many parts, but four where there are four. */
-function share(places: number, parts: number): number {
-  return Math.min(places, Math.max(4, Math.ceil(places / parts)));
-}
-
-/** A connection, or a socket on its way to be one. */
-interface Guest extends Member {
-  check(now: number): void;
-  finish(): void;
-  reset(): void;
-}
-
 /**
  * One port that takes DNS over a stream, TCP or TLS: who may come in (`Crowd`), what has to happen first (a balancer's
  * header, a handshake: `Arrival`), and then a `Connection`. Sockets that have not come that far have a quarter of the
@@ -56,8 +42,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   readonly #proxyFrom: readonly Prefix[];
   readonly #handshakes: Handshakes | null;
   readonly #proofs: Proofs | null;
-  readonly #guests: Crowd<Guest>;
-  readonly #arrivals: Crowd<Arrival>;
+  readonly #entrance: Entrance;
   readonly #handshaking = new WeakMap<Socket, Arrival>();
   readonly #scratch: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
   /** Of the handshake in which it was found: OpenSSL ends that one before another goes on. */
@@ -85,8 +70,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
       this.counters.evicted++;
       this.#notices.evicted();
     };
-    this.#guests = new Crowd({ total, perClient }, evicted);
-    this.#arrivals = new Crowd({ total: share(total, 4), perClient: share(perClient, 2) }, evicted);
+    this.#entrance = new Entrance({ total, perClient }, evicted);
     this.#handshakes = material === null ? null : new Handshakes(material, this, this.now, options.check);
     this.#proofs = material === null ? null : new Proofs(material, epoch ?? (() => Date.now() / 1000));
     this.details = {
@@ -103,7 +87,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   }
 
   get connections(): number {
-    return this.#guests.size;
+    return this.#entrance.size;
   }
 
   start(): Promise<void> {
@@ -128,7 +112,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   }
 
   endLease(lease: string): void {
-    for (const guest of [...this.#guests.members()]) {
+    for (const guest of [...this.#entrance.members()]) {
       if (guest instanceof Connection && guest.lease === lease) guest.finish();
     }
   }
@@ -141,16 +125,9 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   update(material: TlsMaterial): void {
     this.#handshakes!.update(material);
     this.#proofs!.update(material);
-    const open = [...this.#guests.members()].filter((guest) => guest instanceof Connection);
+    const open = [...this.#entrance.members()].filter((guest) => guest instanceof Connection);
     for (const connection of open) connection.suspect();
-    this.#judge(open);
-  }
-
-  /** Those that come to ask before it is their turn here are judged then. */
-  #judge(waiting: Connection[]): void {
-    const begun = performance.now();
-    while (waiting.length > 0 && performance.now() - begun < JUDGING_MS) waiting.pop()!.check(this.now());
-    if (waiting.length > 0) setImmediate(() => this.#judge(waiting));
+    judgeInTurns(open, this.now);
   }
 
   async #drain(drainMs: number): Promise<void> {
@@ -160,9 +137,9 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
       // A handle that the system does not give back must not keep the process.
       last = setTimeout(resolve, drainMs + CLOSE_MS);
     });
-    for (const guest of [...this.#guests.members()]) guest.finish();
+    for (const guest of [...this.#entrance.members()]) guest.finish();
     const timer = setTimeout(() => {
-      for (const guest of [...this.#guests.members()]) guest.reset();
+      for (const guest of [...this.#entrance.members()]) guest.reset();
     }, drainMs);
     await closed;
     this.#handshakes?.close();
@@ -171,13 +148,12 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   }
 
   active(connection: Connection): void {
-    this.#guests.touch(connection);
+    this.#entrance.touch(connection);
   }
 
-  gone(guest: Guest): void {
-    if (guest instanceof Arrival) this.#arrivals.leave(guest);
-    this.#guests.leave(guest);
-    if (this.#guests.size === 0 && this.#timer !== null) {
+  gone(guest: Connection | Arrival): void {
+    this.#entrance.leave(guest);
+    if (this.#entrance.size === 0 && this.#timer !== null) {
       clearInterval(this.#timer);
       this.#timer = null;
     }
@@ -213,7 +189,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
     // Until a balancer has said whose it is, a connection is nobody's.
     const client = balanced ? null : clientKey(address);
     const arrives = balanced || this.#handshakes !== null;
-    const full = (arrives ? this.#arrivals.makeRoom(client) : null) ?? this.#guests.makeRoom(client);
+    const full = this.#entrance.makeRoom(client, arrives);
     if (full !== null) {
       socket.on('error', () => {});
       socket.destroy();
@@ -224,15 +200,12 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
     if (!balanced) this.#stranded?.came(address);
     this.#timer ??= setInterval(() => this.#check(), this.#checkMs);
     if (!arrives) {
-      this.#guests.enter(
-        new Connection({ socket, raw: socket, port: socket.remotePort ?? 0 }, address, null, this),
-        client,
-      );
+      const port = socket.remotePort ?? 0;
+      this.#entrance.enter(new Connection({ socket, raw: socket, port }, address, null, this), client);
       return;
     }
     const arrival = new Arrival(socket, address, this, this.now() + this.limits.handshakeMs);
-    this.#arrivals.enter(arrival, client);
-    this.#guests.enter(arrival, client);
+    this.#entrance.enter(arrival, client);
     if (balanced) arrival.readHeader();
     else this.#shakeHands(arrival);
   }
@@ -246,23 +219,21 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   introduced(arrival: Arrival): void {
     const client = clientKey(arrival.address);
     this.#stranded?.came(arrival.address);
-    this.#arrivals.leave(arrival);
-    this.#guests.leave(arrival);
+    this.#entrance.leave(arrival);
     const arrives = this.#handshakes !== null;
-    if (this.#guests.isFull(client) || (arrives && this.#arrivals.isFull(client))) {
+    if (this.#entrance.isFull(client, arrives)) {
       this.#refused('client', addressText(arrival.address));
       arrival.reset();
       return;
     }
     if (arrives) {
-      this.#arrivals.enter(arrival, client);
-      this.#guests.enter(arrival, client);
+      this.#entrance.enter(arrival, client);
       this.#shakeHands(arrival);
       return;
     }
     arrival.release();
     const { socket, address, port } = arrival;
-    this.#guests.enter(new Connection({ socket, raw: socket, port }, address, null, this), client);
+    this.#entrance.enter(new Connection({ socket, raw: socket, port }, address, null, this), client);
   }
 
   ended(arrival: Arrival, why: ArrivalEnd, reason: string): void {
@@ -296,7 +267,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
 
   secure(socket: TLSSocket, raw: Socket): void {
     const arrival = this.#handshaking.get(raw);
-    if (arrival === undefined || !this.#arrivals.leave(arrival)) {
+    if (arrival === undefined || !this.#entrance.admit(arrival)) {
       raw.destroy();
       return;
     }
@@ -317,12 +288,12 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
       this.#notices.certificate(addressText(address), false, fault, tell);
     }
     arrival.release();
-    this.#guests.leave(arrival);
-    this.#guests.enter(new Connection({ socket, raw, port }, address, proof, this), clientKey(address));
+    this.#entrance.leave(arrival);
+    this.#entrance.enter(new Connection({ socket, raw, port }, address, proof, this), clientKey(address));
   }
 
   #check(): void {
     const now = this.now();
-    for (const guest of this.#guests.members()) guest.check(now);
+    for (const guest of this.#entrance.members()) guest.check(now);
   }
 }

@@ -4,7 +4,8 @@
  */
 
 import { suffixTable } from '../../../src/config/policy/suffixes.ts';
-import { Detectors, type DetectTerms } from '../../../src/detect/patterns/detectors.ts';
+import type { DetectTerms } from '../../../src/detect/patterns/detect-terms.ts';
+import { Detectors } from '../../../src/detect/patterns/detectors.ts';
 import type { KeptChanges } from '../../../src/detect/patterns/kept-changes.ts';
 import { DEFAULT_THRESHOLDS, type Detected, type Thresholds } from '../../../src/detect/patterns/kinds.ts';
 import type { Noticed, Observed, ObservedVerdict, Who } from '../../../src/detect/patterns/observed.ts';

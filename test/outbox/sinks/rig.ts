@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Draft } from '../../../src/outbox/draft.ts';
-import { Store, type StoreSetting } from '../../../src/outbox/event-store.ts';
+import { Store } from '../../../src/outbox/event-store.ts';
 import type { DeliveryState, SinkClock } from '../../../src/outbox/sinks/sink.ts';
 import { Sinks } from '../../../src/outbox/sinks/sinks.ts';
+import type { StoreSetting } from '../../../src/outbox/store-options.ts';
 import { ALERT_KINDS, type SinkSetting } from '../../../src/settings/alert-settings.ts';
 import { running } from '../../clock.ts';
 
