@@ -7,7 +7,7 @@ import type { BudgetSetting } from '../../settings/settings.ts';
 const OCTET = 8 * UNITS_A_BIT;
 
 /** What a key is, with 64 bits of a keyed hash of it, signed words. */
-export interface Subject {
+export interface PayerKey {
   readonly text: string;
   /** It is one address of IPv6. */
   readonly isSix: boolean;
@@ -19,7 +19,7 @@ export interface Subject {
 export function add(
   bill: Bill,
   kind: HolderKind,
-  { text, low, high }: Subject,
+  { text, low, high }: PayerKey,
   budget: BudgetSetting,
   times: number,
   isShared: boolean,

@@ -14,7 +14,7 @@ import { ClaimedNames } from './claimed-names.ts';
 import { isMapped, writeMachine, writeSix } from './client-address.ts';
 import { KeyedHash } from './keyed-hash.ts';
 import { LeasedAddresses } from './leased-addresses.ts';
-import { add, addKey, type Subject } from './payer-keys.ts';
+import { add, addKey, type PayerKey } from './payer-keys.ts';
 
 /** A rule's `budget` is the lease's; a claim may have as many times more. */
 const CLAIM_TIMES = 4;
@@ -29,17 +29,17 @@ export interface Payer {
 
 /** The name that a certificate pays by, under the policy that had `table`. */
 interface Certificate {
-  readonly subject: Subject;
+  readonly subject: PayerKey;
   /** The policy has it. */
   readonly isRecognised: boolean;
   readonly table: CertificateTable;
 }
 
 interface Leased {
-  readonly lease: Subject | null;
+  readonly lease: PayerKey | null;
   /** The name of the certificate that it binds, or null: a fingerprint is none. */
-  readonly certificate: Subject | null;
-  readonly claims: readonly Subject[];
+  readonly certificate: PayerKey | null;
+  readonly claims: readonly PayerKey[];
 }
 
 /**
@@ -50,7 +50,7 @@ export class Payers {
   readonly #hash: KeyedHash;
   readonly #claimed = new ClaimedNames();
   readonly #leased = new LeasedAddresses();
-  readonly #identities = new WeakMap<Standing, Subject>();
+  readonly #identities = new WeakMap<Standing, PayerKey>();
   readonly #leases = new WeakMap<Bound, Leased>();
   readonly #certificates = new WeakMap<Credential, Certificate>();
   /** The last client: it asks again most of the time, and then nothing is hashed. */
@@ -123,7 +123,7 @@ export class Payers {
   #addClient(
     bill: Bill,
     client: Client,
-    certificate: Subject | null,
+    certificate: PayerKey | null,
     own: BudgetSetting | null,
     claim: BudgetSetting,
     times: number,
@@ -148,7 +148,7 @@ export class Payers {
   #addCertificate(
     bill: Bill,
     client: Client | null,
-    subject: Subject,
+    subject: PayerKey,
     claim: BudgetSetting,
     times: number,
     now: Milliseconds,
@@ -193,7 +193,7 @@ export class Payers {
     client: Client,
     budget: BudgetSetting,
     times: number,
-    claims: readonly Subject[],
+    claims: readonly PayerKey[],
     now: Milliseconds,
   ): void {
     if (!this.#isSixHashed) {
@@ -215,7 +215,7 @@ export class Payers {
     account.nameOctets(this.#address, 0, this.#length);
   }
 
-  #identityOf(standing: Standing): Subject {
+  #identityOf(standing: Standing): PayerKey {
     let subject = this.#identities.get(standing);
     if (subject === undefined) {
       subject = this.#subjectOf(standing.identity.name);
@@ -240,7 +240,7 @@ export class Payers {
    * The name that the policy recognises a certificate by, never its fingerprint: that is another with every renewal, and so may
    * be its other names. Where the policy has none of them, the first, unless a lease names another. Null for none.
    */
-  #certificateOf(credential: Credential, table: CertificateTable, isLeased: boolean): Subject | null {
+  #certificateOf(credential: Credential, table: CertificateTable, isLeased: boolean): PayerKey | null {
     let known = this.#certificates.get(credential);
     if (known?.table !== table) {
       const names = credential.names.filter((name) => !isFingerprint(name));
@@ -252,7 +252,7 @@ export class Payers {
     return known.subject;
   }
 
-  #subjectOf(text: string): Subject {
+  #subjectOf(text: string): PayerKey {
     const scratch = this.#scratch;
     const length = Math.min(text.length, scratch.length);
     for (let i = 0; i < length; i++) scratch[i] = text.charCodeAt(i);
