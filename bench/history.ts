@@ -108,7 +108,15 @@ function measure(database: DatabaseSync): void {
   for (const [what, by, values] of SEARCHES) {
     const cells = TIMES.map(([, [since, until]]) => {
       const began = performance.now();
-      const found = answerHistory(database, { what: 'find', by, values, since, until, limit: LIMIT });
+      const found = answerHistory(database, {
+        what: 'find',
+        by,
+        values,
+        since,
+        until,
+        identities: null,
+        limit: LIMIT,
+      });
       const took = performance.now() - began;
       longest = Math.max(longest, took);
       return `${took.toFixed(0)} (${(found as unknown[]).length})`.padStart(16);

@@ -8,6 +8,8 @@ export interface SearchQuestion {
   readonly values: readonly string[];
   readonly since: number;
   readonly until: number;
+  /** Of these alone: what others asked takes no place and is not told of. Null: of all. */
+  readonly identities: readonly string[] | null;
   readonly limit: number;
 }
 
@@ -49,10 +51,10 @@ const MOST_LOOKED_UP = 100_000;
  */
 export function search(
   database: DatabaseSync,
-  { by, values, since, until, limit }: SearchQuestion,
+  { by, values, limit, ...bounds }: SearchQuestion,
   most = MOST_LOOKED_UP,
 ): FoundFacts[] {
-  const searcher = new Searcher(database, since, until, most);
+  const searcher = new Searcher(database, bounds, most);
   const found: FoundFacts[] = [];
   for (const value of values) {
     if (found.length >= limit) break;
@@ -150,8 +152,16 @@ class Searcher {
   readonly #isAlways: boolean;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(database: DatabaseSync, since: number, until: number, most: number) {
+  /** JSON of the identities that may be told of, or null. */
+  readonly #identities: string | null;
+
+  constructor(
+    database: DatabaseSync,
+    { since, until, identities }: Pick<SearchQuestion, 'since' | 'until' | 'identities'>,
+    most: number,
+  ) {
     this.#database = database;
+    this.#identities = identities === null ? null : JSON.stringify(identities);
     this.#most = most;
     this.#times = [since, until];
     this.#isAlways = since === 0 && until === Number.MAX_SAFE_INTEGER;
@@ -199,8 +209,11 @@ class Searcher {
     const last = by === 'address' ? LAST_GIVEN : 'asked.last';
     // Where no time is asked for, the indexes alone tell.
     const then = this.#isAlways ? '' : ` AND ${last} >= ? AND ${table}.first < ?`;
-    const sql = `SELECT ${table}.number AS number FROM ${from} WHERE ${where}${then} ORDER BY ${table}.number LIMIT ?`;
-    return this.#all(sql, [...parameters, ...(this.#isAlways ? [] : this.#times), limit]).map(
+    const whose = this.#identities === null ? '' : ` AND asked.lease IN (${LEASES_OF})`;
+    const sql = `SELECT ${table}.number AS number FROM ${from} WHERE ${where}${then}${whose} ORDER BY ${table}.number LIMIT ?`;
+    const times = this.#isAlways ? [] : this.#times;
+    const identities = this.#identities === null ? [] : [this.#identities];
+    return this.#all(sql, [...parameters, ...times, ...identities, limit]).map(
       ({ number }) => number as number,
     );
   }
@@ -223,6 +236,8 @@ class Searcher {
     return statement.all(...parameters);
   }
 }
+
+const LEASES_OF = 'SELECT number FROM lease WHERE identity IN (SELECT value FROM json_each(?))';
 
 const FOUND = `
   question.account AS account, lease, identity, client, job, name, folded, type, verdict, audited, proven, expected, ground,

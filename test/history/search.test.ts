@@ -55,7 +55,11 @@ t.test('a search gives the earliest lines in their order, within its times and i
       [0, 1_200],
     ] as const)
       for (const [limit, most] of [1, 5, 1_000].flatMap((one) => MOST.map((rows) => [one, rows] as const))) {
-        const found = search(database, { what: 'find', by, values: [value], since, until, limit }, most);
+        const found = search(
+          database,
+          { what: 'find', by, values: [value], since, until, identities: null, limit },
+          most,
+        );
         const expected = ROWS.filter((row) => is(row) && row.at! >= since && row.at! < until).slice(0, limit);
         t.strictSame(
           found.map(({ name, lease, first }) => [name, lease, first]),
@@ -63,6 +67,31 @@ t.test('a search gives the earliest lines in their order, within its times and i
           `${by} ${value} from ${since} to ${until}, at most ${limit}, looking up ${most}`,
         );
       }
+});
+
+t.test('what other identities asked takes no place of the limit', async (t) => {
+  const database = filled(t, `${t.testdir()}/history.db`);
+  for (const identities of [['rare'], ['rare', 'nobody'], [], null])
+    for (const [by, value, is] of ASKS)
+      for (const [since, until] of [
+        [0, Number.MAX_SAFE_INTEGER],
+        [1_000, 1_450],
+      ] as const)
+        for (const most of MOST) {
+          const ask = { what: 'find', by, values: [value], since, until, identities, limit: 3 } as const;
+          const mine = ROWS.filter(
+            (row) =>
+              is(row) &&
+              row.at! >= since &&
+              row.at! < until &&
+              (identities === null || identities.includes(row.identity!)),
+          );
+          t.strictSame(
+            search(database, ask, most).map(({ name, lease }) => [name, lease]),
+            mine.slice(0, 3).map(({ name, lease }) => [name, lease]),
+            `${by} ${value} of ${identities} from ${since}, looking up ${most}`,
+          );
+        }
 });
 
 t.test(
@@ -90,7 +119,11 @@ t.test(
             told.push(...plan.map(({ detail }) => detail));
             return database.prepare(sql);
           };
-          search(watched, { what: 'find', by, values: [value], since, until, limit: 5 }, most);
+          search(
+            watched,
+            { what: 'find', by, values: [value], since, until, identities: null, limit: 5 },
+            most,
+          );
           const scanned = told.filter((step) => /^SCAN (asked|given|name|lease)\b/.test(step));
           // Where much matches at all times, the numbers of questions are read in their order until there are enough.
           const isMany = most < ROWS.length && since === 0 && (by === 'identity' || value.startsWith('**'));

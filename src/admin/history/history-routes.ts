@@ -12,7 +12,7 @@ import { typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { type AlertDesk, silent } from '../alerts/alert-routes.ts';
-import { callerName, forbidden, mayRead, maySee } from '../callers/callers.ts';
+import { callerName, forbidden, mayRead, maySee, readable } from '../callers/callers.ts';
 import { ownerFrom } from '../callers/owner.ts';
 import { callerOf, type IdParams, sendRefusal } from '../http/api-exchange.ts';
 import { noLease, Refusal } from '../http/refusal.ts';
@@ -151,23 +151,27 @@ export function historyRoutes(app: FastifyInstance, options: HistoryRouteOptions
 
   app.post<{ Body: SearchBody }>('/v1/history', { schema: schema.search }, async (request, reply) => {
     const caller = callerOf(request);
-    if (caller.kind === 'job' || caller.kind === 'no-job')
+    const identities = readable(caller);
+    if (identities?.length === 0)
       return sendRefusal(reply, forbidden(`${callerName(caller)} may not read the history`));
     const { by, values, since, until, limit = 1_000 } = request.body;
     const from = timeOf(since, 0, '/since');
     const to = timeOf(until, Number.MAX_SAFE_INTEGER, '/until');
     if (from instanceof Refusal) return sendRefusal(reply, from);
     if (to instanceof Refusal) return sendRefusal(reply, to);
-    const answer = await history.ask({ what: 'find', by, values, since: from, until: to, limit: limit + 1 });
+    const question = {
+      what: 'find',
+      by,
+      values,
+      since: from,
+      until: to,
+      identities,
+      limit: limit + 1,
+    } as const;
+    const answer = await history.ask(question);
     if (typeof answer === 'string') return sendRefusal(reply, silent(answer));
-    const all = (answer.told ?? []) as readonly FoundFacts[];
-    const found = all.filter(({ identity }) => mayRead(caller, identity));
-    if (all.length > 0 && found.length === 0)
-      return sendRefusal(
-        reply,
-        forbidden(`${callerName(caller)} may not read the history of these identities`),
-      );
-    return { found: found.slice(0, limit).map(viewOf), more: all.length > limit };
+    const found = (answer.told ?? []) as readonly FoundFacts[];
+    return { found: found.slice(0, limit).map(viewOf), more: found.length > limit };
   });
 }
 
