@@ -88,6 +88,7 @@ export const CODES = {
   'sink-plain': 'a token goes to a receiver without TLS',
   'token-duplicate': 'two tokens have one name or one hash',
   'token-identity': 'a token names an identity that the policy does not have',
+  'token-ended': 'a token has ended, and opens nothing',
   'token-form': 'a token that could do nothing, or a hash that is none',
   'term-unused': 'a key that changes nothing where it stands',
 

@@ -83,9 +83,9 @@ class Loading {
     const { marks } = yaml;
     const ownAddresses = machineAddresses();
     const identitiesNamed = this.#identitiesNamed;
-    const { env } = this.#options;
+    const { env, now } = this.#options;
     const reader = this.#reader;
-    const context = { marks, problems, reader, override, env, ownAddresses, identitiesNamed };
+    const context = { marks, problems, reader, override, now, env, ownAddresses, identitiesNamed };
     const place = readPolicyPlace(written, context);
     const settings = readServerFile(written, place?.path ?? relativeTo(file, ''), context);
     const names = written.renew?.names;

@@ -2,7 +2,7 @@ import { parseAddress, parsePrefix } from '../../config/addresses.ts';
 import { parseCertificate } from '../../config/policy/written-certificate.ts';
 import { TextFault } from '../../config/problems.ts';
 import { findAddress } from '../../policy/identity.ts';
-import { occupied, overlaps } from '../../policy/lease/lease-claim.ts';
+import { covers, occupied, overlaps } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { Prefix } from '../../wire/prefix.ts';
@@ -83,23 +83,28 @@ function judgeFirstStage({ name, stages }: Identity, stage: string | null): Refu
 }
 
 /**
- * Any process of this machine can call from any loopback address. So calling from the very address that the policy gives to
- * another identity is no proof for a job: that stays the other's.
+ * Any process of this machine can call from any loopback address. So calling from an address that the policy gives to another
+ * identity is no proof for a job: that stays the other's. An identity of the whole machine is everybody's fallback.
  */
 function judgeHome(
   { kind }: Caller,
-  { name }: Identity,
+  { index }: Identity,
   addresses: readonly Prefix[],
   { snapshot }: LeaseBook,
 ): Refusal | null {
   if (kind !== 'job') return null;
   for (const prefix of addresses) {
-    const text = prefixToText(prefix);
-    const other = snapshot.identities.find((one) => one.name !== name && one.addresses.includes(text));
-    if (other !== undefined) return forbidden(`the policy gives ${text} to another identity`);
+    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
+    const other = findAddress(snapshot.addresses, prefix.family, w0, w1, w2, w3);
+    if (other < 0 || other === index) continue;
+    const homes = snapshot.identities[other]!.addresses.map(prefixFromText);
+    if (homes.some((home) => covers(home, prefix) && !covers(home, WHOLE_LOOPBACK)))
+      return forbidden(`the policy gives ${prefixToText(prefix)} to another identity`);
   }
   return null;
 }
+
+const WHOLE_LOOPBACK = prefixFromText('127.0.0.0/8');
 
 /**
  * A client is judged for its lease wherever it asks from. So nobody names an address that the policy gives to another identity:

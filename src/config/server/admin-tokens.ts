@@ -76,11 +76,12 @@ type WrittenToken = Repaired<z.infer<typeof tokenFileSchema>['tokens'][number]>;
 interface TokenContext {
   readonly marks: Marks;
   readonly problems: Problems;
+  readonly now: number;
 }
 
 /** The tokens of the file at `path`, as the server file writes it. What is wrong stands in the problems. */
 export function readTokenFile(holder: object, path: string, context: ServerContext): TokenGrant[] {
-  const { problems, reader, marks, identitiesNamed } = context;
+  const { problems, reader, marks, now, identitiesNamed } = context;
   const at = marks.value(holder, 'tokens');
   if (path === '') {
     problems.error('value-empty', at, 'tokens is empty', 'write the path of a file');
@@ -93,7 +94,7 @@ export function readTokenFile(holder: object, path: string, context: ServerConte
   if (yaml === null || written === null) return [];
   const seen = new Set<string>();
   return (written.tokens ?? []).flatMap((token) => {
-    const grant = token === undefined ? null : readToken(token, { marks: yaml.marks, problems });
+    const grant = token === undefined ? null : readToken(token, { marks: yaml.marks, problems, now });
     if (grant === null) return [];
     const { identities } = token!;
     for (const [index, name] of Array.isArray(identities) ? identities.entries() : []) {
@@ -175,11 +176,22 @@ function readNames(written: readonly (string | undefined)[], { marks, problems }
 
 function readUntil(
   token: { readonly until?: string | undefined },
-  { marks, problems }: TokenContext,
+  { marks, problems, now }: TokenContext,
 ): number {
   if (token.until === undefined) return FOREVER;
   const until = parseTime(token.until);
-  if (typeof until === 'number') return until;
+  if (typeof until === 'number') {
+    if (until <= now) {
+      const message = `the token ended at ${new Date(until * 1000).toISOString()}`;
+      problems.warn(
+        'token-ended',
+        marks.value(token, 'until'),
+        message,
+        'remove it, or write a later `until`',
+      );
+    }
+    return until;
+  }
   problems.fault(until, marks.inside(token, 'until', until.offset));
   return 0;
 }

@@ -10,6 +10,8 @@ export interface ServerContext {
   readonly reader: FileReader;
   /** The value of NAMEGATE_UPSTREAM, or undefined. */
   readonly override: string | undefined;
+  /** Seconds since 1970. */
+  readonly now: number;
   /** The environment: variables that other programs share. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Addresses of this machine's interfaces: a wildcard listener listens on them too. */

@@ -305,6 +305,7 @@ t.test('a job does not bind an address that the policy gives to another identity
     status: 403,
     body: { detail: /gives 127.0.20.5 to another identity/ },
   });
+  t.equal((await open('127.0.30.9')).status, 403, 'an address of its prefix is as much its own');
   t.equal(made.table.size, 0);
   t.equal(
     (await open('127.0.20.5', { project_id: '7', run_id: '9' }, 'steady')).status,

@@ -121,6 +121,8 @@ t.test('tokens that can never do what they are for', async (t) => {
     ['identities: [em]', 'token-identity', 'did you mean me?'],
     ['identities: [me, stranger]', 'token-identity', 'write the name of an identity, or remove it'],
     ['identities: all, certificates: ["spiffe://ci.example/beta/*"]', 'token-form', null],
+    ['identities: all, until: 2020-01-31', 'token-ended', 'remove it, or write a later `until`'],
+    ['identities: all, until: 2099-01-31', '', null],
     ['identities: [me]', '', null],
     ['identities: all', '', null],
   ];
