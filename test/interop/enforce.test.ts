@@ -296,6 +296,19 @@ t.test(
       t.match(await doctor(), /\nbad the rules of the firewall are gone/);
     });
 
+    await t.test('without the right to it says so', async (t) => {
+      const config = join(folder, 'namegate.yaml');
+      for (const how of [['--check'], []]) {
+        const command = [process.execPath, main, 'enforce', ...how, '--config', config];
+        const { code, stdout, stderr } = await run(['setpriv', '--bounding-set', '-net_admin', ...command], {
+          namespace: host,
+        });
+        t.equal(code, 1);
+        t.match(stdout + stderr, /rights: this needs CAP_NET_ADMIN/);
+        t.equal((stdout + stderr).trim().split('\n').length, 1, 'in one line');
+      }
+    });
+
     await t.test('nobody else reaches the socket', async (t) => {
       const script = `require('node:net').connect('${join(folder, 'enforce.sock')}').on('error', (e) => console.log(e.code)).on('connect', () => console.log('open'))`;
       const as = await run(['setpriv', '--reuid', '65534', '--clear-groups', process.execPath, '-e', script]);

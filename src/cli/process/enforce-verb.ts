@@ -9,12 +9,12 @@ import { GrantJournal } from '../../enforce/grant-journal.ts';
 import { inspectRules, type RulesState } from '../../enforce/inspect.ts';
 import { countersOf } from '../../enforce/kernel/counters.ts';
 import { SetElements, TABLE } from '../../enforce/kernel/elements.ts';
-import { PROBE_TABLE, probeKernel } from '../../enforce/kernel/kernel-probe.ts';
+import { NO_RIGHTS, PROBE_TABLE, probeKernel } from '../../enforce/kernel/kernel-probe.ts';
 import { NetfilterExchange } from '../../enforce/kernel/netlink-exchange.ts';
 import { runNft } from '../../enforce/kernel/nft.ts';
 import { PacketLog } from '../../enforce/kernel/packet-log.ts';
 import { RefusalWatch } from '../../enforce/refusal-watch.ts';
-import { LOG_GROUP } from '../../enforce/table-skeleton.ts';
+import { LOG_GROUP, type SkeletonTerms } from '../../enforce/table-skeleton.ts';
 import { isError } from '../../policy/problem.ts';
 import { createLog } from '../../report/log.ts';
 import { ServiceManager } from '../../report/service-manager.ts';
@@ -70,8 +70,8 @@ async function enforce(terminal: Terminal, config: string | undefined, check: bo
   if (check) {
     for (const { name, good, text } of found)
       terminal.print(`${(good ? 'yes' : 'NO').padEnd(4)} ${name}: ${text}`);
-    const state = inspectRules(exchange, runNft, termsOf(setting, read));
-    terminal.print(`${(state === 'good' || state === 'gone' ? '--' : 'NO').padEnd(4)} ${RULES[state]}`);
+    if (found.every(({ text }) => text !== NO_RIGHTS))
+      terminal.print(rulesLine(exchange, termsOf(setting, read)));
     exchange.close();
     return found.every(({ good, needed }) => good || !needed) ? EXIT_GOOD : EXIT_PROBLEMS;
   }
@@ -130,6 +130,15 @@ function reload(terminal: Terminal, enforcer: Enforcer, file: string): void {
     enforcer.reload(termsOf(setting, read));
   } catch (error) {
     terminal.complain(`namegate enforce: the rules stay as they were: ${explainSystemError(error)}`);
+  }
+}
+
+function rulesLine(exchange: NetfilterExchange, terms: SkeletonTerms): string {
+  try {
+    const state = inspectRules(exchange, runNft, terms);
+    return `${(state === 'good' || state === 'gone' ? '--' : 'NO').padEnd(4)} ${RULES[state]}`;
+  } catch (error) {
+    return `NO   rules: they cannot be looked at: ${error instanceof Error ? error.message : error}`;
   }
 }
 

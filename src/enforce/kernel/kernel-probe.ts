@@ -9,6 +9,10 @@ export interface KernelFinding {
   readonly text: string;
 }
 
+/** What whoever may not look at the rules is told. */
+export const NO_RIGHTS =
+  'this needs CAP_NET_ADMIN in the network namespace: run it as root, or from its systemd unit';
+
 /** The table that it is tried in: that of a running enforcer is not touched. */
 export const PROBE_TABLE = 'namegate_probe';
 
@@ -29,6 +33,10 @@ export function probeKernel(elements: SetElements, nft: (script: string) => stri
 }
 `;
   const sets = nft(set);
+  if (sets !== null && /Operation not permitted/.test(sets)) {
+    note('rights', true, NO_RIGHTS, '');
+    return found;
+  }
   note('sets with timeout and concatenation', true, sets, 'elements end by themselves');
   if (sets === null) {
     const key = Buffer.from([192, 0, 2, 1, 192, 0, 2, 2, 6, 0, 0, 0, 1, 187, 0, 0]);
