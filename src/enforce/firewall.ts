@@ -21,6 +21,8 @@ export interface FirewallParts {
   readonly journal: GrantJournal | null;
 }
 
+/** Milliseconds of silence after which a UDP flow that was cut may be begun from outside, as any may. */
+const REVIVED_MS = 3_600_000;
 /** Elements that are taken out in one transaction. */
 const AT_ONCE = 256;
 /** Milliseconds that a grant may have left beyond what was told of it: less is how long the telling took. */
@@ -123,7 +125,7 @@ export class Firewall {
     const wrong = prefixes ? this.#writePrefixes() : null;
     orders.forEach((order, i) => {
       if (wrong !== null && this.#isPrefixOrder(order)) results[i] ??= wrong;
-      if (order.op === 'end' && results[i] === null) this.#cut(order.client);
+      if (order.op === 'end' && results[i] === null) results[i] = this.#cut(order.client);
     });
     return results;
   }
@@ -157,7 +159,7 @@ export class Firewall {
       const prefixes = [...this.#prefixes.values()];
       const isGoverned = (address: Uint8Array): boolean =>
         this.#index.live.has(textOfPlace(address)) || prefixes.some((prefix) => holds(prefix, address));
-      for (const family of [4, 6] as const) cutConnections(this.#parts.exchange, family, isGoverned, null);
+      for (const family of [4, 6] as const) wrong = this.#cutFlows(family, isGoverned, null) ?? wrong;
     }
     return { wrong, dropped: over.length };
   }
@@ -284,14 +286,33 @@ export class Firewall {
       }
   }
 
-  #cut(client: string): void {
+  #cut(client: string): string | null {
     const place = clientPlaceOf(client);
-    if (place === null) return;
+    if (place === null) return null;
     const exact = isPrefix(place) ? null : place.octets;
     // Who is live by an address of its own inside a prefix goes on.
     const isOver = (address: Uint8Array): boolean =>
       holds(place, address) && (exact !== null || !this.#index.live.has(textOfPlace(address)));
-    cutConnections(this.#parts.exchange, place.family, isOver, exact);
+    return this.#cutFlows(place.family, isOver, exact);
+  }
+
+  /** Connections end, and none of UDP comes back from outside. Returns what is wrong, or null. */
+  #cutFlows(
+    family: 4 | 6,
+    isOver: (address: Uint8Array) => boolean,
+    exact: Uint8Array | null,
+  ): string | null {
+    const { exchange, elements } = this.#parts;
+    const set = setOf(family, 'cut');
+    let wrong: string | null = null;
+    cutConnections(exchange, family, isOver, exact, (flows) => {
+      for (let at = 0; at < flows.length; at += AT_ONCE) {
+        const changes = flows.slice(at, at + AT_ONCE).map((key) => ({ set, key, ttl: REVIVED_MS }));
+        const [fault] = elements.commit(changes);
+        if (fault !== undefined) wrong = `a UDP flow may be revived from outside: ${faultText(fault)}`;
+      }
+    });
+    return wrong;
   }
 }
 

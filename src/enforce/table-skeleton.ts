@@ -26,6 +26,7 @@ export const SETS = {
     prefixes: 'prefixes4',
     quarantined: 'quarantined4',
     grants: 'grants4',
+    cut: 'cut4',
   },
   6: {
     live: 'live6',
@@ -33,6 +34,7 @@ export const SETS = {
     prefixes: 'prefixes6',
     quarantined: 'quarantined6',
     grants: 'grants6',
+    cut: 'cut6',
   },
 } as const;
 
@@ -94,6 +96,8 @@ ${accepts(listeners.filter(({ host }) => host !== null))}
 	}
 	chain midstream {
 		ct state != new return
+		ip daddr . ip saddr . udp dport . udp sport @cut4 update @cut4 { ip daddr . ip saddr . udp dport . udp sport } counter name midstream drop
+		ip6 daddr . ip6 saddr . udp dport . udp sport @cut6 update @cut6 { ip6 daddr . ip6 saddr . udp dport . udp sport } counter name midstream drop
 		tcp flags & (syn | rst) != 0x0 return
 		ip daddr . ip saddr . meta l4proto . th sport @grants4 return
 		ip6 daddr . ip6 saddr . meta l4proto . th sport @grants6 return
@@ -103,8 +107,8 @@ ${accepts(listeners.filter(({ host }) => host !== null))}
 		${users.length === 0 ? '' : `meta skuid { ${users.join(', ')} } accept`}
 		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } ip6 hoplimit 255 accept
 		icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept
-		udp sport 68 udp dport 67 accept
-		udp sport 546 udp dport 547 accept
+		ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept
+		ip6 daddr { ff02::1:2, fe80::/10 } udp sport 546 udp dport 547 accept
 		jump judge
 	}
 	chain judge_arriving {
@@ -155,7 +159,7 @@ const TRANSLATED = ([4, 6] as const)
 
 const SETS_TEXT = ([4, 6] as const)
   .map((family) => {
-    const { live, certified, prefixes, quarantined, grants } = SETS[family];
+    const { live, certified, prefixes, quarantined, grants, cut } = SETS[family];
     const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
     return `	set ${live} {
 		type ${type}
@@ -177,6 +181,12 @@ const SETS_TEXT = ([4, 6] as const)
 	set ${grants} {
 		type ${type} . ${type} . inet_proto . inet_service
 		flags timeout
+	}
+	set ${cut} {
+		type ${type} . ${type} . inet_service . inet_service
+		size 262144
+		flags dynamic, timeout
+		timeout 1h
 	}
 	set told${family} {
 		type ${type}

@@ -59,7 +59,7 @@ function dial(host: string, port: number, localAddress: string): Promise<string>
   });
 }
 
-function send(host: string, port: number): Promise<string> {
+function send(host: string, port: number, own = 0): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4');
     const end = (what: string): void => {
@@ -69,10 +69,12 @@ function send(host: string, port: number): Promise<string> {
     };
     const timer = setTimeout(() => end('silence'), 150);
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-    socket.connect(port, host, () =>
-      socket.send('x', (error) => {
-        if (error !== null) end((error as NodeJS.ErrnoException).code ?? error.message);
-      }),
+    socket.bind(own, () =>
+      socket.connect(port, host, () =>
+        socket.send('x', (error) => {
+          if (error !== null) end((error as NodeJS.ErrnoException).code ?? error.message);
+        }),
+      ),
     );
   });
 }
@@ -84,6 +86,7 @@ say('another address', await dial('203.0.113.2', 443, '10.9.0.2'));
 say('another source', await dial('203.0.113.1', 443, '10.9.0.3'));
 say('a source that is not judged', await dial('203.0.113.2', 443, '10.8.0.2'));
 say('over UDP', await send('203.0.113.1', 443));
+say('as DHCP, to anywhere', await send('203.0.113.9', 67, 68));
 say('namegate', await dial('192.0.2.53', 53, '10.9.0.2'));
 say('IPv6', await dial('2001:db8::1', 443, 'fd00:9::2'));
 say('another address of IPv6', await dial('2001:db8::2', 443, 'fd00:9::2'));

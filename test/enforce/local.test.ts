@@ -28,6 +28,7 @@ t.test('packets of the machine itself', { skip: missingForRoot('ip', 'nft') }, a
     'another source: ECONNREFUSED',
     'a source that is not judged: silence',
     'over UDP: EPERM',
+    'as DHCP, to anywhere: EPERM',
     'namegate: silence',
     'IPv6: silence',
     'another address of IPv6: ECONNREFUSED',

@@ -111,6 +111,29 @@ const deeds = {
       socket.once('message', () => end('ok'));
       socket.bind(0, from, () => socket.connect(port, host, () => socket.send(Buffer.alloc(size, 'x'))));
     }),
+  /** Sends a text again and again from one port, for so long, and says whether anything came back meanwhile. */
+  datagrams: ({ host, port, from, hold, text, ms }) =>
+    new Promise((resolve) => {
+      const open = (then) => {
+        const known = held.get(hold);
+        if (known !== undefined) return then(known);
+        const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+        held.set(hold, socket);
+        socket.on('error', () => {});
+        socket.bind(0, from, () => then(socket));
+      };
+      open((socket) => {
+        let got = 0;
+        const count = () => got++;
+        socket.on('message', count);
+        const timer = setInterval(() => socket.send(text, port, host), 5);
+        setTimeout(() => {
+          clearInterval(timer);
+          socket.off('message', count);
+          resolve({ result: got > 0 ? 'ok' : 'silence' });
+        }, ms);
+      });
+    }),
   dns: async ({ name, type = 'A', server, from = '' }) => {
     const key = `${server} ${from}`;
     let resolver = resolvers.get(key);

@@ -15,7 +15,18 @@ export interface Dialled {
 }
 
 interface Deed {
-  readonly deed: 'tcp' | 'echo' | 'pushed' | 'happy' | 'ping' | 'flood' | 'udp' | 'dns' | 'both';
+  readonly deed:
+    | 'tcp'
+    | 'echo'
+    | 'pushed'
+    | 'happy'
+    | 'ping'
+    | 'flood'
+    | 'udp'
+    | 'datagrams'
+    | 'dns'
+    | 'both';
+  readonly text?: string;
   readonly host?: string;
   readonly port?: number;
   readonly from?: string;

@@ -193,6 +193,70 @@ t.test(
       t.comment(seen);
     });
 
+    await t.test('a UDP flow that was cut does not come back from outside', async (t) => {
+      // Whoever has sent one datagram is sent datagrams all the time.
+      const script = `for (const [type, address] of [['udp4', '198.51.100.2'], ['udp6', '2001:db8:6::2']]) {
+  const socket = require('node:dgram').createSocket(type);
+  const seen = new Set();
+  socket.on('message', (m, { port, address }) => {
+    const to = port + ' ' + address;
+    if (!seen.has(to)) setInterval(() => socket.send('push', port, address), 5);
+    seen.add(to);
+    console.log(String(m));
+  }).bind(444, address, () => console.log('pushing'));
+}`;
+      const alias = ['ip', '-6', 'address', 'add', '2001:db8:6::2/128', 'dev', 'eth0', 'nodad'];
+      await must(alias, { namespace: here.outside });
+      const pushing = start(t, [process.execPath, '-e', script], { namespace: here.outside });
+      await until(() => pushing.log().split('pushing').length === 3, pushing.log);
+      const text = policy(new Date(Date.now() + 86_400_000));
+      const file = join(folder, 'policy.yaml');
+      writeFileSync(
+        file,
+        text
+          .replaceAll(
+            /(ends\.lab\.example, type: A, data: 198\.51\.100\.2 \})/g,
+            '$1\n  - { name: ends.lab.example, type: AAAA, data: "2001:db8:6::2" }',
+          )
+          .replace('{ name: ends.lab.example, owner', '{ name: ends.lab.example, ports: [udp/444], owner'),
+      );
+      here.server.kill('SIGHUP');
+      const ends = (type: string, from: string) => ({
+        deed: 'dns' as const,
+        name: 'ends.lab.example',
+        type,
+        server: type === 'A' ? DNS : '[fd00:77::1]',
+        from,
+      });
+      for (const [client, type, host] of [
+        [CLIENTS[2]!, 'A', '198.51.100.2'],
+        ['fd00:77::2', 'AAAA', '2001:db8:6::2'],
+      ] as const) {
+        const send = (text: string) =>
+          job.do({ deed: 'datagrams', host, port: 444, from: client, hold: `push ${host}`, text, ms: 300 });
+        const { id } = await lease([client]);
+        await until(
+          async () => {
+            await job.do(ends(type, client));
+            return (await send(`early-${type}`)).result === 'ok';
+          },
+          here.server.log,
+          20_000,
+        );
+        await api(folder, 'DELETE', `/v1/leases/${id}`);
+        t.equal((await send(`late-${type}`)).result, 'silence', 'nobody has the address');
+        const next = await lease([client], { job: { run: 'next' } });
+        t.equal((await send(`late-${type}`)).result, 'silence', 'the next job has it');
+        t.match(pushing.log(), `early-${type}`);
+        t.notMatch(pushing.log(), `late-${type}`);
+        await job.do(ends(type, client));
+        t.equal((await send(`again-${type}`)).result, 'ok', 'and begins it itself, once that is granted');
+        await api(folder, 'DELETE', `/v1/leases/${next.id}`);
+      }
+      writeFileSync(file, text);
+      here.server.kill('SIGHUP');
+    });
+
     await t.test('an address that is leased again at once', async (t) => {
       for (let round = 0; round < 3; round++) {
         const { id } = await lease([JOB], { job: { run: `${round}` } });

@@ -41,14 +41,14 @@ def ip(source, target, protocol, data, options=b"", hops=64, fragment=0):
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + data
 
 
-def udp(source, target, port, mark):
-    data = struct.pack(">HHHH", 4000, port, 8 + len(mark), 0) + mark.encode()
+def udp(source, target, port, mark, own=4000):
+    data = struct.pack(">HHHH", own, port, 8 + len(mark), 0) + mark.encode()
     total = checksum(pseudo(source, target, 17, len(data)) + data)
     return data[:6] + struct.pack(">H", total) + data[8:]
 
 
-def tcp(source, target, port, flags, mark=""):
-    data = struct.pack(">HHIIBBHHH", 4000, port, 0x6C65616B, 0, 5 << 4, flags, 64000, 0, 0) + mark.encode()
+def tcp(source, target, port, flags, mark="", own=4000):
+    data = struct.pack(">HHIIBBHHH", own, port, 0x6C65616B, 0, 5 << 4, flags, 64000, 0, 0) + mark.encode()
     total = checksum(pseudo(source, target, 6, len(data)) + data)
     return data[:16] + struct.pack(">H", total) + data[18:]
 
@@ -110,6 +110,12 @@ def packets(granted):
     for kind in (133, 134, 135, 136, 137):
         data = octets(FAR6) + b"leak-neighbour-%d" % kind
         yield ip(JOB6, FAR6, 58, icmp(JOB6, FAR6, (kind, 0), data), hops=255)
+
+    # Source ports of those who answer, and of DHCP.
+    for port, to in ((53, 443), (443, 443), (68, 67), (546, 547), (67, 68)):
+        for source, far in ((JOB, FAR), (JOB6, FAR6)):
+            yield ip(source, far, 17, udp(source, far, to, f"leak-source-port-{port}", port))
+            yield ip(source, far, 6, tcp(source, far, to, 0x10, f"leak-source-port-tcp-{port}", port))
 
     # A forged source: whatever the machine answers goes there, with octets of the packet in it.
     for source, far, host in ((FORGED, FAR, HOST), (FORGED6, FAR6, "fd00:77::1")):
