@@ -6,7 +6,7 @@ import { DEFAULT_THRESHOLDS } from '../../src/detect/patterns/kinds.ts';
 import type { Noticed, ObservedVerdict, Who } from '../../src/detect/patterns/observed.ts';
 import { findLookAlike, indexLookAlikes } from '../../src/policy/lookalike/look-alikes.ts';
 import { registeredDomain } from '../../src/policy/pattern/suffix.ts';
-import { halfSipHash } from '../../src/resolve/answer/key-hash.ts';
+import { halfSipHash } from '../../src/wire/half-siphash.ts';
 import { TYPE } from '../../src/wire/iana.ts';
 import { lowerName, nameFromText, nameToText } from '../../src/wire/name.ts';
 import type { Asked, Trace } from './traces.ts';

@@ -2,8 +2,8 @@ import { counter, gauge, type Samples, single } from '../metric/metric.ts';
 import type { AnswerStore } from '../resolve/answer/answer-store.ts';
 import type { Entry } from '../resolve/answer/entry.ts';
 import type { Key, KeyHash } from '../resolve/answer/key.ts';
-import { saltedHash } from '../resolve/answer/key-hash.ts';
 import { Slab } from '../resolve/answer/slab.ts';
+import { saltedHash } from '../wire/half-siphash.ts';
 
 /** Octets that blocks are counted in, so that what is left at the slab's end can always be a block. */
 const UNIT = 16;

@@ -1,7 +1,7 @@
 import { byLabel, counter, type Samples } from '../metric/metric.ts';
 import { ANSWER_IT, type Client, DROP_IT, type Limits, TRUNCATE_IT } from '../resolve/ports.ts';
 import { isMapped } from '../socket/address-words.ts';
-import { HalfSipHash } from './half-siphash.ts';
+import { WordHash } from '../wire/half-siphash.ts';
 
 export interface IdentityRate {
   readonly name: string;
@@ -127,14 +127,14 @@ class PrefixCounts {
   rate = 0;
   truncated = 0;
   dropped = 0;
-  readonly #hash: HalfSipHash;
+  readonly #hash: WordHash;
   readonly #counts = new Uint32Array(ROWS * SLOTS);
   readonly #slots = new Uint32Array(ROWS);
   #window = 0;
   #windowStart = Number.NEGATIVE_INFINITY;
 
   constructor(key0: number, key1: number) {
-    this.#hash = new HalfSipHash(key0, key1);
+    this.#hash = new WordHash(key0, key1);
   }
 
   judge(client: Client, now: number): 0 | 1 | 2 {

@@ -5,7 +5,7 @@ import type { KeptChanges } from '../detect/patterns/kept-changes.ts';
 import { DETECTED } from '../detect/patterns/kinds.ts';
 import type { Noticed, OctetHash } from '../detect/patterns/observed.ts';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
-import { halfSipHash } from '../resolve/answer/key-hash.ts';
+import { halfSipHash } from '../wire/half-siphash.ts';
 import { nameToText } from '../wire/name.ts';
 import { AcquaintanceFile } from './acquaintance-file.ts';
 import type { Draft } from './draft.ts';

@@ -3,7 +3,7 @@ import type { View } from '../policy/snapshot.ts';
 import type { Credential } from '../resolve/client/credential.ts';
 import type { Standing } from '../resolve/client/standing.ts';
 import type { Turn } from '../resolve/story/turn.ts';
-import { absorbed, type HashState, keyed, START } from './count-hash.ts';
+import { absorbed, type HashState, keyed, START } from '../wire/half-siphash.ts';
 
 /** Questions of one account that have an entry of their own, three types a name; and then registered domains that have one. */
 const MOST_NAMES = 6_000;

@@ -1,8 +1,8 @@
 import type { Answer, Form } from '../../src/resolve/answer/answer.ts';
 import type { Entry } from '../../src/resolve/answer/entry.ts';
 import { Key, type KeyHash } from '../../src/resolve/answer/key.ts';
-import { saltedHash } from '../../src/resolve/answer/key-hash.ts';
 import { Landing } from '../../src/resolve/answer/landing.ts';
+import { saltedHash } from '../../src/wire/half-siphash.ts';
 import { wire } from '../wire/build.ts';
 
 /** What tests of the answer store put in, and what they take out again. */

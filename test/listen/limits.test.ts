@@ -1,8 +1,8 @@
 import t from 'tap';
-import { HalfSipHash } from '../../src/listen/half-siphash.ts';
 import { RateLimits } from '../../src/listen/limits.ts';
 import { ANSWER_IT, type Client, DROP_IT, TRUNCATE_IT } from '../../src/resolve/ports.ts';
 import { type AddressWords, readAddress } from '../../src/socket/address-words.ts';
+import { WordHash } from '../../src/wire/half-siphash.ts';
 
 const KEY = [0x0123_4567, 0x89ab_cdef] as const;
 
@@ -37,7 +37,7 @@ function verdicts(rates: RateLimits, who: Client, n: number, now: number): numbe
 }
 
 t.test('the hash is HalfSipHash-2-4 with 64 bits', async (t) => {
-  const hash = new HalfSipHash(0x03020100, 0x07060504);
+  const hash = new WordHash(0x03020100, 0x07060504);
   hash.run(0x03020100, 0x07060504, 0x0b0a0908);
   const out = Buffer.alloc(8);
   out.writeInt32LE(hash.first, 0);
@@ -141,7 +141,7 @@ t.test('unknown: a flood of forged addresses, each used once, starves few others
 
 t.test('unknown: an attacker who knows the design but not the key cannot aim', async (t) => {
   // Prefixes that collide with the victim's under one key, found by trying them all, are harmless under another.
-  const hash = new HalfSipHash(1, 2);
+  const hash = new WordHash(1, 2);
   const slot = (w0: number): number => {
     hash.run(1, w0 >>> 8, 0xffff_ffff);
     return hash.first & 0x3fff;

@@ -1,7 +1,7 @@
 import type { AnswerStore } from '../../src/resolve/answer/answer-store.ts';
 import { copyOfEntry, type Entry } from '../../src/resolve/answer/entry.ts';
 import type { Key } from '../../src/resolve/answer/key.ts';
-import { saltedHash } from '../../src/resolve/answer/key-hash.ts';
+import { saltedHash } from '../../src/wire/half-siphash.ts';
 
 /** An answer store as plain as can be: a Map of copies, without a bound. */
 export class PlainAnswers implements AnswerStore {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Key, MAX_KEY, withType } from '../../src/resolve/answer/key.ts';
-import { halfSipHash, saltedHash } from '../../src/resolve/answer/key-hash.ts';
+import { halfSipHash, saltedHash } from '../../src/wire/half-siphash.ts';
 import { wireName } from './records.ts';
 
 /** Cache keys: one for each question that is told from others, and a hash that nobody can make collide. */

@@ -1,6 +1,6 @@
 import { type AddressWords, addressText, isMapped } from '../../socket/address-words.ts';
+import { WordHash } from '../../wire/half-siphash.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import { HalfSipHash } from '../half-siphash.ts';
 import { PrefixTable } from '../prefixes.ts';
 
 /** Clients that are kept in mind: SETS times WAYS. */
@@ -36,7 +36,7 @@ interface Entry extends AddressWords {
  * places by a keyed hash, and takes that of who came, was told or is the oldest there.
  */
 export class StrandedClients {
-  readonly #hash: HalfSipHash;
+  readonly #hash: WordHash;
   readonly #entries: (Entry | null)[] = new Array<Entry | null>(SETS * WAYS).fill(null);
   /** Places that are taken: where nobody was sent to TCP there is nothing to look at. */
   #taken = 0;
@@ -44,7 +44,7 @@ export class StrandedClients {
 
   /** `key`: two random 32-bit words that nobody outside knows. */
   constructor(key: readonly [number, number] | Uint32Array) {
-    this.#hash = new HalfSipHash(key[0]!, key[1]!);
+    this.#hash = new WordHash(key[0]!, key[1]!);
   }
 
   /** Clients that did not come in their time, since the start, each as often as it was told. */

@@ -4,12 +4,12 @@ import type { Ledger } from '../../detect/ledger.ts';
 import type { Decision } from '../../policy/decide/decision.ts';
 import { wildcardTypes } from '../../policy/decide/wildcard-types.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
+import { KeyedHash } from '../../wire/half-siphash.ts';
 import type { Milliseconds, RrType, Seconds } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
 import type { Asker, Turn } from '../story/turn.ts';
 import type { Departures } from './departures.ts';
-import { KeyedHash } from './keyed-hash.ts';
 import type { PaidBy, PaidNames } from './paid-names.ts';
 import { type Payer, Payers } from './payers.ts';
 

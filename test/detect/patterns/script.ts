@@ -10,7 +10,7 @@ import type { KeptChanges } from '../../../src/detect/patterns/kept-changes.ts';
 import { DEFAULT_THRESHOLDS, type Detected, type Thresholds } from '../../../src/detect/patterns/kinds.ts';
 import type { Noticed, Observed, ObservedVerdict, Who } from '../../../src/detect/patterns/observed.ts';
 import { registeredDomain } from '../../../src/policy/pattern/suffix.ts';
-import { halfSipHash } from '../../../src/resolve/answer/key-hash.ts';
+import { halfSipHash } from '../../../src/wire/half-siphash.ts';
 import { TYPE } from '../../../src/wire/iana.ts';
 import { lowerName, nameFromText } from '../../../src/wire/name.ts';
 

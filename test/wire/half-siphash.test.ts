@@ -1,5 +1,5 @@
 import t from 'tap';
-import { KeyedHash } from '../../src/resolve/ledger/keyed-hash.ts';
+import { KeyedHash } from '../../src/wire/half-siphash.ts';
 
 /** HalfSipHash as its paper writes it, in whole numbers of any size; each half of the output little-endian. */
 function slowHash(key: Uint8Array, octets: Uint8Array, rounds: number, last: number): string {
