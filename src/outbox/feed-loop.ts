@@ -141,13 +141,15 @@ export class FeedLoop {
     let slots = 0;
     while (this.#held + slots < MOST_SLOTS && this.#drafts.length < MOST_ROWS) {
       const wanted = Math.min(MOST_ROWS, MOST_SLOTS - this.#held - slots);
-      const taken = this.#reader.read(wanted, (slot) => this.#take(slot));
+      // One reading of the clock for some hundred slots.
+      const now = this.#now();
+      const taken = this.#reader.read(wanted, (slot) => this.#take(slot, now));
       slots += taken;
       if (taken < wanted) break;
     }
     // A text that is begun is read to its end.
     for (let i = 0; this.#words.isPartial && i < MOST_PARTS; i++) {
-      if (this.#reader.read(1, (slot) => this.#take(slot)) === 0) break;
+      if (this.#reader.read(1, (slot) => this.#take(slot, this.#now())) === 0) break;
     }
     this.#held += slots;
     const isFull = this.#held >= MOST_SLOTS || this.#drafts.length >= MOST_ROWS;
@@ -161,10 +163,10 @@ export class FeedLoop {
     return { slots, isFull, fault: this.#commit(all) };
   }
 
-  #take(slot: Buffer): void {
+  #take(slot: Buffer, now: number): void {
     try {
       const record = readSlot(slot, this.#words);
-      if (record !== null && !this.#isLeftOut(record)) this.#hear(record);
+      if (record !== null && !this.#isLeftOut(record)) this.#hear(record, now);
     } catch {
       this.faults++;
     }
@@ -182,8 +184,7 @@ export class FeedLoop {
   }
 
   /** A fault of one of those who hear it keeps it from none of the others. */
-  #hear(record: SlotRecord): void {
-    const now = this.#now();
+  #hear(record: SlotRecord, now: number): void {
     for (const follower of this.#followers) {
       try {
         follower.take(record, this.#reader.position, now, this.#sight);
@@ -191,14 +192,14 @@ export class FeedLoop {
         this.faults++;
       }
     }
-    this.#sort(record);
+    this.#sort(record, now);
   }
 
-  #sort(record: SlotRecord): void {
+  #sort(record: SlotRecord, now: number): void {
     switch (record.record) {
       case 'decision':
         if (this.#kinds?.has(record.question.kind) === false) break;
-        this.#folding.take(record.question, this.#now(), this.#drafts);
+        this.#folding.take(record.question, now, this.#drafts);
         break;
       case 'finding':
         this.#life.take(sightingOf(record, this.#registered), this.#drafts);

@@ -1,11 +1,9 @@
-import { SharedTable } from '../detect/shared-table.ts';
 import type { Milliseconds } from '../wire/quantity.ts';
 import type { Draft } from './draft.ts';
+import { KINDS, type Kind } from './event.ts';
+import { type FoldKey, type FoldOwner, type FoldPlace, FoldTable, hashOf } from './fold-table.ts';
 import { nameFields, type QuestionRecord } from './slot-question.ts';
 
-/** Entries that are open at once: of one identity, and of all. */
-const MOST_OF_ONE = 128;
-const MOST_OF_ALL = 2_048;
 /** Different names of an identity that have events of their own in a minute, and registered domains after that. */
 const NAMES_A_MINUTE = 100;
 const DOMAINS_A_MINUTE = 32;
@@ -18,15 +16,16 @@ const SWEEP_MS: Milliseconds = 10_000;
 /** Bits in which different names of a domain are counted. */
 const DISTINCT_OCTETS = 512;
 
-/** Ends the key of what has no domain of its own; a wire name ends in 0. */
-const ALL = ' under all';
+/** In place of a verdict: what is under one domain, and what has no domain of its own. No word of a question is negative. */
+const UNDER_DOMAIN = -1;
+const UNDER_ALL = -2;
+const NOTHING = new Uint8Array(0);
 
 /** Keys of what the store keeps of entries. */
 export const FOLD_KEY = 'fold ';
 
 /** Questions that are told together. */
-interface FoldEntry {
-  readonly number: number;
+interface FoldEntry extends FoldPlace<FoldEntry> {
   /** What its events say beside counts and times. */
   draft: Draft;
   readonly client: string;
@@ -41,11 +40,15 @@ interface FoldEntry {
   readonly folded: 'repeats' | 'domain';
   /** Of a domain: a bit for each name, by a hash. */
   readonly distinct: Uint8Array | null;
+  /** The store has to be told of its counts; it was told. */
+  isChanged: boolean;
   isKept: boolean;
 }
 
-/** What one identity has had in the minute under way. */
-interface Minute {
+/** Who asked, and what he has had in the minute under way. */
+interface Asker extends FoldOwner {
+  readonly identity: string;
+  readonly proven: boolean;
   minute: number;
   names: number;
   domains: number;
@@ -57,8 +60,10 @@ interface Minute {
  * does what a forged source sends touch those whose address is proved.
  */
 export class Folding {
-  readonly #table = new SharedTable<FoldEntry>(MOST_OF_ONE, MOST_OF_ALL);
-  readonly #minutes = new Map<string, Minute>();
+  readonly #table = new FoldTable<FoldEntry>();
+  readonly #askers = new Map<string, Asker>();
+  /** Who asked last: most questions are of one of few. */
+  #last: Asker | null = null;
   readonly #pending = new Set<FoldEntry>();
   /** Entries whose counts changed since the store was told. */
   readonly #changed = new Map<number, FoldEntry | null>();
@@ -73,23 +78,24 @@ export class Folding {
 
   /** Takes a question: `out` gets what is to be written at once. `now`: a clock of milliseconds. */
   take(question: QuestionRecord, now: Milliseconds, out: Draft[]): void {
-    const owner = `${question.proven ? '+' : '-'}${question.identity}`;
-    const { key: place } = question;
-    const open = this.#table.get(owner, place);
-    if (open !== undefined) {
+    const owner = this.#askerOf(question);
+    const { name, what, shape, lease } = question;
+    const hash = hashOf(name, 0);
+    const open = this.#table.find(owner, what, shape, lease, name, 0, hash);
+    if (open !== null) {
       this.#count(open, question);
       return;
     }
-    const minute = this.#minuteOf(owner, question.at);
     // An allowed question tells what it was given: each has its event.
-    if (question.kind === 'allow' || minute.names < NAMES_A_MINUTE) {
-      minute.names++;
+    if (question.kind === 'allow' || owner.names < NAMES_A_MINUTE) {
+      owner.names++;
       const { draft, client } = question;
-      this.#open(owner, place, this.#entry(draft, client, 'repeats', now), out);
+      const key = { owner, what, shape, lease, name: Uint8Array.from(name), hash };
+      this.#open(this.#entry(key, draft, client, 'repeats', now), out);
       out.push({ ...draft, count: 1, total: 1 });
       return;
     }
-    this.#takeDomain(owner, minute, question, now, out);
+    this.#takeDomain(owner, question, hash, now, out);
   }
 
   /** Gives the running counts that are due; `all`: every one, since it stops. */
@@ -105,6 +111,7 @@ export class Folding {
     const changes = new Map<string, string | null>();
     for (const [number, entry] of this.#changed) {
       const isPending = entry !== null && entry.pending > 0;
+      if (entry !== null) entry.isChanged = false;
       if (!isPending && entry !== null && !entry.isKept) continue;
       if (entry !== null) entry.isKept = isPending;
       changes.set(`${FOLD_KEY}${number}`, isPending ? keptText(entry) : null);
@@ -123,45 +130,59 @@ export class Folding {
   }
 
   #takeDomain(
-    owner: string,
-    minute: Minute,
+    owner: Asker,
     question: QuestionRecord,
+    nameHash: number,
     now: Milliseconds,
     out: Draft[],
   ): void {
     const { name, kind, expected } = question;
-    const domain = name.subarray(this.#registered(name));
-    const what = expected ? `${kind} expected` : kind;
-    let key = `${what} under ${latin1(domain)}`;
-    let entry = this.#table.get(owner, key);
-    if (entry === undefined && minute.domains >= DOMAINS_A_MINUTE) {
-      key = `${what}${ALL}`;
-      entry = this.#table.get(owner, key);
-    } else if (entry === undefined) minute.domains++;
-    if (entry === undefined) {
+    const start = this.#registered(name);
+    const about = aboutOf(kind, expected);
+    let hash = hashOf(name, start);
+    let entry = this.#table.find(owner, UNDER_DOMAIN, about, '', name, start, hash);
+    let isOfAll = false;
+    if (entry === null && owner.domains >= DOMAINS_A_MINUTE) {
+      isOfAll = true;
+      hash = 0;
+      entry = this.#table.find(owner, UNDER_ALL, about, '', NOTHING, 0, hash);
+    } else if (entry === null) owner.domains++;
+    if (entry === null) {
       const { identity = 'unknown', owner: whose, proven = true, verdict = '' } = question.draft;
-      const about: Draft = {
+      const domain = isOfAll ? NOTHING : name.slice(start);
+      const draft: Draft = {
         kind,
         at: question.at,
         identity,
         ...(whose === undefined ? {} : { owner: whose }),
         proven,
-        ...(key.endsWith(ALL) ? {} : nameFields(domain)),
+        ...(isOfAll ? {} : nameFields(domain)),
         verdict,
         ...(expected ? { expected: true as const } : {}),
         folded: 'domain',
       };
-      entry = this.#entry(about, '', 'domain', now - WRITE_MS);
-      this.#open(owner, key, entry, out);
+      const what = isOfAll ? UNDER_ALL : UNDER_DOMAIN;
+      const key = { owner, what, shape: about, lease: '', name: domain, hash };
+      entry = this.#entry(key, draft, '', 'domain', now - WRITE_MS);
+      this.#open(entry, out);
     }
-    markDistinct(entry.distinct!, name);
+    const bit = nameHash & (DISTINCT_OCTETS * 8 - 1);
+    entry.distinct![bit >>> 3]! |= 1 << (bit & 7);
     this.#count(entry, question);
   }
 
-  #entry(draft: Draft, client: string, folded: FoldEntry['folded'], writtenAt: Milliseconds): FoldEntry {
+  #entry(
+    key: FoldKey,
+    draft: Draft,
+    client: string,
+    folded: FoldEntry['folded'],
+    writtenAt: Milliseconds,
+  ): FoldEntry {
     const isRepeats = folded === 'repeats';
     return {
+      ...key,
       number: this.#next++,
+      next: null,
       draft: isRepeats ? { ...draft, folded } : draft,
       client,
       pending: 0,
@@ -171,27 +192,30 @@ export class Folding {
       writtenAt,
       folded,
       distinct: isRepeats ? null : new Uint8Array(DISTINCT_OCTETS),
+      isChanged: false,
       isKept: false,
     };
   }
 
-  #open(owner: string, key: string, entry: FoldEntry, out: Draft[]): void {
-    const evicted = this.#table.add(owner, key, entry);
-    if (evicted !== null && evicted.value.pending > 0) this.#write(evicted.value, entry.writtenAt, out);
+  #open(entry: FoldEntry, out: Draft[]): void {
+    const evicted = this.#table.add(entry);
+    if (evicted !== null && evicted.pending > 0) this.#write(evicted, entry.writtenAt, out);
   }
 
   #count(entry: FoldEntry, question: QuestionRecord): void {
-    if (entry.pending === 0) entry.from = question.at;
+    if (entry.pending === 0) {
+      entry.from = question.at;
+      this.#pending.add(entry);
+    }
     entry.pending++;
     entry.total++;
     entry.to = question.at;
-    if (entry.client !== question.client && entry.draft.client !== undefined) {
+    if (entry.draft.client !== undefined && entry.client !== question.client) {
       // It stands for several clients now.
       const { client: _c, client_port: _p, certificate: _x, transport: _t, ...rest } = entry.draft;
       entry.draft = rest;
     }
-    this.#pending.add(entry);
-    this.#changed.set(entry.number, entry);
+    this.#change(entry);
   }
 
   #write(entry: FoldEntry, now: Milliseconds, out: Draft[]): void {
@@ -199,32 +223,53 @@ export class Folding {
     entry.pending = 0;
     entry.writtenAt = now;
     this.#pending.delete(entry);
+    this.#change(entry);
+  }
+
+  #change(entry: FoldEntry): void {
+    if (entry.isChanged) return;
+    entry.isChanged = true;
     this.#changed.set(entry.number, entry);
   }
 
-  #minuteOf(owner: string, at: number): Minute {
+  #askerOf({ identity, proven, at }: QuestionRecord): Asker {
+    let asker = this.#last;
+    if (asker === null || asker.identity !== identity || asker.proven !== proven) {
+      asker = this.#askerNamed(identity, proven);
+      this.#last = asker;
+    }
     const minute = Math.floor(at / MINUTE);
-    let has = this.#minutes.get(owner);
-    if (has === undefined) {
-      has = { minute, names: 0, domains: 0 };
-      this.#minutes.set(owner, has);
+    if (asker.minute !== minute) {
+      asker.minute = minute;
+      asker.names = 0;
+      asker.domains = 0;
     }
-    if (has.minute !== minute) {
-      has.minute = minute;
-      has.names = 0;
-      has.domains = 0;
-    }
-    return has;
+    return asker;
+  }
+
+  #askerNamed(identity: string, proven: boolean): Asker {
+    const text = `${proven ? '+' : '-'}${identity}`;
+    const known = this.#askers.get(text);
+    if (known !== undefined) return known;
+    const salt = crypto.getRandomValues(new Int32Array(1))[0]!;
+    const asker = { text, salt, identity, proven, minute: -1, names: 0, domains: 0 };
+    this.#askers.set(text, asker);
+    return asker;
   }
 
   #sweep(now: Milliseconds): void {
     this.#sweptAt = now;
-    for (const { owner, key, value } of [...this.#table.all()]) {
-      if (value.pending === 0 && now - value.writtenAt >= IDLE_MS) this.#table.delete(owner, key);
+    for (const entry of this.#table.all()) {
+      if (entry.pending === 0 && now - entry.writtenAt >= IDLE_MS) this.#table.delete(entry);
     }
-    for (const owner of this.#minutes.keys())
-      if (this.#table.sizeOf(owner) === 0) this.#minutes.delete(owner);
+    this.#last = null;
+    for (const asker of this.#askers.values()) if (!this.#table.has(asker)) this.#askers.delete(asker.text);
   }
+}
+
+/** What questions under one domain have in common: the kind, and whether it is expected. */
+function aboutOf(kind: Kind, expected: boolean): number {
+  return KINDS.indexOf(kind) * 2 + (expected ? 1 : 0);
 }
 
 function eventOf({ draft, pending, total, from, to, distinct }: FoldEntry): Draft {
@@ -241,18 +286,6 @@ function eventOf({ draft, pending, total, from, to, distinct }: FoldEntry): Draf
 
 function keptText(entry: FoldEntry): string {
   return JSON.stringify(eventOf(entry));
-}
-
-function latin1({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString('latin1');
-}
-
-function markDistinct(bits: Uint8Array, name: Uint8Array): void {
-  let hash = 0x811c_9dc5;
-  for (const octet of name) hash = Math.imul(hash ^ octet, 0x0100_0193);
-  hash = (hash ^ (hash >>> 15)) >>> 0;
-  const bit = hash % (DISTINCT_OCTETS * 8);
-  bits[bit >>> 3]! |= 1 << (bit & 7);
 }
 
 function countBits(bits: Uint8Array): number {

@@ -12,6 +12,10 @@ export type RingPlace = { readonly file: number } | { readonly memory: SharedArr
 export class RingReader {
   readonly #place: RingPlace;
   readonly #chunk = Buffer.alloc(CHUNK * SLOT_SIZE);
+  /** One for each slot of a chunk: making one costs more than reading it. */
+  readonly #slots = Array.from({ length: CHUNK }, (_, i) =>
+    this.#chunk.subarray(i * SLOT_SIZE, (i + 1) * SLOT_SIZE),
+  );
   readonly #view = new Uint32Array(this.#chunk.buffer, this.#chunk.byteOffset, this.#chunk.length / 4);
   /** Of the next slot, modulo 2^32. */
   position: number;
@@ -44,7 +48,7 @@ export class RingReader {
       const wanted = Math.min(CHUNK, most - taken, SLOTS - index);
       const ready = this.#load(index, wanted);
       for (let i = 0; i < ready; i++) {
-        take(this.#chunk.subarray(i * SLOT_SIZE, (i + 1) * SLOT_SIZE));
+        take(this.#slots[i]!);
         this.position = (this.position + 1) >>> 0;
       }
       taken += ready;

@@ -30,6 +30,9 @@ export interface QuestionRecord {
   readonly name: Uint8Array;
   /** What makes it the same question as another: name, type, lease and what was decided. */
   readonly key: string;
+  /** The same in numbers, beside name and lease: what was decided, and its RCODE, type and whether it was expected. */
+  readonly what: number;
+  readonly shape: number;
   /** Of its client, for whoever asks whether there were several. */
   readonly client: string;
   readonly type: number;
@@ -86,9 +89,18 @@ export class SlotQuestion implements QuestionRecord {
     const slot = this.#slot;
     const lease = this.#words.text(slot.readUInt32LE(AT.LEASE));
     // Record, kind, verdict and ground are one word.
-    const what = slot.readUInt32LE(AT.RECORD);
+    const { what } = this;
     const name = slot.toString('latin1', AT.NAME, AT.NAME + slot[AT.NAME_LENGTH]!);
     return `${what}${this.expected ? ' expected' : ''} ${slot[AT.RCODE]} ${slot.readUInt16LE(AT.TYPE)} ${lease} ${name}`;
+  }
+
+  get what(): number {
+    return this.#slot.readUInt32LE(AT.RECORD);
+  }
+
+  get shape(): number {
+    const slot = this.#slot;
+    return slot.readUInt16LE(AT.TYPE) | (slot[AT.RCODE]! << 16) | (this.expected ? 1 << 24 : 0);
   }
 
   get client(): string {
