@@ -4,6 +4,9 @@ import { DotClient, told } from './dot.ts';
 import { edit, loads, rig, SECRET, STEADY } from './mutual.ts';
 import { pause, until } from './namegate.ts';
 
+// They wait more than they work.
+t.jobs = 4;
+
 /**
  * Asks until the connection is over, and returns the times, in milliseconds after `end` (seconds since 1970), of questions that
  * were asked afterwards and answered all the same. However slow the machine is, there is none: both have one clock.

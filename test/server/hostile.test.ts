@@ -6,6 +6,9 @@ import { namegate } from './namegate.ts';
 import { Random } from './random.ts';
 import { type Script, upstream } from './upstream.ts';
 
+// They wait more than they work.
+t.jobs = 2;
+
 /** What arrives malformed: from clients, and from upstreams. */
 
 const GOOD = '198.51.100.1';

@@ -6,6 +6,9 @@ import { type Namegate, namegate } from './namegate.ts';
 import { base32, digitsOf, permutation, received, WORDS } from './tunnel.ts';
 import { plain, type Script, type Upstream, upstream } from './upstream.ts';
 
+// They wait more than they work.
+t.jobs = 3;
+
 /**
  * Encoders that put a message into anything but long names: words, a steady pace, the order of questions, a validator's
  * questions, and CD. Over real sockets: what arrives at the far end is decoded there, and counted. It knows the code.

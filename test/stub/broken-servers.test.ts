@@ -14,6 +14,9 @@ import {
   start,
 } from './peers.ts';
 
+// They wait more than they work.
+t.jobs = 3;
+
 /** Each script's server serves a stub whose first question meets it; `expected` is what the client hears. */
 const broken: Record<string, { script: Script; within: number; why: RegExp }> = {
   'never answers': { script: () => {}, within: 1300, why: /did not answer in time/ },

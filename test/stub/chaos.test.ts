@@ -3,6 +3,9 @@ import t from 'tap';
 import { framed } from '../listen/echo.ts';
 import { clientFiles, dot, opt, pause, query, rcode, replyTo, type Seen, start } from './peers.ts';
 
+// They wait more than they work.
+t.jobs = 2;
+
 /** Numbers from 0 to 1, the same each time (mulberry32). */
 function generator(seed: number): () => number {
   let state = seed;

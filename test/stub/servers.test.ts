@@ -20,6 +20,9 @@ import {
   until,
 } from './peers.ts';
 
+// They wait more than they work.
+t.jobs = 3;
+
 /** A listener that is no DNS over TLS server; `script` has each connection. */
 async function raw(
   t: Test,

@@ -16,6 +16,8 @@ import {
 } from './scripted.ts';
 
 everyWay(t, (t, upstreams) => {
+  // They wait more than they work.
+  t.jobs = 3;
   const good = (address: number) => (seen: Seen, send: (octets: Buffer) => void) =>
     send(reply(seen, { address }));
   const mute = (): void => {};

@@ -24,6 +24,8 @@ const headerOnly = (seen: Seen, flags: number): Buffer => {
 };
 
 everyWay(t, (t, upstreams) => {
+  // They wait more than they work.
+  t.jobs = 3;
   const TO_OPT: Record<string, (seen: Seen) => Buffer | null> = {
     FORMERR: (seen) => reply(seen, { rcode: 1, address: null }),
     'FORMERR without the question': (seen) => headerOnly(seen, 0x8181),

@@ -15,6 +15,9 @@ import { clientFiles } from '../../stub/peers.ts';
 import { MAIN } from '../command.ts';
 import { record, replyTo, responder, type Script, txt, wire } from '../responder.ts';
 
+// They wait more than they work.
+t.jobs = 4;
+
 const AA = 0x8580;
 
 /** Answers as namegate does. */

@@ -17,6 +17,9 @@ import {
 } from '../../stub/peers.ts';
 import { MAIN, namegate, say } from '../command.ts';
 
+// They wait more than they work.
+t.jobs = 2;
+
 const SERVER = 'tls://127.0.0.1:8530#dns.example';
 const FILES = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.crt' };
 

@@ -4,6 +4,9 @@ import { connected } from './connected-cells.ts';
 import { FILE, STDOUT, UDP } from './local-cells.ts';
 import { CONNECTED } from './receivers.ts';
 
+// They wait more than they work.
+t.jobs = 3;
+
 /** Every sink, and every way in which its receiver fails: nothing is lost, and it ends well; or why it cannot fail so. */
 
 const SINKS: Readonly<Record<string, Cells>> = {
