@@ -88,6 +88,7 @@ const REAL_TIME: Readonly<Record<string, string>> = {
   'fuzz/target.ts': 'beside the processor time of the server, and it tries again',
   'identity/judge.test.ts': 'the least of 300 rounds',
   'policy/decide/cost.test.ts': 'the least of 20 rounds',
+  'server/lease-quarantine.test.ts': 'it tries again with a longer quarantine',
   'server/limits.test.ts': 'it decides which of two bounds on a count holds',
 };
 
