@@ -1,3 +1,4 @@
+import { EVERY_NAME } from '../detect/patterns/outages.ts';
 import { type AccountFacts, type AskedFacts, MOST_READ } from './questions.ts';
 import type { RefusedFacts } from './refused-rows.ts';
 import { type DirectPart, directOf } from './report-direct.ts';
@@ -19,7 +20,7 @@ export interface ReportRow {
   readonly count: number;
 }
 
-/** An approved name that had answers and failed upstream while the job ran: no fault of the job's. */
+/** An approved name that had answers and failed upstream while the job ran, or EVERY_NAME: no fault of the job's. */
 export interface FailedDependency {
   readonly name: string;
   /** RFC 3339; `until` null while it fails. */
@@ -155,9 +156,11 @@ export function reportOf(
   const unproven = [...sorted.get('unproven')!.values()].flat();
   const direct = directOf(refused);
   // Where there are too many rows, not all of them are here.
-  const dependencies = terms.dependencies.filter(({ name }) => asked.has(name) || rows.length >= MOST_READ);
+  const dependencies = terms.dependencies.filter(
+    ({ name }) => asked.has(name) || name === EVERY_NAME || rows.length >= MOST_READ,
+  );
   return {
-    verdict: verdictOf(totals, dependencies.length, direct),
+    verdict: verdictOf(totals, dependencies, direct),
     complete,
     missing,
     identities: distinct(accounts.map(({ identity }) => identity)),
@@ -242,7 +245,11 @@ function rowOf(group: readonly AskedFacts[], { typeToText }: ReportTerms): Repor
 }
 
 /** What stands first: one sentence. `failed`: approved names that failed upstream. */
-export function verdictOf(totals: Report['totals'], failed: number, direct?: DirectPart): string {
+export function verdictOf(
+  totals: Report['totals'],
+  dependencies: readonly FailedDependency[],
+  direct?: DirectPart,
+): string {
   const { unapproved, contained, unproven, would_deny: would, empty } = totals;
   const said = [
     [unapproved.names, 'unapproved name', 'asked'],
@@ -254,7 +261,9 @@ export function verdictOf(totals: Report['totals'], failed: number, direct?: Dir
   const texts = said
     .filter(([names]) => names > 0)
     .map(([names, what, how]) => `${names} ${what}${names === 1 ? '' : 's'} ${how}`);
+  const failed = dependencies.filter(({ name }) => name !== EVERY_NAME).length;
   const failing = failed === 0 ? [] : [`${failed} approved name${failed === 1 ? '' : 's'} failed upstream`];
+  if (failed < dependencies.length) failing.unshift('the upstream failed as a whole');
   const tried = (direct?.proven ?? 0) + (direct?.unproven ?? 0);
   if (tried > 0) texts.push(`${tried} address${tried === 1 ? '' : 'es'} tried that no answer gave`);
   return [...failing, ...(texts.length === 0 ? ['all that was asked is approved'] : texts)].join('; ');

@@ -74,10 +74,23 @@ export class Detection implements Follower {
         break;
       }
       case 'outcome': {
-        const { question, outcome, count, questions, destination } = record;
+        const { question, outcome, group, isFresh, count, questions, destination } = record;
         const { at, identity, name, type } = question;
-        const { claim, who } = this.#asked.read(question, false);
-        const got = { at, identity, claim, who, name, type, outcome, count, questions };
+        const { claim, who, domain } = this.#asked.read(question, false);
+        const got = {
+          at,
+          identity,
+          claim,
+          who,
+          name,
+          domain,
+          type,
+          group,
+          isFresh,
+          outcome,
+          count,
+          questions,
+        };
         this.detectors.outcome(got, this.#noticed);
         this.#tell(question, sight, adviceOf(destination));
         break;
@@ -186,7 +199,8 @@ function questionSighting(
       ...(identity === '' ? {} : { identity }),
       kind: 'finding',
       ...wordsOf(noticed),
-      ...(next === null || noticed.finding !== 'dependency' ? {} : { next }),
+      // Who answers for a name has nothing to do with an upstream that fails.
+      ...(next === null || noticed.finding !== 'dependency' || noticed.words !== undefined ? {} : { next }),
     }),
     names: () => [...(noticed.names ?? []), nameToText(name)],
   };
@@ -219,8 +233,9 @@ function wordsOf({
   finding,
   severity,
   target,
+  words,
 }: Noticed): Pick<Draft, 'severity' | 'text' | 'next' | 'target'> {
-  const { text, next } = DETECTED[finding];
+  const { text, next } = words ?? DETECTED[finding];
   return { severity, text, next, ...(target === undefined ? {} : { target }) };
 }
 

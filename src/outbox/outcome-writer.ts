@@ -146,6 +146,8 @@ export class OutcomeWriter {
     const at = this.#slots.begin(turn, RECORD.OUTCOME, ALLOW);
     if (at < 0) return;
     ring.bytes[at + OUTCOME.STATE] = state;
+    ring.bytes[at + OUTCOME.GROUP] = turn.inForce.groupIds[turn.wanted.group]! & 0xff;
+    ring.bytes[at + OUTCOME.FRESH] = turn.end.exit === EXIT.forwarded ? 1 : 0;
     ring.words[(at + OUTCOME.COUNT) >>> 2] = count;
     ring.words[(at + OUTCOME.QUESTIONS) >>> 2] = questions;
     ring.words[(at + OUTCOME.DESTINATION) >>> 2] = destination;

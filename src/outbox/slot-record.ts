@@ -54,6 +54,8 @@ export type SlotRecord =
       readonly record: 'outcome';
       readonly question: QuestionRecord;
       readonly outcome: (typeof OUTCOMES)[number];
+      readonly group: number;
+      readonly isFresh: boolean;
       /** Outcomes that it stands for, and questions of its client since the last that was none. */
       readonly count: number;
       readonly questions: number;
@@ -102,6 +104,8 @@ export function readSlot(slot: Buffer, words: RingWords): SlotRecord | null {
         record: 'outcome',
         question: readQuestion(slot, words, 'allow'),
         outcome,
+        group: slot[OUTCOME.GROUP]!,
+        isFresh: slot[OUTCOME.FRESH] === 1,
         count: slot.readUInt32LE(OUTCOME.COUNT),
         questions: slot.readUInt32LE(OUTCOME.QUESTIONS),
         destination: words.text(slot.readUInt32LE(OUTCOME.DESTINATION)),

@@ -115,6 +115,9 @@ export const ASKED = {
 export const OUTCOME = {
   /** Index of OUTCOMES. */
   STATE: AT.EXTRA,
+  /** The low octet of the upstream group's number; and 1 for what came from there just now, and out of no cache. */
+  GROUP: AT.EXTRA + 1,
+  FRESH: AT.EXTRA + 2,
   /** Outcomes of this kind, client and name that it stands for, and all questions of its client since the last. */
   COUNT: AT.EXTRA + 4,
   QUESTIONS: AT.EXTRA + 8,

@@ -134,3 +134,21 @@ t.test('an account that lacks something says why', async (t) => {
     verdict: 'all that was asked is approved',
   });
 });
+
+t.test('an upstream that failed as a whole is told, though no job asks for such a name', async (t) => {
+  const outage = { since: '2026-11-01T00:00:00Z', until: null, next: 'look at the upstreams' };
+  const dependencies = ['every name upstream', 'github.com', 'elsewhere.example'].map((name) => ({
+    name,
+    ...outage,
+  }));
+  const rows = [asked('github.com', { verdict: 'allow' })];
+  const report = reportOf([ACCOUNT], rows, { ...TERMS, dependencies });
+  t.strictSame(
+    report.dependencies.map(({ name }) => name),
+    ['every name upstream', 'github.com'],
+  );
+  t.equal(
+    report.verdict,
+    'the upstream failed as a whole; 1 approved name failed upstream; all that was asked is approved',
+  );
+});

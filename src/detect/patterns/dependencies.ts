@@ -48,11 +48,15 @@ export class Dependencies {
     return this.#known.size;
   }
 
-  /** `name`: a text of its own for each name. Says whether it is to be told; `over`: what was told is over. */
+  /**
+   * `name`: a text of its own for each name. `notBefore`: until then its upstream failed as a whole. Says whether it is to be
+   * told; `over`: what was told is over.
+   */
   take(
     { identity, type, at, outcome }: Pick<UpstreamOutcome, 'identity' | 'type' | 'at' | 'outcome'>,
     name: string,
     limits: NonNullable<Thresholds['dependency']>,
+    notBefore = -1,
   ): 'failed' | 'over' | null {
     const known = this.#known.get(identity, name);
     const of = known?.types.find((one) => one.type === type);
@@ -69,6 +73,7 @@ export class Dependencies {
       of.failing = at;
       this.#changed.set(known.number, known);
     }
+    if (of.failing < notBefore) of.failing = at;
     if (at - of.failing < limits.for) return null;
     if (!known.told) this.#changed.set(known.number, known);
     known.told = true;

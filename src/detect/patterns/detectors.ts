@@ -11,6 +11,7 @@ import type { KeptChanges } from './kept-changes.ts';
 import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
 import type { Noticed, Observed, OctetHash, UpstreamOutcome } from './observed.ts';
 import { OutOfBand } from './out-of-band.ts';
+import { EVERY_NAME, Outages } from './outages.ts';
 import { RATE_KEY, type Rate, Rates } from './rates.ts';
 
 const SECOND = 1_000;
@@ -38,6 +39,7 @@ export class Detectors {
   readonly #clients: Clients;
   readonly #rates = new Rates();
   readonly #dependencies = new Dependencies();
+  readonly #outages = new Outages();
   readonly #outOfBand = new OutOfBand();
   readonly #hash: OctetHash;
   /** Attempts that had to go before their last questions were told. */
@@ -92,11 +94,31 @@ export class Detectors {
       out.push(noticed('nxdomain-storm', identity, claim, claim, HOUR, count));
     const dependency = this.#limitsOf('dependency', terms);
     if (dependency === null) return;
-    const state = this.#dependencies.take(outcome, latin1(name, 0), dependency);
+    this.#takeUpstream(outcome, dependency, out);
+    const { group } = outcome;
+    const state = this.#dependencies.take(outcome, latin1(name, 0), dependency, this.#outages.endOf(group));
     if (state === null) return;
+    if (state === 'failed' && this.#outages.blames(group, identity)) {
+      out.push({ ...ofUpstream(identity, group, count), words: UPSTREAM_FAILS });
+      return;
+    }
     const text = nameToText(name);
     const base = noticed('dependency', identity, text, text, OUTAGE, count);
     out.push(state === 'over' ? { ...base, isOver: true } : base);
+  }
+
+  /** Whether names have answers at all. */
+  #takeUpstream(
+    { group, identity, name, domain, outcome, isFresh, at }: UpstreamOutcome,
+    limits: NonNullable<Thresholds['dependency']>,
+    out: Noticed[],
+  ): void {
+    if (outcome === 'failed') {
+      const [low] = hashesOf(this.#hash, name, domain);
+      this.#outages.failed(group, low, at, limits.for);
+    } else if (isFresh)
+      for (const each of this.#outages.answered(group, identity, at))
+        out.push({ ...ofUpstream(each, group, 1), isOver: true });
   }
 
   /** Hears how much an identity asked. */
@@ -268,6 +290,15 @@ export class Detectors {
   #isStorm(outcome: UpstreamOutcome, limits: NonNullable<Thresholds['nxdomain-storm']>): boolean {
     return this.#clients.isStorm(this.#clients.of(outcome), outcome, limits);
   }
+}
+
+const UPSTREAM_FAILS = {
+  text: 'no approved name has an answer from upstream: the upstream fails, and no dependency is to blame',
+  next: 'look at the upstreams of namegate and at the way to them; the policy is not to blame',
+};
+
+function ofUpstream(identity: string, group: number, count: number): Noticed {
+  return noticed('dependency', identity, `upstream ${group}`, EVERY_NAME, OUTAGE, count);
 }
 
 function noticed(

@@ -50,7 +50,13 @@ export interface UpstreamOutcome {
   readonly who: Who;
   /** Wire name in lower case; good during the call. */
   readonly name: Uint8Array;
+  /** Where its registered domain starts. */
+  readonly domain: number;
   readonly type: number;
+  /** The group of upstreams that is asked about it: a number. */
+  readonly group: number;
+  /** It came from there just now, and out of no cache. */
+  readonly isFresh: boolean;
   /** `empty`: NOERROR without data. `missing`: NXDOMAIN. `failed`: SERVFAIL, nothing, or data that is no longer fresh. */
   readonly outcome: 'good' | 'empty' | 'missing' | 'failed';
   /** Questions that it stands for: 1 or more. */
@@ -81,6 +87,8 @@ export interface Noticed {
   readonly names?: readonly string[];
   /** The approved name that a denied one looks like. */
   readonly target?: string;
+  /** What is told in place of the usual words of the finding. */
+  readonly words?: { readonly text: string; readonly next: string };
 }
 
 /** 32 bits of a keyed hash, signed, of octets from `from` on. */

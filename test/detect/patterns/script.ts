@@ -131,11 +131,14 @@ export function run(script: Script): {
           detectors.outcome(
             {
               at,
-              identity: 'ci',
+              identity: options.identity ?? 'ci',
               claim,
               who: whoOf(claim),
               name: wire(filled[1]!),
+              domain: registeredDomain(wire(filled[1]!), table),
               type: TYPE[type as keyof typeof TYPE],
+              group: Number(options.group ?? '0'),
+              isFresh: options.kept === undefined,
               outcome: filled[0],
               count: Number(count),
               questions: Number(of),
@@ -158,7 +161,13 @@ export function run(script: Script): {
     if (isOver !== true && rank.indexOf(severity) > rank.indexOf(told.get(finding) ?? ''))
       told.set(finding, severity);
   }
-  for (const { finding, isOver } of seen) if (isOver === true) told.set(`${finding}-over`, '');
+  // The end of what is not open tells nobody anything.
+  const open = new Set<string>();
+  for (const { finding, identity, place, isOver } of seen) {
+    const key = `${finding} ${identity} ${place}`;
+    if (isOver !== true) open.add(key);
+    else if (open.delete(key)) told.set(`${finding}-over`, '');
+  }
   return { told, seen };
 }
 
