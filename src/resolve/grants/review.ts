@@ -40,6 +40,7 @@ export class GrantReview implements LeaseWatcher {
     this.#inForce = inForce;
     this.#prefixes = prefixesOf(inForce.snapshot);
     rooms.leases.watcher = this;
+    this.#apart = rooms.clock.epoch() * 1000 - rooms.clock.monotonic();
   }
 
   /** Another policy is in force. */
@@ -160,6 +161,12 @@ export class GrantReview implements LeaseWatcher {
     const { book, clock } = this.#rooms;
     const now = clock.monotonic();
     this.#afterQuarantine(now);
+    // Rules end by the wall clock, and grants were given an end by the other.
+    const apart = clock.epoch() * 1000 - now;
+    if (Math.abs(apart - this.#apart) > JUMP) {
+      this.#apart = apart;
+      this.#queue = [...book.all()];
+    }
     for (const client of this.#queue.splice(0, SLICE)) if (book.has(client)) this.#look(client, now);
     if (this.#queue.length === 0 && now >= this.#pruneAt) {
       this.#pruneAt = now + PRUNE;
@@ -168,6 +175,8 @@ export class GrantReview implements LeaseWatcher {
   }
 
   #pruneAt: Milliseconds = 0;
+  /** Between the wall clock and the monotonic one, when grants were last looked at for it. */
+  #apart: Milliseconds;
 
   /** Drops all that is known of a prefix: what it asks next is granted anew. */
   #forget(prefix: Prefix): void {
@@ -215,3 +224,5 @@ export class GrantReview implements LeaseWatcher {
 }
 
 const PRUNE: Milliseconds = 10_000;
+/** A wall clock that is moved by more than this was set. */
+const JUMP: Milliseconds = 1_000;
