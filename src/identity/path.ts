@@ -89,12 +89,13 @@ class PathSearch {
   #climb(path: readonly Certificate[], until: number, unlisted: Certificate | null): void {
     const child = path.at(-1)!;
     if (path.length >= LONGEST_PATH) {
-      if (!this.#issuersOf(child).next().done) this.#note(path.length, TOO_LONG);
+      for (const { certificate } of this.#issuersOf(child)) {
+        if (!isOn(path, certificate)) this.#note(path.length, TOO_LONG);
+      }
       return;
     }
     for (const { certificate: issuer, vouchesFor } of this.#issuersOf(child)) {
-      // A CA stands on a path once, whatever certificate it has there.
-      if (path.some(({ keyId, subject }) => keyId === issuer.keyId && subject === issuer.subject)) continue;
+      if (isOn(path, issuer)) continue;
       if (this.#steps-- <= 0) return;
       const wrong = this.#issuerFault(issuer, path);
       if (wrong !== null) {
@@ -156,6 +157,11 @@ const TOO_LONG = {
   rule: 'chain',
   message: `its path has more than ${LONGEST_PATH - 2} intermediates, which are the most that are taken`,
 } as const;
+
+/** A CA stands on a path once, whatever certificate it has there: a root has issued itself. */
+function isOn(path: readonly Certificate[], { keyId, subject }: Certificate): boolean {
+  return path.some((each) => each.keyId === keyId && each.subject === subject);
+}
 
 const NOBODY: ReadonlySet<string> = new Set();
 

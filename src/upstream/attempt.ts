@@ -10,8 +10,6 @@ import { udpAsk, wrongAllowance } from './udp-form.ts';
 import type { Server } from './upstream-server.ts';
 import { MAX_WRONG, type UdpExchange, type UdpListener, type UdpRoute } from './way.ts';
 
-/** New connections for one question, each after one that answered somebody else and ended. */
-const MAX_RECONNECTS = 16;
 /** Ports that one question is asked from anew, each after one that forged replies had found. */
 const MAX_MOVES = 3;
 /** Replies under wrong IDs, and none under the right one, after which TCP is asked beside UDP. */
@@ -201,10 +199,10 @@ export class Attempt implements UdpListener, StreamUser {
       this.#judge(message, said, this.#sockets.time.now(), this.server.setting.protocol === 'udp' ? -1 : rtt);
   }
 
-  streamLost(code: string, broken: boolean, again: boolean): void {
+  streamLost(code: string, broken: boolean, hope: number): void {
     this.#ticket = null;
     if (this.#over) return;
-    if (again && this.#reconnects++ < MAX_RECONNECTS) this.#askStream(this.#sockets.time.now());
+    if (this.#reconnects++ < hope) this.#askStream(this.#sockets.time.now());
     else this.#streamFailed(broken ? 'refused' : 'network', code);
   }
 

@@ -13,11 +13,14 @@ export interface StreamUser {
    */
   streamReply(message: Buffer, same: boolean, rtt: number): void;
   /**
-   * The connection ended first. `broken`: because the server broke the protocol. `again`: it had answered others, so a
-   * new connection may well answer this one (RFC 7766 §6.2.4). Never called from within `Stream.ask`.
+   * The connection ended first. `broken`: because the server broke the protocol. `hope`: new connections that are worth a try
+   * for one question (RFC 7766 §6.2.4). Never called from within `Stream.ask`.
    */
-  streamLost(code: string, broken: boolean, again: boolean): void;
+  streamLost(code: string, broken: boolean, hope: number): void;
 }
+
+/** New connections for one question, each after one that answered somebody else and ended. */
+const MAX_RECONNECTS = 16;
 
 /** Where one question went. */
 export interface Ticket {
@@ -158,12 +161,13 @@ export class Stream implements ReplyHolder, DnsStreamOwner {
     this.#sockets.largeReplies.leave(this);
     this.#stream.close();
     this.#sockets.release();
-    const again = !broken && this.answers > 0;
+    // One that answered others may answer this question on the next connection; one that took it once may, too.
+    const hope = broken ? 0 : this.answers > 0 ? MAX_RECONNECTS : this.#ready ? 1 : 0;
     for (const { writtenAt } of this.#stream.questions.values()) {
       if (writtenAt >= 0 && writtenAt < this.#answeredAt) this.cutShort = true;
     }
     this.#gone(this);
-    for (const entry of this.#stream.questions.values()) entry.user?.streamLost(code, broken, again);
+    for (const entry of this.#stream.questions.values()) entry.user?.streamLost(code, broken, hope);
     this.#stream.questions.clear();
   }
 

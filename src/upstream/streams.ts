@@ -151,6 +151,6 @@ class Queued implements Ticket {
 
   fail(code: string): void {
     this.#queue.delete(this);
-    this.user.streamLost(code, false, false);
+    this.user.streamLost(code, false, 0);
   }
 }

@@ -228,6 +228,10 @@ t.test('a path with more intermediates than are taken says so', async (t) => {
     trust({ clientCa: everything }).judge([der], NOW),
   ])
     t.match(judgement, { kind: 'refused', rule: 'chain', message: /more than 6 intermediates/ });
+  // As many as are taken, and a root that issued itself: something else is wrong.
+  const short = authority.above[1]!.issue();
+  const unlisted = trust({ clientCa: root.pem, crl: root.crl({}).pem }).judge(short.chain, NOW);
+  t.match(unlisted, { kind: 'refused', rule: 'crl', message: /no CRL of/ });
   const stranger = new Authority({ name: 'other' });
   const told = trust({ clientCa: stranger.pem }).judge(chain.slice(0, 7), NOW);
   t.match(told, { message: /no CA that is trusted/ }, 'a path that nobody trusts is not called too long');

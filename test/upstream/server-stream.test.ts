@@ -103,6 +103,15 @@ t.test('a server that closes without an answer', async (t) => {
   t.equal(forwarder.openSockets, 0);
 });
 
+t.test('a server that closes one connection without an answer is asked on another', async (t) => {
+  const server = await tcpUpstream(t, (seen, send, socket, connection) => {
+    if (connection === 1) socket.destroy();
+    else send(reply(seen, { address: connection }));
+  });
+  const { forwarder } = upstreams(t, [server.server], { timing: PATIENT });
+  t.equal(won((await ask(forwarder, 'a.example.com')).outcome), 2);
+});
+
 t.test('nobody listens: the next server at once', async (t) => {
   const port = await closedPort(t);
   const server = await tcpUpstream(t, good(2));
