@@ -1,5 +1,6 @@
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import type { DirectNote } from '../resolve/grants/direct-note.ts';
+import type { CountedQuestion } from '../resolve/story/counted-question.ts';
 
 /** What the history hears of the ring, as the worker that reads it tells. */
 export type HeardRecord = HeardAsked | HeardGiven | HeardNote;
@@ -37,18 +38,9 @@ export interface HeardDraft {
 }
 
 /** A question that is counted in an entry of the table of counts from here on; itself is not in that count. */
-export interface HeardAsked {
+export interface HeardAsked extends CountedQuestion {
   readonly record: 'asked';
   readonly question: HeardQuestion;
-  readonly entry: number;
-  readonly generation: number;
-  readonly before: { readonly generation: number; readonly count: number; readonly last: number };
-  readonly folded: 0 | 1 | 2;
-  readonly audited: boolean;
-  readonly others: boolean;
-  readonly pattern: string;
-  /** Of what the rule says. */
-  readonly hash: string;
 }
 
 export interface HeardGiven {

@@ -1,3 +1,4 @@
+import type { CountedQuestion } from '../resolve/story/counted-question.ts';
 import type { Loss } from './draft.ts';
 import { KINDS, type Kind } from './event.ts';
 import type { RingWords } from './ring-words.ts';
@@ -27,22 +28,7 @@ export type SlotRecord =
       readonly culprit: string | null;
       readonly other: string;
     }
-  | {
-      readonly record: 'asked';
-      readonly question: QuestionRecord;
-      /** Where it is counted from here on: `count` of this entry is added to this question. */
-      readonly entry: number;
-      readonly generation: number;
-      /** The last of what the entry counted before. `last`: milliseconds since 1970. */
-      readonly before: { readonly generation: number; readonly count: number; readonly last: number };
-      readonly folded: 0 | 1 | 2;
-      readonly audited: boolean;
-      /** The client is one of many that are not told apart. */
-      readonly others: boolean;
-      /** Of the rule that decided, and the hash of its content; empty for none. */
-      readonly pattern: string;
-      readonly hash: string;
-    }
+  | (CountedQuestion & { readonly record: 'asked'; readonly question: QuestionRecord })
   /** `question.draft.addresses`: those of the answers of an entry from here on. */
   | {
       readonly record: 'given';

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { SinkAnswer } from '../../outbox/requests.ts';
+import { given } from '../given.ts';
 import { tableLines } from '../table.ts';
 import { count, escapeText, type Terminal } from '../terminal.ts';
 import { type AdminClientOptions, askAdmin, withAdminOptions } from './admin-client.ts';
@@ -119,7 +120,7 @@ function deadVerb(terminal: Terminal): Command {
     .option('--retry', 'send them again; those that are taken are forgotten')
     .action(async (options: DeadOptions) => {
       const { sink, retry = false } = options;
-      const body = { retry, ...(sink === undefined ? {} : { sink }) };
+      const body = given<unknown>({ retry, sink });
       const sinks = await ask(terminal, 'alerts dead', options, '/v1/alerts/dead', body);
       if (sinks === null) return;
       if (retry && sinks.some(({ left }) => left > 0)) terminal.code = 1;

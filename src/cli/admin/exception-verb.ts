@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { given } from '../given.ts';
 import { shortTime, tableLines } from '../table.ts';
 import { escapeText, type Terminal } from '../terminal.ts';
 import { type AdminClientOptions, askAdmin, withAdminOptions } from './admin-client.ts';
@@ -53,14 +54,7 @@ function addVerb(terminal: Terminal): Command {
         return;
       }
       const { identity, reason, type, approvedBy } = options;
-      const body = {
-        identity,
-        name,
-        ttl,
-        reason,
-        ...(type === undefined ? {} : { types: type }),
-        ...(approvedBy === undefined ? {} : { approved_by: approvedBy }),
-      };
+      const body = given<unknown>({ identity, name, ttl, reason, types: type, approved_by: approvedBy });
       const added = await askAdmin(terminal, 'exception add', options, 'POST', '/v1/exceptions', 'id', body);
       if (added === null) return;
       const { id, expires, approved_by: by } = added as Exception;

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { LeaseView } from '../../admin/leases/lease-view.ts';
 import { TextFault } from '../../config/problems.ts';
 import { parseDuration } from '../../config/units.ts';
+import { given } from '../given.ts';
 import { shortTime, tableLines } from '../table.ts';
 import { escapeText, type Terminal } from '../terminal.ts';
 import { type AdminClientOptions, askAdmin, withAdminOptions } from './admin-client.ts';
@@ -59,16 +60,16 @@ function openVerb(terminal: Terminal): Command {
         return;
       }
       const { identity, address, certificate, client, stage, source } = options;
-      const body = {
+      const body = given<unknown>({
         identity,
-        ...(address === undefined ? {} : { addresses: address }),
-        ...(certificate === undefined ? {} : { certificate }),
-        ...(client === undefined ? {} : { client }),
-        ...(stage === undefined ? {} : { stage }),
-        ...(source === undefined ? {} : { source }),
-        ...(ttl === null ? {} : { ttl }),
-        ...(job === null ? {} : { job }),
-      };
+        addresses: address,
+        certificate,
+        client,
+        stage,
+        source,
+        ttl,
+        job,
+      });
       const lease = await askAdmin(terminal, 'lease open', options, 'POST', '/v1/leases', 'id', body);
       if (lease !== null) printOne(terminal, lease as Lease, options);
     });
@@ -93,7 +94,7 @@ function advanceVerb(terminal: Terminal): Command {
           terminal.code = terminal.usage('lease advance', nothing ?? String(ttl));
           return;
         }
-        const body = { ...(stage === undefined ? {} : { stage }), ...(ttl === null ? {} : { ttl }) };
+        const body = given<unknown>({ stage, ttl });
         const lease = await askAdmin(terminal, 'lease advance', options, 'PATCH', pathOf(id), 'id', body);
         if (lease !== null) printOne(terminal, lease as Lease, options);
       },

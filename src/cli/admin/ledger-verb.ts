@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { BalanceView } from '../../admin/ledger/ledger-view.ts';
+import { given } from '../given.ts';
 import { sizeText } from '../size-text.ts';
 import { tableLines } from '../table.ts';
 import { count, escapeText, type Terminal } from '../terminal.ts';
@@ -41,11 +42,7 @@ function showVerb(terminal: Terminal): Command {
     .option('--limit <number>', 'balances that are printed (default: 100)')
     .action(async (options: ShowOptions) => {
       const { identity, lease, limit } = options;
-      const query = new URLSearchParams({
-        ...(identity === undefined ? {} : { identity }),
-        ...(lease === undefined ? {} : { lease }),
-        ...(limit === undefined ? {} : { limit }),
-      }).toString();
+      const query = new URLSearchParams(given({ identity, lease, limit })).toString();
       const path = query === '' ? '/v1/ledger' : `/v1/ledger?${query}`;
       const listed = await askAdmin(terminal, 'ledger', options, 'GET', path, 'balances');
       if (listed === null) return;
@@ -119,11 +116,7 @@ function resetVerb(terminal: Terminal): Command {
         terminal.code = terminal.usage('ledger reset', 'name one of --lease, --identity and --claim');
         return;
       }
-      const body = Object.fromEntries(
-        Object.entries({ lease, identity, claim, wildcard, reason }).filter(
-          ([, value]) => value !== undefined,
-        ),
-      );
+      const body = given({ lease, identity, claim, wildcard, reason });
       const answer = await askAdmin(
         terminal,
         'ledger reset',

@@ -3,9 +3,8 @@ import { Command } from 'commander';
 import { load } from '../../config/load.ts';
 import { loadEnforce } from '../../config/load-enforce.ts';
 import { isLoaded } from '../../config/loaded.ts';
-import { isError } from '../../policy/problem.ts';
 import type { ListenAt, ListenSetting } from '../../settings/settings.ts';
-import { complainProblems } from '../policy/print-problems.ts';
+import { refuseLoad } from '../policy/print-problems.ts';
 import { isHere, listenerTarget } from '../query/listener-target.ts';
 import { parseTarget, type Target } from '../query/target.ts';
 import {
@@ -150,7 +149,7 @@ function listenersOf(terminal: Terminal, config: string | undefined): readonly L
   const result = load(serverFile(config), { env: process.env, now: Date.now() / 1000, salt: 0 });
   if (isLoaded(result)) return result.settings.listen;
   if (config === undefined) return [];
-  complainProblems(terminal, result.problems.filter(isError), result.sources);
+  refuseLoad(terminal, result);
   return null;
 }
 

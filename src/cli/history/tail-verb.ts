@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { TAIL_VERDICTS, type TailEvent } from '../../history/tail.ts';
 import { AdminClient, type AdminClientOptions, withAdminOptions } from '../admin/admin-client.ts';
 import { EventStream, type StreamEvent } from '../admin/event-stream.ts';
+import { given } from '../given.ts';
 import { count as counted, EXIT_PROBLEMS, escapeText, type Terminal } from '../terminal.ts';
 
 /** Before a connection that was lost is made again. */
@@ -38,11 +39,7 @@ export function tailVerb(terminal: Terminal): Command {
         terminal.code = terminal.usage('tail', client);
         return;
       }
-      const query = new URLSearchParams({
-        ...(identity === undefined ? {} : { identity }),
-        ...(verdict === undefined ? {} : { verdict }),
-        ...(name === undefined ? {} : { name }),
-      });
+      const query = new URLSearchParams(given({ identity, verdict, name }));
       const shown = new Lines(terminal, options.json === true, Number(limit ?? Number.POSITIVE_INFINITY));
       terminal.code = await watch(terminal, client, `/v1/tail?${query}`, shown);
     });

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { Top, TopName } from '../../history/top.ts';
 import { type AdminClientOptions, askAdmin, withAdminOptions } from '../admin/admin-client.ts';
+import { given } from '../given.ts';
 import { shortTime, tableLines } from '../table.ts';
 import { count, escapeText, type Terminal } from '../terminal.ts';
 
@@ -42,7 +43,7 @@ export function topVerb(terminal: Terminal): Command {
         terminal.code = terminal.usage('top', wrong);
         return;
       }
-      const query = new URLSearchParams({ minutes, limit, ...(identity === undefined ? {} : { identity }) });
+      const query = new URLSearchParams(given({ minutes, limit, identity }));
       const isOnce = options.once === true || options.json === true || !terminal.isScreen;
       for (;;) {
         const answer = await askAdmin(terminal, 'top', options, 'GET', `/v1/top?${query}`, 'denials');

@@ -8,12 +8,10 @@ import { readAskedRows } from '../../history/asked-rows.ts';
 import type { AskedRow } from '../../policy/learn/asked-row.ts';
 import { propose } from '../../policy/learn/proposal.ts';
 import { proposalText } from '../../policy/learn/proposal-text.ts';
-import { isError } from '../../policy/problem.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
-import { complainProblems } from '../policy/print-problems.ts';
+import { refuseLoad } from '../policy/print-problems.ts';
 import {
   CONFIG_HELP,
-  EXIT_USAGE,
   enumerate,
   missingServerFile,
   serverFile,
@@ -73,8 +71,7 @@ function suggest(terminal: Terminal, options: Options): number {
     passesOver: isOutput,
   });
   if (snapshot === null || settings === null) {
-    complainProblems(terminal, problems.filter(isError), sources);
-    return EXIT_USAGE;
+    return refuseLoad(terminal, { problems, sources });
   }
   const identity = snapshot.identities.find(({ name }) => name === options.identity);
   if (identity === undefined) {

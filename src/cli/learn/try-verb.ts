@@ -5,15 +5,13 @@ import { DatabaseRefusal } from '../../database/database.ts';
 import { readAskedRows } from '../../history/asked-rows.ts';
 import { ruleText } from '../../policy/explain/rule-text.ts';
 import { type Difference, PolicyReplay, type ReplayResult } from '../../policy/learn/replay.ts';
-import { isError } from '../../policy/problem.ts';
 import { typeToText } from '../../wire/iana.ts';
-import { complainProblems } from '../policy/print-problems.ts';
+import { refuseLoad } from '../policy/print-problems.ts';
 import {
   CONFIG_HELP,
   count,
   EXIT_GOOD,
   EXIT_PROBLEMS,
-  EXIT_USAGE,
   escapeText,
   missingServerFile,
   serverFile,
@@ -70,8 +68,7 @@ function replay(terminal: Terminal, policy: string, options: Options): number {
   const loading = { env: process.env, now: now / 1000, salt: 0 };
   const { snapshot, problems, sources } = loadPolicyOnly(policy, loading);
   if (snapshot === null) {
-    complainProblems(terminal, problems.filter(isError), sources);
-    return EXIT_USAGE;
+    return refuseLoad(terminal, { problems, sources });
   }
   const state = options.history === undefined ? stateFolder(options.config) : null;
   if (typeof state === 'object' && state !== null) return terminal.usage('try', state.fault);

@@ -3,7 +3,6 @@ import { TrustBuilder, type Trusts } from '../../assembly/trust/trusts.ts';
 import { load } from '../../config/load.ts';
 import { parseTime } from '../../config/units.ts';
 import { explain, explanationLine, withState } from '../../policy/explain/explain.ts';
-import { isError } from '../../policy/problem.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import { typeFromText } from '../../wire/iana.ts';
 import { lowerName } from '../../wire/name.ts';
@@ -13,7 +12,6 @@ import {
   CONFIG_HELP,
   EXIT_GOOD,
   EXIT_PROBLEMS,
-  EXIT_USAGE,
   escapeText,
   missingServerFile,
   serverFile,
@@ -21,7 +19,7 @@ import {
 } from '../terminal.ts';
 import { identityAt, identityNamed } from './asker.ts';
 import { explainLease, liveClient, liveExceptions, liveState } from './explain-lease.ts';
-import { complainProblems } from './print-problems.ts';
+import { refuseLoad } from './print-problems.ts';
 import { type SeenClient, seeCertificate } from './shown-certificate.ts';
 
 interface Options {
@@ -107,8 +105,7 @@ async function explainQuestion(
   const loaded = load(serverFile(options.config), { env: process.env, now: at, salt: 0, exceptions });
   const { problems, sources, snapshot, settings, trusts } = new TrustBuilder().vet(loaded, at);
   if (snapshot === null) {
-    complainProblems(terminal, problems.filter(isError), sources);
-    return EXIT_USAGE;
+    return refuseLoad(terminal, { problems, sources });
   }
   const asker = findAsker(snapshot, trusts, options, at);
   if (typeof asker === 'string') return terminal.usage('explain', asker);

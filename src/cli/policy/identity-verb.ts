@@ -1,14 +1,12 @@
 import { Command } from 'commander';
 import { load } from '../../config/load.ts';
 import { describeIdentity } from '../../policy/explain/describe.ts';
-import { isError } from '../../policy/problem.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
 import { tableLines } from '../table.ts';
 import {
   CONFIG_HELP,
   count,
   EXIT_GOOD,
-  EXIT_USAGE,
   enumerate,
   escapeText,
   missingServerFile,
@@ -16,7 +14,7 @@ import {
   type Terminal,
 } from '../terminal.ts';
 import { identityPatterns } from './patterns.ts';
-import { complainProblems } from './print-problems.ts';
+import { refuseLoad } from './print-problems.ts';
 
 interface Options {
   readonly config?: string;
@@ -70,8 +68,7 @@ function withPolicy(
   const now = Date.now() / 1000;
   const { snapshot, problems, sources } = load(serverFile(config), { env: process.env, now, salt: 0 });
   if (snapshot !== null) return use(snapshot, now);
-  complainProblems(terminal, problems.filter(isError), sources);
-  return EXIT_USAGE;
+  return refuseLoad(terminal, { problems, sources });
 }
 
 function list(terminal: Terminal, { identities }: Snapshot, now: number, { json }: Options): number {

@@ -1,16 +1,15 @@
 import { z } from 'zod';
 import { FOREVER } from '../../policy/input.ts';
 import type { TokenGrant } from '../../settings/settings.ts';
-import type { Prefix } from '../../wire/prefix.ts';
-import { parsePrefix } from '../addresses.ts';
 import type { Marks } from '../files/marks.ts';
 import { readYaml } from '../files/yaml.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { parseCertificate } from '../policy/written-certificate.ts';
-import { type Problems, TextFault } from '../problems.ts';
+import type { Problems } from '../problems.ts';
 import { list, NAMES, text, time } from '../schema/schema-parts.ts';
 import { checkShape, type Repaired } from '../schema/shape.ts';
 import { parseTime, quote } from '../units.ts';
+import { readPrefixes } from './read-prefixes.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** The file that `admin.tokens` names. It holds no secret: tokens stand in it as hashes. */
@@ -133,26 +132,13 @@ function readToken(token: NonNullable<WrittenToken>, context: TokenContext): Tok
     sha256,
     rights: rights.filter((right) => right !== undefined),
     identities: identities === 'all' ? 'all' : identities.filter((identity) => identity !== undefined),
-    addresses: readAddresses(token.addresses ?? [], context),
+    addresses: readPrefixes(token.addresses ?? [], context),
     certificates: readNames(token.certificates ?? [], context),
     until: readUntil(token, context),
   };
 }
 
 const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
-
-function readAddresses(
-  written: readonly (string | undefined)[],
-  { marks, problems }: TokenContext,
-): Prefix[] {
-  return written.flatMap((text, index) => {
-    if (text === undefined) return [];
-    const prefix = parsePrefix(text);
-    if (!(prefix instanceof TextFault)) return [prefix];
-    problems.fault(prefix, marks.inside(written, index, prefix.offset));
-    return [];
-  });
-}
 
 function readNames(written: readonly (string | undefined)[], { marks, problems }: TokenContext): string[] {
   return written.flatMap((text, index) => {

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { ListenSetting, PemFile, Spoofable, TlsSetting, TrustDomain } from '../../settings/settings.ts';
-import type { Prefix } from '../../wire/prefix.ts';
-import { isLoopback, parsePrefix } from '../addresses.ts';
+import { isLoopback } from '../addresses.ts';
 import { TextFault } from '../problems.ts';
 import { list, text } from '../schema/schema-parts.ts';
 import { quote } from '../units.ts';
 import { type Endpoint, parseListener, URL_FORM } from './endpoint.ts';
 import { type PemKind, readPemFile } from './pem-files.ts';
+import { readPrefixes } from './read-prefixes.ts';
 import type { ServerContext } from './server-context.ts';
 
 const url = text(
@@ -191,19 +191,6 @@ function readSetting(
 
 function readSpoofable(written: NonNullable<WrittenMap['spoofable']>, context: ServerContext): Spoofable {
   return typeof written === 'boolean' ? written : { except: readPrefixes(written.except ?? [], context) };
-}
-
-function readPrefixes(
-  written: readonly (string | undefined)[],
-  { marks, problems }: ServerContext,
-): Prefix[] {
-  return written.flatMap((text, index) => {
-    if (text === undefined) return [];
-    const prefix = parsePrefix(text);
-    if (!(prefix instanceof TextFault)) return [prefix];
-    problems.fault(prefix, marks.inside(written, index, prefix.offset));
-    return [];
-  });
 }
 
 function readTls(map: WrittenMap, place: Place, context: ServerContext): TlsSetting | null {
