@@ -10,6 +10,7 @@ import { load } from '../src/config/load.ts';
 import { decide } from '../src/policy/decide/decide.ts';
 import { Decision, VERDICT } from '../src/policy/decide/decision.ts';
 import { findAddress } from '../src/policy/identity.ts';
+import { ipAddress } from '../src/wire/ip-address.ts';
 import { labelOffsets } from '../src/wire/name.ts';
 import { median } from './figures.ts';
 import { printHelp } from './help.ts';
@@ -53,7 +54,7 @@ function decisionTimes(file: string, scale: Scale): DecisionTimes {
       const started = performance.now();
       for (const question of questions) {
         const address = 0x0a00_0000 + question.identity;
-        const owner = findAddress(snapshot.addresses, 4, address, 0, 0, 0);
+        const owner = findAddress(snapshot.addresses, ipAddress(4, address, 0, 0, 0));
         decide(snapshot, snapshot.identities[owner]!.view, question, 1, false, now, decision);
         if (decision.verdict !== expected) throw new Error(`verdict ${decision.verdict}, not ${expected}`);
       }

@@ -59,7 +59,7 @@ class Charging {
     turn.readClock(1000, Date.now() / 1000);
     turn.begin(inForce, client, Buffer.alloc(512));
     const { snapshot, standings } = inForce;
-    const owner = findAddress(snapshot.addresses, client.family, client.w0, client.w1, client.w2, client.w3);
+    const owner = findAddress(snapshot.addresses, client);
     turn.asker.standing = standings.at(owner);
     turn.asker.view = turn.asker.standing.identity.view;
     turn.asker.bound = bound;

@@ -33,6 +33,7 @@ import { Turn } from '../src/resolve/story/turn.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import { FLAG, messageFlags, opcodeOf } from '../src/wire/header.ts';
 import { RCODE } from '../src/wire/iana.ts';
+import { ipAddress } from '../src/wire/ip-address.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { namegate } from './contestants.ts';
 import { feedStages } from './feed-stages.ts';
@@ -202,7 +203,7 @@ function parts(inForce: InForce, house: House): Stage[] {
   turn.readClock(CLOCK.monotonic(), CLOCK.epoch());
   turn.begin(inForce, client, Buffer.alloc(4096));
   turn.reply.limit = 1232;
-  const owner = findAddress(snapshot.addresses, client.family, client.w0, client.w1, client.w2, client.w3);
+  const owner = findAddress(snapshot.addresses, client);
   turn.asker.standing = standings.at(owner);
   const { view } = turn.asker.standing.identity;
   turn.asker.view = view;
@@ -259,7 +260,10 @@ function parts(inForce: InForce, house: House): Stage[] {
       run(count) {
         let sum = 0;
         for (let i = 0; i < count; i++) {
-          const index = findAddress(snapshot.addresses, client.family, client.w0 + (i & 1), 0, 0, 0);
+          const index = findAddress(
+            snapshot.addresses,
+            ipAddress(client.family, client.w0 + (i & 1), 0, 0, 0),
+          );
           sum += standings.at(index).underway.id;
         }
         return sum;

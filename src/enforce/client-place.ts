@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import { type AddressWords, addressText, isMapped, readAddress } from '../socket/address-words.ts';
+import { addressText, readAddress } from '../socket/address-words.ts';
+import { type AddressWords, isMapped } from '../wire/ip-address.ts';
 import { SETS } from './table-skeleton.ts';
 
 /** An address as the sets hold it: 4 or 16 octets. */

@@ -1,7 +1,7 @@
 import { byLabel, counter, type Samples } from '../metric/metric.ts';
 import { ANSWER_IT, type Client, DROP_IT, type Limits, TRUNCATE_IT } from '../resolve/ports.ts';
-import { isMapped } from '../socket/address-words.ts';
 import { WordHash } from '../wire/half-siphash.ts';
+import { isMapped } from '../wire/ip-address.ts';
 
 export interface IdentityRate {
   readonly name: string;

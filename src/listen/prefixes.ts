@@ -1,4 +1,4 @@
-import { type AddressWords, isMapped } from '../socket/address-words.ts';
+import { type AddressWords, isMapped } from '../wire/ip-address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
 /** Whether an address lies in a prefix of its family. */

@@ -1,3 +1,4 @@
+import { type IpAddress, isMapped } from '../wire/ip-address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import { DEFAULT_TERMS } from './input.ts';
 import type { AddressTable, Identity, View } from './snapshot.ts';
@@ -34,21 +35,14 @@ export const UNKNOWN: Identity = {
  * The index of the identity with this address, or -1. IPv4 is `w0` alone; a mapped address is its IPv4 address
  * (RFC 4291 §2.5.5.2): dual-stack sockets show IPv4 clients so.
  */
-export function findAddress(
-  table: AddressTable,
-  family: 4 | 6,
-  w0: number,
-  w1: number,
-  w2: number,
-  w3: number,
-): number {
-  if (family === 4) return find4(table, w0);
-  if (w0 === 0 && w1 === 0 && w2 === 0xffff) return find4(table, w3);
+export function findAddress(table: AddressTable, address: IpAddress): number {
+  if (address.family === 4) return find4(table, address.w0);
+  if (isMapped(address)) return find4(table, address.w3);
   let low = 0;
   let high = table.owner6.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (startsAfter(table.start6, 4 * middle, w0, w1, w2, w3)) high = middle;
+    if (startsAfter(table.start6, 4 * middle, address)) high = middle;
     else low = middle + 1;
   }
   return low === 0 ? -1 : table.owner6[low - 1]!;
@@ -65,14 +59,7 @@ function find4(table: AddressTable, address: number): number {
   return low === 0 ? -1 : table.owner4[low - 1]!;
 }
 
-function startsAfter(
-  starts: Uint32Array,
-  at: number,
-  w0: number,
-  w1: number,
-  w2: number,
-  w3: number,
-): boolean {
+function startsAfter(starts: Uint32Array, at: number, { w0, w1, w2, w3 }: IpAddress): boolean {
   if (starts[at] !== w0) return starts[at]! > w0;
   if (starts[at + 1] !== w1) return starts[at + 1]! > w1;
   if (starts[at + 2] !== w2) return starts[at + 2]! > w2;

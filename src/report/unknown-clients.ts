@@ -1,4 +1,4 @@
-import type { Client } from '../resolve/ports.ts';
+import type { IpAddress } from '../wire/ip-address.ts';
 
 /** Networks that are remembered, so that each is told once an hour. */
 const MAX_NETWORKS = 1024;
@@ -16,7 +16,7 @@ export class UnknownClients {
   #tellings = 0;
 
   /** Whether this client's network is to be told now; `now`: monotonic milliseconds. */
-  isNew(client: Pick<Client, 'family' | 'w0' | 'w1' | 'w2' | 'w3'>, now: number): boolean {
+  isNew(client: IpAddress, now: number): boolean {
     const network = networkOf(client);
     const told = this.#told.get(network);
     if (told !== undefined && now - told < TELL_AGAIN_MS) return false;
@@ -47,7 +47,7 @@ export class UnknownClients {
 }
 
 /** A number for a /24 or a /48; a mapped address is its IPv4 address. */
-function networkOf({ family, w0, w1, w2, w3 }: Pick<Client, 'family' | 'w0' | 'w1' | 'w2' | 'w3'>): number {
+function networkOf({ family, w0, w1, w2, w3 }: IpAddress): number {
   if (family === 4) return w0 >>> 8;
   if (w0 === 0 && w1 === 0 && w2 === 0xffff) return w3 >>> 8;
   return 2 ** 24 + w0 * 2 ** 16 + (w1 >>> 16);

@@ -1,4 +1,5 @@
 /** What the story asks of other rooms. Rank 4 implements these, `server.ts` plugs them in. */
+import type { AddressWords, IpAddress } from '../wire/ip-address.ts';
 import type { Credential } from './client/credential.ts';
 
 /** A reply of no octets: the query is dropped. */
@@ -10,7 +11,7 @@ export const LATER = -1;
  * Who sent a query, as the transport saw it. A listener may reuse one object for every datagram: what is kept of it
  * beyond the call to `answer` is copied. On a stream it is the connection itself, whose `credential` may change.
  */
-export interface Client {
+export interface Client extends IpAddress {
   readonly transport: 'udp' | 'tcp' | 'tls';
   /** The source address may be forged, unless the query shows a server cookie (RFC 7873). Always false on a stream. */
   readonly spoofable: boolean;
@@ -18,28 +19,12 @@ export interface Client {
   readonly credential: Credential | null;
   /** The last lease under which a query was answered, or empty. Written by the answerer, for streams that end with it. */
   lease: string;
-  /** 4 or 6, as the socket saw it; a mapped address is recognised by `identify`. */
-  readonly family: 4 | 6;
-  /** The address in network order, 32 bits each, unsigned; IPv4 is `w0` alone. */
-  readonly w0: number;
-  readonly w1: number;
-  readonly w2: number;
-  readonly w3: number;
   /** The source port; 0 where a balancer does not say it. */
   readonly port: number;
   /** Writes the address of ours that the query came to; false where the socket cannot tell. For the few who need it. */
-  asked(out: AskedAddress): boolean;
+  asked(out: AddressWords): boolean;
   /** Keeps the way back for an answer that comes later. Called at most once a query. */
   defer(): ReplyLater;
-}
-
-/** An address as words: `w0` alone for IPv4, the others 0. */
-export interface AskedAddress {
-  family: 4 | 6;
-  w0: number;
-  w1: number;
-  w2: number;
-  w3: number;
 }
 
 /** The way back to one client for one query. Exactly one of the two is called, once; both are safe after the client went away. */

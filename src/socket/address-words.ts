@@ -1,13 +1,5 @@
 import { SocketAddress } from 'node:net';
-
-/** A client's address as the answerer takes it: see `Client` in resolve/ports.ts. */
-export interface AddressWords {
-  family: 4 | 6;
-  w0: number;
-  w1: number;
-  w2: number;
-  w3: number;
-}
+import { type AddressWords, type IpAddress, isMapped } from '../wire/ip-address.ts';
 
 const COLON = 0x3a;
 const DOT = 0x2e;
@@ -41,7 +33,7 @@ export function readAddress(text: string, out: AddressWords): void {
 }
 
 /** The words as text, an IPv6 address in the short form. */
-export function addressText({ family, w0, w1, w2, w3 }: Readonly<AddressWords>): string {
+export function addressText({ family, w0, w1, w2, w3 }: IpAddress): string {
   if (family === 4) return [w0 >>> 24, (w0 >>> 16) & 255, (w0 >>> 8) & 255, w0 & 255].join('.');
   const parts = [w0, w1, w2, w3].flatMap((word) => [word >>> 16, word & 0xffff]);
   return new SocketAddress({ address: parts.map((part) => part.toString(16)).join(':'), family: 'ipv6' })
@@ -49,14 +41,9 @@ export function addressText({ family, w0, w1, w2, w3 }: Readonly<AddressWords>):
 }
 
 /** Whose connections count together. A machine with IPv6 has a whole /64 to dial from (RFC 7421). */
-export function clientKey(address: Readonly<AddressWords>): string {
+export function clientKey(address: IpAddress): string {
   if (address.family === 4) return `4:${address.w0}`;
   return isMapped(address) ? `4:${address.w3}` : `6:${address.w0}:${address.w1}`;
-}
-
-/** Whether the words are an IPv4-mapped address, ::ffff:0:0/96 (RFC 4291 §2.5.5.2): `w3` is the IPv4 address. */
-export function isMapped(a: Readonly<AddressWords>): boolean {
-  return a.family === 6 && a.w0 === 0 && a.w1 === 0 && a.w2 === 0xffff;
 }
 
 /** RFC 4291 §2.2: up to eight groups, one `::`, the last two groups perhaps as a dotted quad. */

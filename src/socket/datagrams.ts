@@ -1,4 +1,4 @@
-import type { AddressWords } from './address-words.ts';
+import type { AddressWords } from '../wire/ip-address.ts';
 import type { Native } from './native.ts';
 import { ADDRESS_SIZE } from './socket-address.ts';
 

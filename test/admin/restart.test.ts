@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { ipAddress } from '../../src/wire/ip-address.ts';
 import { House, house, TestClock } from './house.ts';
 
 const ADDRESS = 0x0a090001;
@@ -38,7 +39,8 @@ t.test(
     });
     t.equal((await second.ask('GET', `/v1/leases/${ended}`)).status, 404);
     t.equal((await second.ask('GET', `/v1/leases/${short}`)).status, 404);
-    const bound = (address: number): unknown => second.table.byAddress(4, address, 0, 0, 0, clock.mono);
+    const bound = (address: number): unknown =>
+      second.table.byAddress(ipAddress(4, address, 0, 0, 0), clock.mono);
     t.match(bound(ADDRESS), { identity: 'build', stage: 'compile', endsAt: 77 + 70_000 });
     t.match(bound(ADDRESS + 1), { identity: 'unknown', endsAt: 77 + 570_000 });
     t.match(bound(ADDRESS + 2), { identity: 'unknown', endsAt: 77 + 590_000 }, 'it ran out while nobody ran');
@@ -62,7 +64,9 @@ t.test('a clock that goes back between two runs gives nobody more time', async (
   clock.wall -= 86_400;
   const second = await house(t, { folder, clock });
   t.equal(second.log.count('clock-jump'), 1);
-  t.match(second.table.byAddress(4, ADDRESS, 0, 0, 0, clock.mono), { endsAt: clock.mono + 100_000 });
+  t.match(second.table.byAddress(ipAddress(4, ADDRESS, 0, 0, 0), clock.mono), {
+    endsAt: clock.mono + 100_000,
+  });
 });
 
 t.test('a clock that jumps while it runs is noticed; leases last as long as they would have', async (t) => {
@@ -84,7 +88,9 @@ t.test('a clock that jumps while it runs is noticed; leases last as long as they
   t.match((await first.ask('GET', `/v1/leases/${body['id']}`)).body, { expires: '2026-11-20T02:16:40.000Z' });
   await first.close();
   const second = await house(t, { folder, clock });
-  t.match(second.table.byAddress(4, ADDRESS, 0, 0, 0, clock.mono), { endsAt: clock.mono + 1_000_000 });
+  t.match(second.table.byAddress(ipAddress(4, ADDRESS, 0, 0, 0), clock.mono), {
+    endsAt: clock.mono + 1_000_000,
+  });
 });
 
 t.test('a journal that is torn or damaged costs no more than what is damaged', async (t) => {
@@ -99,7 +105,7 @@ t.test('a journal that is torn or damaged costs no more than what is damaged', a
   appendFileSync(path, '120 0000');
   const second = await house(t, { folder });
   const bound = [1, 2, 3, 9].map(
-    (last) => second.table.byAddress(4, 0x0a090000 + last, 0, 0, 0, second.clock.mono) !== null,
+    (last) => second.table.byAddress(ipAddress(4, 0x0a090000 + last, 0, 0, 0), second.clock.mono) !== null,
   );
   t.same(bound, [true, false, true, false]);
   t.equal(second.log.count('journal-damaged'), 1);
@@ -123,11 +129,19 @@ t.test('a state folder that is gone: nothing new comes into force, and ends do',
   const reply = await first.ask('POST', '/v1/leases', { identity: 'build', address: '10.9.0.2' });
   t.equal(reply.status, 507);
   t.match(reply.body, { type: 'urn:namegate:problem:not-durable', detail: /ENOENT/ });
-  t.equal(first.table.byAddress(4, ADDRESS + 1, 0, 0, 0, first.clock.mono), null, 'no lease in force');
+  t.equal(
+    first.table.byAddress(ipAddress(4, ADDRESS + 1, 0, 0, 0), first.clock.mono),
+    null,
+    'no lease in force',
+  );
   const { body } = await first.ask('GET', '/v1/leases');
   const [only] = body['leases'] as { id: string }[];
   t.equal((await first.ask('DELETE', `/v1/leases/${only!.id}`)).status, 507);
-  t.equal(first.table.byAddress(4, ADDRESS, 0, 0, 0, first.clock.mono), null, 'an end is in force at once');
+  t.equal(
+    first.table.byAddress(ipAddress(4, ADDRESS, 0, 0, 0), first.clock.mono),
+    null,
+    'an end is in force at once',
+  );
 });
 
 type Octets = (text: string) => string;
@@ -194,7 +208,7 @@ for (const [what, change, wanted, told] of DAMAGES) {
     writeFileSync(path, damaged, 'latin1');
     const { table, clock, log, damages, close } = bindHouse(await house(t, { folder }));
     const bound = [0, 1, 2].map(
-      (last) => table.byAddress(4, ADDRESS + last, 0, 0, 0, clock.mono)?.identity ?? null,
+      (last) => table.byAddress(ipAddress(4, ADDRESS + last, 0, 0, 0), clock.mono)?.identity ?? null,
     );
     t.same(bound, wanted);
     t.equal(log.count('journal-torn'), told === 'torn' ? 1 : 0);

@@ -6,6 +6,7 @@ import { parseDocument } from 'yaml';
 import { load } from '../../src/config/load.ts';
 import { jsonSchema } from '../../src/config/schema/schema.ts';
 import { findAddress } from '../../src/policy/identity.ts';
+import { ipAddress } from '../../src/wire/ip-address.ts';
 import { nameToText } from '../../src/wire/name.ts';
 import { NOW } from './harness.ts';
 
@@ -41,10 +42,10 @@ t.test('it listens where the documentation says, and asks the system', async (t)
 
 t.test('loopback has an identity, and a local name to try', async (t) => {
   const { addresses, identities, locals } = result.snapshot!;
-  const four = findAddress(addresses, 4, 0x7f00_0001, 0, 0, 0);
+  const four = findAddress(addresses, ipAddress(4, 0x7f00_0001, 0, 0, 0));
   t.equal(identities[four]?.name, 'this-machine');
-  t.equal(findAddress(addresses, 6, 0, 0, 0, 1), four);
-  t.equal(findAddress(addresses, 4, 0x0808_0808, 0, 0, 0), -1);
+  t.equal(findAddress(addresses, ipAddress(6, 0, 0, 0, 1)), four);
+  t.equal(findAddress(addresses, ipAddress(4, 0x0808_0808, 0, 0, 0)), -1);
   const local = [...locals.values()].find(({ name }) => nameToText(name) === 'hello.namegate.example');
   t.match(local?.rrsets[0], { type: 1, rdata: [Uint8Array.of(192, 0, 2, 1)] });
 });

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { RateLimits } from '../../src/listen/limits.ts';
 import { ANSWER_IT, type Client, DROP_IT, TRUNCATE_IT } from '../../src/resolve/ports.ts';
-import { type AddressWords, readAddress } from '../../src/socket/address-words.ts';
+import { readAddress } from '../../src/socket/address-words.ts';
 import { WordHash } from '../../src/wire/half-siphash.ts';
+import type { AddressWords } from '../../src/wire/ip-address.ts';
 
 const KEY = [0x0123_4567, 0x89ab_cdef] as const;
 

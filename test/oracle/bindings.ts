@@ -1,3 +1,4 @@
+import { ipAddress } from '../../src/wire/ip-address.ts';
 /**
  * Whom leases and quarantines bind, decided twice: by the table that the query path reads, and slowly, from the list of all
  * that was ever opened (a lease on certificate and address, a lease on the certificate, a lease on the address).
@@ -178,8 +179,8 @@ export function compareBindings(steps: number, seed: number): BindingsResult {
       for (const names of SHOWN) {
         const bound =
           names === null
-            ? table.byAddress(v, w0, w1, w2, w3, now)
-            : table.byCertificate(names, v, w0, w1, w2, w3, now);
+            ? table.byAddress(ipAddress(v, w0, w1, w2, w3), now)
+            : table.byCertificate(names, ipAddress(v, w0, w1, w2, w3), now);
         const [got, wanted] = [told(bound), slow.binds(names, address, now)];
         if (!wanted.includes(got)) {
           const who = `${names?.join(' and ') ?? 'no certificate'} from ${text}`;

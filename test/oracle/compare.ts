@@ -13,6 +13,7 @@ import type { PolicyInput } from '../../src/policy/input.ts';
 import type { SuffixTable } from '../../src/policy/pattern/suffix.ts';
 import type { View as CompiledView, Identity, Snapshot } from '../../src/policy/snapshot.ts';
 import { typeFromText } from '../../src/wire/iana.ts';
+import { ipAddress } from '../../src/wire/ip-address.ts';
 import { labelOffsets } from '../../src/wire/name.ts';
 import { type Layout, layOut, timeText, toInput } from './layout.ts';
 import { FOREVER, labelsOf, toText, toWire } from './names.ts';
@@ -97,10 +98,10 @@ export class BothForms {
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
     const family = from.length === 32 ? 4 : 6;
     const { addresses, identities } = this.snapshot;
-    const index = findAddress(addresses, family, w0, w1, w2, w3);
+    const index = findAddress(addresses, ipAddress(family, w0, w1, w2, w3));
     if (family === 4) {
       // A dual-stack socket shows the same client so.
-      if (findAddress(addresses, 6, 0, 0, 0xffff, w0) !== index)
+      if (findAddress(addresses, ipAddress(6, 0, 0, 0xffff, w0)) !== index)
         throw new Error('a mapped address is another client');
     }
     return identities[index] ?? UNKNOWN;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { addressTable, findAddress } from '../../src/policy/identity.ts';
 import type { AddressTable } from '../../src/policy/snapshot.ts';
+import { ipAddress } from '../../src/wire/ip-address.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';
 import { prefix } from './build.ts';
 
@@ -15,7 +16,7 @@ function table(...claims: Claim[]): AddressTable {
 function find(addresses: AddressTable, text: string): number {
   const { family, words } = prefix(text);
   const [w0, w1 = 0, w2 = 0, w3 = 0] = words as [number, number?, number?, number?];
-  return findAddress(addresses, family, w0, w1, w2, w3);
+  return findAddress(addresses, ipAddress(family, w0, w1, w2, w3));
 }
 
 t.test('the longest static prefix', async (t) => {
@@ -209,7 +210,7 @@ t.test('property: the table finds what a look at every prefix finds', async (t) 
         const addresses = addressTable(claims);
         const lookUp = (family: 4 | 6, words: readonly number[]): boolean => {
           const [w0, w1 = 0, w2 = 0, w3 = 0] = words as [number, number?, number?, number?];
-          const got = findAddress(addresses, family, w0, w1, w2, w3);
+          const got = findAddress(addresses, ipAddress(family, w0, w1, w2, w3));
           checked++;
           if (got >= 0) found++;
           return got === findSlowly(claims, family, words);
@@ -248,8 +249,8 @@ t.test('a large table finds everyone in it', async (t) => {
   let found = 0;
   let strangers = 0;
   for (let i = 0; i < 50_000; i++) {
-    if (findAddress(addresses, 4, (i * 85_899) >>> 0, 0, 0, 0) === i) found++;
-    if (findAddress(addresses, 4, (i * 85_899 + 1) >>> 0, 0, 0, 0) === -1) strangers++;
+    if (findAddress(addresses, ipAddress(4, (i * 85_899) >>> 0, 0, 0, 0)) === i) found++;
+    if (findAddress(addresses, ipAddress(4, (i * 85_899 + 1) >>> 0, 0, 0, 0)) === -1) strangers++;
   }
   t.equal(found, 50_000);
   t.equal(strangers, 50_000);

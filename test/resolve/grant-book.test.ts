@@ -1,6 +1,7 @@
 import t from 'tap';
 import { GrantBook } from '../../src/resolve/grants/grant-book.ts';
 import { GrantedClient } from '../../src/resolve/grants/granted-client.ts';
+import { ipAddress } from '../../src/wire/ip-address.ts';
 import { Random } from '../server/random.ts';
 import { wireName } from './records.ts';
 
@@ -30,7 +31,7 @@ t.test('names at one address are found, however many there are', async (t) => {
       book.put(client, addresses[address]!, names[n]!, [], step, REASON);
       wanted.set(key, step);
     }
-    const found = book.named(client, 4, address, 0, 0, 0, names[n]!, names[n]!.length);
+    const found = book.named(client, ipAddress(4, address), names[n]!, names[n]!.length);
     if ((found?.until ?? null) !== (wanted.get(key) ?? null)) wrong++;
     if (client.size !== wanted.size || book.of(client).grants !== wanted.size) wrong++;
   }

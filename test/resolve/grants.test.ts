@@ -3,6 +3,7 @@ import type { Lease } from '../../src/policy/lease/lease.ts';
 import { GrantReview } from '../../src/resolve/grants/review.ts';
 import { FLAG } from '../../src/wire/header.ts';
 import { EDE, RCODE } from '../../src/wire/iana.ts';
+import { ipAddress } from '../../src/wire/ip-address.ts';
 import { prefix } from '../policy/build.ts';
 import { PlayedEnforcer } from './enforcement.ts';
 import { House } from './house.ts';
@@ -222,7 +223,7 @@ t.test('as many as may be', async (t) => {
   t.match(enforcer.findings, [{ finding: 'grant-limit', client: '192.0.2.7', name: 'plain.example' }]);
 
   const { book } = enforcer.gate;
-  const client = book.find(4, 0xc000_0207 | 0, 0, 0, 0, '', 'job')!;
+  const client = book.find(ipAddress(4, 0xc000_0207), '', 'job')!;
   const reason = { chain: [], rule: null, policy: '0' };
   const fill = (i: number) => {
     const at = { family: 4 as const, w0: i, w1: 0, w2: 0, w3: 0 };

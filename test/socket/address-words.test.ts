@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import t from 'tap';
-import { type AddressWords, isMapped, readAddress } from '../../src/socket/address-words.ts';
+import { readAddress } from '../../src/socket/address-words.ts';
+import { type AddressWords, isMapped } from '../../src/wire/ip-address.ts';
 
 function read(text: string): AddressWords {
   // Left over from the datagram before, as in use.

@@ -5,6 +5,7 @@ import { findAddress } from '../../policy/identity.ts';
 import { covers, occupied, overlaps } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Clock } from '../../resolve/ports.ts';
+import { firstOf } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import {
   type Caller,
@@ -94,8 +95,7 @@ function judgeHome(
 ): Refusal | null {
   if (kind !== 'job') return null;
   for (const prefix of addresses) {
-    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
-    const other = findAddress(snapshot.addresses, prefix.family, w0, w1, w2, w3);
+    const other = findAddress(snapshot.addresses, firstOf(prefix));
     if (other < 0 || other === index) continue;
     const homes = snapshot.identities[other]!.addresses.map(prefixFromText);
     if (homes.some((home) => covers(home, prefix) && !covers(home, WHOLE_LOOPBACK)))
@@ -118,8 +118,7 @@ function judgeClient({ index }: Identity, client: Prefix | null, { snapshot }: L
       '/client',
       `no packet of a job comes from ${text}: write the address of the job itself`,
     );
-  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = client.words;
-  const other = findAddress(snapshot.addresses, client.family, w0, w1, w2, w3);
+  const other = findAddress(snapshot.addresses, firstOf(client));
   if (other < 0 || other === index) return null;
   return new Refusal('lease-conflict', `the policy gives ${text} to another identity`, [
     { pointer: '/client', detail: 'is an address of another identity' },

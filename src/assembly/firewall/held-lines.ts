@@ -3,6 +3,7 @@ import { TextFault } from '../../config/problems.ts';
 import type { HeldLine } from '../../resolve/grants/grant-line.ts';
 import type { GrantPlace } from '../../resolve/grants/granted-client.ts';
 import type { HeldGrant } from '../../resolve/grants/held-grants.ts';
+import { firstOf } from '../../wire/ip-address.ts';
 
 /** What an enforcer tells of a grant from before our start; null where it is none: then it is told to nobody, and ends. */
 export function readHeld(line: HeldLine): HeldGrant | null {
@@ -16,12 +17,8 @@ export function readHeld(line: HeldLine): HeldGrant | null {
   return { ...who, given: { name, address, ports, left, reason: { chain, rule, policy } } };
 }
 
-/** As the book has it: IPv4 is the first word alone. */
 function placeOf(text: unknown): GrantPlace | null {
   const prefix = typeof text === 'string' ? parsePrefix(text) : null;
   if (prefix === null || prefix instanceof TextFault) return null;
-  const { family, words, length } = prefix;
-  if (length !== (family === 4 ? 32 : 128)) return null;
-  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
-  return { family, w0: w0 | 0, w1: w1 | 0, w2: w2 | 0, w3: w3 | 0 };
+  return prefix.length === (prefix.family === 4 ? 32 : 128) ? firstOf(prefix) : null;
 }

@@ -6,6 +6,7 @@ import type { Lease, LeaseTable } from '../../policy/lease/lease.ts';
 import type { GrantBook } from '../../resolve/grants/grant-book.ts';
 import type { InForce } from '../../resolve/in-force.ts';
 import type { ListenSetting } from '../../settings/settings.ts';
+import { firstOf } from '../../wire/ip-address.ts';
 
 /** Whose packets come from an address. */
 export interface RefusedClient {
@@ -40,15 +41,14 @@ export function refusedClient(
   const prefix = parsePrefix(text);
   if (prefix instanceof TextFault) return null;
   const { family } = prefix;
-  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
-  const at = { family, w0, w1, w2, w3 };
-  const bound = leases.byAddress(family, w0, w1, w2, w3, now);
+  const at = firstOf(prefix);
+  const bound = leases.byAddress(at, now);
   const granted = bound === null && told === null ? book.at(at)[0] : undefined;
   // A lease may name an address that it does not bind.
   const lease = told ?? (bound?.lease || leases.holder(prefix) || granted?.lease || null);
   const held = lease === null ? null : (leases.get(lease) ?? recent.get(lease) ?? null);
   const { snapshot, standings } = inForce;
-  const known = findAddress(snapshot.addresses, family, w0, w1, w2, w3);
+  const known = findAddress(snapshot.addresses, at);
   const identity =
     held?.identity ??
     bound?.identity ??
@@ -58,7 +58,7 @@ export function refusedClient(
   const isForgeable = forgeries.every((forgery) => forgery.isPossible(at));
   const half = (word: number): string => `${(word >>> 16).toString(16)}:${(word & 0xffff).toString(16)}`;
   return {
-    network: family === 4 ? text : `${half(w0)}:${half(w1)}::/64`,
+    network: family === 4 ? text : `${half(at.w0)}:${half(at.w1)}::/64`,
     identity,
     owner: standings.named(identity).identity.owner,
     lease,

@@ -9,9 +9,9 @@ import { type ShownDates, shownDates } from '../../identity/server-certificate.t
 import type { TlsMaterial } from '../../listen/stream/handshakes.ts';
 import { isError, type Problem } from '../../policy/problem.ts';
 import type { Designation } from '../../resolve/local/designation.ts';
-import type { AskedAddress } from '../../resolve/ports.ts';
 import type { DotSetting, ListenSetting } from '../../settings/settings.ts';
 import { readAddress } from '../../socket/address-words.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import { placesOf } from '../places.ts';
 import { warnUnreached } from './unreached.ts';
 
@@ -103,14 +103,14 @@ function designationOf({ host, port, tls }: DotSetting): Designation | null {
   return { addresses, target, port, host: wildcard ? null : addressOf(host) };
 }
 
-function addressIn(octets: Uint8Array): AskedAddress {
+function addressIn(octets: Uint8Array): AddressWords {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
   const word = (i: number): number => (4 * i < octets.length ? view.getUint32(4 * i) : 0);
   return { family: octets.length === 4 ? 4 : 6, w0: word(0), w1: word(1), w2: word(2), w3: word(3) };
 }
 
-function addressOf(text: string): AskedAddress {
-  const address: AskedAddress = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
+function addressOf(text: string): AddressWords {
+  const address: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
   readAddress(text, address);
   return address;
 }

@@ -1,6 +1,7 @@
 import { parseAddress } from '../../config/addresses.ts';
 import { findAddress, UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
+import { firstOf } from '../../wire/ip-address.ts';
 import { enumerate } from '../terminal.ts';
 
 /** The identity of that name, or what is wrong with the name. */
@@ -15,7 +16,6 @@ export function identityNamed(name: string, { identities }: Snapshot): Identity 
 export function identityAt(text: string, { addresses, identities }: Snapshot): Identity | string {
   const address = parseAddress(text);
   if ('fix' in address) return `--from ${text}: ${address.message}; ${address.fix}`;
-  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = address.words;
-  const identity = identities[findAddress(addresses, address.family, w0, w1, w2, w3)];
+  const identity = identities[findAddress(addresses, firstOf(address))];
   return identity === undefined || identity.proof === 'certificate' ? UNKNOWN : identity;
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { AddressWords } from '../../socket/address-words.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import type { Member } from './crowd.ts';
 import { readProxyHeader } from './proxy.ts';
 

@@ -1,4 +1,4 @@
-import type { AddressWords } from '../../socket/address-words.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 
 /** Octets of a whole header that are taken at most. HAProxy asks for 536 at least (PROXY protocol §2.2); certificates in TLVs are not wanted. */
 export const MAX_PROXY_HEADER = 2_048;

@@ -1,7 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type AddressWords, addressText, clientKey, readAddress } from '../../socket/address-words.ts';
+import { addressText, clientKey, readAddress } from '../../socket/address-words.ts';
 import type { ChainFault } from '../../socket/chain-check.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { type ListenerEndpoint, type ListenOptions, monotonic } from '../listener.ts';
 import { isWithin } from '../prefixes.ts';

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import { readAddress } from '../../socket/address-words.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import type { Arrived } from './arrival.ts';
 import type { BatchOwner, ReplyBatch } from './reply-batch.ts';
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Credential } from '../../resolve/client/credential.ts';
 import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
-import type { AddressWords } from '../../socket/address-words.ts';
 import { FrameReader } from '../../wire/framing.ts';
+import { type AddressWords, HeldAddress } from '../../wire/ip-address.ts';
 import { HEADER_OCTETS } from '../listener.ts';
 import { ReplyOnce } from '../reply-once.ts';
 import type { Arrived } from './arrival.ts';
@@ -20,15 +20,10 @@ const TURN = 128;
  * ready. It holds at most one chunk of the kernel's and one partial message (64 KiB each), and `unsentMax` octets
  * of answers. The listener calls `check` now and then; there are no timers here.
  */
-export class Connection implements Client, AddressWords, Member, BatchOwner {
+export class Connection extends HeldAddress implements Client, Member, BatchOwner {
   readonly transport: 'tcp' | 'tls';
   readonly spoofable = false;
   lease = '';
-  family: 4 | 6;
-  w0: number;
-  w1: number;
-  w2: number;
-  w3: number;
   readonly port: number;
   readonly #socket: Socket;
   readonly #sender: StreamSender;
@@ -60,16 +55,13 @@ export class Connection implements Client, AddressWords, Member, BatchOwner {
     proof: Proof | null,
     host: StreamHost<Connection>,
   ) {
+    super();
+    this.takeAddress(address);
     const { socket } = sockets;
     this.#socket = socket;
     this.#host = host;
     this.#proof = proof;
     this.transport = host.protocol;
-    this.family = address.family;
-    this.w0 = address.w0;
-    this.w1 = address.w1;
-    this.w2 = address.w2;
-    this.w3 = address.w3;
     this.port = sockets.port;
     this.#lastActive = host.now();
     this.#sender = new StreamSender(sockets, this.#lastActive);

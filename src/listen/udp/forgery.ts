@@ -1,5 +1,5 @@
 import type { Spoofable } from '../../settings/settings.ts';
-import type { AddressWords } from '../../socket/address-words.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import { PrefixTable } from '../prefixes.ts';
 
 /** Octet of the header with the TC bit (RFC 1035 §4.1.1). */

@@ -1,7 +1,8 @@
 import type { ReplyLater } from '../../resolve/ports.ts';
-import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import { readAddress } from '../../socket/address-words.ts';
 import type { DatagramBatch } from '../../socket/datagrams.ts';
 import { ADDRESS_SIZE, AF_INET6 } from '../../socket/socket-address.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import type { ListenerEndpoint } from '../listener.ts';
 import { type LateOwner, ReplyOnce } from '../reply-once.ts';
 import { DatagramClient } from './datagram-client.ts';

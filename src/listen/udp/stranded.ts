@@ -1,5 +1,6 @@
-import { type AddressWords, addressText, isMapped } from '../../socket/address-words.ts';
+import { addressText } from '../../socket/address-words.ts';
 import { WordHash } from '../../wire/half-siphash.ts';
+import { type AddressWords, isMapped } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { PrefixTable } from '../prefixes.ts';
 

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
-import { type AddressWords, readAddress } from '../../socket/address-words.ts';
+import { readAddress } from '../../socket/address-words.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import {
   type ListenCounters,
   type Listener,

@@ -1,3 +1,4 @@
+import { ipAddress } from '../../wire/ip-address.ts';
 import { nameToText } from '../../wire/name.ts';
 import { findAddress } from '../identity.ts';
 import { KIND, type Snapshot } from '../snapshot.ts';
@@ -8,7 +9,7 @@ const LOOPBACK = 0x7f00_0001;
 
 /** A name worth asking for from this machine: a local record that loopback may see, else an approved name; null for none. */
 export function suggestName(snapshot: Snapshot): string | null {
-  const identity = snapshot.identities[findAddress(snapshot.addresses, 4, LOOPBACK, 0, 0, 0)];
+  const identity = snapshot.identities[findAddress(snapshot.addresses, ipAddress(4, LOOPBACK))];
   if (identity === undefined) return null;
   const allows = (name: Uint8Array): boolean => {
     const { verdict } = explain(snapshot, identity, null, name, 1, 0);

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { type Bound, boundOf, isQuarantine, quarantineUntil } from './bound.ts';
 import { Ends } from './ends.ts';
@@ -57,22 +58,14 @@ export class LeaseTable {
    * What holds for a client with these certificate names (`Credential.names`) at this address: a lease on one of the names
    * and the address, else one on a name alone, else null. A quarantine of such a lease counts as it did.
    */
-  byCertificate(
-    names: readonly string[],
-    family: 4 | 6,
-    w0: number,
-    w1: number,
-    w2: number,
-    w3: number,
-    now: number,
-  ): Bound | null {
+  byCertificate(names: readonly string[], address: IpAddress, now: number): Bound | null {
     if (this.#certificates.size === 0) return null;
     let alone: Bound | null = null;
     let calm: Bound | null = null;
     for (let i = 0; i < names.length; i++) {
       const claims = this.#certificates.get(names[i]!);
       if (claims === undefined) continue;
-      const both = claims.addresses.find(family, w0, w1, w2, w3, now);
+      const both = claims.addresses.find(address, now);
       if (both !== null && !isQuarantine(both)) return both;
       const one = claims.alone.at(now);
       if (one !== null && !isQuarantine(one)) alone ??= one;
@@ -82,8 +75,8 @@ export class LeaseTable {
   }
 
   /** What holds for the address alone at `now`: of its prefixes the longest with a live lease or a quarantine. */
-  byAddress(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, now: number): Bound | null {
-    return this.size === 0 ? null : this.#addresses.find(family, w0, w1, w2, w3, now);
+  byAddress(address: IpAddress, now: number): Bound | null {
+    return this.size === 0 ? null : this.#addresses.find(address, now);
   }
 
   get(id: string): Lease | null {

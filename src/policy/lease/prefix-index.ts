@@ -1,3 +1,4 @@
+import { type IpAddress, isMapped } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Bound } from './bound.ts';
 
@@ -30,9 +31,10 @@ export class PrefixIndex {
   readonly #six: Level[] = [];
 
   /** What holds for the address at `now`: the live lease on one of its prefixes, else the longest quarantine. */
-  find(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, now: number): Bound | null {
+  find(address: IpAddress, now: number): Bound | null {
+    const { family, w0, w1, w2, w3 } = address;
     if (family === 4) return findIn(this.#four, w0, 0, 0, 0, now);
-    if (w0 === 0 && w1 === 0 && w2 === 0xffff) return findIn(this.#four, w3, 0, 0, 0, now);
+    if (isMapped(address)) return findIn(this.#four, w3, 0, 0, 0, now);
     return findIn(this.#six, w0, w1, w2, w3, now);
   }
 

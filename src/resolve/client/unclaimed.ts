@@ -2,7 +2,7 @@ import { addressToText } from '../../policy/address.ts';
 import { TWO } from '../../policy/certificates.ts';
 import { isoTime } from '../../policy/explain/rule-text.ts';
 import { findAddress } from '../../policy/identity.ts';
-import type { Client } from '../ports.ts';
+import { type IpAddress, isMapped } from '../../wire/ip-address.ts';
 import type { Turn } from '../story/turn.ts';
 import { type EdeText, edeText } from './ede-text.ts';
 
@@ -26,8 +26,7 @@ export function unclaimedBecause({ asker, inForce, now, epoch }: Turn): string {
     return `namegate sees you by your certificate ${nameOf(credential.names)}; ${of}`;
   }
   const { addresses, identities } = inForce.snapshot;
-  const { family, w0, w1, w2, w3 } = client;
-  const identity = identities[findAddress(addresses, family, w0, w1, w2, w3)];
+  const identity = identities[findAddress(addresses, client)];
   const of =
     identity === undefined ? 'no identity has it' : `${identity.name} has it and wants a certificate too`;
   return `namegate sees you as ${seenAs(client)}; ${of}`;
@@ -39,9 +38,9 @@ function nameOf(names: readonly string[]): string {
 }
 
 /** A client's address as text; a mapped one is its IPv4 address. */
-export function seenAs({ family, w0, w1, w2, w3 }: Client): string {
-  const isMapped = family === 6 && w0 === 0 && w1 === 0 && w2 === 0xffff;
-  const words = family === 4 ? [w0] : isMapped ? [w3] : [w0, w1, w2, w3];
+export function seenAs(client: IpAddress): string {
+  const { family, w0, w1, w2, w3 } = client;
+  const words = family === 4 ? [w0] : isMapped(client) ? [w3] : [w0, w1, w2, w3];
   const octets = Buffer.alloc(4 * words.length);
   for (const [i, word] of words.entries()) octets.writeUInt32BE(word, 4 * i);
   return addressToText(octets);
@@ -88,12 +87,7 @@ function shortText(turn: Turn, contact: string): EdeText {
   return edeText([seen, ...ask, ...why].join('; '), '');
 }
 
-interface Kept {
-  readonly family: 4 | 6;
-  readonly w0: number;
-  readonly w1: number;
-  readonly w2: number;
-  readonly w3: number;
+interface Kept extends IpAddress {
   /** The text holds for what was in force. */
   readonly under: unknown;
   readonly text: EdeText;

@@ -1,4 +1,5 @@
 import { addressToText } from '../../policy/address.ts';
+import { type AddressWords, firstOf, HeldAddress } from '../../wire/ip-address.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
@@ -30,6 +31,10 @@ export class Gate {
   readonly #enforcement: Enforcement;
   readonly #addresses = new ReplyAddresses();
   readonly #answers: GrantedAnswers;
+  /** The address of the reply that is looked at; not re-entrant. */
+  readonly #at: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
+  /** Where the packets of the turn's client are judged; not re-entrant. */
+  readonly #place = new HeldAddress();
   /** When the first of what the answer opens ends. */
   #soonest: Milliseconds = 0;
   /** What `pass` found missing, of the one who asked and of its lease's address of the other family. */
@@ -97,19 +102,16 @@ export class Gate {
     want.client = client;
     if (want.missing.length > 0) want.missing = [];
     if (client === null) return;
-    const { families, words, count } = this.#addresses;
+    const { count } = this.#addresses;
     const { name, nameLength } = turn.query;
+    const at = this.#at;
     for (let i = 0; i < count; i++) {
-      const family = families[i]! as 4 | 6;
-      if (family !== client.family) continue;
-      const w0 = words[4 * i]!;
-      const w1 = words[4 * i + 1]!;
-      const w2 = words[4 * i + 2]!;
-      const w3 = words[4 * i + 3]!;
-      const named = this.book.named(client, family, w0, w1, w2, w3, name, nameLength);
+      this.#addresses.get(i, at);
+      if (at.family !== client.family) continue;
+      const named = this.book.named(client, at, name, nameLength);
       const left = named === null || !samePorts(named.ports, ports) ? 0 : named.until;
       if (left < this.#soonest) this.#soonest = left;
-      if (left <= least && left < hard - WHOLE_SECOND) want.missing.push({ family, w0, w1, w2, w3 });
+      if (left <= least && left < hard - WHOLE_SECOND) want.missing.push({ ...at });
     }
   }
 
@@ -175,27 +177,20 @@ export class Gate {
   #clientOf(turn: Turn): GrantedClient | null {
     const { asker } = turn;
     const { client, bound, standing } = asker;
-    let { family, w0, w1, w2, w3 } = client;
     const named = bound?.client ?? null;
-    if (named !== null) {
-      family = named.family;
-      [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = named.words;
-    }
-    if (family === 6 && w0 === 0 && w1 === 0 && w2 === 0xffff) {
-      family = 4;
-      w0 = w3;
-      w2 = 0;
-      w3 = 0;
-    }
+    const place = this.#place;
+    place.takeAddress(named === null ? client : firstOf(named));
+    place.unmap();
+    const { family, w0, w1, w2, w3 } = place;
     const local = family === 4 ? w0 >>> 24 === 127 : w0 === 0 && w1 === 0 && w2 === 0 && w3 === 1;
     if (local || !asker.isKnown) return null;
     const lease = bound === null ? '' : bound.lease;
     const { name } = standing.identity;
-    const known = this.book.find(family, w0 | 0, w1 | 0, w2 | 0, w3 | 0, lease, name);
+    const known = this.book.find(place, lease, name);
     if (known !== null) return known;
     const unnamed = bound === null || (named === null && bound.sources?.length === 0);
     const certified = client.credential !== null && unnamed;
-    return new GrantedClient({ family, w0, w1, w2, w3 }, lease, name, certified);
+    return new GrantedClient(place, lease, name, certified);
   }
 
   /** The lease's address of the other family: a job asks for both over one of them. */
@@ -204,9 +199,8 @@ export class Gate {
     if (bound === null || bound.client != null) return null;
     const source = bound.sources?.find((each) => each.family !== family);
     if (source === undefined) return null;
-    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = source.words;
-    const known = this.book.find(source.family, w0 | 0, w1 | 0, w2 | 0, w3 | 0, lease, identity);
-    return known ?? new GrantedClient({ family: source.family, w0, w1, w2, w3 }, lease, identity, false);
+    const place = firstOf(source);
+    return this.book.find(place, lease, identity) ?? new GrantedClient(place, lease, identity, false);
   }
 
   #lack(turn: Turn, client: GrantedClient, { open }: FirewallTerms): Pass {

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../../wire/ip-address.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { GrantReason } from './grant-line.ts';
 import type { AddressGrant, GrantedClient, GrantPlace, NameGrant } from './granted-client.ts';
@@ -32,32 +33,21 @@ export class GrantBook {
   }
 
   /** Who is known by a lease or as an identity at an address; null for nobody. Two may share one. */
-  find(
-    family: 4 | 6,
-    w0: number,
-    w1: number,
-    w2: number,
-    w3: number,
-    lease: string,
-    identity: string,
-  ): GrantedClient | null {
-    let client = this.#clients.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
+  find(place: IpAddress, lease: string, identity: string): GrantedClient | null {
+    let client = this.#clients.get(this.#hash(place)) ?? null;
     while (
       client !== null &&
-      !(isAt(client, family, w0, w1, w2, w3) && client.lease === lease && client.identity === identity)
+      !(isAt(client, place) && client.lease === lease && client.identity === identity)
     )
       client = client.next;
     return client;
   }
 
   /** All that an address is known as. */
-  at(place: GrantPlace): GrantedClient[] {
-    const { family } = place;
-    const [w0, w1, w2, w3] = [place.w0 | 0, place.w1 | 0, place.w2 | 0, place.w3 | 0];
+  at(place: IpAddress): GrantedClient[] {
     const found: GrantedClient[] = [];
-    let client = this.#clients.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
-    for (; client !== null; client = client.next)
-      if (isAt(client, family, w0, w1, w2, w3)) found.push(client);
+    let client = this.#clients.get(this.#hash(place)) ?? null;
+    for (; client !== null; client = client.next) if (isAt(client, place)) found.push(client);
     return found;
   }
 
@@ -66,8 +56,8 @@ export class GrantBook {
   }
 
   add(client: GrantedClient): void {
-    const { family, w0, w1, w2, w3, lease } = client;
-    const hash = this.#hash(family, w0, w1, w2, w3);
+    const { lease } = client;
+    const hash = this.#hash(client);
     client.next = this.#clients.get(hash) ?? null;
     this.#clients.set(hash, client);
     this.size++;
@@ -79,8 +69,8 @@ export class GrantBook {
   }
 
   remove(client: GrantedClient): void {
-    const { family, w0, w1, w2, w3, lease } = client;
-    const hash = this.#hash(family, w0, w1, w2, w3);
+    const { lease } = client;
+    const hash = this.#hash(client);
     let first = this.#clients.get(hash) ?? null;
     if (first === client) first = client.next;
     else
@@ -106,18 +96,9 @@ export class GrantBook {
   }
 
   /** What a name opens of an address to a client, or null. `name` in its first `length` octets. */
-  named(
-    client: GrantedClient,
-    family: number,
-    w0: number,
-    w1: number,
-    w2: number,
-    w3: number,
-    name: Uint8Array,
-    length: number,
-  ): NameGrant | null {
-    let grant = client.addresses.get(this.#hash(family, w0, w1, w2, w3)) ?? null;
-    while (grant !== null && !isAt(grant, family, w0, w1, w2, w3)) grant = grant.next;
+  named(client: GrantedClient, address: IpAddress, name: Uint8Array, length: number): NameGrant | null {
+    let grant = client.addresses.get(this.#hash(address)) ?? null;
+    while (grant !== null && !isAt(grant, address)) grant = grant.next;
     if (grant === null) return null;
     if (grant.index !== null) {
       let twin = grant.index.get(this.#hashName(name, length)) ?? null;
@@ -132,26 +113,27 @@ export class GrantBook {
   /** The kernel has it until then. */
   put(
     client: GrantedClient,
-    at: GrantPlace,
+    at: IpAddress,
     name: Uint8Array,
     ports: readonly string[],
     until: Milliseconds,
     reason: GrantReason,
   ): void {
-    const { family, w0, w1, w2, w3 } = at;
-    const known = this.named(client, family, w0, w1, w2, w3, name, name.length);
+    const known = this.named(client, at, name, name.length);
     if (known !== null) {
       known.ports = ports;
       known.until = Math.max(known.until, until);
       known.reason = reason;
       return;
     }
-    const hash = this.#hash(family, w0, w1, w2, w3);
+    const hash = this.#hash(at);
     const first = client.addresses.get(hash) ?? null;
     let grant = first;
-    while (grant !== null && !isAt(grant, family, w0, w1, w2, w3)) grant = grant.next;
+    while (grant !== null && !isAt(grant, at)) grant = grant.next;
     if (grant === null) {
-      grant = { family, w0, w1, w2, w3, names: null, count: 0, index: null, next: first };
+      const { family, w0, w1, w2, w3 } = at;
+      const words = { family, w0: w0 | 0, w1: w1 | 0, w2: w2 | 0, w3: w3 | 0 };
+      grant = { ...words, names: null, count: 0, index: null, next: first };
       client.addresses.set(hash, grant);
     }
     const named = { name, ports, until, reason, next: grant.names, twin: null };
@@ -226,7 +208,8 @@ export class GrantBook {
     return hash;
   }
 
-  #hash(family: number, w0: number, w1: number, w2: number, w3: number): number {
+  /** Signed and unsigned words have one hash. */
+  #hash({ family, w0, w1, w2, w3 }: IpAddress): number {
     let hash = Math.imul(this.#salt ^ w0, 0x9e37_79b1);
     if (family === 6) {
       hash = Math.imul(hash ^ (hash >>> 15) ^ w1, 0x85eb_ca6b);
@@ -244,8 +227,15 @@ function holderOf({ lease, identity }: GrantedClient): string {
   return lease === '' ? identity : `lease ${lease}`;
 }
 
-function isAt(at: GrantPlace, family: number, w0: number, w1: number, w2: number, w3: number): boolean {
-  return at.w0 === w0 && at.family === family && at.w1 === w1 && at.w2 === w2 && at.w3 === w3;
+/** Words in the book are signed. */
+function isAt(at: GrantPlace, { family, w0, w1, w2, w3 }: IpAddress): boolean {
+  return (
+    at.w0 === (w0 | 0) &&
+    at.family === family &&
+    at.w1 === (w1 | 0) &&
+    at.w2 === (w2 | 0) &&
+    at.w3 === (w3 | 0)
+  );
 }
 
 function pruned(

@@ -6,6 +6,7 @@ import { FOREVER } from '../../policy/input.ts';
 import type { LeaseTable } from '../../policy/lease/lease.ts';
 import type { Identity, View } from '../../policy/snapshot.ts';
 import { TYPE } from '../../wire/iana.ts';
+import { ipAddress } from '../../wire/ip-address.ts';
 import { labelOffsets } from '../../wire/name.ts';
 import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
@@ -23,7 +24,7 @@ export function asksOf(
   if (known.index < 0) return null;
   if (lease === '') {
     // The book has its words signed, and the policy has not.
-    const at = findAddress(snapshot.addresses, family, w0 >>> 0, w1 >>> 0, w2 >>> 0, w3 >>> 0);
+    const at = findAddress(snapshot.addresses, ipAddress(family, w0 >>> 0, w1 >>> 0, w2 >>> 0, w3 >>> 0));
     const same = certified || at === known.index;
     return same ? { identity: known, view: known.view, endsAt: Number.POSITIVE_INFINITY } : null;
   }

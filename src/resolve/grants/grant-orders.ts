@@ -1,6 +1,7 @@
 import type { Lease } from '../../policy/lease/lease.ts';
 import { judgedAt } from '../../policy/lease/lease-claim.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
+import { firstOf } from '../../wire/ip-address.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
@@ -45,9 +46,9 @@ export function prefixesOf({ identities }: Snapshot): ReadonlyMap<string, string
   );
 }
 
-export function textOfPrefix({ family, words, length }: Prefix): string {
-  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
-  const text = textOf({ family, w0, w1, w2, w3 });
+export function textOfPrefix(prefix: Prefix): string {
+  const { family, length } = prefix;
+  const text = textOf(firstOf(prefix));
   return length === (family === 4 ? 32 : 128) ? text : `${text}/${length}`;
 }
 

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../../wire/ip-address.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { GrantReason } from './grant-line.ts';
 
@@ -50,12 +51,7 @@ export interface NameGrant {
 }
 
 /** An address that a client may connect to. */
-export interface AddressGrant {
-  readonly family: 4 | 6;
-  readonly w0: number;
-  readonly w1: number;
-  readonly w2: number;
-  readonly w3: number;
+export interface AddressGrant extends GrantPlace {
   names: NameGrant | null;
   /** How many. */
   count: number;
@@ -65,11 +61,5 @@ export interface AddressGrant {
   readonly next: AddressGrant | null;
 }
 
-/** An address that is granted, or that has grants; IPv4 is `w0` alone. In the book its words are signed, which V8 makes no objects of. */
-export interface GrantPlace {
-  readonly family: 4 | 6;
-  readonly w0: number;
-  readonly w1: number;
-  readonly w2: number;
-  readonly w3: number;
-}
+/** An address that is granted, or that has grants. In the book its words are signed, which V8 makes no objects of. */
+export type GrantPlace = IpAddress;

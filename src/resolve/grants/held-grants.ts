@@ -1,6 +1,7 @@
 import { findAddress } from '../../policy/identity.ts';
 import type { LeaseTable } from '../../policy/lease/lease.ts';
 import { judgedAt } from '../../policy/lease/lease-claim.ts';
+import { ipAddress } from '../../wire/ip-address.ts';
 import { nameFromText } from '../../wire/name.ts';
 import type { InForce } from '../in-force.ts';
 import { textOf } from './gate.ts';
@@ -48,8 +49,7 @@ export class HeldGrants {
   /** Returns what others than the enforcer are told of it. */
   take({ client: at, identity, lease, given }: HeldGrant, inForce: InForce): readonly GrantOrder[] {
     const { book, leases, clock } = this.#rooms;
-    const { family, w0, w1, w2, w3 } = at;
-    const known = book.find(family, w0 | 0, w1 | 0, w2 | 0, w3 | 0, lease, identity);
+    const known = book.find(at, lease, identity);
     const client = known ?? new GrantedClient(at, lease, identity, given === null);
     const asked = this.#isPlaced(client) ? asksOf(client, inForce, leases) : null;
     if (given === null) {
@@ -58,7 +58,7 @@ export class HeldGrants {
       return [];
     }
     const wire = nameFromText(given.name);
-    if (asked === null || !(wire instanceof Uint8Array) || given.address.family !== family) return [];
+    if (asked === null || !(wire instanceof Uint8Array) || given.address.family !== at.family) return [];
     const { reason, address } = given;
     const now = clock.monotonic();
     const approved = judged(at, { name: wire, ports: given.ports }, asked, inForce, now, clock.epoch());
@@ -76,9 +76,17 @@ export class HeldGrants {
     const { book, leases } = this.#rooms;
     const over = this.#over.filter((client) => {
       const { family, w0, w1, w2, w3 } = client;
-      const words = [w0 >>> 0, w1 >>> 0, w2 >>> 0, w3 >>> 0] as const;
-      const isHeld = leases.holder({ family, words, length: family === 4 ? 32 : 128 }) !== null;
-      return book.at(client).length === 0 && !isHeld && findAddress(snapshot.addresses, family, ...words) < 0;
+      const isHeld =
+        leases.holder({
+          family,
+          words: [w0 >>> 0, w1 >>> 0, w2 >>> 0, w3 >>> 0],
+          length: family === 4 ? 32 : 128,
+        }) !== null;
+      return (
+        book.at(client).length === 0 &&
+        !isHeld &&
+        findAddress(snapshot.addresses, ipAddress(family, w0 >>> 0, w1 >>> 0, w2 >>> 0, w3 >>> 0)) < 0
+      );
     });
     this.#over = [];
     return over.map((client) => endLine(textOf(client), null));

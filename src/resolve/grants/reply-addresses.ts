@@ -1,5 +1,6 @@
 import { HEADER_SIZE, readUint16, readUint32 } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import { nameToText, readName } from '../../wire/name.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import { MOST_ADDRESSES } from './grant-line.ts';
@@ -19,9 +20,9 @@ export class ReplyAddresses {
   over = false;
   /** The longest TTL of a record that holds any. */
   ttl: Seconds = 0;
-  readonly families = new Uint8Array(MOST_ADDRESSES);
+  readonly #families = new Uint8Array(MOST_ADDRESSES);
   /** Four signed words for each, which V8 makes no objects of; IPv4 is the first alone. */
-  readonly words = new Int32Array(4 * MOST_ADDRESSES);
+  readonly #words = new Int32Array(4 * MOST_ADDRESSES);
   /** How many of each family there are. */
   four = 0;
   six = 0;
@@ -55,6 +56,16 @@ export class ReplyAddresses {
       }
       at = end;
     }
+  }
+
+  /** Reads the address number `i` into `out`, in signed words. */
+  get(i: number, out: AddressWords): void {
+    const words = this.#words;
+    out.family = this.#families[i]! as 4 | 6;
+    out.w0 = words[4 * i]!;
+    out.w1 = words[4 * i + 1]!;
+    out.w2 = words[4 * i + 2]!;
+    out.w3 = words[4 * i + 3]!;
   }
 
   #hints(reply: Uint8Array, data: number, end: number): void {
@@ -94,11 +105,11 @@ export class ReplyAddresses {
     if (family === 4) this.four++;
     else this.six++;
     const place = 4 * this.count;
-    this.families[this.count++] = family;
-    this.words[place] = w0;
-    this.words[place + 1] = w1;
-    this.words[place + 2] = w2;
-    this.words[place + 3] = w3;
+    this.#families[this.count++] = family;
+    this.#words[place] = w0;
+    this.#words[place + 1] = w1;
+    this.#words[place + 2] = w2;
+    this.#words[place + 3] = w3;
     let mark = Math.imul(w0 ^ family, 0x9e37_79b1);
     if (family === 6) {
       mark = Math.imul(mark ^ (mark >>> 15) ^ w1, 0x85eb_ca6b);

@@ -1,5 +1,6 @@
 import type { Lease, LeaseTable, LeaseWatcher } from '../../policy/lease/lease.ts';
 import { judgedAt } from '../../policy/lease/lease-claim.ts';
+import { firstOf } from '../../wire/ip-address.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
@@ -181,12 +182,9 @@ export class GrantReview implements LeaseWatcher {
   /** Drops all that is known of a prefix: what it asks next is granted anew. */
   #forget(prefix: Prefix): void {
     const { book } = this.#rooms;
-    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = prefix.words;
     const { family, length } = prefix;
     const single = length === (family === 4 ? 32 : 128);
-    const found = single
-      ? book.at({ family, w0, w1, w2, w3 })
-      : [...book.all()].filter((at) => isIn(at, prefix));
+    const found = single ? book.at(firstOf(prefix)) : [...book.all()].filter((at) => isIn(at, prefix));
     for (const client of found) book.remove(client);
   }
 

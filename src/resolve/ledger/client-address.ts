@@ -1,19 +1,6 @@
-/** An address as a client has it: `w0` alone of IPv4, else four words in network order. */
-export interface ClientWords {
-  readonly family: 4 | 6;
-  readonly w0: number;
-  readonly w1: number;
-  readonly w2: number;
-  readonly w3: number;
-}
-
-/** IPv4 in the form of IPv6 (RFC 4291 §2.5.5.2). */
-export function isMapped({ w0, w1, w2 }: ClientWords): boolean {
-  return w0 === 0 && w1 === 0 && w2 === 0xffff;
-}
-
+import { type IpAddress, isMapped } from '../../wire/ip-address.ts';
 /** Writes `192.0.2.1`, or the /64 of an IPv6 address (`2001:db8:0:1::/64`), from `at` on; returns how many octets. No text is made. */
-export function writeMachine(client: ClientWords, out: Uint8Array, at: number): number {
+export function writeMachine(client: IpAddress, out: Uint8Array, at: number): number {
   if (client.family === 4 || isMapped(client))
     return writeFour(client.family === 4 ? client.w0 : client.w3, out, at) - at;
   let end = writeHex(client.w0 >>> 16, out, at);
@@ -29,7 +16,7 @@ export function writeMachine(client: ClientWords, out: Uint8Array, at: number): 
  * Writes an IPv6 address in its one form (RFC 5952 §4: lower case, no leading zeros, the longest run of zero groups left out),
  * as `addressToText` does, from `at` on; returns how many octets.
  */
-export function writeSix(client: ClientWords, out: Uint8Array, at: number): number {
+export function writeSix(client: IpAddress, out: Uint8Array, at: number): number {
   let start = -1;
   let length = 1;
   for (let group = 0; group < 8; group++) {
@@ -58,7 +45,7 @@ export function writeSix(client: ClientWords, out: Uint8Array, at: number): numb
 const COLON = 0x3a;
 const REST = Uint8Array.from('::/64', (each) => each.charCodeAt(0));
 
-function groupOf({ w0, w1, w2, w3 }: ClientWords, group: number): number {
+function groupOf({ w0, w1, w2, w3 }: IpAddress, group: number): number {
   const word = group < 2 ? w0 : group < 4 ? w1 : group < 6 ? w2 : w3;
   return (group & 1) === 0 ? word >>> 16 : word & 0xffff;
 }

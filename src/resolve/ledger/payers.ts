@@ -6,13 +6,14 @@ import type { Bound } from '../../policy/lease/bound.ts';
 import type { CertificateTable } from '../../policy/snapshot.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
 import { KeyedHash } from '../../wire/half-siphash.ts';
+import { isMapped } from '../../wire/ip-address.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Credential } from '../client/credential.ts';
 import type { Standing } from '../client/standing.ts';
 import type { InForce } from '../in-force.ts';
 import type { Client } from '../ports.ts';
 import { ClaimedNames } from './claimed-names.ts';
-import { isMapped, writeMachine, writeSix } from './client-address.ts';
+import { writeMachine, writeSix } from './client-address.ts';
 import { LeasedAddresses } from './leased-addresses.ts';
 import { add, addKey, type PayerKey } from './payer-keys.ts';
 

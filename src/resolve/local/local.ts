@@ -1,12 +1,12 @@
 import type { LocalName } from '../../policy/snapshot.ts';
 import { SPECIAL } from '../../policy/special.ts';
 import { TYPE } from '../../wire/iana.ts';
+import type { AddressWords } from '../../wire/ip-address.ts';
 import { sameName } from '../../wire/name.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';
 import type { Flights } from '../flights/flights.ts';
 import type { Charges } from '../ledger/charges.ts';
-import type { AskedAddress } from '../ports.ts';
 import type { Turn } from '../story/turn.ts';
 import { DESIGNATION_TTL, type Designation, DISCOVERY, designated } from './designation.ts';
 import { writeWhy } from './why.ts';
@@ -48,7 +48,7 @@ function writeDesignations(
   designations: readonly Designation[],
   writer: ReplyWriter,
 ): void {
-  const asked: AskedAddress = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
+  const asked: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
   if (!sameName(query.name.subarray(0, query.nameLength), DISCOVERY) || !asker.client.asked(asked)) return;
   for (const rdata of designated(designations, asked))
     writer.record(QUESTION, TYPE.SVCB, DESIGNATION_TTL, rdata);

@@ -53,11 +53,9 @@ export class Recogniser {
       return;
     }
     const index = this.#indexOf(credential, turn);
-    const { family, w0, w1, w2, w3 } = turn.asker.client;
+    const { client } = turn.asker;
     const bound =
-      this.#leases.size === 0
-        ? null
-        : this.#leases.byCertificate(credential.names, family, w0, w1, w2, w3, turn.now);
+      this.#leases.size === 0 ? null : this.#leases.byCertificate(credential.names, client, turn.now);
     if (bound !== null) {
       this.#bind(bound, turn);
       return;
@@ -76,8 +74,7 @@ export class Recogniser {
     if (credential.foundIn !== snapshot) {
       credential.foundIn = snapshot;
       credential.index = findCertificate(snapshot.certificates, credential.names);
-      const { family, w0, w1, w2, w3 } = turn.asker.client;
-      const other = findAddress(snapshot.addresses, family, w0, w1, w2, w3);
+      const other = findAddress(snapshot.addresses, turn.asker.client);
       if (other >= 0 && other !== credential.index) {
         turn.asker.disagrees = snapshot.identities[other]!.name;
         turn.asker.doubt = 'identity-disagreement';
@@ -88,10 +85,9 @@ export class Recogniser {
 
   #byAddress(turn: Turn): void {
     const { asker } = turn;
-    const { family, w0, w1, w2, w3 } = asker.client;
-    const bound = this.#leases.size === 0 ? null : this.#leases.byAddress(family, w0, w1, w2, w3, turn.now);
-    if (bound === null)
-      this.#take(findAddress(turn.inForce.snapshot.addresses, family, w0, w1, w2, w3), turn);
+    const { client } = asker;
+    const bound = this.#leases.size === 0 ? null : this.#leases.byAddress(client, turn.now);
+    if (bound === null) this.#take(findAddress(turn.inForce.snapshot.addresses, client), turn);
     else this.#bind(bound, turn);
     // No address speaks for an identity that wants a certificate.
     if (asker.standing.identity.proof === 'certificate') {

@@ -1,3 +1,4 @@
+import { HeldAddress } from '../../wire/ip-address.ts';
 import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
 import type { Key } from '../answer/key.ts';
@@ -54,17 +55,12 @@ export class Resumption {
  * A query that waits: its octets, its client, and the way back. It stands in for the client when its story goes on. One
  * record serves one query after another, so that a wait leaves nothing for the collector: nobody keeps it beyond the wait.
  */
-export class Pending implements Client, Waiter {
+export class Pending extends HeldAddress implements Client, Waiter {
   /** The query, in the first `length` octets. */
   query: Buffer;
   length = 0;
   transport: Client['transport'] = 'udp';
   spoofable = false;
-  family: 4 | 6 = 4;
-  w0 = 0;
-  w1 = 0;
-  w2 = 0;
-  w3 = 0;
   port = 0;
   lease = '';
   /** The round that its story goes on with. */
@@ -88,6 +84,7 @@ export class Pending implements Client, Waiter {
   #isOverspent = false;
 
   constructor(settled: Resume) {
+    super();
     this.#settled = settled;
     this.query = this.#room;
   }
@@ -103,11 +100,7 @@ export class Pending implements Client, Waiter {
     this.transport = client.transport;
     this.spoofable = client.spoofable;
     this.#stream = client.transport === 'udp' ? null : client instanceof Pending ? client.#stream : client;
-    this.family = client.family;
-    this.w0 = client.w0;
-    this.w1 = client.w1;
-    this.w2 = client.w2;
-    this.w3 = client.w3;
+    this.takeAddress(client);
     this.port = client.port;
     this.lease = '';
     this.#underway = underway;

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { parsePrefix } from '../../../src/config/addresses.ts';
 import type { TokenGrant } from '../../../src/settings/settings.ts';
+import { ipAddress } from '../../../src/wire/ip-address.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
 import { type House, house, type Reply } from '../house.ts';
 
@@ -236,13 +237,13 @@ t.test('who administers says that a source is enforced, and nobody else', async 
   });
   const opened = await ask('half', 'POST', '/v1/leases', wanted);
   t.match(opened, { status: 201, body: { source: 'enforced' } });
-  const bound = () => made.table.byAddress(4, 0x0a090001, 0, 0, 0, made.clock.mono);
+  const bound = () => made.table.byAddress(ipAddress(4, 0x0a090001, 0, 0, 0), made.clock.mono);
   t.match(bound(), { sourceEnforced: true });
   t.match(made.log.lines.at(-1), { event: 'lease-opened', fields: { source: 'enforced', by: 'token:half' } });
   await made.close();
   const again = await house(t, { folder: made.folder, clock: made.clock, setting: made.setting });
   t.match(
-    again.table.byAddress(4, 0x0a090001, 0, 0, 0, made.clock.mono),
+    again.table.byAddress(ipAddress(4, 0x0a090001, 0, 0, 0), made.clock.mono),
     { sourceEnforced: true },
     'over a restart too',
   );

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { ipAddress } from '../../../src/wire/ip-address.ts';
 import { house } from '../house.ts';
 
 t.test('a lease is opened, seen, advanced, renewed and ended', async (t) => {
@@ -26,7 +27,7 @@ t.test('a lease is opened, seen, advanced, renewed and ended', async (t) => {
     opened_by: 'admin-socket',
     in_force: true,
   });
-  t.match(table.byAddress(4, 0x0a090001, 0, 0, 0, clock.mono), {
+  t.match(table.byAddress(ipAddress(4, 0x0a090001, 0, 0, 0), clock.mono), {
     identity: 'build',
     stage: 'fetch',
     lease: id,
@@ -47,7 +48,7 @@ t.test('a lease is opened, seen, advanced, renewed and ended', async (t) => {
   t.equal(gone.status, 200);
   t.match(gone.body, { id, ended: '2026-11-20T00:00:10.000Z', counts: { allow: id.length } });
   t.same(ended, [id]);
-  t.equal(table.byAddress(4, 0x0a090001, 0, 0, 0, clock.mono), null);
+  t.equal(table.byAddress(ipAddress(4, 0x0a090001, 0, 0, 0), clock.mono), null);
   t.equal((await ask('DELETE', `/v1/leases/${id}`)).status, 404);
   t.equal((await ask('GET', `/v1/leases/${id}`)).status, 404);
   t.equal((await ask('PATCH', `/v1/leases/${id}`, { ttl: 1 })).status, 404);
@@ -207,7 +208,7 @@ t.test('a lease ends to the second, and is told', async (t) => {
   t.equal((await ask('GET', `/v1/leases/${body['id']}`)).status, 200);
   clock.pass(0.001);
   t.match(
-    table.byAddress(4, 0x0a090001, 0, 0, 0, clock.mono),
+    table.byAddress(ipAddress(4, 0x0a090001, 0, 0, 0), clock.mono),
     { identity: 'unknown', lease: '' },
     'quarantine',
   );
@@ -253,7 +254,7 @@ t.test('what a reload takes away binds to unknown, and comes back with it', asyn
   const whole = made.policy;
   made.policy = whole.replace('      release: { allow: [{ name: release.example, reason: test }] }\n', '');
   made.swap(made.compile().snapshot!);
-  const bound = (): unknown => table.byAddress(4, 0x0a090001, 0, 0, 0, clock.mono);
+  const bound = (): unknown => table.byAddress(ipAddress(4, 0x0a090001, 0, 0, 0), clock.mono);
   t.match(bound(), { identity: 'unknown', lease: body['id'] });
   t.match((await ask('GET', `/v1/leases/${body['id']}`)).body, { in_force: false, identity: 'build' });
   t.equal((await ask('PATCH', `/v1/leases/${body['id']}`, { stage: 'compile' })).status, 409);

@@ -2,7 +2,8 @@ import t from 'tap';
 import { isWithin, PrefixTable } from '../../../src/listen/prefixes.ts';
 import { Forgery } from '../../../src/listen/udp/forgery.ts';
 import { StrandedClients } from '../../../src/listen/udp/stranded.ts';
-import { type AddressWords, readAddress } from '../../../src/socket/address-words.ts';
+import { readAddress } from '../../../src/socket/address-words.ts';
+import type { AddressWords } from '../../../src/wire/ip-address.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
 import { Random } from '../../server/random.ts';
 

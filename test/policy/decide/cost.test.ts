@@ -6,6 +6,7 @@ import { decide } from '../../../src/policy/decide/decide.ts';
 import { Decision, type Subject } from '../../../src/policy/decide/decision.ts';
 import { findAddress } from '../../../src/policy/identity.ts';
 import type { Snapshot, View } from '../../../src/policy/snapshot.ts';
+import { ipAddress } from '../../../src/wire/ip-address.ts';
 import { labelOffsets } from '../../../src/wire/name.ts';
 import { Query, readQuery } from '../../../src/wire/question.ts';
 import { message, opt, question } from '../../wire/build.ts';
@@ -162,7 +163,7 @@ t.test('reading a query and finding its identity allocate nothing', async (t) =>
   const work = (): void => {
     for (let i = 0; i < 300_000; i++) {
       if (readQuery(octets, octets.length, query) !== null) faults++;
-      faults += findAddress(snapshot.addresses, 4, 0x0100_0000, 0, 0, 0) + 1;
+      faults += findAddress(snapshot.addresses, ipAddress(4, 0x0100_0000, 0, 0, 0)) + 1;
     }
   };
   const perQuery = allocated(work, 300_000);

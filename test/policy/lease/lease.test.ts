@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Bound, type Lease, LeaseTable } from '../../../src/policy/lease/lease.ts';
 import { covers, overlaps } from '../../../src/policy/lease/lease-claim.ts';
+import { ipAddress } from '../../../src/wire/ip-address.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
 import { collision } from './collision.ts';
 
@@ -34,14 +35,14 @@ const TEN = prefix(4, [0x0a00_0000], 8);
 const ONE = prefix(4, [0x0a00_0001], 32);
 
 function at(table: LeaseTable, address: number, now: number): Bound | null {
-  return table.byAddress(4, address, 0, 0, 0, now);
+  return table.byAddress(ipAddress(4, address, 0, 0, 0), now);
 }
 
 t.test('an empty table knows nobody', async (t) => {
   const table = new LeaseTable();
   t.equal(table.size, 0);
   t.equal(at(table, 0x0a00_0001, 0), null);
-  t.equal(table.byCertificate(['sha256:00'], 4, 1, 0, 0, 0, 0), null);
+  t.equal(table.byCertificate(['sha256:00'], ipAddress(4, 1, 0, 0, 0), 0), null);
   t.same(table.expire(1e9), []);
 });
 
@@ -59,8 +60,8 @@ t.test('a lease holds up to its end and not at it, whether or not anybody tidies
 t.test('an IPv4 client is the same on a socket of both families', async (t) => {
   const table = new LeaseTable();
   table.open(lease('a', { addresses: [ONE] }), 0);
-  t.match(table.byAddress(6, 0, 0, 0xffff, 0x0a00_0001, 0), { lease: 'a' });
-  t.equal(table.byAddress(6, 0, 0, 0, 0x0a00_0001, 0), null);
+  t.match(table.byAddress(ipAddress(6, 0, 0, 0xffff, 0x0a00_0001), 0), { lease: 'a' });
+  t.equal(table.byAddress(ipAddress(6, 0, 0, 0, 0x0a00_0001), 0), null);
 });
 
 t.test('the 409 rule', async (t) => {
@@ -94,7 +95,7 @@ t.test('a lease with a certificate binds only with it, and one with both only wi
   table.open(lease('both', { addresses: [TEN], certificate: 'dns:x' }), 0);
   table.open(lease('alone', { certificate: 'dns:y' }), 0);
   const shown = (names: string[], address: number): string | undefined =>
-    table.byCertificate(names, 4, address, 0, 0, 0, 0)?.lease;
+    table.byCertificate(names, ipAddress(4, address, 0, 0, 0), 0)?.lease;
   t.equal(at(table, 0x0a00_0001, 0), null);
   t.equal(shown(['sha256:1', 'dns:x'], 0x0a00_0001), 'both');
   t.equal(shown(['sha256:1', 'dns:x'], 0x0b00_0001), undefined);
@@ -225,8 +226,8 @@ t.test('the table answers as a list of leases would', async (t) => {
               step.family === 4 ? 32 : 128,
             );
             const got = [
-              table.byAddress(step.family, a, b, c, d, now),
-              table.byCertificate(step.names, step.family, a, b, c, d, now),
+              table.byAddress(ipAddress(step.family, a, b, c, d), now),
+              table.byCertificate(step.names, ipAddress(step.family, a, b, c, d), now),
             ].map((bound) => (bound === null ? null : bound.lease));
             const wanted = [
               bindingOf(live, null, address)?.id ?? (isCalm(calm, null, address, now) ? '' : null),
@@ -279,7 +280,7 @@ t.test('a new lease lifts a quarantine, whichever of the two is wider', async (t
       const bound = (now: number): Bound | null =>
         certificate === null
           ? at(table, 0x0a00_0001, now)
-          : table.byCertificate([certificate], 4, 0x0a00_0001, 0, 0, 0, now);
+          : table.byCertificate([certificate], ipAddress(4, 0x0a00_0001, 0, 0, 0), now);
       table.open(lease('a', { addresses: [calm], certificate, quarantine: 5000 }), 0);
       table.end('a', 10);
       t.match(bound(10), { identity: 'unknown', lease: '' }, what);
@@ -293,7 +294,7 @@ t.test('a new lease lifts a quarantine, whichever of the two is wider', async (t
   table.end('a', 10);
   table.open(lease('b', { certificate: 'dns:x' }), 20);
   t.match(
-    table.byCertificate(['dns:x'], 4, 0x0a00_0001, 0, 0, 0, 20),
+    table.byCertificate(['dns:x'], ipAddress(4, 0x0a00_0001, 0, 0, 0), 20),
     { lease: 'b' },
     'on the certificate alone',
   );
