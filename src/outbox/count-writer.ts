@@ -5,6 +5,7 @@ import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { QuestionHash } from '../wire/half-siphash.ts';
 import { RCODE, TYPE } from '../wire/iana.ts';
 import { COUNT_ENTRIES, COUNT_WAYS, COUNTS, COUNTS_HEADER, ENTRY, ENTRY_WORDS } from './count-table.ts';
+import { CountTags } from './count-tags.ts';
 import { KINDS, type Kind } from './event.ts';
 import { copyAddresses } from './given-addresses.ts';
 import { MOST_DOMAINS, type QuestionAsker, QuestionAskers } from './question-askers.ts';
@@ -44,6 +45,7 @@ export class CountWriter {
   readonly #hash = new QuestionHash();
   readonly #ints: Int32Array;
   readonly #floats: Float64Array;
+  readonly #tags = new CountTags();
   readonly #addresses = Buffer.alloc(MAX_ADDRESSES * ADDRESS_SIZE);
 
   /** `memory`: made by `openCounts`; whoever wrote it before is gone. `secret`: two random words. */
@@ -122,6 +124,7 @@ export class CountWriter {
   #find(): number {
     const { print, place } = this.#hash;
     const ints = this.#ints;
+    if (!this.#tags.mayHave(place & (SETS - 1), print)) return NOWHERE;
     const wanted = print === 0 ? 1 : print;
     let at = COUNTS_HEADER / 4 + ((place >>> 0) & (SETS - 1)) * (COUNT_WAYS * ENTRY_WORDS);
     for (let way = 0; way < COUNT_WAYS; way++, at += ENTRY_WORDS) {
@@ -190,6 +193,7 @@ export class CountWriter {
     ints[entryAt + ENTRY.ANSWER] = 0;
     ints[entryAt + ENTRY.GIVEN] = 0;
     Atomics.store(ints, entryAt + ENTRY.GENERATION, generation + 1);
+    this.#tags.put(entry, print);
     ints[entryAt + ENTRY.PRINT] = print === 0 ? 1 : print;
     return entryAt;
   }
