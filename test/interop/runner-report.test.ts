@@ -18,6 +18,7 @@ interface Row {
   readonly name: string;
   readonly types: readonly string[];
   readonly approved_stage?: string;
+  readonly rule?: string;
   readonly count: number;
 }
 
@@ -155,7 +156,7 @@ const CASES: readonly {
     reports: [reportOf({ unapproved: [row('evil.example', 3)] })],
     code: 1,
     passing: 1,
-    says: /1 names were refused/,
+    says: /1 name was refused/,
   },
   { what: 'a budget', reports: [reportOf({ contained: [row('x.cdn.example')] })], code: 1, passing: 1 },
   { what: 'types alone', reports: [reportOf({ empty: [row('github.com')] })], code: 0, passing: 0 },
@@ -193,7 +194,7 @@ const CASES: readonly {
     reports: [directReport({ address: '198.51.100.9' })],
     code: 1,
     passing: 1,
-    says: /no name was refused; 1 addresses were tried/,
+    says: /no name was refused; 1 address was tried/,
   },
   {
     what: 'an address without proof',
@@ -250,7 +251,7 @@ t.test('rows of servers are one, and each name is an error of its own', { skip }
   const { said } = await hook('job-completed.sh', [one.url, two.url]);
   t.same(errors(said), [
     `::error title=namegate refused a name::evil.example (A): unapproved, 5 times; ask team-payments; ${cure('evil.example')}`,
-    `::error title=namegate refused a name::a.example (A; approved at stage fetch): unapproved, 1 times; ask team-payments; ${cure('a.example')}`,
+    `::error title=namegate refused a name::a.example (A; approved at stage fetch): unapproved, once; ask team-payments; ${cure('a.example')}`,
   ]);
   t.match(
     readFileSync(summary, 'utf8'),
@@ -260,6 +261,34 @@ t.test('rows of servers are one, and each name is an error of its own', { skip }
     readFileSync(summary, 'utf8'),
     /2 names were refused[\s\S]*complete: 2 of 2 servers$/m,
     'one name of two servers counts once',
+  );
+});
+
+t.test('the log says in words what became of a job', { skip }, async (t) => {
+  const one = await server(t, () => ({
+    ...reportOf({
+      unapproved: [row('evil.example', 2)],
+      contained: [row('x.cdn.example', 1, { rule: 'policy/a.yaml:5' })],
+      empty: [row('github.example', 1, { types: ['TXT'], rule: 'policy/a.yaml:4' })],
+    }),
+    identities: ['payments-build', 'unknown'],
+  }));
+  await hook('job-started.sh', [one.url]);
+  const { said } = await hook('job-completed.sh', [one.url]);
+  const [first = '', second, third] = said.split('\n').filter((line) => /^namegate: (?!no lease)/.test(line));
+  t.match(
+    first,
+    /^namegate: 2 names were refused; identity payments-build at 10\.20\.3\.4 since \S+; complete: 1 of 1 servers$/,
+  );
+  t.match(second, /the job was told that these names do not exist/);
+  t.match(third, /some were asked while no lease was live at 10\.20\.3\.4: nothing is approved then$/);
+  t.equal(
+    commandOf(errors(said)[1]!).text,
+    'x.cdn.example (A): contained: the budget of its rule (policy/a.yaml:5) is used up, and more new names may carry data out, once; ask team-payments',
+  );
+  t.match(
+    readFileSync(summary, 'utf8'),
+    /<code>github\.example<\/code> \| empty&#58; approved &#40;policy&#47;a\.yaml&#58;4&#41;, but not for such types \| 1 \| TXT \| ask team-payments&#59; write types&#58; &#91;A, AAAA, CNAME, HTTPS, TXT&#93; on its rule/,
   );
 });
 
@@ -304,8 +333,7 @@ t.test('a name commands nobody, in the log and in the summary', { skip }, async 
     const { title, text } = commandOf(line);
     t.equal(title, 'namegate refused a name');
     const name = names[i];
-    if (name !== undefined)
-      t.ok(text.startsWith(`${name} (A): unapproved, 1 times; ask team-payments`), text);
+    if (name !== undefined) t.ok(text.startsWith(`${name} (A): unapproved, once; ask team-payments`), text);
   }
   t.match(said, /a%250Ab\.example/);
   const rows = readFileSync(summary, 'utf8')

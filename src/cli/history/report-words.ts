@@ -58,7 +58,10 @@ export function remedyOf(row: ReportRow, section: Section, { identities, ask }: 
       if (!/^[a-z0-9_.-]+$/.test(name)) return [];
       return [ruleText(row, typesFor([...USUAL_TYPES, ...types]), identity)];
     case 'contained':
-      return [...(ask === '' ? [] : [`ask ${ask}`]), 'write a budget: on the rule, where this is right'];
+      return [
+        ...(ask === '' ? [] : [`ask ${ask}`]),
+        `where so many names are right, write a wider budget: on the rule${row.rule === undefined ? '' : ` at ${row.rule}`}`,
+      ];
     default:
       return [];
   }
@@ -93,7 +96,10 @@ export function completeText({ complete, missing, servers }: Report): string {
 
 /** Why a name was refused; empty where nothing is to be said beside that nobody approves it. */
 export function groundText({ ground, verdict }: ReportRow): string {
-  return verdict === 'allow' || verdict === 'local' ? '' : (GROUNDS[ground] ?? ground);
+  if (verdict === 'allow' || verdict === 'local') return '';
+  if (verdict === 'contain')
+    return 'a rule approves it, and its budget is used up: ever new names may carry data out';
+  return GROUNDS[ground] ?? ground;
 }
 
 const GROUNDS: Readonly<Record<string, string>> = {
@@ -111,6 +117,9 @@ const GROUNDS: Readonly<Record<string, string>> = {
 export function noteLines(report: Report): string[] {
   const { near_budget: near, without_tcp: without, search_hint: hint, left_out: leftOut } = report;
   return [
+    ...(report.identities.includes('unknown') && report.identities.length > 1
+      ? ['identity unknown: asked while no lease of the address was live; nothing is approved then']
+      : []),
     ...near.map(
       ({ wildcard, subject, spent, contain, names_left: left }) =>
         `near the end of its budget: ${wildcard}, ${spent} of ${contain} octets (${subject}); about ${left} new names are left`,
