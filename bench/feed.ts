@@ -1,11 +1,11 @@
 /**
- * What the alert feed costs the query path, on a real server: CPU a query of the mixed load while every sink is down, the
- * latency of a cached answer while 20,000 events a second go to the outbox, and resident memory over a million events.
- * Linux, with dnsperf and NSD.
+ * What the alert feed and the history cost the query path, on a real server: CPU a query of the mixed load while every sink is
+ * down, and with the history on and off; the latency of a cached answer while 20,000 events a second go to the outbox; and
+ * resident memory over a million events. Linux, with dnsperf and NSD.
  *
- *     npm run bench:feed -- [--only cpu|latency|memory]… [--rounds N] [--seconds N] [--events N] [--json FILE]
+ *     npm run bench:feed -- [--only cpu|history|latency|memory]… [--rounds N] [--seconds N] [--events N] [--json FILE]
  *
- * N of --seconds is the time under events for the latency; a burst for the CPU takes two. Two minutes with the defaults.
+ * N of --seconds is the time under events for the latency; a burst for the CPU takes two. Three minutes with the defaults.
  * Figures of a machine that does something else are worth little: the load average is printed.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -23,10 +23,10 @@ import { APPROVED, Dice, deniedName } from './names.ts';
 import { type Daemon, freePort, run, scratchFolder, sleep, start } from './processes.ts';
 import { serving, startNsd, type Upstream } from './upstreams.ts';
 
-const PARTS = ['cpu', 'latency', 'memory'] as const;
+const PARTS = ['cpu', 'history', 'latency', 'memory'] as const;
 type Part = (typeof PARTS)[number];
 
-/** What the feed may cost. */
+/** What the feed and the history may cost. */
 const TARGET = { cpu: 1.1, p99: 1 };
 const EVENTS_A_SECOND = 20_000;
 const BURST = 2;
@@ -45,6 +45,7 @@ const DOWN = `alerts:
 `;
 const TAKEN = 'alerts: {}\n';
 const NOBODY = '';
+const NO_HISTORY = 'history: off\n';
 
 interface Options {
   readonly rounds: number;
@@ -59,7 +60,12 @@ async function main(parts: readonly Part[], options: Options, json: string | nul
   const upstream = await startNsd(folder, CORES.other);
   const results: Record<string, unknown> = {};
   try {
-    if (parts.includes('cpu')) results['cpu'] = await measureCpu(folder, upstream, options);
+    if (parts.includes('cpu'))
+      results['cpu'] = await measureCpu(folder, upstream, options, ['no sinks', NOBODY], ['all down', DOWN]);
+    if (parts.includes('history')) {
+      const [off, on] = [['history off', NO_HISTORY] as const, ['history on', NOBODY] as const];
+      results['history'] = await measureCpu(folder, upstream, options, off, on);
+    }
     if (parts.includes('latency')) results['latency'] = await measureLatency(folder, upstream, options);
     if (parts.includes('memory')) results['memory'] = await measureMemory(folder, upstream, options);
   } finally {
@@ -115,18 +121,29 @@ class FeedServer {
   }
 }
 
-/** Microseconds of CPU a query: of a server without sinks, and of one whose sinks are all down, in turns. */
-async function measureCpu(parent: string, upstream: Upstream, { rounds }: Options): Promise<unknown> {
-  const servers = {
-    'no sinks': await FeedServer.start(join(parent, 'cpu-none'), upstream, NOBODY, CORES.server),
-    'all down': await FeedServer.start(join(parent, 'cpu-down'), upstream, DOWN, CORES.server),
-  };
-  const names = Object.keys(servers) as (keyof typeof servers)[];
-  const found: Record<keyof typeof servers, number[]> = { 'no sinks': [], 'all down': [] };
+/** A server's name, and lines of its server file. */
+type Variant = readonly [name: string, lines: string];
+
+/** Microseconds of CPU a query of the mixed load: of a server without something, and of one with it, in turns. */
+async function measureCpu(
+  parent: string,
+  upstream: Upstream,
+  { rounds }: Options,
+  without: Variant,
+  within: Variant,
+): Promise<unknown> {
+  const measured: { readonly name: string; readonly server: FeedServer; readonly found: number[] }[] = [];
   try {
+    for (const [name, lines] of [without, within]) {
+      const folder = join(parent, name.replaceAll(' ', '-'));
+      measured.push({
+        name,
+        server: await FeedServer.start(folder, upstream, lines, CORES.server),
+        found: [],
+      });
+    }
     const mixed = writeQuestions(parent, LOADS.find(({ name }) => name === 'mixed')!, 0, BURST);
-    const ask = async (name: keyof typeof servers, questions: string): Promise<number> => {
-      const { port, daemon } = servers[name];
+    const ask = async ({ port, daemon }: FeedServer, questions: string): Promise<number> => {
       const before = cpuOf(daemon.pid);
       const options = { port, transport: 'udp', seconds: BURST, once: false, edns: true } as const;
       const answers = join(parent, 'answers.txt');
@@ -134,33 +151,32 @@ async function measureCpu(parent: string, upstream: Upstream, { rounds }: Option
       const { user, system } = cpuBetween(before, cpuOf(daemon.pid));
       return (user + system) / completed;
     };
-    for (const name of names) {
-      await ask(name, writeApproved(parent));
-      await ask(name, mixed);
+    for (const { server } of measured) {
+      await ask(server, writeApproved(parent));
+      await ask(server, mixed);
     }
     for (let round = 0; round < rounds; round++)
-      for (let i = 0; i < names.length; i++) {
-        const name = names[(i + round) % names.length]!;
-        found[name].push(await ask(name, mixed));
+      for (let i = 0; i < measured.length; i++) {
+        const { server, found } = measured[(i + round) % measured.length]!;
+        found.push(await ask(server, mixed));
       }
   } finally {
-    for (const name of names) await servers[name].stop();
+    for (const { server } of measured) await server.stop();
   }
-  const ratio = median(found['all down']) / median(found['no sinks']);
+  const [less, more] = measured.map(({ found }) => median(found));
+  const ratio = more! / less!;
   print('\nMixed load: CPU of all threads a query, in µs\n');
   print(
     table([
-      ['sinks', 'median', 'least', 'most'],
-      ...names.map((name) => [
+      ['server', 'median', 'least', 'most'],
+      ...measured.map(({ name, found }) => [
         name,
-        ...[median(found[name]), Math.min(...found[name]), Math.max(...found[name])].map((each) =>
-          each.toFixed(2),
-        ),
+        ...[median(found), Math.min(...found), Math.max(...found)].map((each) => each.toFixed(2)),
       ]),
     ]),
   );
   print(`  ratio ${ratio.toFixed(3)}: ${judged(ratio, TARGET.cpu)}\n`);
-  return { found, ratio };
+  return { found: Object.fromEntries(measured.map(({ name, found }) => [name, found])), ratio };
 }
 
 /** Milliseconds of cached answers while denials come: where nobody takes them, and where each is an event. */
