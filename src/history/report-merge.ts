@@ -27,7 +27,7 @@ export function mergeReports(reports: readonly Report[], silent: readonly string
   const asked = reports.length + silent.length;
   return {
     ...first,
-    verdict: verdictOf(totals, dependencies, direct),
+    verdict: verdictOf(totals, sections, dependencies, direct),
     complete: complete === asked,
     missing: all(({ missing }) => missing),
     identities: all(({ identities }) => identities),

@@ -160,7 +160,7 @@ export function reportOf(
     ({ name }) => asked.has(name) || name === EVERY_NAME || rows.length >= MOST_READ,
   );
   return {
-    verdict: verdictOf(totals, dependencies, direct),
+    verdict: verdictOf(totals, sections, dependencies, direct),
     complete,
     missing,
     identities: distinct(accounts.map(({ identity }) => identity)),
@@ -247,20 +247,25 @@ function rowOf(group: readonly AskedFacts[], { typeToText }: ReportTerms): Repor
 /** What stands first: one sentence. `failed`: approved names that failed upstream. */
 export function verdictOf(
   totals: Report['totals'],
+  sections: Report['sections'],
   dependencies: readonly FailedDependency[],
   direct?: DirectPart,
 ): string {
-  const { unapproved, contained, unproven, would_deny: would, empty } = totals;
   const said = [
-    [unapproved.names, 'unapproved name', 'asked'],
-    [contained.names, 'name', 'beyond its budget'],
-    [unproven.names, 'unapproved name', 'of a client that did not prove its address'],
-    [would.names, 'name', 'that would be denied'],
-    [empty.names, 'name', 'asked for a type that is not approved'],
+    ['unapproved', 'unapproved name', 'asked'],
+    ['contained', 'name', 'beyond its budget'],
+    ['unproven', 'unapproved name', 'of a client that did not prove its address'],
+    ['would_deny', 'name', 'that would be denied'],
+    ['empty', 'name', 'asked for a type that is not approved'],
   ] as const;
   const texts = said
-    .filter(([names]) => names > 0)
-    .map(([names, what, how]) => `${names} ${what}${names === 1 ? '' : 's'} ${how}`);
+    .filter(([section]) => totals[section].names > 0)
+    .map(([section, what, how]) => {
+      const { names } = totals[section];
+      // Names that have no row of their own are counted by their domain.
+      const isMore = sections[section].some(({ folded }) => folded);
+      return `${names}${isMore ? ' or more' : ''} ${what}${names === 1 && !isMore ? '' : 's'} ${how}`;
+    });
   const failed = dependencies.filter(({ name }) => name !== EVERY_NAME).length;
   const failing = failed === 0 ? [] : [`${failed} approved name${failed === 1 ? '' : 's'} failed upstream`];
   if (failed < dependencies.length) failing.unshift('the upstream failed as a whole');

@@ -123,6 +123,11 @@ t.test('types of a name are one row, and 500 rows are the most', async (t) => {
   t.equal(sections.unapproved.length, 500);
   t.equal(totals.unapproved.names, 700, 'totals are of all');
   t.equal(left, 201);
+  t.match(
+    reportOf([ACCOUNT], [asked('evil.example', { folded: 1 })], TERMS).verdict,
+    /^1 or more unapproved names asked/,
+    'a row of a whole domain is more than a name',
+  );
 });
 
 t.test('an account that lacks something says why', async (t) => {

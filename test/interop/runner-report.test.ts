@@ -16,6 +16,7 @@ const RECORDS = `/var/tmp/namegate-runner-${USER}`;
 
 interface Row {
   readonly name: string;
+  readonly folded: boolean;
   readonly types: readonly string[];
   readonly approved_stage?: string;
   readonly rule?: string;
@@ -24,6 +25,7 @@ interface Row {
 
 const row = (name: string, count = 1, more: Partial<Row> = {}): Row => ({
   name,
+  folded: false,
   types: ['A'],
   ...more,
   count,
@@ -388,6 +390,29 @@ t.test('of many names some are told one by one', { skip }, async (t) => {
   t.equal(code, 1);
   t.equal(errors(said).length, 51);
   t.match(errors(said).at(-1), /250 more names/);
+});
+
+t.test('names without a row of their own are no name', { skip }, async (t) => {
+  const many = await server(t, () =>
+    reportOf({
+      unapproved: [
+        row('evil.example', 1_850, { folded: true }),
+        row('.', 70, { folded: true }),
+        row('evil.example', 1, { folded: false }),
+      ],
+    }),
+  );
+  await hook('job-started.sh', [many.url]);
+  const { said } = await hook('job-completed.sh', [many.url]);
+  t.same(
+    errors(said).map((line) => commandOf(line).text),
+    [
+      'names under evil.example (A): unapproved, 1850 times; ask team-payments',
+      'names of many other domains (A): unapproved, 70 times; ask team-payments',
+      `evil.example (A): unapproved, once; ask team-payments; ${cure('evil.example')}`,
+    ],
+  );
+  t.match(said, /^namegate: 3 or more names were refused;/m);
 });
 
 t.test('a job that ends its lease and opens another does not begin anew', { skip }, async (t) => {
