@@ -517,3 +517,19 @@ t.test('a problem does not hide the next: the rest of the policy is compiled', a
   t.equal(ask(snapshot, view, 'good.example').verdict, 'local');
   t.equal(ask(snapshot, view, 'spot.example').verdict, 'allow');
 });
+
+t.test('a wildcard under eight others of one identity is refused', async (t) => {
+  const nested = (count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `**.${'d.'.repeat(i)}deep.example`);
+  t.same(told(spot(...nested(8))), []);
+  t.same(told(spot(...nested(9))), ['wildcards-nested error policy.yaml:9:1']);
+  t.same(told(spot(...nested(9), '*.deep.example', 'x.deep.example')), [
+    'wildcards-nested error policy.yaml:9:1',
+  ]);
+  const allow = nested(9).map((pattern, i) => rule(pattern, {}, i + 1));
+  const identities = [
+    identity('one', { allow: allow.slice(0, 5) }),
+    identity('two', { allow: allow.slice(5) }),
+  ];
+  t.same(told({ identities }), [], 'what two identities have is charged to neither together');
+});

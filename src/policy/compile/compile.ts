@@ -10,6 +10,7 @@ import { approvedDomains } from './approved-domains.ts';
 import { claimAddresses, claimCertificates } from './claims.ts';
 import { checkExpected, compileExpected, expectedNames } from './expected-names.ts';
 import { compileLocals } from './locals.ts';
+import { checkNesting } from './nesting.ts';
 import { Rulebook } from './rulebook.ts';
 import { warnOfTwins } from './twice.ts';
 import { checkRule, checkUnapproved } from './vet.ts';
@@ -89,6 +90,7 @@ export function compile(
     locals: locals.byNode,
   };
   checkUnapproved(input, snapshot, options.now, problems);
+  checkNesting(snapshot, problems);
   warnOfTwins(input, snapshot, problems);
   checkExpected(input.identities, snapshot, options.now, problems);
   return { snapshot, problems };

@@ -3,7 +3,7 @@ import { KIND, NODE, type Snapshot, type View } from '../snapshot.ts';
 import type { Decision } from './decision.ts';
 import { Joined, joinView } from './view.ts';
 
-/** Wildcards that stand above one name at most; those that are wider still are left out. */
+/** Wildcards that a name lies under at most: a policy with more of them above one another is refused. */
 export const MOST_WILDCARDS = 8;
 
 /** The wildcards of a view that a name lies under, by how many labels their bases have, the rule's own first. */
