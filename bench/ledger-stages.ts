@@ -5,6 +5,7 @@ import { Ledger } from '../src/detect/ledger.ts';
 import { decide } from '../src/policy/decide/decide.ts';
 import { findAddress } from '../src/policy/identity.ts';
 import type { Bound } from '../src/policy/lease/bound.ts';
+import { Credential } from '../src/resolve/client/credential.ts';
 import { buildInForce, type InForce, type InForceParts } from '../src/resolve/in-force.ts';
 import { Charges } from '../src/resolve/ledger/charges.ts';
 import type { Departures } from '../src/resolve/ledger/departures.ts';
@@ -26,6 +27,7 @@ identities:
     from: { addresses: [127.0.0.1, "2001:db8::/32"] }
     allow: [{ name: "**.t.example", reason: bench, budget: { alert: 16KiB, contain: 32KiB } }]
 `;
+const CERTIFICATE = 'dns:job.ci.example';
 /** Ticks between two charges: some 220 are in a window. */
 const WAIT = 45_000;
 /** Tick at which it begins anew: ticks of hundreds of days would be no small integers. */
@@ -106,6 +108,7 @@ function chargings(
   if (snapshot === null) throw new Error(JSON.stringify(problems));
   const inForce = buildInForce({ ...parts, snapshot }, [{ zones: [] }], null);
   const six = { ...own(client), family: 6 as const, w0: 0x2001_0db8, w1: 0, w2: 0, w3: 1 };
+  const certified = Object.assign(own(six), { credential: new Credential([CERTIFICATE, 'sha256:00'], null) });
   const lease = {
     identity: 'bench',
     stage: null,
@@ -118,7 +121,9 @@ function chargings(
   return [
     ['an address of IPv4', new Charging(inForce, client, null)],
     ['an address of IPv6', new Charging(inForce, six, null)],
+    ['a certificate', new Charging(inForce, certified, null)],
     ['a lease of two addresses', new Charging(inForce, six, lease)],
+    ['a lease on a certificate', new Charging(inForce, certified, { ...lease, certificate: CERTIFICATE })],
   ];
 }
 

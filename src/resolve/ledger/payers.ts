@@ -228,13 +228,20 @@ export class Payers {
   #leasedBy(bound: Bound): Leased {
     let leased = this.#leases.get(bound);
     if (leased === undefined) {
-      const lease = bound.lease === '' ? null : this.#subjectOf(bound.lease);
-      const name = bound.certificate ?? '';
-      const certificate = name === '' || isFingerprint(name) ? null : this.#subjectOf(name);
-      leased = { lease, certificate, claims: (bound.claims ?? []).map((text) => this.#subjectOf(text)) };
+      leased = this.#readLease(bound);
       this.#leases.set(bound, leased);
     }
     return leased;
+  }
+
+  /** By itself: a function with a closure in it allocates at each call, made or not. */
+  #readLease({ lease, certificate, claims }: Bound): Leased {
+    const name = certificate ?? '';
+    return {
+      lease: lease === '' ? null : this.#subjectOf(lease),
+      certificate: name === '' || isFingerprint(name) ? null : this.#subjectOf(name),
+      claims: (claims ?? []).map((text) => this.#subjectOf(text)),
+    };
   }
 
   /**
@@ -244,13 +251,17 @@ export class Payers {
   #certificateOf(credential: Credential, table: CertificateTable, isLeased: boolean): PayerKey | null {
     let known = this.#certificates.get(credential);
     if (known?.table !== table) {
-      const names = credential.names.filter((name) => !isFingerprint(name));
-      const name = names.find((one) => findCertificate(table, [one]) !== NONE);
-      known = { subject: this.#subjectOf(name ?? names[0] ?? ''), isRecognised: name !== undefined, table };
+      known = this.#readCertificate(credential, table);
       this.#certificates.set(credential, known);
     }
     if (known.subject.text === '' || (isLeased && !known.isRecognised)) return null;
     return known.subject;
+  }
+
+  #readCertificate(credential: Credential, table: CertificateTable): Certificate {
+    const names = credential.names.filter((name) => !isFingerprint(name));
+    const name = names.find((one) => findCertificate(table, [one]) !== NONE);
+    return { subject: this.#subjectOf(name ?? names[0] ?? ''), isRecognised: name !== undefined, table };
   }
 
   #subjectOf(text: string): PayerKey {
