@@ -110,6 +110,25 @@ t.test('questions of one tick leave in an order that no client chose', async (t)
   t.notSame(left, names);
 });
 
+t.test('A and AAAA of one name leave in one tick in an order that no client chose', async (t) => {
+  async function left(types: readonly string[]): Promise<string[]> {
+    const { house, ticks } = houseOf(t);
+    ticks.atOnce = false;
+    const orders: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const before = house.questions.length;
+      for (const type of types) void house.query(`o${i}.t.example`, type, { from: `10.0.1.${i}` });
+      ticks.depart();
+      orders.push(house.questions.slice(before).join());
+    }
+    return orders;
+  }
+  const orders = await left(['A', 'AAAA']);
+  t.strictSame(await left(['AAAA', 'A']), orders);
+  const first = orders.filter((order) => / A\b.* AAAA\b/.test(order)).length;
+  t.ok(first > 5 && first < 35, `of 40 names A was first for ${first}`);
+});
+
 t.test('a wider wildcard pays for a deeper one, and refuses only its own', async (t) => {
   const { house, ticks } = houseOf(t);
   await drain(house, ticks, '10.0.0.1', 'deep.t.example');

@@ -185,9 +185,12 @@ export class LedgerKeeper implements Departures {
   #depart(now: number): void {
     const leaving: Waiting[] = [];
     const staying: Waiting[] = [];
+    // Those of one tick leave together: which of them has to wait for the disk says in which order they were asked.
+    const needs = new Map<number, number>();
+    for (const each of this.#waiting) needs.set(each.tick, Math.max(each.needs, needs.get(each.tick) ?? 0));
     for (const each of this.#waiting) {
       const late = now - each.tick;
-      const written = each.needs <= this.#ended;
+      const written = needs.get(each.tick)! <= this.#ended;
       if (late < 0 || (!written && late < PATIENCE)) staying.push(each);
       else {
         leaving.push(each);

@@ -143,6 +143,29 @@ t.test('questions leave at their tick, in the order of their hash, once they are
   await keeper.close();
 });
 
+t.test('of one tick none leaves before one that waits for the disk', async (t) => {
+  for (const order of [
+    ['paid', 'unpaid'],
+    ['unpaid', 'paid'],
+  ]) {
+    const machine = new Machine();
+    const keeper = machine.keeper(machine.disk);
+    await keeper.open(t.testdir({}));
+    const left: string[] = [];
+    for (const what of order) {
+      // Only what draws another reservation has to be written.
+      if (what === 'unpaid') charge(keeper, 'a');
+      keeper.leave(what === 'paid' ? -1 : 1, () => left.push(what));
+    }
+    machine.pass(10);
+    t.same(left, [], `${order.join(' before ')}: the disk has not said yes`);
+    await machine.settle(() => machine.synced > 0);
+    machine.pass(20);
+    t.same(left, ['paid', 'unpaid'], `${order.join(' before ')}: their own order`);
+    await keeper.close();
+  }
+});
+
 t.test('an orderly stop writes exact balances; a crash counts what was reserved', async (t) => {
   const machine = new Machine();
   const folder = t.testdir({});
