@@ -126,6 +126,8 @@ export const CODES = {
   'public-suffix': 'a wildcard on a public suffix',
   'shared-zone': 'a wildcard on a zone where anyone can rent a name',
   'shared-zone-budget': 'such a wildcard has no budget of its own',
+  'wildcards-nested':
+    'a wildcard lies under eight others of one identity: a question is charged to eight at most',
   'special-name': 'a rule or data for a name that namegate answers by itself',
   'renew-many': 'more names would be renewed than renew.max',
   'record-cname': 'a CNAME record: a redirect does that',
