@@ -91,11 +91,11 @@ t.test('copytruncate of logrotate loses nothing that is written after', async (t
 });
 
 t.test('what is no file holds up nobody, and is said', async (t) => {
-  const dir = t.testdir();
+  const rig = new Rig(t);
+  const dir = rig.folder;
   const [pipe, folder, good] = [join(dir, 'pipe'), join(dir, 'folder'), join(dir, 'good')];
   execFileSync('mkfifo', [pipe]);
   mkdirSync(folder);
-  const rig = new Rig(t);
   await rig.use(
     setting(pipe, { name: 'pipe' }),
     setting(folder, { name: 'folder' }),

@@ -44,18 +44,20 @@ export class Rig {
   readonly store: Store;
   readonly sinks: Sinks;
   readonly states: DeliveryState[] = [];
+  /** Goes when the sinks are closed: a test's own folder goes before, and a sink that still tries would make it anew. */
+  readonly folder: string;
   #sent = 0;
 
   constructor(t: Test, clock: SinkClock = fastClock(25)) {
     // The test's own folder is the test's: a second call would empty it.
-    const folder = mkdtempSync(join(tmpdir(), 'namegate-sinks-'));
-    const path = join(folder, 'feed.db');
+    this.folder = mkdtempSync(join(tmpdir(), 'namegate-sinks-'));
+    const path = join(this.folder, 'feed.db');
     this.store = new Store({ path, setting: RIG_SETTING, server: 'ns1', version: '0', now: Date.now });
     this.sinks = new Sinks(this.store, (state) => this.states.push(state), clock);
     t.teardown(async () => {
       await this.sinks.close();
       this.store.close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(this.folder, { recursive: true, force: true });
     });
   }
 
