@@ -204,6 +204,16 @@ t.test('the checker reports each kind of breach', async (t) => {
     t.strictSame(rulesOf({ 'wire/a.ts': 'export interface Left {}' }), [], 'the shape of what is given');
   });
 
+  t.test('switches', async (t) => {
+    const cases = "switch (x.kind) {\n  case 'a':\n    break;\n";
+    t.strictSame(rulesOf({ 'wire/a.ts': `\n${cases}}` }), ['switch wire/a.ts:2']);
+    t.strictSame(rulesOf({ 'cli/a.ts': `${cases}}` }), ['switch cli/a.ts:1'], 'in every room');
+    t.strictSame(rulesOf({ 'wire/a.ts': `${cases}  default:\n    unreachable(x);\n}` }), []);
+    const inner = `switch (y) {\n  case 1: {\n    ${cases}  default: break;\n}\n  }\n}`;
+    t.strictSame(rulesOf({ 'wire/a.ts': inner }), ['switch wire/a.ts:1'], 'the default of another is none');
+    t.strictSame(rulesOf({ 'wire/a.ts': '// switch (x) {}\nconst y = z.switch(x);' }), []);
+  });
+
   t.test('purity', async (t) => {
     const impure = [
       "import { createHash } from 'node:crypto';",

@@ -13,6 +13,7 @@ import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
 import type { Prefix } from '../wire/prefix.ts';
+import { unreachable } from '../wire/quantity.ts';
 import { placesOf } from './places.ts';
 import { CLOCK } from './system-clock.ts';
 import type { Trusts } from './trust/trusts.ts';
@@ -158,6 +159,8 @@ export class Listeners {
         this.#tls.set(place, listener);
         return listener;
       }
+      default:
+        unreachable(setting);
     }
   }
 
@@ -202,8 +205,14 @@ export class Listeners {
       case 'proxy':
         log.warn('proxy-header', 'a balancer sent no PROXY v2 header that can be read', fields);
         break;
+      case 'fault':
+        log.error('fault', `trouble on ${url}`, fields);
+        break;
+      case 'socket':
+        log.error('listener-trouble', `trouble on ${url}`, fields);
+        break;
       default:
-        log.error(kind === 'fault' ? 'fault' : 'listener-trouble', `trouble on ${url}`, fields);
+        unreachable(kind);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { GrantLine, GrantOrder, HeldLine, LiveLine } from '../resolve/grants/grant-line.ts';
+import { unreachable } from '../wire/quantity.ts';
 import { clientPlaceOf, isPrefix } from './client-place.ts';
 
 /** A grant as it was told. `until`: monotonic milliseconds since the machine started. */
@@ -42,6 +43,8 @@ export class GrantOrigins {
         return order.certified === true ? this.#certify(client, order, now + (order.ttl_ms ?? 0)) : '';
       case 'end':
         return this.end(client);
+      default:
+        unreachable(order);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { GrantLine, GrantOrder, LiveLine, RevokeLine } from '../resolve/grants/grant-line.ts';
+import { unreachable } from '../wire/quantity.ts';
 import {
   type ClientPlace,
   clientPlaceOf,
@@ -36,6 +37,8 @@ export function changesOf(
     case 'grant':
     case 'revoke':
       return grants(client, order, index, now, slack);
+    default:
+      unreachable(order);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
+import { passOver } from '../wire/quantity.ts';
 import type { HeardQuestion } from './heard.ts';
 
 const DAY = 86_400_000;
@@ -139,6 +140,8 @@ export class AccountRows {
       case 'all':
         this.#endOthers();
         break;
+      default:
+        passOver(what);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import type { DirectNote } from '../resolve/grants/direct-note.ts';
+import { unreachable } from '../wire/quantity.ts';
 import { AccountRows } from './account-rows.ts';
 import { Entries } from './entries.ts';
 import { GivenRows } from './given-rows.ts';
@@ -147,6 +148,8 @@ export class HistoryStore {
       case 'direct':
         this.#refused.take(each.note);
         break;
+      default:
+        unreachable(each);
     }
   }
 

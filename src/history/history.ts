@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DatabaseRefusal, isDamage, keepAside } from '../database/database.ts';
+import { unreachable } from '../wire/quantity.ts';
 import { againEvents } from './again.ts';
 import { type HeardCounts, type HeardRecord, readHeardNote } from './heard.ts';
 import { HISTORY_FILE } from './history-database.ts';
@@ -98,6 +99,8 @@ export class History {
         else if (note !== null) this.#heard.push({ record: 'direct', note });
         break;
       }
+      default:
+        unreachable(record);
     }
   }
 

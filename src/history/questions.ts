@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { unreachable } from '../wire/quantity.ts';
 import { refusedOf } from './refused-rows.ts';
 import { type QuestionFacts, type SearchQuestion, search } from './search.ts';
 import type { TailQuestion } from './tail.ts';
@@ -66,6 +67,8 @@ export function answerHistory(database: DatabaseSync, question: HistoryQuestion)
       return refusedOf(database, question.accounts, question.since);
     case 'find':
       return search(database, question);
+    default:
+      unreachable(question);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { unreachable } from '../wire/quantity.ts';
 import { reverseOf } from './question-rows.ts';
 
 /** Who asked for a name or was given an address. Times are milliseconds since 1970. */
@@ -95,6 +96,8 @@ export function matchFor(by: SearchQuestion['by'], value: string): SearchMatch {
         parameters: [start, end],
       };
     }
+    default:
+      unreachable(by);
   }
 }
 

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { error, type Problem, warning } from '../policy/problem.ts';
 import type { PemFile, TlsSetting } from '../settings/settings.ts';
+import { unreachable } from '../wire/quantity.ts';
 import { at, dateOf } from './authorities.ts';
 import { readCertificate } from './certificate.ts';
 import { SERVER_AUTH } from './extensions.ts';
@@ -115,7 +116,8 @@ function checkDates(file: PemFile, epoch: number, problems: Problem[]): void {
     const tell = (code: string, message: string, fix: string): void => {
       problems.push(warning(code, at(file, line), `${subject}: ${message}`, fix));
     };
-    switch (datesState(dates, epoch)) {
+    const state = datesState(dates, epoch);
+    switch (state) {
       case 'ended':
         tell('tls-dates', `it has ended on ${dateOf(notAfter)}: clients will refuse it`, 'renew it');
         break;
@@ -132,6 +134,8 @@ function checkDates(file: PemFile, epoch: number, problems: Problem[]): void {
         break;
       case 'good':
         break;
+      default:
+        unreachable(state);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { Noticed, OctetHash } from '../detect/patterns/observed.ts';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import { halfSipHash } from '../wire/half-siphash.ts';
 import { nameToText } from '../wire/name.ts';
+import { unreachable } from '../wire/quantity.ts';
 import { AcquaintanceFile } from './acquaintance-file.ts';
 import type { Draft } from './draft.ts';
 import type { Kind } from './event.ts';
@@ -98,7 +99,13 @@ export class Detection implements Follower {
       case 'note':
         this.#takeNote(record.text, sight);
         break;
+      case 'finding':
+      case 'given':
+      case 'losses':
+        // No question is told of that detectors have not heard of.
+        break;
       default:
+        unreachable(record);
     }
   }
 

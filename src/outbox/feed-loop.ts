@@ -1,4 +1,5 @@
 import { DETECTED, type Detected } from '../detect/patterns/kinds.ts';
+import { passOver, unreachable } from '../wire/quantity.ts';
 import type { Draft, Loss } from './draft.ts';
 import type { Kind } from './event.ts';
 import type { Store } from './event-store.ts';
@@ -212,6 +213,13 @@ export class FeedLoop {
       case 'note':
         this.#takeNote(record.text);
         break;
+      case 'asked':
+      case 'given':
+      case 'outcome':
+        // Followers hear of these, and no event is made of them.
+        break;
+      default:
+        unreachable(record);
     }
   }
 
@@ -240,6 +248,7 @@ export class FeedLoop {
       case 'rates':
         break;
       default:
+        if (note !== null) passOver(note);
         this.faults++;
     }
   }

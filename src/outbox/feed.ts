@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { unreachable } from '../wire/quantity.ts';
 import { CountWriter } from './count-writer.ts';
 import type { Draft } from './draft.ts';
 import { KINDS, type Kind } from './event.ts';
@@ -260,6 +261,8 @@ export class Feed {
       case 'done':
         this.#done(report.id, report.answer);
         break;
+      default:
+        unreachable(report);
     }
   }
 

@@ -1,3 +1,4 @@
+import { unreachable } from '../wire/quantity.ts';
 import { type FeedEvent, KINDS, type Kind, type Placed } from './event.ts';
 import type { Store } from './event-store.ts';
 import type { FindingList, FindingSelection } from './kept-findings.ts';
@@ -88,6 +89,8 @@ export async function doRequest(
       const events = testEvents(parts);
       return Promise.all(wanted.map(async (name) => (await send(name, events, parts)).answer));
     }
+    default:
+      unreachable(request);
   }
 }
 

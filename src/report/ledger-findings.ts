@@ -3,6 +3,7 @@ import { CROSSING, type Crossing } from '../detect/crossing.ts';
 import { HOLDER, type Holder } from '../detect/holder.ts';
 import type { Ledger } from '../detect/ledger.ts';
 import { nameToText } from '../wire/name.ts';
+import { unreachable } from '../wire/quantity.ts';
 import type { Log } from './log.ts';
 
 const OCTET = 8 * UNITS_A_BIT;
@@ -82,6 +83,8 @@ export class LedgerFindings {
           ...factsOf(holder, tick),
         });
         break;
+      default:
+        unreachable(what);
     }
   }
 }

@@ -19,7 +19,8 @@ export interface Breach {
     | 'cycle'
     | 'import'
     | 'twice'
-    | 'dead';
+    | 'dead'
+    | 'switch';
   /** Path below `src/`. */
   readonly file: string;
   /** From 1; 0 where the whole file is meant. */
@@ -129,6 +130,7 @@ export function breaches(tree: Tree): Breach[] {
     }
     const tokens = tokensOf(text);
     const dependencies = dependenciesOf(tokens);
+    found.push(...breachesOfChoice(file, tokens));
     if (room.rank <= LAST_PURE_RANK) found.push(...breachesOfPurity(file, room, tokens));
     for (const dependency of dependencies) {
       if (dependency.specifier.startsWith('.')) {
@@ -216,6 +218,29 @@ function breachesOfPurity(file: string, room: Room, tokens: readonly Token[]): B
     else if (token.text === 'Date' && readsTheClock(tokens, at)) what = 'new Date()';
     if (what !== null)
       found.push({ rule: 'pure', file, line: token.line, message: `${room.name} uses ${what}` });
+  }
+  return found;
+}
+
+/**
+ * Each switch ends in a `default`: `unreachable(value)` where the cases are all there are, so that the compiler stops at a new
+ * one; else what becomes of the others. A switch without it passes over a new case in silence.
+ */
+function breachesOfChoice(file: string, tokens: readonly Token[]): Breach[] {
+  const found: Breach[] = [];
+  for (const [at, token] of tokens.entries()) {
+    if (token.kind !== 'word' || token.text !== 'switch' || tokens[at + 1]?.text !== '(') continue;
+    if (tokens[at - 1]?.text === '.') continue;
+    let depth = 0;
+    let hasDefault = false;
+    for (let i = at; i < tokens.length; i++) {
+      const { text } = tokens[i]!;
+      if (text === '{') depth++;
+      else if (text === '}' && --depth === 0) break;
+      else if (depth === 1 && text === 'default' && tokens[i + 1]?.text === ':') hasDefault = true;
+    }
+    if (!hasDefault)
+      found.push({ rule: 'switch', file, line: token.line, message: 'a switch without a default' });
   }
   return found;
 }

@@ -6,6 +6,7 @@ import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { AdminSetting } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { Refusal } from '../http/refusal.ts';
 import { type Caller, findGrant } from './callers.ts';
 import { Issuers } from './issuers.ts';
@@ -73,6 +74,8 @@ export class Authentication {
       case 'unavailable':
         this.#log.warn('admin-trouble', "an issuer's keys are not to be had", { reason: verified.reason });
         return new Refusal('keys-unavailable', verified.reason);
+      default:
+        unreachable(verified);
     }
   }
 

@@ -3,6 +3,7 @@ import { covers, occupied } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Right, TokenGrant } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { Job } from './jobs.ts';
 import { isSameOwner, type JobOwner, type Owner, tokenName } from './owner.ts';
@@ -34,6 +35,8 @@ export function callerName(caller: Caller): string {
       return `job:${caller.job.label}`;
     case 'no-job':
       return `no job:${caller.label}`;
+    default:
+      unreachable(caller);
   }
 }
 
@@ -123,6 +126,8 @@ export function openerOf(caller: Caller): Owner | Refusal {
       return caller.owner;
     case 'no-job':
       return forbidden(NO_JOB);
+    default:
+      unreachable(caller);
   }
 }
 
@@ -143,6 +148,8 @@ export function maySee(caller: Caller, { identity, owner }: HeldLease): boolean 
       return isSameOwner(caller.owner, owner);
     case 'no-job':
       return false;
+    default:
+      unreachable(caller);
   }
 }
 
@@ -156,6 +163,8 @@ export function mayInspect(caller: Caller, identity: string): boolean {
     case 'job':
     case 'no-job':
       return false;
+    default:
+      unreachable(caller);
   }
 }
 
@@ -184,6 +193,8 @@ export function mayEnd(caller: Caller, lease: HeldLease): boolean {
       return isSameOwner(caller.owner, lease.owner);
     case 'no-job':
       return false;
+    default:
+      unreachable(caller);
   }
 }
 

@@ -1,3 +1,4 @@
+import { unreachable } from '../../wire/quantity.ts';
 /**
  * Who opened a lease. Each kind carries what names it: there is no owner without a name, so that two that have none can never
  * be taken for one another.
@@ -23,6 +24,8 @@ export function isSameOwner(one: Owner, other: Owner): boolean {
       return other.kind === 'token' && other.name === one.name;
     case 'job':
       return other.kind === 'job' && other.key === one.key;
+    default:
+      unreachable(one);
   }
 }
 

@@ -59,7 +59,10 @@ export function memberFault(json: string): string | null {
         if (names.has(name)) return `${JSON.stringify(name)} is written twice`;
         names.add(name);
         atName = false;
+        break;
       }
+      default:
+      // Blanks, colons, numbers and words name nothing.
     }
   }
   return null;

@@ -1,3 +1,4 @@
+import { passOver } from '../../wire/quantity.ts';
 import type { LeaseEntry, LeaseRecord, UsedMark } from './lease-record.ts';
 
 type Quarantined = Extract<LeaseEntry, { t: 'quarantine' }>;
@@ -47,6 +48,8 @@ export function historyOf(entries: readonly LeaseEntry[], wall: number): LeaseHi
       case 'quarantine':
         put(entry);
         break;
+      default:
+        passOver(entry);
     }
   }
   for (const lease of leases.values()) {

@@ -6,6 +6,7 @@ import {
   type GrantOrder,
   LONGEST_LINE,
 } from '../../resolve/grants/grant-line.ts';
+import { passOver } from '../../wire/quantity.ts';
 import type { LinkEvents } from './link-events.ts';
 
 /** Milliseconds between two tries to reach the enforcer. */
@@ -248,6 +249,7 @@ export class EnforcerLink {
         this.#acknowledge(line.seq);
         return;
       default:
+        passOver(line);
         socket.destroy();
     }
   }

@@ -2,6 +2,7 @@ import { type DatesState, datesState, type ShownDates } from '../../identity/ser
 import { byLabel, gauge, type Samples } from '../../metric/metric.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import type { Trusts } from './trusts.ts';
 
 /** Seconds after which what goes on is told again. */
@@ -83,6 +84,8 @@ export class CertificateWatch {
           fields,
         );
         break;
+      default:
+        unreachable(state);
     }
   }
 

@@ -1,3 +1,4 @@
+import { unreachable } from '../../wire/quantity.ts';
 import { type Target, targetText } from '../query/target.ts';
 import { bad, type Finding, note, ok } from './finding.ts';
 import { identify, type Responder } from './identify.ts';
@@ -98,6 +99,8 @@ function outcome(answerer: Responder): string {
       return `answers ${answerer.status} where namegate explains itself`;
     case 'silent':
       return `it does not answer: ${answerer.reason}`;
+    default:
+      unreachable(answerer);
   }
 }
 

@@ -1,3 +1,4 @@
+import { unreachable } from '../../wire/quantity.ts';
 import { tryConnect } from '../query/one-question.ts';
 import { type Target, targetText } from '../query/target.ts';
 import { escapeText } from '../terminal.ts';
@@ -113,6 +114,8 @@ async function tryDns(
       return answerer.connected
         ? { result: 'out', at, text: 'it connects' }
         : { result: 'held', at, text: answerer.reason };
+    default:
+      unreachable(answerer);
   }
 }
 

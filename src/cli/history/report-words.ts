@@ -1,5 +1,6 @@
 import type { FailedDependency, Report, ReportRow, Section } from '../../history/report.ts';
 import type { DirectRow } from '../../history/report-direct.ts';
+import { unreachable } from '../../wire/quantity.ts';
 
 /** What sections of a report are called, in its order. */
 export const TITLES: Readonly<Record<Section, string>> = {
@@ -62,8 +63,12 @@ export function remedyOf(row: ReportRow, section: Section, { identities, ask }: 
         ...(ask === '' ? [] : [`ask ${ask}`]),
         `where so many names are right, write a wider budget: on the rule${row.rule === undefined ? '' : ` at ${row.rule}`}`,
       ];
-    default:
+    case 'expected':
+    case 'noise':
+    case 'allowed':
       return [];
+    default:
+      return unreachable(section);
   }
 }
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Position } from '../../policy/problem.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import type { Problems } from '../problems.ts';
 import type { Enclosure } from './enclosure.ts';
 import { look, MAX_FILE, type Seen } from './look.ts';
@@ -106,6 +107,8 @@ export function digestOf(seen: Seen): string {
       return `outside ${seen.real}`;
     case 'fault':
       return `fault ${seen.code}`;
+    default:
+      unreachable(seen);
   }
 }
 
@@ -149,6 +152,9 @@ export function reportUnread(
           'check its owner and permissions, and those of its folders',
         );
       }
+      break;
+    default:
+      unreachable(seen);
   }
 }
 

@@ -175,6 +175,8 @@ function refuse(
         'remove the line',
       );
       break;
+    default:
+    // All other tokens are good YAML, or the parser tells of them.
   }
 }
 

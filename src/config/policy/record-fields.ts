@@ -1,4 +1,5 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { addressOctets, parseAddress } from '../addresses.ts';
 import { readTarget } from '../names.ts';
 import { TextFault } from '../problems.ts';
@@ -127,6 +128,8 @@ export class FieldReader {
         return this.#fault(token.start, `${quote(token.raw)} is no property tag`);
       case 'text':
         return token.octets;
+      default:
+        unreachable(field);
     }
   }
 

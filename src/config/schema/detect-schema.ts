@@ -6,6 +6,7 @@ import {
   type Threshold,
   thresholdsOf,
 } from '../../detect/patterns/kinds.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { FORM } from '../units.ts';
 import { count, duration, MOST, text } from './schema-parts.ts';
 
@@ -49,5 +50,7 @@ function thresholdSchema({ form, value, least, most = MOST, says }: Threshold) {
       return text('a size', says, FORM.size, `${value}B`);
     case 'count':
       return count(says, least, Math.min(most, MOST), value);
+    default:
+      unreachable(form);
   }
 }

@@ -8,6 +8,7 @@ import {
   type FileSinkSetting,
   type SinkSetting,
 } from '../../settings/alert-settings.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { relativeTo } from '../policy/lists.ts';
 import type { alerts as schema } from '../schema/alert-schema.ts';
 import { NAMES } from '../schema/schema-parts.ts';
@@ -133,6 +134,8 @@ function readSink(written: WrittenSink, context: ServerContext): SinkSetting | n
       return readSyslog(written, terms, context);
     case 'otlp':
       return readOtlp(written, terms, context);
+    default:
+      unreachable(type);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SinkSetting } from '../../settings/alert-settings.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import type { EventSink, SinkClock } from './sink.ts';
 
 /**
@@ -21,5 +22,7 @@ export async function makeSink(
         : new (await import('./syslog.ts')).SyslogStream(setting, clock);
     case 'otlp':
       return new (await import('./otlp.ts')).OtlpSink(setting, clock);
+    default:
+      unreachable(setting);
   }
 }

@@ -1,4 +1,5 @@
 import { labelOffsets, nameToText } from '../../wire/name.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { approvesName } from '../decide/beside.ts';
 import type { IdentityInput, RuleInput } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
@@ -123,5 +124,7 @@ function samples(pattern: Pattern): Uint8Array[] {
       return [Uint8Array.from([...one, ...pattern.base])];
     case 'globstar':
       return [Uint8Array.from([...one, ...pattern.base]), Uint8Array.from([...one, ...one, ...pattern.base])];
+    default:
+      unreachable(pattern);
   }
 }

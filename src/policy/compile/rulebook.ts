@@ -1,4 +1,5 @@
 import { isAtOrUnder } from '../../wire/name.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { isHostOctet } from '../decide/host-octet.ts';
 import type { RuleTerms } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
@@ -77,6 +78,8 @@ export class Rulebook {
       case 'family':
         this.#addFamily(pattern, rule, termIndex, line, terms.until);
         break;
+      default:
+        unreachable(pattern);
     }
     return rule;
   }

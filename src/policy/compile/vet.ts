@@ -1,4 +1,5 @@
 import { isAtOrUnder, labelOffsets, nameToText } from '../../wire/name.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { approvesName } from '../decide/beside.ts';
 import type { PolicyInput, RuleTerms } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
@@ -47,7 +48,8 @@ function checkReach(
 ): void {
   const text = patternText(pattern);
   const zone = nameToText(pattern.base);
-  switch (zoneKind(pattern.base, suffixes)) {
+  const kind = zoneKind(pattern.base, suffixes);
+  switch (kind) {
     case 'public': {
       const message = `${text} would approve names that anyone can register: ${zone} is a public suffix`;
       problems.push(
@@ -73,6 +75,8 @@ function checkReach(
       break;
     case 'own':
       break;
+    default:
+      unreachable(kind);
   }
 }
 

@@ -1,4 +1,5 @@
 import { lowerOctet, MAX_LABEL, MAX_NAME, nameToText } from '../../wire/name.ts';
+import { unreachable } from '../../wire/quantity.ts';
 import { labelTooLong, mistakenFor, PatternFault, strayCharacter, tooLong } from './pattern-fault.ts';
 
 /** Names that one brace may stand for. */
@@ -41,6 +42,8 @@ export function patternText(pattern: Pattern): string {
       const label = `${writtenOctets(prefix)}${numbers}${writtenOctets(suffix)}`;
       return base.length === 1 ? lead + label : `${lead}${label}.${writtenName(base)}`;
     }
+    default:
+      unreachable(pattern);
   }
 }
 
