@@ -77,9 +77,9 @@ const KINDS: readonly Kind[] = [
     advice: 'write one name a line, without quotes, commas and brackets',
   },
   {
-    what: 'YAML',
+    what: 'YAML or Markdown',
     line: /^(-\s+\S|---$|[\w-]+:(\s|$))/,
-    command: `sed -n -E "s/^[ ]*-[ ]+[\\"']?([A-Za-z0-9_.*{}-]+)[\\"']?[ ]*(#.*)?$/\\\\1/p" $F`,
+    command: `sed -n -E "s/^[ ]*-[ ]+[\\"'\\\`]?([A-Za-z0-9_.*{}-]+)[\\"'\\\`]?[ ]*(#.*)?$/\\\\1/p" $F`,
     advice: NAMES_APPROVED,
   },
   {
@@ -165,11 +165,13 @@ function table(
   const isName = (cell: string | undefined): boolean =>
     /^["']?(\*{1,2}\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\.?["']?$/.test((cell ?? '').trim());
   const width = Math.max(...same.map(({ cells }) => cells.length));
+  // A head without names counts for nothing, or it would outweigh a line.
+  const rest = same.slice(same[0]!.cells.some(isName) ? 0 : 1);
   const columns = Array.from(
     { length: width },
-    (_, i) => same.filter(({ cells }) => isName(cells[i])).length,
+    (_, i) => rest.filter(({ cells }) => isName(cells[i])).length,
   );
-  const good = columns.filter((count) => count * 2 > same.length).length;
+  const good = columns.filter((count) => count * 2 > rest.length).length;
   const words = `tr -d '"\\r' < $F | awk '{ sub(/#.*/, ""); gsub(/[,;\\t ]+/, "\\n"); print }' | grep -v '^$'`;
   // Every cell is a name: they stand side by side, or each has a comma behind it.
   const alike = same.every(({ cells }) => cells.every((cell) => cell.trim() === '' || isName(cell)));

@@ -75,6 +75,18 @@ const FORMS: readonly Form[] = [
     says: /column 2/,
   },
   {
+    what: 'CSV, one line below its head',
+    text: 'name,reason\na.example,clone\n',
+    names: ['a.example'],
+    says: /column 1/,
+  },
+  {
+    what: 'Markdown',
+    text: '- `a.example`\n- `*.b.example`\n- c.example\n',
+    names: ['*.b.example', 'a.example', 'c.example'],
+    says: /Markdown/,
+  },
+  {
     what: 'CSV with a reason',
     text: 'a.example;clone;2027-01-01\nb.example;fetch;2027-01-01\n',
     names: ['a.example', 'b.example'],
