@@ -38,9 +38,18 @@ const HOLD_MS = 5000;
 /** All that Node can listen to and that asks a program to do something; the rest is the kernel's or the terminal's. */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
-// From the first line on these two and SIGUSR1 have no effect of Node's own. SIGTERM ends: there is nothing to drain yet.
+/** They mean nothing to the program (`signals.ts` in it), and by default each ends a process. */
+const MEANINGLESS = ['SIGUSR1', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'];
+
+// From the first line on these have no effect of Node's own. SIGTERM ends: there is nothing to drain yet.
 const ignore = () => {};
-for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, ignore);
+for (const signal of ['SIGHUP', 'SIGUSR2', ...MEANINGLESS]) {
+  try {
+    process.on(signal, ignore);
+  } catch {
+    // This system has no such signal.
+  }
+}
 
 const here = dirname(fileURLToPath(import.meta.url));
 const arguments_ = process.argv.slice(2);

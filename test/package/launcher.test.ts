@@ -27,6 +27,7 @@ if (verb === 'wait') {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']) {
     process.on(signal, () => { console.log(signal); if (signal === 'SIGTERM') process.exit(7); });
   }
+  for (const signal of ['SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR']) process.on(signal, () => {});
   setInterval(() => {}, 1000);
 }
 console.log(JSON.stringify({ pid: process.pid, execPath: process.execPath, main: process.argv[1], rest }));
@@ -121,7 +122,9 @@ for (const { name, node, becomes, recent } of launchers) {
       const running = start('wait');
       await running.until(({ stdout }) => stdout.includes('}'));
       t.equal(greeting(running.stdout).pid === running.pid, becomes);
-      running.kill('SIGUSR1');
+      for (const signal of ['SIGUSR1', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR'] as const) {
+        running.kill(signal);
+      }
       for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const) {
         running.kill(signal);
         await running.until(({ stdout }) => stdout.includes(signal));
