@@ -6,7 +6,7 @@ import { isError, type Position, type Problem } from '../policy/problem.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Settings } from '../settings/settings.ts';
 import { Enclosure } from './files/enclosure.ts';
-import { FileReader } from './files/files.ts';
+import { FileReader, reportUnread } from './files/files.ts';
 import { isFolder } from './files/look.ts';
 import { withoutSecrets } from './files/secrets.ts';
 import { readYaml } from './files/yaml.ts';
@@ -158,6 +158,10 @@ class Loading {
   #policyFiles(path: string, at: Position): { readonly path: string; readonly at: Position }[] {
     if (!isFolder(path)) return [{ path, at }];
     const seen = this.#reader.see(path);
+    if (seen.kind === 'fault') {
+      reportUnread(path, seen, at, this.#problems);
+      return [];
+    }
     if (seen.kind !== 'folder') return [{ path, at }];
     if (seen.names.length === 0) {
       const message = `${path} holds no policy file`;

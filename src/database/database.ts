@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync } from 'node:fs';
+import { closeSync, constants, openSync, renameSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** What makes a database this one. */
@@ -26,13 +26,15 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 /** Databases that are kept aside. */
 const MOST_ASIDE = 20;
+/** Without waiting: a pipe has nobody at its other end. */
+const APPENDING = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /** Opens a database to write it, in WAL mode and readable by its owner alone, and migrates it. Throws a DatabaseRefusal. */
 export function openDatabase(path: string, { steps, pragmas, cache }: DatabaseForm): DatabaseSync {
   let database: DatabaseSync | null = null;
   try {
     // SQLite gives the files beside it the mode that it has.
-    closeSync(openSync(path, 'a', 0o600));
+    closeSync(openSync(path, APPENDING, 0o600));
     database = new DatabaseSync(path, { timeout: 1_000 });
     database.exec(`
       ${pragmas}

@@ -1,5 +1,5 @@
 import fs, { constants } from 'node:fs';
-import { copyFile, link, readFile, rename, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
 
 /** A file that a journal writes. All reject with the system's error. */
 export interface DiskFile {
@@ -40,11 +40,19 @@ const DSYNC = process.platform === 'linux' ? constants.O_DSYNC : 0;
 /** The real one. Callbacks, since a FileHandle's promises cost the query thread twice as much. */
 export const DISK: Disk = {
   async read(path) {
+    let file: FileHandle;
     try {
-      return await readFile(path);
+      // Without waiting: a pipe has nobody at its other end.
+      file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
+    }
+    try {
+      if (!(await file.stat()).isFile()) throw new Error(`${path} is no regular file: move it away`);
+      return await file.readFile();
+    } finally {
+      await file.close();
     }
   },
   async open(path, fresh) {

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Acquaintance, Acquainted } from '../detect/patterns/acquaintance.ts';
 
@@ -55,7 +55,15 @@ export class AcquaintanceFile {
 /** Null for what is not there, or is no such file. */
 function readWritten(path: string): Written | null {
   try {
-    const read = JSON.parse(readFileSync(path, 'utf8')) as Partial<Written> | null;
+    // Without waiting: a pipe has nobody at its other end.
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    let text: string;
+    try {
+      text = readFileSync(descriptor, 'utf8');
+    } finally {
+      closeSync(descriptor);
+    }
+    const read = JSON.parse(text) as Partial<Written> | null;
     if (read?.version !== VERSION || !/^[0-9a-f]{16}$/.test(read.secret ?? '')) return null;
     return typeof read.identities === 'object' ? (read as Written) : null;
   } catch {

@@ -139,6 +139,17 @@ t.test('a file without permission', { skip: unreachableForNobody(process.cwd()) 
     ),
     ['namegate.yaml:3:9 file-unreadable'],
   );
+  const folder = write(t, {
+    'namegate.yaml': SERVER.replace('policy.yaml', 'policy/'),
+    'policy/a.yaml': POLICY,
+  });
+  chmodSync(join(folder, 'policy'), 0);
+  const told = brief(
+    folder,
+    asNobody(() => loadFrom(folder)),
+  );
+  chmodSync(join(folder, 'policy'), 0o755);
+  t.same(told, ['namegate.yaml:3:9 file-unreadable'], 'its folder: it lies outside of nothing');
 });
 
 t.test('BOM and CRLF are tolerated everywhere', async (t) => {

@@ -4,6 +4,9 @@ export function explainSystemError(error: unknown): string {
     address?: string;
     port?: number;
   };
+  // A socket of the file system has a path as its address.
+  if (address?.startsWith('/') === true)
+    return `${address}: no socket can be made there (${code}); choose another path`;
   const where = address === undefined ? '' : ` ${address}${port === undefined ? '' : ` port ${port}`}`;
   switch (code) {
     case 'EADDRINUSE':
