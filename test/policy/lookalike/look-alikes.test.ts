@@ -94,7 +94,8 @@ const CASES: readonly (readonly [name: string, resembles: string])[] = [
   ['www.de.wikipedia.org', ''],
   ['wikipedla.org', ''],
   ['wikimedla.org', 'wikimedia.org'],
-  ['bstatic.com', 'gstatic.com'],
+  ['bstatic.com', ''],
+  ['qstatic.com', 'gstatic.com'],
   ['nbcnews.com', ''],
   // Two edits, another suffix, a short label.
   ['gitlab.com', ''],
