@@ -19,7 +19,7 @@ const table = suffixTable();
 
 const hash = (octets: Uint8Array, from: number, to: number): number => {
   const part = octets.subarray(from, to);
-  return halfSipHash(part, part.length, 1, 2, 1, 3);
+  return halfSipHash(part, part.length, 1, 2);
 };
 
 /** Findings of one trace: a client and day that had any, by kind. */

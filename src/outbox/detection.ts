@@ -256,6 +256,6 @@ function keyedHash(secret: Buffer): OctetHash {
   const second = secret.readInt32LE(4);
   return (octets, from, to) => {
     const part = from === 0 && to === octets.length ? octets : octets.subarray(from, to);
-    return halfSipHash(part, part.length, first, second, 1, 3);
+    return halfSipHash(part, part.length, first, second);
   };
 }

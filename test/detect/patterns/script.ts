@@ -28,7 +28,7 @@ const table = suffixTable();
 
 export const hash = (first: number, second: number) => (octets: Uint8Array, from: number, to: number) => {
   const part = octets.subarray(from, to);
-  return halfSipHash(part, part.length, first, second, 1, 3);
+  return halfSipHash(part, part.length, first, second);
 };
 
 export function parseScript(text: string): Script {
