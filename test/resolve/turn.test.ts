@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap';
 import { VERDICT } from '../../src/policy/decide/decision.ts';
 import { EXITS } from '../../src/resolve/exit.ts';
-import { COURSE, type Turn } from '../../src/resolve/story/turn.ts';
+import type { Client } from '../../src/resolve/ports.ts';
+import { COURSE, Turn } from '../../src/resolve/story/turn.ts';
+import { ipAddress } from '../../src/wire/ip-address.ts';
 import { nameToText } from '../../src/wire/name.ts';
 import { House } from './house.ts';
 import { policy } from './policy.ts';
@@ -96,3 +98,57 @@ t.test('queries that come together have one reading of the clock', async (t) => 
   await house.query('evil.example');
   t.equal(readings, 3, 'one each, where nobody says that they come together');
 });
+
+/** Of a part of the turn, what is left of the query before, and which other field says that it means nothing. */
+const LEFT: Readonly<Record<string, string>> = {
+  'query.cookieAt': 'query.cookieLength',
+  'decision.first': 'course.kind',
+  'decision.type': 'course.kind',
+  'decision.now': 'course.kind',
+  'decision.seen': 'decision.depth',
+  'fetched.since': 'fetched.round',
+};
+
+t.test(
+  'a turn that begins has nothing left of the query before, in whichever part a stage wrote it',
+  async (t) => {
+    const { house } = rig(t);
+    const client: Client = {
+      transport: 'udp',
+      spoofable: false,
+      credential: null,
+      lease: '',
+      ...ipAddress(4, 1),
+      port: 53,
+      asked: () => false,
+      defer: () => ({ send: () => {}, drop: () => {} }),
+    };
+    const fields = (turn: Turn): Map<string, { readonly holder: object; readonly key: string }> => {
+      const found = new Map<string, { readonly holder: object; readonly key: string }>();
+      for (const [part, holder] of Object.entries(turn)) {
+        if (part === 'inForce' || typeof holder !== 'object' || holder === null) continue;
+        for (const [key, value] of Object.entries(holder))
+          if (value === null || typeof value !== 'object') found.set(`${part}.${key}`, { holder, key });
+      }
+      return found;
+    };
+    const turn = new Turn(house.inForce);
+    const fresh = new Turn(house.inForce);
+    fresh.begin(house.inForce, client, Buffer.alloc(0));
+    for (const { holder, key } of fields(turn).values()) {
+      const value: unknown = Reflect.get(holder, key);
+      const other =
+        typeof value === 'boolean' ? !value : typeof value === 'number' ? value + 1_000_003 : 'left';
+      Reflect.set(holder, key, other);
+    }
+    turn.begin(house.inForce, client, Buffer.alloc(0));
+    const expected = fields(fresh);
+    t.ok(expected.size > 30, `${expected.size} fields`);
+    const left: string[] = [];
+    for (const [name, { holder, key }] of expected) {
+      const now: unknown = Reflect.get(fields(turn).get(name)?.holder ?? {}, key);
+      if (!Object.is(now, Reflect.get(holder, key)) && LEFT[name] === undefined) left.push(name);
+    }
+    t.same(left, []);
+  },
+);
