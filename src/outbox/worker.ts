@@ -159,7 +159,9 @@ class FeedWorker {
     while (after !== null && !loop.hasReached(after)) {
       const { slots, fault } = loop.round();
       if (fault === null && slots > 0) continue;
-      if (performance.now() >= until) return 'not all that was asked is written down yet: try again';
+      const why = fault?.message ?? this.#trouble;
+      if (performance.now() >= until)
+        return `not all that was asked is written down yet${why === null ? '' : `, for ${why}`}: try again`;
       await pause(TICK_MS);
     }
     for (const follower of this.#followers) {
