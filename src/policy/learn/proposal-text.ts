@@ -62,7 +62,8 @@ function additionLines(
 
 /** JSON is YAML, and quotes what YAML would read otherwise. */
 function ruleText({ pattern, types }: ProposedRule): string {
-  const name = JSON.stringify(patternText(pattern));
+  // A star is an octet that a job chose. Written as such it would look like a wildcard to whoever reads.
+  const name = JSON.stringify(patternText(pattern).replaceAll('\\*', '\\042'));
   return types === null ? name : `{ name: ${name}, types: [${types.map(typeToText).join(', ')}] }`;
 }
 

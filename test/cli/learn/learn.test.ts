@@ -123,6 +123,79 @@ t.test('audit, suggest, check, try, enforce', async (t) => {
   t.equal(opened.code, 0, 'what an audit resolved is not newly allowed');
 });
 
+t.test('odd names come back as the names that they are', async (t) => {
+  const long = `a.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(63)}.example`;
+  const names: readonly (readonly [name: string, type: number])[] = [
+    ...[
+      '_dmarc.corp.test',
+      'my_host.test',
+      '123.456.test',
+      '10.test',
+      '0x7f.test',
+      '1e3',
+      'null',
+      'true.test',
+    ],
+    ...[
+      'xn--bcher-kva.test',
+      'xn--a.test',
+      'a--b.test',
+      '-dash.test',
+      long,
+      Array(120).fill('x').join('.'),
+      'co.uk',
+    ],
+    ...[
+      '\\*',
+      '\\*\\*',
+      'a\\*b',
+      '\\{0\\.\\.9\\}',
+      'a\\.b',
+      'a\\000b',
+      '\\255\\254',
+      'a\\"b',
+      "a\\'b",
+      'a\\032b',
+      'a\\010b',
+    ].map((label) => `www.${label}.test`),
+    ...[
+      '\\*',
+      '\\\\\\*',
+      '\\#\\032x',
+      'a\\:\\032b',
+      '\\[x\\]',
+      '\\!x',
+      '\\&x',
+      '\\%TAG',
+      '\\`\\`',
+      '\\$\\(id\\)',
+    ].flatMap((label) => [`${label}.host.test`, `www.${label}`]),
+  ].map((name) => [name.toLowerCase(), 1] as const);
+  const others = [
+    ['_ldap._tcp.dc.test', 33],
+    ['8.8.8.8.in-addr.arpa', 12],
+    ['naptr.test', 35],
+  ] as const;
+  const rows = ['l1', 'l2'].flatMap((lease) =>
+    [...names, ...others].map(
+      ([name, type]): Filled => ({ lease, name, type, job: { repository: 'acme/*' } }),
+    ),
+  );
+  const { folder, config } = house(t, rows);
+  const policy = join(folder, 'policy');
+  const { code, stdout } = await say(['suggest', '--identity', 'job', ...config]);
+  t.equal(code, 0);
+  t.notMatch(stdout, /\*/, 'no star, not even one that a job chose');
+  writeFileSync(join(policy, 'proposed-job.yaml'), stdout);
+  writeFileSync(join(policy, 'job.yaml'), POLICY.replace(/ {4}mode: audit\n {4}audit_until: .*\n/, ''));
+  const checked = await say(['check', ...config]);
+  t.equal(checked.code, 0, checked.stdout + checked.stderr);
+  const tried = await say(['try', policy, '--fail-on', 'newly-denied', ...config, '--json']);
+  t.equal(tried.code, 0, tried.stdout);
+  const { differences } = JSON.parse(tried.stdout) as { differences: unknown[] };
+  t.same(differences, [], 'each is answered as the audit answered it');
+});
+
 t.test('what would become allowed', async (t) => {
   const { folder, config } = house(t, [
     { lease: 'l1', name: 'evil.example', audited: false },
