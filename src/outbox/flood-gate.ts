@@ -5,7 +5,7 @@ import type { Turn } from '../resolve/story/turn.ts';
 import { nameFromText } from '../wire/name.ts';
 
 /** Questions of one client, type and domain that are heard in a second. */
-export const HEARD_OF_DOMAIN = 32;
+export const HEARD_OF_DOMAIN = 64;
 /** Domains of one client, beside those of the second before, of which something is heard in a second. */
 export const HEARD_DOMAINS = 64;
 /** Questions of one identity, and of all, that are heard in a second. */
