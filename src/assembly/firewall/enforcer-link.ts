@@ -8,6 +8,7 @@ import {
 } from '../../resolve/grants/grant-line.ts';
 import { passOver } from '../../wire/quantity.ts';
 import type { LinkEvents } from './link-events.ts';
+import { WaitingOrders } from './waiting-orders.ts';
 
 /** Milliseconds between two tries to reach the enforcer. */
 const RETRY_MS = 50;
@@ -29,16 +30,6 @@ export interface LinkOptions {
   readonly heard: LinkEvents;
 }
 
-interface Waiting {
-  readonly first: number;
-  readonly last: number;
-  readonly waiter: GrantWaiter;
-  readonly since: number;
-  readonly deadline: number;
-  good: boolean;
-  expired: boolean;
-}
-
 /**
  * The resolver's end of the socket to `namegate enforce`. Lines of one turn of the event loop leave together. It dials again
  * and again, and begins with a snapshot each time. No waiter is called within `order`.
@@ -50,24 +41,14 @@ export class EnforcerLink {
   #up = false;
   #downSince: number;
   #sequence = 0;
-  #acked = 0;
   #text = '';
   #rest = '';
   #isFlushing = false;
-  /** In the order of their numbers. */
-  readonly #waiting: Waiting[] = [];
-  #head = 0;
-  /** Orders that nobody was there to take: they go when somebody is. The first has a waiter: what comes behind it may undo it. */
-  #early: {
-    readonly orders: readonly GrantOrder[];
-    readonly waiter: GrantWaiter | null;
-    readonly deadline: number;
-  }[] = [];
+  readonly #orders: WaitingOrders;
   /** When it was asked how its rules are and has not said so; NaN where it has. */
   #asked = Number.NaN;
   #why = '';
   #timer: NodeJS.Timeout | null = null;
-  #deadlines: NodeJS.Timeout | null = null;
   #closed = false;
   #snapshotEnd = 0;
   #settled = false;
@@ -77,6 +58,7 @@ export class EnforcerLink {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#downSince = options.now();
+    this.#orders = new WaitingOrders(options);
   }
 
   /** What was told it last is in force. */
@@ -86,13 +68,12 @@ export class EnforcerLink {
 
   /** Milliseconds since it was told what it has not acknowledged; 0 where there is nothing. */
   get oldest(): number {
-    const first = this.#waiting[this.#head];
-    return first === undefined ? 0 : Math.max(0, this.#options.now() - first.since);
+    return this.#orders.oldest;
   }
 
   /** Nobody has been there for longer than an answer may wait. */
   get down(): boolean {
-    if (this.#up) return this.#socket!.writableLength > MOST_UNSENT || this.#waiting.length > MOST_WAITING;
+    if (this.#up) return this.#socket!.writableLength > MOST_UNSENT || this.#orders.length > MOST_WAITING;
     return this.#options.now() - this.#downSince > this.#options.wait();
   }
 
@@ -103,15 +84,13 @@ export class EnforcerLink {
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    if (this.#deadlines !== null) clearTimeout(this.#deadlines);
+    this.#orders.close();
     this.#socket?.destroy();
   }
 
   order(orders: readonly GrantOrder[], waiter: GrantWaiter | null): void {
     if (!this.#up) {
-      if (waiter !== null || this.#early.length > 0)
-        this.#early.push({ orders, waiter, deadline: this.#deadline() });
-      this.#watchDeadlines();
+      this.#orders.keep(orders, waiter, this.#deadline());
       return;
     }
     this.#put(orders, waiter, this.#deadline());
@@ -138,13 +117,7 @@ export class EnforcerLink {
     const first = this.#sequence + 1;
     let text = '';
     for (const order of orders) text += `${JSON.stringify({ seq: ++this.#sequence, ...order })}\n`;
-    if (waiter !== null) {
-      const since = this.#options.now();
-      const waiting = { first, last: this.#sequence, waiter, since, deadline, good: true, expired: false };
-      if (waiting.last <= this.#acked) this.#later(waiting, true);
-      else this.#waiting.push(waiting);
-      this.#watchDeadlines();
-    }
+    if (waiter !== null) this.#orders.add(first, this.#sequence, waiter, deadline);
     if (text !== '') this.#write(text);
   }
 
@@ -184,10 +157,7 @@ export class EnforcerLink {
     this.#settled = false;
     this.#asked = Number.NaN;
     if (this.#closed) return;
-    // Whatever was not acknowledged may be in force or not: it is told again, and waited for as long as it may.
-    for (const waiting of this.#waiting.splice(this.#head)) if (!waiting.expired) this.#later(waiting, false);
-    this.#waiting.length = 0;
-    this.#head = 0;
+    this.#orders.lost();
     this.#options.heard.changed(false, this.#why);
     this.#timer = setTimeout(() => this.#dial(), RETRY_MS);
     this.#timer.unref();
@@ -239,12 +209,10 @@ export class EnforcerLink {
       case 'untold':
         heard.untold(line.count);
         return;
-      case 'fault': {
-        const waiting = this.#waiting.find(({ first, last }) => first <= line.seq && line.seq <= last);
-        if (waiting !== undefined) waiting.good = false;
+      case 'fault':
+        this.#orders.fail(line.seq);
         heard.fault(line.text);
         return;
-      }
       case 'ack':
         this.#acknowledge(line.seq);
         return;
@@ -271,9 +239,7 @@ export class EnforcerLink {
       );
       this.#write('{"op":"held"}\n');
     } else this.#putSnapshot();
-    const early = this.#early;
-    this.#early = [];
-    for (const { orders, waiter, deadline } of early) this.#put(orders, waiter, deadline);
+    for (const { orders, waiter, deadline } of this.#orders.takeKept()) this.#put(orders, waiter, deadline);
   }
 
   #putSnapshot(): void {
@@ -287,52 +253,10 @@ export class EnforcerLink {
   }
 
   #acknowledge(sequence: number): void {
-    this.#acked = Math.max(this.#acked, sequence);
     if (!this.#settled && sequence >= this.#snapshotEnd) {
       this.#settled = true;
       this.#options.heard.changed(true, '');
     }
-    while (this.#head < this.#waiting.length && this.#waiting[this.#head]!.last <= sequence) {
-      const { waiter, good } = this.#waiting[this.#head++]!;
-      this.#tell(() => waiter.settled(good));
-    }
-    if (this.#head === this.#waiting.length || this.#head > 1024) {
-      this.#waiting.splice(0, this.#head);
-      this.#head = 0;
-    }
-  }
-
-  #later(waiting: Waiting, good: boolean): void {
-    setImmediate(() => this.#tell(() => waiting.waiter.settled(good)));
-  }
-
-  #tell(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#options.heard.bug(error);
-    }
-  }
-
-  /** Deadlines pass in the order in which they were set, for all are as long; a changed setting counts a moment later. */
-  #watchDeadlines(): void {
-    if (this.#deadlines !== null) return;
-    const wake = (): void => {
-      this.#deadlines = null;
-      const now = this.#options.now();
-      for (let i = this.#head; i < this.#waiting.length && this.#waiting[i]!.deadline <= now; i++) {
-        const waiting = this.#waiting[i]!;
-        if (waiting.expired) continue;
-        waiting.expired = true;
-        this.#tell(() => waiting.waiter.expired());
-      }
-      while (this.#early.length > 0 && (this.#early[0]!.waiter === null || this.#early[0]!.deadline <= now)) {
-        const { waiter } = this.#early.shift()!;
-        if (waiter !== null) this.#tell(() => waiter.expired());
-      }
-      if (this.#early.length > 0 || this.#waiting.some(({ expired }, i) => i >= this.#head && !expired))
-        this.#watchDeadlines();
-    };
-    this.#deadlines = setTimeout(wake, Math.max(1, Math.min(10, this.#options.wait())));
+    this.#orders.acknowledge(sequence);
   }
 }
