@@ -9,7 +9,7 @@ import { Key } from '../src/resolve/answer/key.ts';
 import { EXIT, type Exit } from '../src/resolve/exit.ts';
 import { COURSE, type Turn } from '../src/resolve/story/turn.ts';
 import { RCODE } from '../src/wire/iana.ts';
-import type { Stage } from './stages.ts';
+import type { Stage } from './stage.ts';
 
 type Decided = (messages: readonly Buffer[], count: number) => number;
 

@@ -6,7 +6,7 @@ import { Turn } from '../src/resolve/story/turn.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { addressReply, question } from './messages.ts';
 import { APPROVED } from './names.ts';
-import type { Stage } from './stages.ts';
+import type { Stage } from './stage.ts';
 
 /** What the firewall adds to a hit on the query thread, where what it opens was granted before: of a client with 1,000 grants. */
 export function grantStages(parts: InForceParts, local: Client): Stage[] {

@@ -14,7 +14,7 @@ import { Turn } from '../src/resolve/story/turn.ts';
 import { readQuery } from '../src/wire/question.ts';
 import { quantile, table } from './figures.ts';
 import { question } from './messages.ts';
-import type { Stage } from './stages.ts';
+import type { Stage } from './stage.ts';
 
 /** A name of 100 octets in wire form, new with each charge: the digits at its beginning count. */
 const NAME = `${'0'.repeat(12)}${'x'.repeat(40)}.${'y'.repeat(35)}.t.example`;

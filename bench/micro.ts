@@ -14,7 +14,8 @@ import { parseArgs } from 'node:util';
 import { median, table } from './figures.ts';
 import { printHelp } from './help.ts';
 import { scratchFolder } from './processes.ts';
-import { charges, type Stage, stages } from './stages.ts';
+import type { Stage } from './stage.ts';
+import { charges, stages } from './stages.ts';
 
 /** Milliseconds that a stage runs before it is measured, and in one round. */
 const WARM_MS = 300;

@@ -41,13 +41,8 @@ import { grantStages } from './grant-stages.ts';
 import { benchCharges, chargeQuantiles, ledgerStages } from './ledger-stages.ts';
 import { addressReply, question } from './messages.ts';
 import { APPROVED, Dice, deniedName, WILDCARD_ZONE } from './names.ts';
+import type { Stage } from './stage.ts';
 import { storeStages } from './store-stages.ts';
-
-/** One part of the way of a query, done `count` times over; the number that it returns keeps it from being optimised away. */
-export interface Stage {
-  readonly name: string;
-  readonly run: (count: number) => number;
-}
 
 /** Different questions that a stage goes round; a power of two. */
 const ROUND = 1024;

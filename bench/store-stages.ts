@@ -6,7 +6,7 @@ import { copyOfEntry, type Entry } from '../src/resolve/answer/entry.ts';
 import { Key, type KeyHash } from '../src/resolve/answer/key.ts';
 import { Landing } from '../src/resolve/answer/landing.ts';
 import { addressReply, wireName } from './messages.ts';
-import type { Stage } from './stages.ts';
+import type { Stage } from './stage.ts';
 
 /** Octets of a store: some 4,000 answers, so that each new one makes room. */
 const SIZE = 1 << 20;
