@@ -1,11 +1,10 @@
 import t from 'tap';
 import type { Log } from '../../src/report/log.ts';
 import { StoryObserver } from '../../src/report/observer.ts';
-import { buildInForce } from '../../src/resolve/in-force.ts';
 import type { Client } from '../../src/resolve/ports.ts';
 import { Turn } from '../../src/resolve/story/turn.ts';
-import { DEFAULT_BUDGETS } from '../../src/settings/settings.ts';
-import { compiled, identity, wire } from '../policy/build.ts';
+import { wire } from '../policy/build.ts';
+import { inForceOf } from './in-force.ts';
 
 /** Findings: each is told once an hour, and nobody's hide another's. */
 
@@ -18,22 +17,7 @@ function rig() {
   const clock = { now: 0 };
   const observer = new StoryObserver(log as unknown as Log, () => clock.now);
   const names = ['loud', 'quiet', ...Array.from({ length: 100 }, (_, i) => `i${i}`)];
-  const inForce = buildInForce(
-    {
-      snapshot: compiled({ identities: names.map((name) => identity(name, {})) }),
-      replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
-      cache: { size: 1, maxTtl: 1, serveStale: 1, share: 'all' },
-      limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
-      budgets: DEFAULT_BUDGETS,
-      firewall: null,
-      keepalive: 1,
-      nearMiss: 6,
-      designations: [],
-      groupIds: [0],
-    },
-    [{ zones: [] }],
-    null,
-  );
+  const inForce = inForceOf(names);
   const turn = new Turn(inForce);
   const find = (who: string, name: string, proven = true): void => {
     turn.begin(inForce, client, Buffer.alloc(0));

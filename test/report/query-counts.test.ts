@@ -2,34 +2,17 @@ import t from 'tap';
 import { exposition } from '../../src/report/exposition.ts';
 import { QueryCounts } from '../../src/report/query-counts.ts';
 import { EXIT, EXITS, type Exit } from '../../src/resolve/exit.ts';
-import { buildInForce } from '../../src/resolve/in-force.ts';
 import type { Client } from '../../src/resolve/ports.ts';
 import { COURSE, type CourseKind, Turn } from '../../src/resolve/story/turn.ts';
-import { DEFAULT_BUDGETS } from '../../src/settings/settings.ts';
 import { RCODE, type Rcode } from '../../src/wire/iana.ts';
-import { compiled, identity } from '../policy/build.ts';
+import { inForceOf } from './in-force.ts';
 
 /** Each query is counted once: by how it ended, by whose it was, and by how long it took. */
 
 function rig() {
   const counts = new QueryCounts();
   const clock = { now: 1000, reads: 0 };
-  const inForce = buildInForce(
-    {
-      snapshot: compiled({ identities: [identity('one', {})] }),
-      replies: { maxTtl: 300, dynamicMaxTtl: 30, edeText: true, contact: '' },
-      cache: { size: 1, maxTtl: 1, serveStale: 1, share: 'all' },
-      limits: { inFlight: 1, tcpClients: 1, unknownQps: 1 },
-      budgets: DEFAULT_BUDGETS,
-      firewall: null,
-      keepalive: 1,
-      nearMiss: 6,
-      designations: [],
-      groupIds: [0],
-    },
-    [{ zones: [] }],
-    null,
-  );
+  const inForce = inForceOf(['one']);
   const turn = new Turn(inForce);
   const end = (
     exit: Exit,
