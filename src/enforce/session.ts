@@ -11,6 +11,8 @@ import {
 
 /** Orders that become one transaction. */
 const MOST_ORDERS = 256;
+/** The same where all of them are about one address of a client. */
+const MOST_TOGETHER = 2_048;
 
 /** Octets that a resolver has not read. */
 const MOST_UNREAD = 2 ** 18;
@@ -34,6 +36,8 @@ export class Session {
   readonly #socket: Socket;
   readonly #ports: SessionPorts;
   #rest = '';
+  /** Orders of which more is on its way: what is taken away may be granted again behind it, and nobody may find it missing. */
+  #open: NumberedOrder[] = [];
   #greeted = false;
   /** What is still to be told of what is held; null where nobody asked. */
   #held: Iterator<HeldLine> | null = null;
@@ -74,7 +78,8 @@ export class Session {
       this.#refuse('a line is too long');
       return;
     }
-    let orders: NumberedOrder[] = [];
+    let orders = this.#open;
+    this.#open = [];
     for (const line of lines) {
       const read = parse(line);
       if (read === null) {
@@ -95,13 +100,22 @@ export class Session {
         this.#tellHeld();
       }
       if (read.op === 'check' || read.op === 'hello' || read.op === 'held') continue;
+      const last = orders.at(-1);
+      const isFull = orders.length >= MOST_ORDERS && last !== undefined && !isTogether(last, read);
+      if (isFull || orders.length >= MOST_TOGETHER) {
+        this.#put(orders);
+        orders = [];
+      }
       orders.push(read);
-      if (read.op === 'snapshot' || orders.length === MOST_ORDERS) {
+      if (read.op === 'snapshot') {
         this.#put(orders);
         orders = [];
       }
     }
-    this.#put(orders);
+    // Half a line: the rest of it comes at once, and perhaps more of the same.
+    const end = this.#rest === '' ? orders.length : startOfLast(orders);
+    this.#put(orders.slice(0, end));
+    this.#open = orders.slice(end);
     if (lines.some((line) => line.includes('"check"'))) this.send(this.#ports.rules());
   }
 
@@ -138,6 +152,21 @@ export class Session {
     this.#socket.destroy();
     this.#ports.ended(why);
   }
+}
+
+/** Whether two orders are about one address of a client. */
+function isTogether(one: NumberedOrder, other: NumberedOrder): boolean {
+  const isGrant = (order: NumberedOrder) => order.op === 'grant' || order.op === 'revoke';
+  return isGrant(one) && isGrant(other) && one.client === other.client && one.address === other.address;
+}
+
+/** Where the last orders that belong together begin; their number where there is none that takes something away. */
+function startOfLast(orders: readonly NumberedOrder[]): number {
+  const last = orders.at(-1);
+  if (last === undefined || orders.length >= MOST_TOGETHER) return orders.length;
+  let start = orders.length - 1;
+  while (start > 0 && isTogether(orders[start - 1]!, last)) start--;
+  return orders.slice(start).some(({ op }) => op === 'revoke') ? start : orders.length;
 }
 
 function parse(line: string): ResolverLine | null {
