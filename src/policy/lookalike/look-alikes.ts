@@ -65,7 +65,8 @@ export function indexLookAlikes(approved: readonly ApprovedDomain[], salt: numbe
     for (const hash of new Set(variants.hashes.subarray(0, count))) entries.push(hash * DOMAINS + index);
     letters.push(...asked.codes.subarray(0, asked.length));
     skeletons.push(...likeness.codes.subarray(0, likeness.length));
-    sets.push(...[...domain.sets].sort((a, b) => a - b));
+    // One by one: of a name that everybody has there may be more than a call takes.
+    for (const set of [...domain.sets].sort((a, b) => a - b)) sets.push(set);
     starts.letters.push(letters.length);
     starts.skeletons.push(skeletons.length);
     starts.sets.push(sets.length);

@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url';
 import t from 'tap';
 import { suffixTable } from '../../../src/config/policy/suffixes.ts';
 import { Letters } from '../../../src/policy/lookalike/letters.ts';
-import { findLookAlike } from '../../../src/policy/lookalike/look-alikes.ts';
+import { findLookAlike, indexLookAlikes } from '../../../src/policy/lookalike/look-alikes.ts';
 import { writeSkeleton } from '../../../src/policy/lookalike/skeleton.ts';
 import { nameFromText } from '../../../src/wire/name.ts';
 import { build, destination, entries, identity, stage } from '../build.ts';
@@ -157,4 +157,12 @@ t.test('no name of whatever octets makes it throw', async () => {
     octets.push(...[3, 0x63, 0x6f, 0x6d], 0);
     findLookAlike(snapshot.lookAlikes, snapshot.identities[0]!.view.sets, Uint8Array.from(octets), 6);
   }
+});
+
+t.test('a domain that very many sets approve is compared for each of them', async (t) => {
+  const sets = Array.from({ length: 200_000 }, (_, i) => 2 * i);
+  const index = indexLookAlikes([{ label: 'github', suffix: 'com', sets }], 1);
+  const name = nameFromText('githib.com') as Uint8Array;
+  t.equal(findLookAlike(index, Uint32Array.of(7, 399_998), name, 6), 'github.com');
+  t.equal(findLookAlike(index, Uint32Array.of(7, 399_999), name, 6), '');
 });
