@@ -93,6 +93,11 @@ export class StatusServer {
       give(request, response, 200, { healthy: true });
       return;
     }
+    if (isRebound(request)) {
+      const text = 'the Host header is a name, and this is loopback: ask by its address';
+      refuse(request, response, 421, 'misdirected', text);
+      return;
+    }
     if (path === '/metrics') {
       void this.#giveMetrics(request, response);
       return;
@@ -109,6 +114,15 @@ export class StatusServer {
       refuse(request, response, 500, 'fault', 'the metrics could not be written; the log has more');
     }
   }
+}
+
+/**
+ * Whether a page in a browser of this machine may have led a name to loopback (DNS rebinding), to read of identities and problems.
+ * It cannot choose the Host header (RFC 9110 §7.4), and an address is no name.
+ */
+function isRebound({ headers: { host = '' }, socket: { localAddress = '' } }: IncomingMessage): boolean {
+  if (!/^(::ffff:)?127\.|^::1$/.test(localAddress)) return false;
+  return !/^(localhost|[\d.]+|\[[\da-f:.]+\])?(:\d{1,5})?$/i.test(host);
 }
 
 function refuse(

@@ -46,6 +46,27 @@ async function rig(t: Test) {
   return { readiness, server, port, ask, dial };
 }
 
+t.test('a page that leads a name to loopback reads nothing of the policy', async (t) => {
+  const { port } = await rig(t);
+  const ask = (path: string, host: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const options = { port, host: '127.0.0.1', path, headers: { host }, agent: false };
+      get(options, (response) => resolve(response.resume().statusCode!)).on('error', reject);
+    });
+  for (const host of [
+    'evil.example',
+    '127.0.0.1.evil.example',
+    'localhost.evil.example:80',
+    'evil.example:9153',
+  ]) {
+    t.equal(await ask('/ready', host), 421, host);
+    t.equal(await ask('/metrics', host), 421, host);
+    t.not(await ask('/health', host), 421, 'which tells nothing');
+  }
+  for (const host of ['127.0.0.1', 'localhost:9153', '[::1]:9153', '192.0.2.7:9153'])
+    t.not(await ask('/ready', host), 421, host);
+});
+
 function all(socket: Socket): Promise<string> {
   let text = '';
   socket.setEncoding('latin1').on('data', (more: string) => {
