@@ -1,12 +1,13 @@
 import type { GrantOrder, HeldLine } from '../resolve/grants/grant-line.ts';
-import { type ClientPlace, clientPlaceOf, holds, isPrefix, setOf, textOfPlace } from './client-place.ts';
+import { clientPlaceOf, holds, isPrefix, setOf, textOfPlace } from './client-place.ts';
 import { GrantIndex } from './grant-index.ts';
 import type { GrantJournal } from './grant-journal.ts';
 import { GrantOrigins } from './grant-origins.ts';
 import { cutConnections } from './kernel/connections.ts';
 import type { ElementChange, SetElements } from './kernel/elements.ts';
 import { fingerprint } from './kernel/fingerprint.ts';
-import type { KernelFault, NetfilterExchange } from './kernel/netlink-exchange.ts';
+import { faultText, type NetfilterExchange } from './kernel/netlink-exchange.ts';
+import { LivePrefixes, prefixOf } from './live-prefixes.ts';
 import { changesOf, keysOf } from './orders.ts';
 import { type SkeletonTerms, skeleton } from './table-skeleton.ts';
 
@@ -41,8 +42,7 @@ export class Firewall {
   readonly #index = new GrantIndex();
   #terms: SkeletonTerms | null = null;
   #written: string | null = null;
-  /** Live, of identities and leases, by their text. */
-  readonly #prefixes = new Map<string, ClientPlace>();
+  readonly #prefixes = new LivePrefixes();
   #prefixesWritten = '';
   /** Everybody who is live has been told since the start: until then the kernel's prefixes stay beside those that were. */
   #isComplete = false;
@@ -71,7 +71,7 @@ export class Firewall {
     const first = fingerprint(exchange) === null;
     // Where somebody took all away, what was live and granted is back with the rules, or open connections would be refused.
     const script = first
-      ? skeleton(terms) + this.#index.script(now()) + this.#prefixScript()
+      ? skeleton(terms) + this.#index.script(now()) + this.#prefixes.script(this.#isComplete)
       : skeleton(terms);
     let wrong = nft(script);
     // Sets of another form: all of it goes, in the same transaction.
@@ -100,7 +100,7 @@ export class Firewall {
   /** Puts orders in force, in their sequence. Returns for each what is wrong with it, or null. */
   apply(orders: readonly GrantOrder[]): (string | null)[] {
     const now = this.#parts.now();
-    const prefixes = orders.filter((order) => this.#notePrefix(order)).length > 0;
+    const prefixes = orders.filter((order) => this.#prefixes.note(order)).length > 0;
     const results: (string | null)[] = [];
     const changes: ElementChange[] = [];
     const back: ElementChange[] = [];
@@ -124,7 +124,7 @@ export class Firewall {
     }
     const wrong = prefixes ? this.#writePrefixes() : null;
     orders.forEach((order, i) => {
-      if (wrong !== null && this.#isPrefixOrder(order)) results[i] ??= wrong;
+      if (wrong !== null && prefixOf(order) !== null) results[i] ??= wrong;
       if (order.op === 'end' && results[i] === null) results[i] = this.#cut(order.client);
     });
     return results;
@@ -156,7 +156,7 @@ export class Firewall {
     wrong = this.#writePrefixes() ?? wrong;
     if (this.#isNew) {
       this.#isNew = false;
-      const prefixes = [...this.#prefixes.values()];
+      const prefixes = [...this.#prefixes.all()];
       const isGoverned = (address: Uint8Array): boolean =>
         this.#index.live.has(textOfPlace(address)) || prefixes.some((prefix) => holds(prefix, address));
       for (const family of [4, 6] as const) wrong = this.#cutFlows(family, isGoverned, null) ?? wrong;
@@ -197,7 +197,7 @@ export class Firewall {
       return place !== null && prefixes.some((prefix) => holds(prefix, place.octets));
     };
     const clients = [...this.#index.clients()].filter((client) => !covered(client));
-    const before = [...this.#index.live.keys(), ...this.#prefixes.keys()].filter((text) => !told.has(text));
+    const before = [...this.#index.live.keys(), ...this.#prefixes.texts()].filter((text) => !told.has(text));
     return [...new Set([...clients, ...before])];
   }
 
@@ -243,33 +243,8 @@ export class Firewall {
     return faultText(fault);
   }
 
-  #isPrefixOrder(order: GrantOrder): boolean {
-    if (order.op !== 'live' && order.op !== 'end') return false;
-    const place = clientPlaceOf(order.client);
-    return place !== null && isPrefix(place);
-  }
-
-  #notePrefix(order: GrantOrder): boolean {
-    if (order.op !== 'live' && order.op !== 'end') return false;
-    const place = clientPlaceOf(order.client);
-    if (place === null || !isPrefix(place)) return false;
-    if (order.op === 'live') this.#prefixes.set(place.text, place);
-    else this.#prefixes.delete(place.text);
-    return true;
-  }
-
-  #prefixScript(): string {
-    const lines = ([4, 6] as const).map((family) => {
-      const set = `inet namegate ${setOf(family, 'prefixes')}`;
-      const of = [...this.#prefixes.values()].filter((prefix) => prefix.family === family);
-      const add = of.length === 0 ? '' : `add element ${set} { ${of.map(({ text }) => text).join(', ')} }\n`;
-      return this.#isComplete ? `flush set ${set}\n${add}` : add;
-    });
-    return lines.join('');
-  }
-
   #writePrefixes(): string | null {
-    const script = this.#prefixScript();
+    const script = this.#prefixes.script(this.#isComplete);
     if (script === this.#prefixesWritten || script === '') return null;
     const wrong = this.#parts.nft(script);
     if (wrong === null) this.#prefixesWritten = script;
@@ -319,15 +294,4 @@ export class Firewall {
 interface Made {
   readonly changes: readonly ElementChange[];
   readonly back: readonly ElementChange[];
-}
-
-function faultText({ errno }: KernelFault): string {
-  const known: Readonly<Record<number, string>> = {
-    1: 'the enforcer has no right to (CAP_NET_ADMIN)',
-    2: 'the table or set is gone',
-    11: 'the kernel did not answer in time',
-    12: 'the kernel has no memory for it',
-    23: 'the set is full',
-  };
-  return known[errno] ?? `the kernel refused it (errno ${errno})`;
 }

@@ -171,3 +171,15 @@ export interface TransactionPart {
 function systemError(what: string, errno: number): Error {
   return Object.assign(new Error(`the kernel gave no good answer to ${what} (errno ${errno})`), { errno });
 }
+
+/** What the kernel said, for people. */
+export function faultText({ errno }: KernelFault): string {
+  const known: Readonly<Record<number, string>> = {
+    1: 'the enforcer has no right to (CAP_NET_ADMIN)',
+    2: 'the table or set is gone',
+    11: 'the kernel did not answer in time',
+    12: 'the kernel has no memory for it',
+    23: 'the set is full',
+  };
+  return known[errno] ?? `the kernel refused it (errno ${errno})`;
+}
