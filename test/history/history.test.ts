@@ -34,6 +34,18 @@ const questions = (rig: HistoryRig): string[] =>
       `${identity} ${client} ${name} ${type} ${verdict}${audited === 1 ? '?' : ''} ${count}`,
   );
 
+t.test('what the ring has for others passes by, and is no fault', async (t) => {
+  const rig = new HistoryRig(t, POLICY);
+  const { house, writer, loop } = rig.feed;
+  writer.want(['deny', 'allow'], ['deny']);
+  await house.ask('evil.example', 'A', BUILDER);
+  await house.ask('github.com', 'A', BUILDER, { answer: ['github.com 60 A 192.0.2.7'] });
+  await house.ask('github.com', 'A', BUILDER, { answer: ['github.com 60 A 10.0.0.1'] });
+  rig.take();
+  t.equal(loop.faults, 0);
+  t.equal(questions(rig).length, 2);
+});
+
 t.test('each question is a row that says all of it, and counts', async (t) => {
   const rig = new HistoryRig(t, POLICY);
   const { house } = rig.feed;
