@@ -1,6 +1,7 @@
 import { Ajv } from 'ajv';
 import t from 'tap';
 import { reportSarif } from '../../../src/cli/history/report-sarif.ts';
+import { complaints, ROOT } from '../../compiler.ts';
 import { NAMES, REPORT, reportWith } from './sample-report.ts';
 
 /** What SARIF 2.1.0 §3 requires of the objects that a report has. */
@@ -114,5 +115,28 @@ t.test('SARIF is valid by the part of its schema that it uses', async (t) => {
     const last = path.at(-1)!;
     delete path.slice(0, -1).reduce((at, key) => at[key], log)[last];
     t.notOk(validate(log), `it needs ${path.join('.')}`);
+  }
+});
+
+t.test('SARIF compiles as what the types made from its whole official schema ask for', async (t) => {
+  const head = `import type { Log } from '${ROOT}node_modules/@types/sarif/index.d.ts';\nexport const log: Log = `;
+  const text = reportSarif(REPORT);
+  const wrong: readonly (readonly [of: string, to: string])[] = [
+    ['"version": "2.1.0"', '"version": "2.2.0"'],
+    ['"executionSuccessful"', '"executedSuccessfully"'],
+    ['"occurrenceCount": 1', '"occurrenceCount": "1"'],
+    ['"level": "error"', '"level": "fatal"'],
+    ['"startLine"', '"firstLine"'],
+    ['"message": {', '"messages": {'],
+  ];
+  const files = [text, reportSarif(reportWith([])), ...wrong.map(([of, to]) => text.replace(of, to))];
+  const said = complaints(
+    t.testdir(),
+    Object.fromEntries(files.map((file, i) => [`log${i}.ts`, `${head}${file};\n`])),
+  );
+  for (const i of files.keys()) {
+    const isWrong = i >= 2;
+    const mine = said.filter((line) => line.includes(`log${i}.ts(`));
+    t.equal(mine.length > 0, isWrong, isWrong ? `${wrong[i - 2]!} is refused` : mine.join('\n'));
   }
 });
