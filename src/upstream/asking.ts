@@ -1,4 +1,4 @@
-import type { Acceptance, ForwardListener, Outcome, UpstreamCause } from '../resolve/ports.ts';
+import type { Acceptance, ForwardListener, Outcome } from '../resolve/ports.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptFault } from './attempt-fault.ts';
 import { WITH_OPT } from './attempt-fault.ts';
@@ -35,11 +35,8 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   /** What this question has seen of servers; null where nothing went wrong. */
   #seen: TriedServers | null = null;
   #poor: PoorReply | null = null;
-  /** The fault that says most. */
-  #cause: UpstreamCause | null = null;
   #untried = 0;
   #turn = 0;
-  #refused = false;
   #startedAt = 0;
   #firstRetry = 0;
   #retries = 0;
@@ -119,8 +116,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     this.#remove(attempt);
     if (this.#over) return;
     const { server } = attempt;
-    if (fault.reason !== 'network') this.#refused = true;
-    if (this.#cause === null || fault.cause.ede >= 0 || this.#cause.ede < 0) this.#cause = fault.cause;
+    this.#tried.heard(fault);
     if (fault.withoutOpt === 'likely' && this.#askWithoutOpt(server, fault.cause.detail)) return;
     if (fault.reason !== 'malformed' || this.#tried.countMalformed(server) >= MAX_MALFORMED) {
       if (!this.#open.some((other) => other.server === server)) this.#tried.out.add(server);
@@ -149,7 +145,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     const server = again ? this.#servers.find((each) => !this.#tried.out.has(each)) : undefined;
     if (server !== undefined) this.#attempt(server, this.#sockets.time.now());
     else if (this.#poor !== null) this.#givePoor(this.#poor);
-    else this.#fail(this.#refused ? 'refused' : 'network');
+    else this.#fail(this.#seen?.refused === true ? 'refused' : 'network');
   }
 
   #givePoor({ message, server }: PoorReply): void {
@@ -265,12 +261,10 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     if (this.#over) return;
     const waiting = this.#open.at(-1);
     if (waiting === undefined) {
-      this.#fail(this.#refused ? 'refused' : 'silent');
+      this.#fail(this.#seen?.refused === true ? 'refused' : 'silent');
       return;
     }
-    if (this.#cause === null || this.#cause.ede < 0) {
-      this.#cause = { server: waiting.server.label, detail: waiting.silence, ede: -1 };
-    }
+    this.#tried.heardNothing(waiting.server, waiting.silence);
     this.#fail('silent');
   }
 
@@ -280,7 +274,8 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   }
 
   #fail(reason: 'silent' | 'network' | 'refused'): void {
-    this.#finish({ kind: 'failure', reason, ...(this.#cause !== null && { cause: this.#cause }) });
+    const cause = this.#seen?.cause ?? null;
+    this.#finish({ kind: 'failure', reason, ...(cause !== null && { cause }) });
   }
 
   #finish(outcome: Outcome): void {
