@@ -107,6 +107,8 @@ export interface ForwardListener {
    */
   accept(message: Buffer, verified: boolean, ticket: number): Acceptance;
   slow(ticket: number): void;
+  /** Whether asking this failed not long ago. If it did not, a server without others whose SERVFAIL or REFUSED ends it is asked once more. */
+  failedLately(ticket: number): boolean;
   done(outcome: Outcome, ticket: number): void;
 }
 

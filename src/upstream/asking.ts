@@ -1,7 +1,7 @@
 import type { Acceptance, ForwardListener, Outcome } from '../resolve/ports.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptFault } from './attempt-fault.ts';
-import { WITH_OPT } from './attempt-fault.ts';
+import { ONCE_MORE, WITH_OPT } from './attempt-fault.ts';
 import type { AttemptOwner } from './attempt-owner.ts';
 import type { Exchange } from './exchange.ts';
 import { including, NONE, without } from './open-attempts.ts';
@@ -116,7 +116,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     this.#remove(attempt);
     if (this.#over) return;
     const { server } = attempt;
-    this.#tried.heard(fault);
+    this.#tried.heard(server, fault);
     if (fault.withoutOpt === 'likely' && this.#askWithoutOpt(server, fault.cause.detail)) return;
     if (fault.reason !== 'malformed' || this.#tried.countMalformed(server) >= MAX_MALFORMED) {
       if (!this.#open.some((other) => other.server === server)) this.#tried.out.add(server);
@@ -145,7 +145,19 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     const server = again ? this.#servers.find((each) => !this.#tried.out.has(each)) : undefined;
     if (server !== undefined) this.#attempt(server, this.#sockets.time.now());
     else if (this.#poor !== null) this.#givePoor(this.#poor);
-    else this.#fail(this.#seen?.refused === true ? 'refused' : 'network');
+    else if (!this.#pardon()) this.#fail(this.#seen?.refused === true ? 'refused' : 'network');
+  }
+
+  /**
+   * Where nobody else answers, who said SERVFAIL or REFUSED is asked once more at the time of the next retry; false where it is not.
+   * A name that failed before is asked once: a dead zone costs its load twice when it dies, and not for ever.
+   */
+  #pardon(): boolean {
+    const { timing } = this.#sockets;
+    if (this.#seen?.canPardon !== true || this.#listener.failedLately(this.#ticket)) return false;
+    if (retryDue(timing, this.#firstRetry, this.#retries) >= timing.end) return false;
+    this.#seen.pardon();
+    return true;
   }
 
   #givePoor({ message, server }: PoorReply): void {
@@ -185,7 +197,8 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   }
 
   #begin(server: Server, plain: boolean, plainWhy: string, now: number): void {
-    const form = plain ? { background: false, plain, plainWhy } : WITH_OPT;
+    const again = this.#seen?.isPardoned(server) === true;
+    const form = plain ? { background: false, plain, plainWhy, again } : again ? ONCE_MORE : WITH_OPT;
     const attempt = new Attempt(server, this.#query, this, this.#sockets, form);
     this.#open = including(this.#open, attempt);
     attempt.start(now);
@@ -235,6 +248,8 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
       this.#givePoor(this.#poor);
       return;
     }
+    // Beside those that are silent.
+    this.#pardon();
     for (let tries = 0; tries < this.#servers.length; tries++) {
       const server = this.#servers[this.#turn++ % this.#servers.length]!;
       if (this.#seen?.out.has(server)) continue;

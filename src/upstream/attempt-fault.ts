@@ -7,6 +7,8 @@ export interface AttemptFault {
   readonly cause: UpstreamCause;
   /** Whether the same question without OPT may be answered: `likely` where the server says so, `maybe` where it knows no EDNS. */
   readonly withoutOpt: 'likely' | 'maybe' | 'no';
+  /** SERVFAIL or REFUSED: it may well have passed a moment later. */
+  readonly mayPass: boolean;
 }
 
 export interface AttemptForm {
@@ -16,7 +18,11 @@ export interface AttemptForm {
   readonly plain: boolean;
   /** What came of the same question with OPT, where this one is to show that the server knows none; empty otherwise. */
   readonly plainWhy: string;
+  /** The server has said no to this very question: that it does so again is no other sign of how it is. */
+  readonly again: boolean;
 }
 
 /** How a server is asked that is not known to be without OPT. */
-export const WITH_OPT: AttemptForm = { background: false, plain: false, plainWhy: '' };
+export const WITH_OPT: AttemptForm = { background: false, plain: false, plainWhy: '', again: false };
+/** And once more. */
+export const ONCE_MORE: AttemptForm = { ...WITH_OPT, again: true };

@@ -3,7 +3,7 @@ import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
 import type { AttemptOwner } from './attempt-owner.ts';
 import type { Exchange } from './exchange.ts';
 import { lowerQuestion, type Query, withoutOpt } from './query.ts';
-import { helpOfNoOpt, isAnswer, readSaid, type Said, saidText } from './said.ts';
+import { helpOfNoOpt, isAnswer, mayPass, readSaid, type Said, saidText } from './said.ts';
 import type { StreamUser, Ticket } from './server-stream.ts';
 import type { Sockets } from './sockets.ts';
 import { udpAsk, wrongAllowance } from './udp-form.ts';
@@ -253,7 +253,7 @@ export class Attempt implements UdpListener, StreamUser {
 
   #declined(said: Said): void {
     const without = this.plain ? 'no' : helpOfNoOpt(said, this.server.opt.tolerant);
-    this.#fail('refused', '', saidText(said), said.ede, without);
+    this.#fail('refused', '', saidText(said), said.ede, without, mayPass(said));
   }
 
   #askTcp(now: number): void {
@@ -275,15 +275,16 @@ export class Attempt implements UdpListener, StreamUser {
     detail: string,
     ede = -1,
     without: AttemptFault['withoutOpt'] = 'no',
+    passing = false,
   ): void {
     if (this.#over) return;
     this.#close();
     const now = this.#sockets.time.now();
     if (reason === 'network') this.server.broken(now, code, detail);
     // That OPT is not understood is no failure of the server's while it answers without.
-    else if (without !== 'likely') this.server.refused(now, detail);
+    else if (without !== 'likely') this.server.refused(now, detail, this.#form.again);
     const cause = { server: this.server.label, detail, ede };
-    this.#owner.failed(this, { reason, cause, withoutOpt: without });
+    this.#owner.failed(this, { reason, cause, withoutOpt: without, mayPass: passing });
   }
 
   #close(): void {

@@ -35,7 +35,12 @@ export class Probe implements AttemptOwner<Attempt>, Running {
     running.add(this);
     this.#timer = sockets.time.after(sockets.timing.probe, () => this.stop());
     const plain = !forOpt && server.opt.plain;
-    this.#attempt = new Attempt(server, query, this, sockets, { background: true, plain, plainWhy: '' });
+    this.#attempt = new Attempt(server, query, this, sockets, {
+      background: true,
+      plain,
+      plainWhy: '',
+      again: false,
+    });
     this.#attempt.start(now);
   }
 

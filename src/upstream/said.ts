@@ -79,6 +79,11 @@ function deniesOpt(code: number): boolean {
   return code === RCODE.FORMERR || code === RCODE.NOTIMP || code === RCODE.BADVERS;
 }
 
+/** A server's own trouble, or its answer while it starts: another reply may be better. */
+export function mayPass({ code }: Said): boolean {
+  return code === RCODE.SERVFAIL || code === RCODE.REFUSED;
+}
+
 /** As the log has it: `SERVFAIL`, `SERVFAIL, EDE 6 (signature expired)`. */
 export function saidText({ code, ede, text }: Said): string {
   if (code < 0) return 'malformed reply';

@@ -14,9 +14,33 @@ export class TriedServers {
   cause: UpstreamCause | null = null;
   readonly #malformed = new Map<Server, number>();
 
-  heard({ reason, cause }: AttemptFault): void {
+  /** Whose first SERVFAIL or REFUSED came last; null for nobody. */
+  #declined: Server | null = null;
+  /** Who is asked once more all the same; null for nobody. */
+  #pardoned: Server | null = null;
+
+  heard(server: Server, { reason, cause, mayPass }: AttemptFault): void {
+    const { cause: before } = this;
+    // What a server says last is its word.
+    const isLast = reason !== 'network' && server.label === before?.server;
+    if (before === null || isLast || cause.ede >= 0 || before.ede < 0) this.cause = cause;
     if (reason !== 'network') this.refused = true;
-    if (this.cause === null || cause.ede >= 0 || this.cause.ede < 0) this.cause = cause;
+    if (mayPass) this.#declined = this.#declined === server ? null : server;
+  }
+
+  /** Some server may be asked once more. */
+  get canPardon(): boolean {
+    return this.#declined !== null && this.#pardoned === null;
+  }
+
+  /** Lets the server that declined last be asked once more: one server for a question, once. */
+  pardon(): void {
+    this.#pardoned = this.#declined;
+    this.out.delete(this.#declined!);
+  }
+
+  isPardoned(server: Server): boolean {
+    return this.#pardoned === server;
   }
 
   /** The time is over, and a server still owes its reply: `silence` is what there is to say. */

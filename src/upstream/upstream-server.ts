@@ -55,9 +55,10 @@ export class Server {
     this.#report(now);
   }
 
-  refused(now: number, fault: string): void {
+  /** `again`: it has refused the same question before, which counts once for its health. */
+  refused(now: number, fault: string, again: boolean): void {
     this.counts.failures.refused++;
-    this.health.refused(now, fault);
+    if (!again) this.health.refused(now, fault);
     this.#report(now);
   }
 

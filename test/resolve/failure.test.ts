@@ -80,6 +80,27 @@ t.test('failures are cached 1 to 4 s, longer in a row (RFC 9520 §3.2)', async (
   }
 });
 
+t.test('a name that failed is known as such for a minute more, and then no longer', async (t) => {
+  const house = new House(t.testdir.bind(t), POLICY);
+  const asking = async (failure: boolean): Promise<boolean> => {
+    const reply = house.query('www.example');
+    const lately = house.open[0]!.listener.failedLately();
+    if (failure) house.settle(house.open[0]!, { failure: 'refused' });
+    else house.settle(house.open[0]!, A);
+    await reply;
+    return lately;
+  };
+  t.equal(await asking(true), false, 'the first time');
+  house.pass(1);
+  t.equal(await asking(true), true, 'when nobody was kept from asking any more');
+  house.pass(2 + 59.999);
+  t.equal(await asking(true), true);
+  house.pass(4 + 60);
+  t.equal(await asking(false), false);
+  house.pass(60);
+  t.equal(await asking(false), false, 'after an answer');
+});
+
 t.test('a good answer ends the row: the next failure is the first again', async (t) => {
   for (const ttl of [60, 0]) {
     const house = new House(t.testdir.bind(t), POLICY, {

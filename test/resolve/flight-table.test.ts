@@ -5,7 +5,13 @@ import { Flight, type Tower, type Waiter } from '../../src/resolve/flights/fligh
 import { FlightTable } from '../../src/resolve/flights/flight-table.ts';
 import { wireName } from './records.ts';
 
-const TOWER: Tower = { clean: () => null, ask: () => false, late: () => {}, land: () => {} };
+const TOWER: Tower = {
+  clean: () => null,
+  ask: () => false,
+  failedLately: () => false,
+  late: () => {},
+  land: () => {},
+};
 /** All keys lead to one place: the first with one hash, the others with another. */
 const hashOf = (octets: Uint8Array): number => (octets[1] === 0x61 ? 7 : 7 + 4096);
 

@@ -35,6 +35,7 @@ import { NO_REPLY, type Reply, readReply } from './reply.ts';
 export interface AskedListener {
   accept(message: Buffer, verified: boolean): Acceptance;
   slow(): void;
+  failedLately(): boolean;
   done(outcome: Outcome): void;
 }
 
@@ -252,6 +253,7 @@ export class House {
       listener: {
         accept: (message: Buffer, verified: boolean) => listener.accept(message, verified, ticket),
         slow: () => listener.slow(ticket),
+        failedLately: () => listener.failedLately(ticket),
         done: (outcome: Outcome) => listener.done(outcome, ticket),
       },
     };

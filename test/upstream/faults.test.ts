@@ -241,6 +241,95 @@ everyWay(t, (t, upstreams) => {
     });
   }
 
+  /** SERVFAIL or another RCODE with an EDE, as a server that knows EDNS says it. */
+  const withEde = (seen: Seen, rcode: number, ede: number): Buffer => {
+    const octets = Buffer.concat([
+      reply(seen, { rcode, address: null }),
+      Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, ede]),
+    ]);
+    octets.writeUInt16BE(1, 10);
+    return octets;
+  };
+  for (const [what, rcode] of [
+    ['SERVFAIL', 2],
+    ['REFUSED', 5],
+  ] as const) {
+    t.test(`one ${what} of a server alone is not the end, over UDP and TCP`, async (t) => {
+      const udp = await udpUpstream(t, (seen, send) =>
+        send(udp.seen.length === 1 ? withEde(seen, rcode, 6) : reply(seen, { address: 7 })),
+      );
+      const tcp = await tcpUpstream(t, (seen, send) =>
+        send(tcp.seen.length === 1 ? withEde(seen, rcode, 6) : reply(seen, { address: 7 })),
+      );
+      for (const { server, seen } of [udp, tcp]) {
+        const { forwarder } = upstreams(t, [server]);
+        const { outcome, waited } = await ask(forwarder, 'www.example.com');
+        t.equal(won(outcome), 7);
+        t.ok(waited >= 190, `after a wait: ${waited} ms`);
+        t.equal(seen.length, 2);
+      }
+    });
+
+    t.test(`${what} twice is the end, with what was said last`, async (t) => {
+      const server = await udpUpstream(t, (seen, send) => {
+        const bad = server.seen.filter(({ name }) => name.toLowerCase().startsWith('bad')).length;
+        if (bad === 0) send(reply(seen));
+        else send(bad === 1 ? withEde(seen, rcode, 6) : reply(seen, { rcode, address: null }));
+      });
+      const { forwarder } = upstreams(t, [server.server], { timing: { firstRetry: 40, minRetry: 40 } });
+      t.equal(won((await ask(forwarder, 'good.example.com')).outcome), 1, 'it knows EDNS');
+      const { outcome } = await ask(forwarder, 'bad.example.com');
+      t.match(outcome, { kind: 'failure', reason: 'refused', cause: { detail: what, ede: -1 } });
+      t.equal(server.seen.length, 3);
+    });
+
+    t.test(`${what} is the end for a name that failed lately`, async (t) => {
+      const server = await udpUpstream(t, (seen, send) => send(withEde(seen, rcode, 6)));
+      const { forwarder } = upstreams(t, [server.server]);
+      const { outcome } = await ask(forwarder, 'www.example.com', () => true, true);
+      t.match(outcome, { kind: 'failure', reason: 'refused', cause: { ede: 6 } });
+      t.equal(server.seen.length, 1);
+    });
+
+    t.test(`${what} from two servers: one of them is asked once more`, async (t) => {
+      const script = (seen: Seen, send: (octets: Buffer) => void): void => send(withEde(seen, rcode, 6));
+      const servers = [await udpUpstream(t, script), await udpUpstream(t, script)] as const;
+      const { forwarder } = upstreams(
+        t,
+        servers.map(({ server }) => server),
+        { timing: { firstRetry: 40, minRetry: 40 } },
+      );
+      t.equal(won((await ask(forwarder, 'www.example.com')).outcome), 'refused');
+      t.equal(servers[0].seen.length + servers[1].seen.length, 3);
+    });
+
+    t.test(`one ${what}, and the other server is silent or gone`, async (t) => {
+      for (const closed of [false, true]) {
+        const other = await udpUpstream(t, () => {});
+        if (closed) await other.close();
+        const server = await udpUpstream(t, (seen, send) =>
+          send(server.seen.length === 1 ? withEde(seen, rcode, 6) : reply(seen, { address: 7 })),
+        );
+        const { forwarder } = upstreams(t, [server.server, other.server], {
+          timing: { firstRetry: 40, minRetry: 40, retries: [80, 120, 2500] },
+        });
+        t.equal(won((await ask(forwarder, 'www.example.com')).outcome), 7);
+      }
+    });
+  }
+
+  t.test('a name that is refused twice counts once for the health of the server', async (t) => {
+    const server = await udpUpstream(t, (seen, send) => send(withEde(seen, 2, 6)));
+    const { forwarder, events } = upstreams(t, [server.server], {
+      timing: { firstRetry: 40, minRetry: 40, report: 0, backoff: 0, maxBackoff: 0 },
+    });
+    for (const name of ['a', 'b']) await ask(forwarder, `${name}.example.com`);
+    t.equal(server.seen.length, 4);
+    t.same(events, []);
+    for (const name of ['c', 'd']) await ask(forwarder, `${name}.example.com`);
+    t.match(events, [{ kind: 'server-down' }], 'four names are more than one');
+  });
+
   t.test('the server’s own reason comes with the failure', async (t) => {
     const server = await udpUpstream(t, (seen, send) => {
       const octets = Buffer.concat([

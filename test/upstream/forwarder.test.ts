@@ -191,6 +191,7 @@ everyWay(t, (t, upstreams, way) => {
         const listener: ForwardListener = {
           accept: () => 'good',
           slow: () => {},
+          failedLately: () => false,
           done: ({ kind }) => {
             outcomes.push(kind);
             if (left === 0) resolve(outcomes);
@@ -206,6 +207,7 @@ everyWay(t, (t, upstreams, way) => {
       const again: ForwardListener = {
         accept: () => 'good',
         slow: () => {},
+        failedLately: () => false,
         done: ({ kind }) => resolve(kind),
       };
       const listener = { ...again, done: () => forwarder.ask(question('example.com'), again, 0) };

@@ -310,11 +310,12 @@ export function question(name: string, type = 1, group = 0): UpstreamQuestion {
   return { group, name: wire(name), type, checkingDisabled: false };
 }
 
-/** Asks, and holds the port's promises: `done` once, later than `ask`, `slow` at most once and before it. */
+/** Asks what perhaps `failedLately`, and holds the port's promises: `done` once, later than `ask`, `slow` at most once and before it. */
 export function ask(
   forwarder: Forwarder,
   asked: UpstreamQuestion | string,
   accept: (message: Buffer) => boolean = () => true,
+  failedLately = false,
 ): Promise<Asked> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
@@ -343,6 +344,10 @@ export function ask(
         check(told);
         if (!returned || finished > 0 || slow !== null) reject(new Error('slow early, late or twice'));
         slow = performance.now() - start;
+      },
+      failedLately: (told) => {
+        check(told);
+        return failedLately;
       },
       done: (ending, told) => {
         check(told);

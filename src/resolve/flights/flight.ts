@@ -24,6 +24,8 @@ export interface Tower {
   ask(flight: Flight, name: Uint8Array): boolean;
   /** Nobody has answered yet. */
   late(flight: Flight): void;
+  /** Whether asking what the flight asks failed not long ago. */
+  failedLately(flight: Flight): boolean;
   /** It has ended: `answer` is all of it, or null with the failure. */
   land(flight: Flight, answer: Answer | null, outcome: Outcome): void;
 }
@@ -124,6 +126,10 @@ export class Flight implements ForwardListener {
   slow(): void {
     this.isSlow = true;
     this.#tower.late(this);
+  }
+
+  failedLately(): boolean {
+    return this.#tower.failedLately(this);
   }
 
   done(outcome: Outcome): void {

@@ -19,6 +19,8 @@ import { UnkeptAnswers } from './unkept.ts';
 const RENEWAL_GRACE = 10_000;
 /** And where asking failed: nobody's question may go out in its place. */
 const FAILURE_GRACE = 70_000;
+/** Milliseconds behind the life of a failure in which a name that fails again is not asked twice for it. */
+const FAILURE_MEMORY = 60_000;
 /** Milliseconds from a question's start within which another may be asked for the end of its chain. */
 const MAX_FOLLOWING = 4_000;
 
@@ -228,6 +230,11 @@ export class Flights implements Tower {
       return;
     this.#landing.take(entry);
     flight.settle(key, this.#landing, true);
+  }
+
+  failedLately({ key }: Flight): boolean {
+    const entry = this.lookup(key);
+    return entry?.isFailed === true && this.#clock.monotonic() < entry.failedUntil + FAILURE_MEMORY;
   }
 
   land(flight: Flight, answer: Answer | null, outcome: Outcome): void {
