@@ -1,6 +1,7 @@
 import { nameFromText } from '../../wire/name.ts';
 import { SuffixIndex } from '../../wire/suffix-index.ts';
 import { isSame, Letters, type Span } from './letters.ts';
+import { type Comparable, filterBits, NearFilter } from './near-filter.ts';
 import { isOneEdit } from './one-edit.ts';
 import { writeSkeleton } from './skeleton.ts';
 import { Variants } from './variants.ts';
@@ -42,6 +43,8 @@ export interface LookAlikes {
   readonly domains: Uint32Array;
   /** Where a hash stands first, + 1, by its low bits: open addressing, at most half full. */
   readonly slots: Uint32Array;
+  /** Of the filter that most names do not pass. */
+  readonly near: Uint32Array;
 }
 
 /**
@@ -74,6 +77,13 @@ export function indexLookAlikes(approved: readonly ApprovedDomain[], salt: numbe
   // Both parts are in one number below 2^53, so that sorting keeps them together.
   const sorted = Float64Array.from(entries).sort();
   const hashes = Uint32Array.from(sorted, (entry) => Math.floor(entry / DOMAINS));
+  const compared = approved.map(
+    ({ suffix }, index): Comparable => ({
+      letters: spanOf(letters, starts.letters, index),
+      skeleton: spanOf(skeletons, starts.skeletons, index),
+      suffix: suffixes.get(suffix)! + 1,
+    }),
+  );
   return {
     salt,
     names: approved.map(({ label, suffix }) => `${label}.${suffix}`),
@@ -88,7 +98,13 @@ export function indexLookAlikes(approved: readonly ApprovedDomain[], salt: numbe
     hashes,
     domains: Uint32Array.from(sorted, (entry) => entry % DOMAINS),
     slots: slotsOf(hashes),
+    near: filterBits(compared, salt),
   };
+}
+
+function spanOf(codes: readonly number[], starts: readonly number[], index: number): Span {
+  const own = Int32Array.from(codes.slice(starts[index]!, starts[index + 1]!));
+  return { codes: own, at: 0, length: own.length };
 }
 
 /** More than there can be. */
@@ -98,17 +114,19 @@ const DOMAINS = 2 ** 15;
  * The registered domain, as text, of a name that the identity approves and that this one can be taken for: one edit, one swap
  * or look-alike characters away, under the same public suffix; the longer label has `length` letters or more. Empty for none,
  * and where the name's own registered domain is approved or well known.
- * `own`: the sets of the identity, ascending. `name`: a wire name in lower case. Costs some hundred nanoseconds, and allocates
- * nothing where nothing is found, whatever the name is. So no flood of names needs a bound.
+ * `own`: the sets of the identity, ascending. `name`: a wire name in lower case. Costs some hundred nanoseconds, and of nearly
+ * every name that is near nothing half of that. Allocates nothing where nothing is found, whatever the name is. So no flood of
+ * names needs a bound.
  */
 export function findLookAlike(index: LookAlikes, own: Uint32Array, name: Uint8Array, length: number): string {
   if (index.hashes.length === 0) return '';
-  const { suffixes, variants, longest } = toolsOf(index);
+  const { suffixes, variants, longest, near } = toolsOf(index);
   const labels = suffixes.look(name);
   let suffix = labels - 2;
   while (suffix >= 0 && suffixes.values[suffix] === 0) suffix--;
   if (suffix < 0) return '';
   const start = suffixes.starts[suffix + 1]!;
+  if (!near.mayBeNear(name, start + 1, name[start]!, suffixes.values[suffix]!)) return '';
   asked.read(name, start + 1, name[start]!);
   writeSkeleton(asked, likeness);
   if (asked.length > longest + 1 && likeness.length > longest) return '';
@@ -161,6 +179,7 @@ interface Tools {
   readonly variants: Variants;
   /** Letters of the longest label or skeleton that is approved. */
   readonly longest: number;
+  readonly near: NearFilter;
 }
 
 const made = new WeakMap<LookAlikes, Tools>();
@@ -177,7 +196,12 @@ function toolsOf(index: LookAlikes): Tools {
       return name instanceof Uint8Array ? [[name, number + 1] as const] : [];
     });
     const longest = Math.max(longestOf(index.lettersAt), longestOf(index.skeletonsAt));
-    tools = { suffixes: new SuffixIndex(names, 1), variants: new Variants(index.salt), longest };
+    tools = {
+      suffixes: new SuffixIndex(names, 1),
+      variants: new Variants(index.salt),
+      longest,
+      near: new NearFilter(index.near, index.salt),
+    };
     made.set(index, tools);
   }
   last = index;

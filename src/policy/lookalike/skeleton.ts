@@ -77,11 +77,18 @@ export function writeSkeleton(text: Span, skeleton: Letters): void {
 
 /** Each pair ends with `n` or `v`, and most labels have none of them. */
 function mayHavePairs({ codes, length }: Letters): boolean {
-  for (let i = 1; i < length; i++) {
-    const code = codes[i]!;
-    if ((code === N || code === V) && (codes[i - 1] === code || codes[i - 1] === R)) return true;
-  }
+  for (let i = 1; i < length; i++) if (endsPair(codes[i - 1]!, codes[i]!)) return true;
   return false;
+}
+
+/** Whether two letters that look like this may look like one. */
+export function endsPair(before: number, code: number): boolean {
+  return (code === N || code === V) && (before === code || before === R);
+}
+
+/** What one letter looks like, where it is of ASCII; others stay as they are. */
+export function lookOf(code: number): number {
+  return code < 0x80 ? ASCII[code]! : code;
 }
 
 function alikeOf(code: number): number {
