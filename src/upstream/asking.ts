@@ -235,6 +235,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   /** The next server, or, when each had its turn, again one of those that did not say no. */
   #retry(now: number): void {
     const tight = this.#sockets.tight;
+    for (const attempt of this.#open) attempt.late(now);
     const next = this.#servers[this.#untried];
     if (next !== undefined) {
       this.#untried++;

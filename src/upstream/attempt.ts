@@ -2,6 +2,7 @@ import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts
 import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
 import type { AttemptOwner } from './attempt-owner.ts';
 import type { Exchange } from './exchange.ts';
+import { FoldingCheck, type FoldingListener } from './folding-check.ts';
 import { lowerQuestion, type Query, withoutOpt } from './query.ts';
 import { helpOfNoOpt, isAnswer, mayPass, readSaid, type Said, saidText } from './said.ts';
 import type { StreamUser, Ticket } from './server-stream.ts';
@@ -19,7 +20,7 @@ const MANY_WRONG_IDS = 3;
  * One question to one server, over what it takes: UDP, and TCP after a reply that is truncated, cut, or right in all but
  * case; or a stream from the start. It tells the server's health what it saw. Waits until it is cancelled.
  */
-export class Attempt implements UdpListener, StreamUser {
+export class Attempt implements UdpListener, StreamUser, FoldingListener {
   readonly server: Server;
   readonly plain: boolean;
   readonly #query: Query;
@@ -36,6 +37,9 @@ export class Attempt implements UdpListener, StreamUser {
   #reconnects = 0;
   /** A UDP reply was right in all but case. */
   #caseInDoubt = false;
+  /** Asks the server for its way with case; null while it does not. An attempt makes one. */
+  #check: FoldingCheck | null = null;
+  #checked = false;
   /** TCP is asked after UDP, or was. */
   #tcpAsked = false;
   /** What came over UDP that is no answer; empty while nothing did. */
@@ -87,7 +91,7 @@ export class Attempt implements UdpListener, StreamUser {
   }
 
   #askUdp(target: UdpRoute, maxWrong: number, now: number): void {
-    const how = udpAsk(!this.server.foldsCase, this.#moves > 0, maxWrong, this.#form.background);
+    const how = udpAsk(this.server.mixesCase(now), this.#moves > 0, maxWrong, this.#form.background);
     this.#udp = target.ask(this.#query, this, how, now);
     this.#sent = this.#udp;
   }
@@ -106,7 +110,14 @@ export class Attempt implements UdpListener, StreamUser {
 
   /** Whether asking the same server again could help: not where a connection that is alive holds the question. */
   isRepeatable(now: number): boolean {
-    return this.#ticket === null || this.#ticket.isStalled(now);
+    return this.#check === null && (this.#ticket === null || this.#ticket.isStalled(now));
+  }
+
+  /** There is no answer yet, though somebody is to be asked again. */
+  late(now: number): void {
+    if (this.#over) return;
+    if (this.#check === null) this.#checkCase(now);
+    else this.#check.ask(now);
   }
 
   udpReply(message: Buffer, match: Exclude<Match, 'none'>): void {
@@ -117,19 +128,54 @@ export class Attempt implements UdpListener, StreamUser {
       return;
     }
     if (match === 'case' && !this.server.foldsCase) {
-      // Forged, or from a server that folds case: TCP tells. The UDP wait goes on beside it.
+      // Forged, or from a server that folds case: TCP tells, or a check over UDP. The UDP wait goes on beside it.
       if (this.#caseInDoubt) this.#sockets.counters.mismatched++;
       this.#caseInDoubt = true;
       this.#askTcpBeside('a reply in another case of letters', now);
       return;
     }
     this.server.wrongIds = 0;
+    this.#take(message, now, now - this.#sentAt);
+  }
+
+  /** A reply over UDP that is taken for the server's. */
+  #take(message: Buffer, now: number, rtt: number): void {
     const said = readSaid(message, this.#sent.questionEnd);
     if (isTruncated(message) && (isAnswer(said.code) || said.code < 0)) {
       this.#leaveUdp('truncated over UDP', now);
     } else {
-      this.#judge(message, said, now, now - this.#sentAt);
+      this.#judge(message, said, now, rtt);
     }
+  }
+
+  /** TCP has failed, or is silent. */
+  #checkCase(now: number): void {
+    const { udp } = this.server;
+    if (!this.#caseInDoubt || this.#checked || udp === null || this.#udp === null || this.#moves > 0) return;
+    this.#checked = true;
+    this.#check = new FoldingCheck(udp, this.#query, this.server, this, this.#sockets);
+    this.#check.ask(now);
+  }
+
+  caseKept(message: Buffer): void {
+    this.#check = null;
+    this.#take(message, this.#sockets.time.now(), -1);
+  }
+
+  caseFolds(message: Buffer): void {
+    this.#check = null;
+    const now = this.#sockets.time.now();
+    this.server.rememberFoldingFrom(now);
+    this.#take(message, now, -1);
+  }
+
+  caseOpen(): void {
+    this.#check = null;
+  }
+
+  #endCheck(): void {
+    this.#check?.close();
+    this.#check = null;
   }
 
   /** A reply without a question proves no more than its ID: the UDP wait goes on beside what it leads to. */
@@ -148,6 +194,7 @@ export class Attempt implements UdpListener, StreamUser {
     this.#udp?.close();
     this.#udp = null;
     this.#caseInDoubt = false;
+    this.#endCheck();
     this.#note = note;
     this.#since = now;
     if (this.#ticket === null) this.#askTcp(now);
@@ -181,6 +228,7 @@ export class Attempt implements UdpListener, StreamUser {
   udpForged(): void {
     this.#udp = null;
     if (this.#over) return;
+    this.#endCheck();
     const now = this.#sockets.time.now();
     const { udp } = this.server;
     if (this.#moves++ < MAX_MOVES && udp !== null)
@@ -214,6 +262,7 @@ export class Attempt implements UdpListener, StreamUser {
       this.#fail(this.#wasCut ? 'malformed' : reason, code, note);
     } else {
       this.#note = note;
+      this.#checkCase(this.#sockets.time.now());
       this.#owner.doubted();
     }
   }
@@ -291,6 +340,7 @@ export class Attempt implements UdpListener, StreamUser {
     this.#over = true;
     this.#udp?.close();
     this.#udp = null;
+    this.#endCheck();
     const ticket = this.#ticket;
     this.#ticket = null;
     ticket?.cancel();

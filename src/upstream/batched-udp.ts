@@ -103,6 +103,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
       if (!own) route.port = fresh;
       return fresh;
     }
+    if (alone) return fresh;
     // Where sockets are scarce an old port is better than none.
     for (const old of this.#ports.values()) if (old.peer === route && old.hasRoom) return old;
     return fresh;

@@ -60,7 +60,7 @@ export class FirstTries implements SlotListener {
     const slot = slots.take();
     const start = slot * SLOT_SIZE;
     const questionEnd = putQuery(question, slots.octets, start);
-    disguise(slots.octets, start, questionEnd, !server.foldsCase);
+    disguise(slots.octets, start, questionEnd, server.mixesCase(now));
     slots.questionEnd[slot] = questionEnd;
     slots.length[slot] = lengthWithOpt(questionEnd);
     slots.sentAt[slot] = now;

@@ -7,6 +7,9 @@ import type { Sockets } from './sockets.ts';
 import { Streams } from './streams.ts';
 import type { DatagramWay, UdpRoute } from './way.ts';
 
+/** Milliseconds for which UDP alone is believed that a server folds case. */
+const FOLDING_LIFE = 3_600_000;
+
 /** One server of one group: its settings, health, connections, and what is remembered of it. */
 export class Server {
   readonly setting: UpstreamServer;
@@ -16,7 +19,7 @@ export class Server {
   readonly streams: Streams;
   /** For `udp` servers. */
   readonly udp: UdpRoute | null;
-  /** It answers in its own case, also over TCP, or the operator says so: it is asked in lower case, and case is not demanded of it. */
+  /** It answers in its own case, as TCP or a check over UDP has shown, or the operator says so: it is asked in lower case, and case is not demanded of it. */
   foldsCase: boolean;
   probing = false;
   readonly opt = new OptMemory();
@@ -25,6 +28,7 @@ export class Server {
   wrongIds = 0;
   readonly #group: string;
   readonly #sockets: Sockets;
+  #foldsUntil = Number.POSITIVE_INFINITY;
   #reportedDown = false;
   #reportedAt = Number.NEGATIVE_INFINITY;
 
@@ -86,19 +90,34 @@ export class Server {
     if (this.opt.forget()) this.#tell('edns-on', 'it answers questions with OPT again');
   }
 
+  /** Whether a question that goes out now has letters in a random case. */
+  mixesCase(now: number): boolean {
+    if (this.foldsCase && now >= this.#foldsUntil) this.forgetFolding();
+    return !this.foldsCase;
+  }
+
   /** Case is learned anew, as after a reload. */
   forgetFolding(): void {
     this.foldsCase = this.setting.mixCase === false;
+    this.#foldsUntil = Number.POSITIVE_INFINITY;
   }
 
   #tell(kind: 'edns-off' | 'edns-on', detail: string): void {
     this.#sockets.emit({ kind, group: this.#group, server: this.label, detail });
   }
 
+  /** TCP, which nobody forges, has shown that it folds case. */
   rememberFolding(): void {
     if (this.foldsCase) return;
     this.foldsCase = true;
     this.#sockets.emit({ kind: 'case-folding', group: this.#group, server: this.label });
+  }
+
+  /** A `FoldingCheck` has shown it: that holds for a time. */
+  rememberFoldingFrom(now: number): void {
+    if (this.foldsCase) return;
+    this.#foldsUntil = now + FOLDING_LIFE;
+    this.rememberFolding();
   }
 
   /** What the log was told and what is true may differ for a while; the next traffic brings them together. */

@@ -1,5 +1,17 @@
-import t from 'tap';
-import { ask, bothUpstream, everyWay, PATIENT, pause, reply, udpUpstream, won } from './scripted.ts';
+import t, { type Test } from 'tap';
+import { MACHINE_TIME } from '../../src/upstream/time.ts';
+import {
+  ask,
+  bothUpstream,
+  everyWay,
+  PATIENT,
+  pause,
+  reply,
+  type UdpScript,
+  udpUpstream,
+  until,
+  won,
+} from './scripted.ts';
 
 everyWay(t, (t, upstreams) => {
   t.test('a truncated reply is asked again over TCP, from the same server', async (t) => {
@@ -138,6 +150,91 @@ everyWay(t, (t, upstreams) => {
     const { outcome, elapsed } = await ask(forwarder, 'a-name-of-many-letters.example.com');
     t.equal(won(outcome), 2);
     t.ok(elapsed < 900, `${elapsed} ms`);
+  });
+
+  const NAME = 'a-name-of-many-letters.example.com';
+  for (const [what, servers] of [
+    ['closed', (t: Test, udp: UdpScript) => udpUpstream(t, udp).then((udp) => ({ udp, server: udp.server }))],
+    ['silent', (t: Test, udp: UdpScript) => bothUpstream(t, udp, () => {})],
+  ] as const) {
+    t.test(`a server alone that folds case, and TCP is ${what}: UDP shows it`, async (t) => {
+      const { udp, server } = await servers(t, (seen, send) => send(reply(seen, { fold: true, address: 7 })));
+      let passed = 0;
+      const time = { ...MACHINE_TIME, now: () => MACHINE_TIME.now() + passed };
+      const { forwarder, events } = upstreams(t, [server], { time });
+      t.equal(won((await ask(forwarder, NAME)).outcome), 7);
+      t.equal(udp.seen.length, 4, 'the doubt, and three proofs');
+      t.equal(new Set(udp.seen.map(({ from }) => from.port)).size, 4, 'each from a port of its own');
+      t.ok(new Set(udp.seen.map(({ id }) => id)).size > 1, 'under IDs of their own');
+      t.equal(new Set(udp.seen.map(({ name }) => name)).size, 4, 'and in cases of their own');
+      const folding = { kind: 'case-folding', group: 'default', server: `udp://127.0.0.1:${udp.port}` };
+      t.match(events, [folding]);
+      t.equal(won((await ask(forwarder, NAME)).outcome), 7);
+      t.same(
+        udp.seen.slice(4).map(({ name }) => name),
+        [NAME],
+        'then it is asked once, in lower case',
+      );
+      passed = 3_600_000;
+      t.equal(won((await ask(forwarder, NAME)).outcome), 7);
+      t.not(udp.seen[5]!.name, NAME, 'and after an hour it is learned anew');
+      t.equal(events.filter(({ kind }) => kind === 'case-folding').length, 2);
+      t.ok(await until(() => udp.seen.length === 9));
+    });
+  }
+
+  t.test('the proofs are asked again where a datagram is lost', async (t) => {
+    const udp = await udpUpstream(t, (seen, send) => {
+      if (udp.seen.length !== 3) send(reply(seen, { fold: true, address: 7 }));
+    });
+    const { forwarder, events } = upstreams(t, [udp.server], {
+      timing: { firstRetry: 60, minRetry: 60, retries: [120, 180, 240] },
+    });
+    t.equal(won((await ask(forwarder, NAME)).outcome), 7);
+    t.match(events, [{ kind: 'case-folding' }]);
+  });
+
+  t.test('a forger who wins all exchanges but one: what the server says counts', async (t) => {
+    // The first raises the doubt; the others are proofs.
+    for (const honest of [2, 3, 4]) {
+      const udp = await udpUpstream(t, (seen, send) => {
+        send(reply(seen, udp.seen.length === honest ? { address: 7 } : { fold: true, address: 66 }));
+      });
+      const { forwarder, events } = upstreams(t, [udp.server]);
+      t.equal(won((await ask(forwarder, NAME)).outcome), 7, `${honest}`);
+      t.equal(udp.seen.length, honest);
+      t.same(events, [], 'nothing is remembered');
+    }
+  });
+
+  t.test('what the server says counts, though the forger was quicker', async (t) => {
+    // To the last proof nobody replies before the server has replied to another.
+    for (const honest of [1, 2, 3]) {
+      const udp = await udpUpstream(t, (seen, send) => {
+        const count = udp.seen.length;
+        if (count < 4) send(reply(seen, { fold: true, address: 66 }));
+        if (count === honest) setTimeout(() => send(reply(seen, { address: 7 })), 100);
+      });
+      const { forwarder, events } = upstreams(t, [udp.server], { timing: PATIENT });
+      t.equal(won((await ask(forwarder, NAME)).outcome), 7, `${honest}`);
+      t.equal(udp.seen.length, 4);
+      t.same(events, [], 'nothing is remembered');
+    }
+  });
+
+  t.test('one wrong ID at the port of a proof: nothing is shown', async (t) => {
+    for (const guessed of [2, 3, 4]) {
+      const udp = await udpUpstream(t, (seen, send) => {
+        if (udp.seen.length === guessed) send(reply(seen, { id: seen.id ^ 1, fold: true, address: 66 }));
+        send(reply(seen, { fold: true, address: 66 }));
+      });
+      const { forwarder, events } = upstreams(t, [udp.server], { timing: { end: 300 } });
+      const { outcome, accepted } = await ask(forwarder, NAME);
+      t.equal(won(outcome), 'silent', `${guessed}`);
+      t.equal(accepted, 0);
+      t.equal(udp.seen.length, guessed);
+      t.same(events, []);
+    }
   });
 
   t.test('a forger who knows all but the case gets nowhere, while the server is silent', async (t) => {

@@ -202,10 +202,11 @@ everyWay(t, (t, upstreams) => {
     t.not(server.seen.at(-1)!.name, name, 'and no longer when it is written no more');
   });
 
+  const swapped = (letter: string): string => (letter < 'a' ? letter.toLowerCase() : letter.toUpperCase());
   const NOTES: [string, (seen: Seen) => Buffer, string][] = [
     [
-      'another case',
-      (seen) => reply(seen, { fold: true }),
+      'another case each time',
+      (seen) => reply(seen, { name: seen.name.replace(/[a-z]/gi, swapped) }),
       'a reply in another case of letters, and TCP failed: ECONNREFUSED',
     ],
     [
