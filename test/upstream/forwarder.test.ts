@@ -338,7 +338,7 @@ everyWay(t, (t, upstreams, way) => {
       t,
       `const events = [];
      const make = (server) => new Upstreams({ groups: [{ name: 'default', servers: [server], zones: [] }], isOurs: () => false,
-       onEvent: (event) => events.push(event), timing: { firstRetry: 300, retries: [], end: 600 } });
+       onEvent: (event) => events.push(event), timing: { firstRetry: 300, retries: [], end: 2000 } });
      const udp = make(${JSON.stringify(udp.server)});
      const tcp = make(${JSON.stringify(tcp.server)});
      const asked = Array.from({ length: 200 }, () => ask(udp, 'mute'));
