@@ -8,7 +8,7 @@ import { COUNT_ENTRIES, COUNT_WAYS, COUNTS, COUNTS_HEADER, ENTRY, ENTRY_WORDS } 
 import { CountTags } from './count-tags.ts';
 import { KINDS, type Kind } from './event.ts';
 import { copyAddresses } from './given-addresses.ts';
-import { MOST_DOMAINS, type QuestionAsker, QuestionAskers } from './question-askers.ts';
+import { DAY, MOST_DOMAINS, type QuestionAsker, QuestionAskers } from './question-askers.ts';
 import type { QuestionSlots } from './question-slots.ts';
 import { ADDRESS_SIZE, ASKED, AT, FLAG_BIT, MAX_ADDRESSES, RECORD } from './slot.ts';
 
@@ -77,7 +77,7 @@ export class CountWriter {
       const at = this.#count(turn);
       if (isGiven && at !== NOWHERE) this.#give(turn, at, length);
     } else if (isGiven) {
-      const asker = this.#askers.of(turn, this.#slots.origin + turn.now);
+      const asker = this.#askers.of(turn, this.#day(turn));
       this.#hashOf(turn, asker, whatOf(turn));
       const at = this.#find();
       if (at !== NOWHERE) this.#give(turn, at, length);
@@ -86,15 +86,19 @@ export class CountWriter {
 
   /** Counts a question; gives the word at which its entry begins, or NOWHERE. */
   #count(turn: Turn): number {
-    const time = this.#slots.origin + turn.now;
-    const asker = this.#askers.of(turn, time);
+    const asker = this.#askers.of(turn, this.#day(turn));
     const what = whatOf(turn);
     this.#hashOf(turn, asker, what);
     const at = this.#find();
-    if (at === NOWHERE) return this.#first(turn, asker, what, time);
+    if (at === NOWHERE) return this.#first(turn, asker, what, this.#slots.origin + turn.now);
     this.#ints[at + ENTRY.COUNT]!++;
-    this.#floats[(at + ENTRY.LAST) >>> 1] = time;
+    this.#floats[(at + ENTRY.LAST) >>> 1] = this.#slots.origin + turn.now;
     return at;
+  }
+
+  /** A whole number: the time itself has a fraction, and V8 makes an object of that for each call. */
+  #day({ now }: Turn): number {
+    return Math.floor((this.#slots.origin + now) / DAY);
   }
 
   /**

@@ -14,7 +14,8 @@ const MOST_UNPROVEN = 256;
 /** Questions of a client whose source may be forged. */
 const UNPROVEN_NAMES = 200;
 
-const DAY = 86_400_000;
+/** Milliseconds. */
+export const DAY = 86_400_000;
 /** Clients that are found without a text of them: so many that 10,000 seldom share one. */
 const PLACES = 32_768;
 /** Accounts that are remembered; beyond them all begin anew. */
@@ -63,12 +64,11 @@ export class QuestionAskers {
     this.#key = keyed(secret[0]!, secret[1]!);
   }
 
-  /** `time`: milliseconds since 1970. */
-  of(turn: Turn, time: number): QuestionAsker {
+  /** `day`: whole days since 1970. */
+  of(turn: Turn, day: number): QuestionAsker {
     const { asker } = turn;
     const { client, bound, standing, view } = asker;
     const { w0, w1, w2, w3, credential } = client;
-    const day = Math.floor(time / DAY);
     const mixed = Math.imul(w0 ^ Math.imul(w1 ^ Math.imul(w2 ^ w3, 0x85eb_ca6b), 0xc2b2_ae35), 0x9e37_79b1);
     const place = (mixed >>> 16) & (PLACES - 1);
     let found = this.#places[place];
