@@ -30,6 +30,9 @@ export class FeedWords {
   /** By rule. */
   #patterns = new Uint32Array(0);
   readonly #views = new Map<View, number>();
+  /** The view that was asked for last: most questions are of one of few. */
+  #view: View | null = null;
+  #viewNumber = 0;
   #leases = new WeakMap<Bound, LeaseWords>();
   #certificates = new WeakMap<Credential, number>();
 
@@ -53,6 +56,7 @@ export class FeedWords {
     this.#destinations = new Uint32Array(snapshot.rules.terms.length);
     this.#patterns = new Uint32Array(snapshot.rules.count);
     this.#views.clear();
+    this.#view = null;
   }
 
   /** The number of a text, 0 for an empty one. */
@@ -108,11 +112,14 @@ export class FeedWords {
   }
 
   view(view: View): number {
+    if (view === this.#view) return this.#viewNumber;
     let number = this.#views.get(view);
     if (number === undefined) {
       number = this.of(view.id);
       this.#views.set(view, number);
     }
+    this.#view = view;
+    this.#viewNumber = number;
     return number;
   }
 

@@ -53,7 +53,7 @@ export class QuestionSlots {
     bytes[at + AT.VERDICT] = decision.verdict;
     bytes[at + AT.GROUND] = decision.ground;
     bytes[at + AT.RCODE] = turn.end.rcode ?? NO_RCODE;
-    bytes[at + AT.TRANSPORT] = TRANSPORTS.indexOf(client.transport);
+    bytes[at + AT.TRANSPORT] = transportCode(client.transport);
     const isInQuarantine = bound !== null && bound.lease === '';
     bytes[at + AT.FLAGS] =
       (proven ? FLAG_BIT.PROVEN : 0) |
@@ -80,11 +80,17 @@ export class QuestionSlots {
     words[word + AT.OTHER / 4] = other;
     const length = query.nameLength;
     bytes[at + AT.NAME_LENGTH] = length;
-    const octets = query.name;
-    const to = at + AT.NAME;
-    for (let i = 0; i < length; i++) bytes[to + i] = octets[i]!;
+    // Word by word: up to three octets behind the name come along, and nobody reads them.
+    const { nameWords } = query;
+    const to = word + AT.NAME / 4;
+    for (let i = 0; 4 * i < length; i++) words[to + i] = nameWords[i]!;
     return at;
   }
+}
+
+/** Where a transport stands in TRANSPORTS. */
+function transportCode(transport: (typeof TRANSPORTS)[number]): number {
+  return transport === TRANSPORTS[0] ? 0 : transport === TRANSPORTS[1] ? 1 : 2;
 }
 
 function ruleFile(words: FeedWords, { rules }: Snapshot, rule: number): number {

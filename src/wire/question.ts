@@ -13,7 +13,9 @@ export class Query {
   length = 0;
   flags = 0;
   /** QNAME in lower case, root octet included, in the first `nameLength` octets. */
-  readonly name = Buffer.alloc(MAX_NAME);
+  readonly name: Buffer<ArrayBuffer>;
+  /** The same memory, four octets a word. Behind the name stands what a longer one has left there. */
+  readonly nameWords = new Uint32Array(Math.ceil(MAX_NAME / 4));
   nameLength = 1;
   /** Where each label starts in `name`, the leftmost first. */
   readonly labels = new Uint8Array(MAX_LABELS);
@@ -36,6 +38,10 @@ export class Query {
   /** Where the data of the first COOKIE option stands in the message, and its octets: 8, or 16 to 40; 0 for none (RFC 7873 §4). */
   cookieAt = 0;
   cookieLength = 0;
+
+  constructor() {
+    this.name = Buffer.from(this.nameWords.buffer, 0, MAX_NAME);
+  }
 
   /** Forgets the query that was read last. */
   clear(): void {
