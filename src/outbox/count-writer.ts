@@ -112,7 +112,7 @@ export class CountWriter {
     else if (course.kind === COURSE.FETCH && course.redirect === null && wanted.key !== null) {
       const start = name[1]! | (name[2]! << 8) | (name[3]! << 16) | (nameLength << 24);
       this.#mix(wanted.key.hash ^ state.v0, what ^ state.v1, state.v3 ^ start);
-    } else this.#hash.of(state, what, name, 0, nameLength);
+    } else this.#hash.ofWords(state, what, query.nameWords, nameLength);
   }
 
   #mix(first: number, second: number, third: number): void {

@@ -9,6 +9,8 @@
 
 /** Rounds in front of each end of the output. */
 const LAST_ROUNDS = 3;
+/** A name has 255 octets at most. */
+const MAX_NAME_WORDS = 64;
 
 /** A keyed hash of 32 bits, signed. `secret`: two random words. */
 export function saltedHash(secret: Readonly<Uint32Array>): (octets: Uint8Array, length: number) => number {
@@ -144,21 +146,28 @@ export class QuestionHash {
   /** The output of the last call: two words that say nothing of each other. */
   place = 0;
   print = 0;
+  readonly #words = new Uint32Array(MAX_NAME_WORDS);
+  readonly #octets = new Uint8Array(this.#words.buffer);
 
   /** Of a question of whoever `state` stands for. `what`: type, verdict and flags. `name`: from `start` to `end`. */
   of(state: Readonly<HashState>, what: number, name: Uint8Array, start: number, end: number): void {
+    for (let i = start; i < end; i++) this.#octets[i - start] = name[i]!;
+    this.ofWords(state, what, this.#words, end - start);
+  }
+
+  /**
+   * The same of a name that begins with the first of `words` and has `length` octets; those behind it do not count. Read by words
+   * it takes three quarters of the time.
+   */
+  ofWords(state: Readonly<HashState>, what: number, words: Uint32Array, length: number): void {
     let { v0, v1, v2, v3 } = state;
-    const length = end - start;
-    const words = length >>> 2;
+    const count = length >>> 2;
     // One round each: first what, then whole words, then the rest with the length, and the end.
-    for (let at = -1; at <= words + LAST_ROUNDS; at++) {
+    for (let at = -1; at <= count + LAST_ROUNDS; at++) {
       let word = 0;
       if (at < 0) word = what;
-      else if (at < words) word = whole(name, start + 4 * at);
-      else if (at === words) {
-        word = length << 24;
-        for (let i = start + 4 * words; i < end; i++) word |= name[i]! << (8 * ((i - start) & 3));
-      }
+      else if (at < count) word = words[at]! | 0;
+      else if (at === count) word = (length << 24) | (words[at]! & ((1 << (8 * (length & 3))) - 1));
       v3 ^= word;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -171,7 +180,7 @@ export class QuestionHash {
       v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
       v2 = (v2 << 16) | (v2 >>> 16);
       v0 ^= word;
-      if (at === words) v2 ^= 0xff;
+      if (at === count) v2 ^= 0xff;
     }
     this.print = v1 ^ v3;
     this.place = v0 ^ v2;
