@@ -185,7 +185,9 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
 
   #attempt(server: Server, now: number): void {
     const { opt, setting } = server;
-    if (opt.plain) {
+    // Whoever declined the question without OPT is asked once more as it was then.
+    const plainAgain = this.#seen?.isPardoned(server) === true && this.#seen.withoutOpt.has(server);
+    if (opt.plain || plainAgain) {
       this.#begin(server, true, '', now);
       return;
     }

@@ -7,6 +7,7 @@ import {
   PATIENT,
   pause,
   reply,
+  type Seen,
   type UdpScript,
   udpUpstream,
   until,
@@ -182,6 +183,32 @@ everyWay(t, (t, upstreams) => {
       t.ok(await until(() => udp.seen.length === 9));
     });
   }
+
+  t.test('two servers that fold case, both without TCP', async (t) => {
+    const folding = (seen: Seen, send: (octets: Buffer) => void): void =>
+      send(reply(seen, { fold: true, address: 7 }));
+    const servers = [await udpUpstream(t, folding), await udpUpstream(t, folding)];
+    const { forwarder, events } = upstreams(
+      t,
+      servers.map(({ server }) => server),
+    );
+    t.equal(won((await ask(forwarder, NAME)).outcome), 7);
+    t.ok(events.some(({ kind }) => kind === 'case-folding'));
+  });
+
+  t.test('a server that folds case has no TCP and no EDNS, and begins with SERVFAIL', async (t) => {
+    const udp = await udpUpstream(t, (seen, send) => {
+      const plain = udp.seen.filter(({ octets }) => octets[11] === 0).length;
+      if (seen.octets[11] !== 0) send(reply(seen, { fold: true, rcode: 1, address: null }));
+      else
+        send(reply(seen, plain === 1 ? { fold: true, rcode: 2, address: null } : { fold: true, address: 7 }));
+    });
+    const { forwarder, events } = upstreams(t, [udp.server]);
+    t.equal(won((await ask(forwarder, NAME)).outcome), 7);
+    t.match(events, [{ kind: 'case-folding' }]);
+    t.equal(won((await ask(forwarder, NAME)).outcome), 7);
+    t.match(events, [{ kind: 'case-folding' }, { kind: 'edns-off' }]);
+  });
 
   t.test('the proofs are asked again where a datagram is lost', async (t) => {
     const udp = await udpUpstream(t, (seen, send) => {
