@@ -33,7 +33,7 @@ export class NearFilter {
 
   /**
    * Whether a label may be near a domain under the suffix of this number. `octets`: in lower case; the label has `size` octets
-   * from `start` on.
+   * from `start` on, one at least.
    */
   mayBeNear(octets: Uint8Array, start: number, size: number, suffix: number): boolean {
     if (size > 4 && wordAt(octets, start) === ACE) return true;
@@ -42,17 +42,31 @@ export class NearFilter {
     const last = size - half;
     let first = 0;
     let end = 0;
+    let all = 0;
     let before = 0;
-    for (let i = 0; i < size; i++) {
+    let beforeEnd = lookOf(octets[start + last - 1]! & 0x7f);
+    // Both halves at once: neither product waits for the other.
+    for (let i = 0; i < half; i++) {
       const octet = octets[start + i]!;
-      // What is no ASCII may look like several letters.
-      if (octet >= 0x80) return true;
-      const code = lookOf(octet);
+      const other = octets[start + last + i]!;
+      all |= octet | other;
+      const code = lookOf(octet & 0x7f);
+      const otherCode = lookOf(other & 0x7f);
+      if (endsPair(before, code) || endsPair(beforeEnd, otherCode)) return true;
+      before = code;
+      beforeEnd = otherCode;
+      first = (Math.imul(first, base) + code + 1) | 0;
+      end = (Math.imul(end, base) + otherCode + 1) | 0;
+    }
+    for (let i = half; i < last; i++) {
+      const octet = octets[start + i]!;
+      all |= octet;
+      const code = lookOf(octet & 0x7f);
       if (endsPair(before, code)) return true;
       before = code;
-      if (i < half) first = (Math.imul(first, base) + code + 1) | 0;
-      if (i >= last) end = (Math.imul(end, base) + code + 1) | 0;
     }
+    // What is no ASCII may look like several letters.
+    if (all >= 0x80) return true;
     const seed = seedOf(this.#salt, suffix, size);
     return this.#has(mixed(first ^ seed)) || this.#has(mixed(end ^ seed ^ END));
   }
