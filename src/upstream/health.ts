@@ -41,11 +41,18 @@ export class Health {
     return this.#failedAt;
   }
 
-  /** A good answer. `rtt` in milliseconds, or -1 where it says nothing. */
+  /** A good answer. `rtt` in milliseconds, or -1 where it says nothing. The one that ends a failure is no sample. */
   answered(now: number, rtt: number): void {
+    const isBack = !this.up;
     this.#heardAt = now;
     this.#failures = 0;
     this.#refusals = 0;
+    if (isBack) {
+      // Its first answer may be slow, with nothing in its cache. Counted, it would keep the server behind a quicker one for good.
+      this.rtt = -1;
+      this.variation = 0;
+      return;
+    }
     if (rtt < 0) return;
     if (this.rtt < 0) {
       this.rtt = rtt;

@@ -38,6 +38,17 @@ t.test('failures that come together count once', async (t) => {
   t.equal(health.isProbeDue(TIMING.backoff), true);
 });
 
+t.test('the answer with which a server is back says nothing of how quick it is', async (t) => {
+  const health = new Health(TIMING);
+  health.answered(0, 3);
+  health.broken(10, 'ECONNREFUSED');
+  health.answered(2000, 900);
+  t.equal(health.up, true);
+  t.equal(health.rtt, -1, 'not measured yet');
+  health.answered(2100, 4);
+  t.equal(health.rtt, 4);
+});
+
 t.test('silence counts when the server had its time and was silent throughout', async (t) => {
   const health = new Health(TIMING);
   health.silent(100, 0, 0, 'no reply');
