@@ -149,7 +149,8 @@ export class Folding {
     } else if (entry === null) owner.domains++;
     if (entry === null) {
       const { identity = 'unknown', owner: whose, proven = true, verdict = '' } = question.draft;
-      const domain = isOfAll ? NOTHING : name.slice(start);
+      // The ring writes over what it gave.
+      const domain = isOfAll ? NOTHING : Uint8Array.from(name.subarray(start));
       const draft: Draft = {
         kind,
         at: question.at,

@@ -173,6 +173,35 @@ t.test('ever other names are told by registered domain', async (t) => {
   t.ok(names.size <= 33 && names.has('*'), `${names.size} events tell of 300 domains`);
 });
 
+t.test('a few domains are told by their names, however long the labels in front are', async (t) => {
+  const feed = rig(t);
+  const { house } = feed;
+  const domains = ['evil.example', 'wicked.example', 'bad.co.uk', 'worse.test'];
+  const asked = 2_000;
+  for (let i = 0; i < asked; i++) {
+    const label = `${i.toString(36)}${'x'.repeat((i * 7) % 11)}`;
+    await house.ask(`${label}.${domains[i % domains.length]}`, 'A', BUILDER);
+  }
+  const events = feed.take();
+  house.pass(2);
+  events.push(...feed.take());
+  t.equal(sumOf(events, 'deny'), asked);
+  const folded = events.filter(({ folded }) => folded === 'domain');
+  t.same(
+    [...new Set(folded.map(({ name }) => name))].sort(),
+    [...domains].sort(),
+    'none is told without its name',
+  );
+  for (const domain of domains) {
+    const own = folded.filter(({ name }) => name === domain);
+    t.equal(
+      own.at(-1)?.total,
+      own.reduce((sum, { count = 0 }) => sum + count, 0),
+      `${domain} has one entry`,
+    );
+  }
+});
+
 t.test('what a forged source sends takes no place from what is proved', async (t) => {
   const feed = rig(t);
   const { house } = feed;
