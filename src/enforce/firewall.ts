@@ -1,5 +1,6 @@
 import type { GrantOrder, HeldLine } from '../resolve/grants/grant-line.ts';
 import { clientPlaceOf, holds, isPrefix, setOf, textOfPlace } from './client-place.ts';
+import { keptFromReturning } from './cut-flows.ts';
 import { GrantIndex } from './grant-index.ts';
 import type { GrantJournal } from './grant-journal.ts';
 import { GrantOrigins } from './grant-origins.ts';
@@ -281,8 +282,10 @@ export class Firewall {
     const set = setOf(family, 'cut');
     let wrong: string | null = null;
     cutConnections(exchange, family, isOver, exact, (flows) => {
-      for (let at = 0; at < flows.length; at += AT_ONCE) {
-        const changes = flows.slice(at, at + AT_ONCE).map((key) => ({ set, key, ttl: REVIVED_MS }));
+      const { kept, over } = keptFromReturning(flows, family, this.#terms?.listeners ?? []);
+      if (over > 0) wrong = `${over} UDP flows of a client that has too many may be revived from outside`;
+      for (let at = 0; at < kept.length; at += AT_ONCE) {
+        const changes = kept.slice(at, at + AT_ONCE).map((key) => ({ set, key, ttl: REVIVED_MS }));
         const [fault] = elements.commit(changes);
         if (fault !== undefined) wrong = `a UDP flow may be revived from outside: ${faultText(fault)}`;
       }
