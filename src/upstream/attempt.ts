@@ -37,9 +37,9 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   #reconnects = 0;
   /** A UDP reply was right in all but case. */
   #caseInDoubt = false;
-  /** Asks the server for its way with case; null while it does not. An attempt makes one. */
+  /** Asks the server for its way with case; null while it does not. An attempt makes one, in the background none. */
   #check: FoldingCheck | null = null;
-  #checked = false;
+  #checked: boolean;
   /** TCP is asked after UDP, or was. */
   #tcpAsked = false;
   /** What came over UDP that is no answer; empty while nothing did. */
@@ -61,6 +61,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     this.#owner = owner;
     this.#sockets = sockets;
     this.#form = form;
+    this.#checked = form.background;
   }
 
   start(now: number): void {
