@@ -12,7 +12,7 @@ import { missingForRoot, run } from './process.ts';
 
 const HOOKS = fileURLToPath(new URL('../../packaging/github-runner', import.meta.url));
 /** Where the hooks of root keep their records. */
-const RECORDS = '/var/tmp/namegate-runner-0';
+const RECORDS = `/var/tmp/namegate-runner-${process.getuid?.()}`;
 const ADDRESS = '127.0.0.41';
 
 async function server(t: Test): Promise<{ folder: string; server: Namegate }> {

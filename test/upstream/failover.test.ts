@@ -280,18 +280,22 @@ everyWay(t, (t, upstreams) => {
   });
 
   t.test('servers that are about equal are asked as written, and the others are left in peace', async (t) => {
-    const first = await udpUpstream(t, good(1));
-    const second = await udpUpstream(t, good(2));
-    const { forwarder } = upstreams(t, [first.server, second.server]);
-    let longest = 0;
-    for (let i = 0; i < 20; i++) {
-      const { outcome, waited } = await ask(forwarder, 'a.example.com');
-      t.equal(won(outcome), 1);
-      longest = Math.max(longest, waited);
+    // To a busy machine the first may look slow: then the others are measured, and a calm round is waited for.
+    for (let round = 0; round < 50; round++) {
+      const first = await udpUpstream(t, good(1));
+      const second = await udpUpstream(t, good(2));
+      const { forwarder } = upstreams(t, [first.server, second.server]);
+      let longest = 0;
+      for (let i = 0; i < 20; i++) {
+        const { outcome, waited } = await ask(forwarder, 'a.example.com');
+        t.equal(won(outcome), 1);
+        longest = Math.max(longest, waited);
+      }
+      if (longest >= 10) continue;
+      t.equal(second.seen.length, 0);
+      return;
     }
-    // To a busy machine the first may look slow: then the others are measured.
-    if (longest < 10) t.equal(second.seen.length, 0);
-    else t.comment(`an answer took ${longest} ms`);
+    t.comment('fifty rounds, and an answer took 10 ms in each');
   });
 
   t.test('a silent server before one on TCP', async (t) => {
