@@ -264,6 +264,7 @@ everyWay(t, (t, upstreams, way) => {
     const file = join(
       t.testdir({
         'child.ts': `
+        import { closeSync, openSync } from 'node:fs';
         import { Upstreams } from '${source}';
         const question = (name) => ({ group: 0, name: Buffer.from('\\x04' + name + '\\x07example\\0', 'latin1'), type: 1, checkingDisabled: false });
         const ask = (forwarder, name) => new Promise((resolve) => forwarder.ask(question(name), { accept: () => 'good', slow() {}, done: resolve }));
@@ -342,8 +343,14 @@ everyWay(t, (t, upstreams, way) => {
      const udp = make(${JSON.stringify(udp.server)});
      const tcp = make(${JSON.stringify(tcp.server)});
      const asked = Array.from({ length: 200 }, () => ask(udp, 'mute'));
+     const taken = [];
+     // A failed socket gives its descriptor back: the stream must not find that one.
+     try {
+       for (;;) taken.push(openSync('/dev/null', 'r'));
+     } catch {}
      const stream = await ask(tcp, 'good');
      const ended = await Promise.all(asked);
+     for (const descriptor of taken) closeSync(descriptor);
      const count = (reason) => ended.filter((outcome) => outcome.reason === reason).length;
      const later = await ask(udp, 'good');
      const laterStream = await ask(tcp, 'good');
