@@ -98,21 +98,27 @@ export class EventPages {
   /**
    * How many events come after a position, and the time of the first of them. `rows`: of each table. A quarter of a GiB waits
    * for a sink that is down, so rows are not counted where it can be known: each event has the position behind the one before,
-   * and a table loses its oldest rows alone.
+   * and behind `hole` a table loses its oldest rows alone.
    */
   waiting(
     after: number,
     last: number,
     rows: Readonly<Record<Table, number>>,
+    hole: number,
   ): { readonly depth: number; readonly oldest: number | null } {
     const ends = this.#ends.get() as Record<Table, number | null>;
     const first = { decision: ends.decision ?? last + 1, finding: ends.finding ?? last + 1 };
     const [longer, shorter] = first.decision <= first.finding ? TABLES : ([TABLES[1], TABLES[0]] as const);
     const whole = first[shorter];
+    const count = (table: Table, from: number, upTo: number): number =>
+      (this.#between[table].get(from, upTo) as { rows: number }).rows;
+    const from = Math.max(after, hole);
     let depth = 0;
-    if (after >= whole - 1) depth = last - after;
-    else if (after < first[longer]) depth = rows.decision + rows.finding;
-    else depth = (this.#between[longer].get(after, whole) as { rows: number }).rows + last - whole + 1;
+    if (after < Math.min(first[longer], whole)) depth = rows.decision + rows.finding;
+    else if (from >= whole - 1) depth = last - from;
+    else depth = count(longer, from, whole) + last - whole + 1;
+    if (after < hole && after >= first[longer])
+      depth += TABLES.reduce((sum, table) => sum + count(table, after, hole + 1), 0);
     const { decision, finding } = this.#oldest.get(after) as Record<Table, number | null>;
     const times = [decision, finding].filter((at) => at !== null);
     return { depth: Math.max(0, depth), oldest: times.length === 0 ? null : Math.min(...times) };

@@ -12,13 +12,13 @@ import {
   type Selection,
 } from './event.ts';
 import { EventPages } from './event-pages.ts';
+import { EventRoom } from './event-room.ts';
 import { type FindingList, type FindingSelection, keptFindings } from './kept-findings.ts';
-import { kindNumber, Losses, sinksText } from './losses.ts';
+import { kindNumber, Losses } from './losses.ts';
 import { openOutbox } from './outbox-database.ts';
-import { Quota } from './quota.ts';
 import type { StoreOptions, StoreSetting } from './store-options.ts';
 import { StoreSinks, type Taker } from './store-sinks.ts';
-import { type EventRow, Statements } from './store-statements.ts';
+import { Statements } from './store-statements.ts';
 import type { StoreStatus } from './store-status.ts';
 import { ulid } from './ulid.ts';
 
@@ -35,9 +35,8 @@ export class Store implements EventSource {
   readonly #statements: Statements;
   readonly #sinks: StoreSinks;
   readonly #pages: EventPages;
-  readonly #decisions: Quota;
-  readonly #findings: Quota;
   readonly #losses = new Losses();
+  readonly #room: EventRoom;
   #setting: StoreSetting;
   #last = 0;
   /** The last number of each kind, by the kind's own. */
@@ -53,8 +52,7 @@ export class Store implements EventSource {
     this.#statements = new Statements(this.#database);
     this.#sinks = new StoreSinks(this.#database);
     this.#pages = new EventPages(this.#database);
-    this.#decisions = new Quota(this.#database, 'decision', setting.decisions);
-    this.#findings = new Quota(this.#database, 'finding', setting.findings);
+    this.#room = new EventRoom(this.#database, setting, this.#sinks, this.#losses);
     const rows = this.#database.prepare('SELECT kind, last FROM sequence').all() as unknown as {
       kind: number;
       last: number;
@@ -81,8 +79,7 @@ export class Store implements EventSource {
 
   configure(setting: StoreSetting, sinks: readonly Taker[]): void {
     this.#setting = setting;
-    this.#decisions.setting = setting.decisions;
-    this.#findings.setting = setting.findings;
+    this.#room.configure(setting);
     this.#database.exec(`PRAGMA synchronous = ${setting.isDurable ? 'FULL' : 'NORMAL'}`);
     for (const name of this.#sinks.configure(sinks)) this.#sinks.set(name, this.#last, null);
     this.#losses.keep(new Set(this.#sinks.names));
@@ -94,9 +91,10 @@ export class Store implements EventSource {
       for (const draft of drafts) this.#take(draft);
       for (const loss of losses) this.#lose(loss);
       for (const [key, value] of state) this.#keep(key, value);
-      this.#makeRoom();
+      this.#room.make(this.#options.now());
       this.#tellLosses();
       this.#keepLosses();
+      for (const [key, value] of this.#room.changes()) this.#keep(key, value);
       for (const [kind, number] of this.#numbers.entries()) {
         if (number > 0) this.#statements.setSequence.run(kind, number);
       }
@@ -119,13 +117,13 @@ export class Store implements EventSource {
   }
 
   underWay(sink: string, position: number): void {
-    this.#sinks.setUnderWay(sink, position);
+    this.#sinks.setSent(sink, position);
     this.#losses.returned(sink, position);
   }
 
-  /** Whether a commit of nothing would tell what was lost. */
-  get owesLosses(): boolean {
-    return this.#losses.isDue(this.#options.now());
+  /** Whether a commit of nothing would tell what was lost, or make more room. */
+  get isBehind(): boolean {
+    return this.#room.isBehind || this.#losses.isDue(this.#options.now());
   }
 
   replay(sink: string, since: number): number {
@@ -147,22 +145,24 @@ export class Store implements EventSource {
   }
 
   status(): StoreStatus {
-    const { octets, rows } = this.#decisions;
+    const { decisions, findings, hole } = this.#room;
     return {
       last: this.#last,
       numbers: Object.fromEntries(KINDS.map((kind, i) => [kind, this.#numbers[i]!])),
-      decisions: { octets, rows, quota: this.#setting.decisions.octets },
-      findings: { ...this.#findings.sums, quota: this.#setting.findings.octets },
+      decisions: filling(decisions),
+      findings: filling(findings),
       lost: { ...this.#losses.counts },
       sinks: this.#sinks.names.map((name) => ({
         name,
         cursor: this.#sinks.cursor(name),
         acknowledged: this.#sinks.acknowledged(name),
         dead: this.#sinks.countDead(name),
-        ...this.#pages.waiting(this.#sinks.cursor(name), this.#last, {
-          decision: this.#decisions.rows,
-          finding: this.#findings.rows,
-        }),
+        ...this.#pages.waiting(
+          this.#sinks.cursor(name),
+          this.#last,
+          { decision: decisions.rows, finding: findings.rows },
+          hole,
+        ),
       })),
     };
   }
@@ -185,8 +185,7 @@ export class Store implements EventSource {
       last: this.#last,
       numbers: [...this.#numbers],
       losses: this.#losses.copy(),
-      decisions: this.#decisions.sums,
-      findings: this.#findings.sums,
+      room: this.#room.copy(),
     };
     try {
       this.#statements.begin.run();
@@ -198,17 +197,17 @@ export class Store implements EventSource {
       this.#last = before.last;
       this.#numbers = before.numbers;
       this.#losses.reset(before.losses);
-      this.#decisions.restore(before.decisions);
-      this.#findings.restore(before.findings);
+      this.#room.reset(before.room);
       throw error;
     }
   }
 
   #take(draft: Draft): void {
     const isDecision = DECISIONS.has(draft.kind);
-    if (isDecision && this.#setting.full === 'drop_new' && this.#decisions.isFull) {
-      this.#makeRoom();
-      if (this.#decisions.isFull) {
+    const { decisions, findings } = this.#room;
+    if (isDecision && this.#setting.full === 'drop_new' && decisions.isFull) {
+      this.#room.make(this.#options.now());
+      if (decisions.isFull) {
         const { kind: of, at, identity = 'other', count = 1 } = draft;
         this.#lose({ of, why: 'quota', lost: { [identity]: count }, from: at, to: at }, 1);
         return;
@@ -231,13 +230,13 @@ export class Store implements EventSource {
     const position = ++this.#last;
     if (isDecision) {
       this.#statements.addDecision.run(position, at, kind, seq, text);
-      this.#decisions.added(text, at);
+      decisions.added(text, at);
     } else {
       // Only findings are chosen by their severity: that something was lost is told to everybody.
       const severity =
         name === 'finding' ? SEVERITIES.indexOf(draft.severity ?? 'medium') : SEVERITIES.length;
       this.#statements.addFinding.run(position, at, kind, seq, severity, text);
-      this.#findings.added(text, at);
+      findings.added(text, at);
     }
   }
 
@@ -248,25 +247,6 @@ export class Store implements EventSource {
     const first = this.#numbers[kind]! + 1;
     this.#numbers[kind] = this.#numbers[kind]! + count;
     this.#losses.add(loss, first, this.#numbers[kind]!);
-  }
-
-  #makeRoom(): void {
-    const now = this.#options.now();
-    const isOwed = ({ position, kind }: EventRow): boolean => this.#sinks.isOwed(position, KINDS[kind]!);
-    const keepsOwed = this.#setting.full === 'drop_new';
-    for (const row of this.#decisions.makeRoom(now, isOwed, keepsOwed)) this.#loseRow(row);
-    for (const row of this.#findings.makeRoom(now, isOwed, false)) this.#loseRow(row);
-  }
-
-  #loseRow({ position, kind, seq, at, body }: EventRow): void {
-    const of = KINDS[kind]!;
-    const { identity = 'other', count = 1 } = JSON.parse(body) as FeedEvent;
-    const questions = DECISIONS.has(of) ? count : 1;
-    const loss: Loss = { of, why: 'quota', lost: { [identity]: questions }, from: at, to: at };
-    const { names } = this.#sinks;
-    const { lacking, awaiting } = this.#sinks.owed(position, of);
-    if (lacking.length > 0) this.#losses.add(loss, seq, seq, sinksText(lacking, names));
-    for (const sink of awaiting) this.#losses.doubt(sink, position, seq, loss, sinksText([sink], names));
   }
 
   #tellLosses(): void {
@@ -283,4 +263,8 @@ export class Store implements EventSource {
     if (value === null) this.#statements.dropState.run(key);
     else this.#statements.setState.run(key, value);
   }
+}
+
+function filling({ octets, rows, setting }: EventRoom['decisions']): StoreStatus['decisions'] {
+  return { octets, rows, quota: setting.octets };
 }

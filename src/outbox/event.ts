@@ -137,10 +137,14 @@ export interface FeedEvent {
   readonly of?: Kind;
   readonly first_seq?: number;
   readonly last_seq?: number;
+  /** where numbers between those are not lost: the first and the last of each run that is, 64 runs at most, */
+  readonly runs?: readonly (readonly [first: number, last: number])[];
   /** by identity, `other` where there are more than can be named, */
   readonly lost?: Readonly<Record<string, number>>;
   /** the sinks that had not had them, absent where that is all of them, */
   readonly sinks?: readonly string[];
+  /** whether those may have arrived: they were sent, nobody acknowledged them, and they are no longer kept, */
+  readonly in_doubt?: true;
   /** and why: the ring or the quota was full, or the disk could not be written. */
   readonly why?: 'ring' | 'quota' | 'disk';
 }
@@ -176,8 +180,8 @@ export interface EventSource {
   /** Moves a sink's cursor on. */
   advance(sink: string, position: number): void;
   /**
-   * Events up to a position are on their way to a sink, and what it was sent behind that is not any more. What a quota takes
-   * of events that are on their way is lost only if they come back.
+   * Events up to a position are sent to a sink now, and what it was sent behind that has come back. Whether what came back has
+   * arrived, nobody knows: a quota takes other events first, and of these it tells that they are in doubt.
    */
   underWay(sink: string, position: number): void;
   /** Moves a sink's cursor back to before the first event of `since` (milliseconds since 1970) or later; gives the position. */

@@ -266,7 +266,7 @@ export class FeedLoop {
     }
     const hasMoved = this.#position !== this.#committed;
     const isIdle = !hasMoved && this.#drafts.length === 0 && this.#losses.length === 0;
-    if (isIdle && this.#state.size === 0 && !this.#store.owesLosses) {
+    if (isIdle && this.#state.size === 0 && !this.#store.isBehind) {
       this.#held = 0;
       return null;
     }

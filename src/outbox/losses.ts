@@ -6,17 +6,22 @@ const MAX_NAMED = 1_000;
 /** Between two events of what one quota lost: a full quota loses something with every batch. */
 const QUOTA_PACE_MS = 5_000;
 
+/** Runs of numbers that one event of a loss has; beyond that the last run holds numbers that are not lost too. */
+const MOST_RUNS = 64;
+
 /** What is lost and not told yet. It is kept as JSON in the table `state`. */
 interface Untold {
   first: number;
   last: number;
+  /** Where numbers between are not lost: the first and last of each run. */
+  runs?: [first: number, last: number][];
   count: number;
   lost: Record<string, number>;
   from: number;
   to: number;
 }
 
-/** An event that a quota took while it was on its way to a sink: it is lost only if it did not arrive. */
+/** An event that a quota took though it may have been sent to a sink: it is lost only if it did not arrive. */
 interface Doubtful {
   readonly position: number;
   readonly seq: number;
@@ -24,12 +29,22 @@ interface Doubtful {
   readonly loss: Loss;
 }
 
-/** Events of one sink that are in doubt at once; what comes besides is told as lost. */
+/** Events of one sink whose acknowledgement is waited for; what comes besides is told as in doubt at once. */
 const MOST_DOUBTFUL = 65_536;
 
 export type DroppedBody = Pick<
   FeedEvent,
-  'of' | 'why' | 'first_seq' | 'last_seq' | 'count' | 'lost' | 'sinks' | 'first' | 'last'
+  | 'of'
+  | 'why'
+  | 'first_seq'
+  | 'last_seq'
+  | 'runs'
+  | 'count'
+  | 'lost'
+  | 'sinks'
+  | 'in_doubt'
+  | 'first'
+  | 'last'
 > & { readonly at: number };
 
 /** Sums up what was lost, until it is told as an event. */
@@ -52,9 +67,9 @@ export class Losses {
     this.#sumUp(keyOf(loss, sinks), loss, first, last);
   }
 
-  /** An event that is on its way to one sink is no longer there, should it have to be sent again. */
+  /** An event that may have been sent to one sink is no longer there, should it have to be sent again. */
   doubt(sink: string, position: number, seq: number, loss: Loss, sinks: string): void {
-    const key = keyOf(loss, sinks);
+    const key = keyOf(loss, sinks, true);
     const rows = this.#doubtful.get(sink) ?? [];
     if (rows.length >= MOST_DOUBTFUL) {
       this.#sumUp(key, loss, seq, seq);
@@ -72,7 +87,7 @@ export class Losses {
     return gone.length > 0;
   }
 
-  /** What a sink was sent behind a position would have to be sent again. */
+  /** What a sink was sent behind a position would have to be sent again: whether it arrived, nobody knows. */
   returned(sink: string, position: number): void {
     for (const { key, loss, seq } of this.#takeDoubtful(sink, (row) => row.position > position))
       this.#sumUp(key, loss, seq, seq);
@@ -94,7 +109,9 @@ export class Losses {
     const taken: DroppedBody[] = [];
     for (const [key, sum] of this.#untold) {
       if (!this.#isDue(key, now)) continue;
-      const [of, why, sinks = ''] = key.split(' ') as [Kind, Loss['why'], string?];
+      const [of, cause, sinks = ''] = key.split(' ') as [Kind, string, string?];
+      const isInDoubt = cause.endsWith(IN_DOUBT);
+      const why = (isInDoubt ? cause.slice(0, -IN_DOUBT.length) : cause) as Loss['why'];
       this.#untold.delete(key);
       this.#changed.add(key);
       this.#toldAt.set(key, now);
@@ -104,9 +121,11 @@ export class Losses {
         why,
         first_seq: sum.first,
         last_seq: sum.last,
+        ...(sum.runs === undefined ? {} : { runs: sum.runs }),
         count: sum.count,
         lost: sum.lost,
         ...(sinks === '' ? {} : { sinks: sinks.split(',') }),
+        ...(isInDoubt ? { in_doubt: true as const } : {}),
         first: new Date(sum.from).toISOString(),
         last: new Date(sum.to).toISOString(),
       });
@@ -114,11 +133,11 @@ export class Losses {
     return taken;
   }
 
-  /** What has to be kept, by key; null where nothing is untold any more. What is in doubt at a kill counts as lost. */
+  /** What has to be kept, by key; null where nothing is untold any more. What is waited for at a kill is in doubt. */
   changes(): [string, string | null][] {
     const changes = Array.from(this.#changed, (key): [string, string | null] => {
       const untold = this.#untold.get(key);
-      let sum = untold === undefined ? undefined : { ...untold, lost: { ...untold.lost } };
+      let sum = untold === undefined ? undefined : (JSON.parse(JSON.stringify(untold)) as Untold);
       for (const rows of this.#doubtful.values())
         for (const row of rows) if (row.key === key) sum = summed(sum, row.loss, row.seq, row.seq);
       return [key, sum === undefined ? null : JSON.stringify(sum)];
@@ -182,13 +201,17 @@ export function sinksText(some: readonly string[], all: readonly string[]): stri
   return some.length === all.length ? '' : some.join(',');
 }
 
-function keyOf({ of, why }: Loss, sinks: string): string {
-  return sinks === '' ? `${of} ${why}` : `${of} ${why} ${sinks}`;
+/** Behind the cause in a key: it may have arrived. */
+const IN_DOUBT = '?';
+
+function keyOf({ of, why }: Loss, sinks: string, isInDoubt = false): string {
+  return `${of} ${why}${isInDoubt ? IN_DOUBT : ''}${sinks === '' ? '' : ` ${sinks}`}`;
 }
 
 /** A sum with a loss added: changed in place where there is one. */
 function summed(sum: Untold | undefined, { lost, from, to }: Loss, first: number, last: number): Untold {
   const next = sum ?? { first, last, count: 0, lost: {}, from, to };
+  addRun(next, first, last);
   next.first = Math.min(next.first, first);
   next.last = Math.max(next.last, last);
   next.from = Math.min(next.from, from);
@@ -204,6 +227,26 @@ function summed(sum: Untold | undefined, { lost, from, to }: Loss, first: number
     }
   }
   return next;
+}
+
+/** Notes which numbers between the first and the last are lost. They come in order, but for those that came back. */
+function addRun(sum: Untold, first: number, last: number): void {
+  if (sum.runs === undefined && first <= sum.last + 1 && last >= sum.first - 1) return;
+  sum.runs ??= [[sum.first, sum.last]];
+  const at = sum.runs.findIndex((run) => first <= run[1] + 1);
+  const run = at < 0 ? undefined : sum.runs[at]!;
+  if (run !== undefined && last >= run[0] - 1) {
+    run[0] = Math.min(run[0], first);
+    run[1] = Math.max(run[1], last);
+    const next = sum.runs[at + 1];
+    if (next === undefined || run[1] < next[0] - 1) return;
+    run[1] = Math.max(run[1], next[1]);
+    sum.runs.splice(at + 1, 1);
+    return;
+  }
+  if (sum.runs.length < MOST_RUNS) sum.runs.splice(at < 0 ? sum.runs.length : at, 0, [first, last]);
+  else if (run !== undefined) run[0] = first;
+  else sum.runs.at(-1)![1] = last;
 }
 
 /** The number under which the database keeps a kind. */

@@ -1,8 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { DeadLetter, FeedEvent, Kind, Placed } from './event.ts';
+import type { SentSpan } from './quota.ts';
 
 /** Dead letters that are kept of one sink: the oldest go. */
 const MOST_DEAD = 10_000;
+
+/** Keys of the table `state` for how far each sink was sent at most. */
+const SENT_KEY = 'sent ';
+/** Positions that are noted ahead as sent, so that not each event costs a row. */
+const AHEAD = 32;
 
 /** A sink, and what it takes. */
 export interface Taker {
@@ -15,9 +21,12 @@ export class StoreSinks {
   readonly #cursors = new Map<string, number>();
   readonly #acknowledged = new Map<string, number>();
   #takers: ReadonlyMap<string, ReadonlySet<Kind>> = new Map();
-  /** Position up to which events are on their way. */
-  readonly #underWay = new Map<string, number>();
+  /** Position up to which a sink may have been sent events, also by another run; it never goes back. */
+  readonly #sent = new Map<string, number>();
+  /** The same as the database has it: some positions ahead. */
+  readonly #sentNoted = new Map<string, number>();
   readonly #set: StatementSync;
+  readonly #note: StatementSync;
   readonly #bury: StatementSync;
   readonly #trim: StatementSync;
   readonly #dead: StatementSync;
@@ -34,7 +43,15 @@ export class StoreSinks {
       this.#cursors.set(name, position);
       if (acknowledged !== null) this.#acknowledged.set(name, acknowledged);
     }
+    const sent = database
+      .prepare('SELECT key, value FROM state WHERE substr(key, 1, ?) = ?')
+      .all(SENT_KEY.length, SENT_KEY) as unknown as { key: string; value: string }[];
+    for (const { key, value } of sent) {
+      this.#sent.set(key.slice(SENT_KEY.length), Number(value));
+      this.#sentNoted.set(key.slice(SENT_KEY.length), Number(value));
+    }
     this.#set = database.prepare('INSERT OR REPLACE INTO sink VALUES (?, ?, ?)');
+    this.#note = database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?)');
     this.#bury = database.prepare(
       'INSERT INTO dead (sink, position, at, reason, body) VALUES (?, ?, ?, ?, ?)',
     );
@@ -66,21 +83,41 @@ export class StoreSinks {
     return false;
   }
 
-  /** The sinks that an event is owed to, and those of them that it is on its way to. */
+  /** The sinks that an event is owed to: those that it was never sent to, and those that may have it though nobody knows. */
   owed(
     position: number,
     kind: Kind,
-  ): { readonly lacking: readonly string[]; readonly awaiting: readonly string[] } {
-    const [lacking, awaiting]: [string[], string[]] = [[], []];
+  ): { readonly lacking: readonly string[]; readonly doubtful: readonly string[] } {
+    const [lacking, doubtful]: [string[], string[]] = [[], []];
     for (const [name, kinds] of this.#takers) {
       if (position <= this.cursor(name) || !kinds.has(kind)) continue;
-      (position <= (this.#underWay.get(name) ?? 0) ? awaiting : lacking).push(name);
+      (position <= (this.#sent.get(name) ?? 0) ? doubtful : lacking).push(name);
     }
-    return { lacking, awaiting };
+    return { lacking, doubtful };
   }
 
-  setUnderWay(name: string, position: number): void {
-    this.#underWay.set(name, position);
+  /** What sinks may have been sent and have not acknowledged, `most` events of each: the first span first. */
+  spansSent(most: number): SentSpan[] {
+    const spans: SentSpan[] = [];
+    for (const name of this.names) {
+      const after = this.cursor(name);
+      const upTo = Math.min(this.#sent.get(name) ?? 0, after + most);
+      if (upTo > after) spans.push({ after, upTo });
+    }
+    return spans.sort((a, b) => a.after - b.after);
+  }
+
+  /** Events up to a position are sent now. Another run knows of it, unless the disk is full. */
+  setSent(name: string, position: number): void {
+    if (position <= (this.#sent.get(name) ?? 0)) return;
+    this.#sent.set(name, position);
+    if (position <= (this.#sentNoted.get(name) ?? 0)) return;
+    try {
+      this.#note.run(`${SENT_KEY}${name}`, String(position + AHEAD));
+      this.#sentNoted.set(name, position + AHEAD);
+    } catch {
+      // A sink is told of a full disk too. The next batch tries again.
+    }
   }
 
   cursor(name: string): number {

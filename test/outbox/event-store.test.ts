@@ -275,38 +275,106 @@ t.test('who has lost what', async (t) => {
   };
   const told = (store: Store, clock: Clock): FeedEvent[] => {
     clock.now += 10_000;
-    if (store.owesLosses) store.commit(batch([]));
+    if (store.isBehind) store.commit(batch([]));
     return events(store).filter(({ kind }) => kind === 'dropped');
   };
-  const numbersOf = (dropped: readonly FeedEvent[]) =>
-    dropped.map(({ of, count, first_seq, last_seq, sinks }) => [of, count, first_seq, last_seq, sinks]);
+  const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+  /** What the receiver has in the end: it had `sent`, and all that is left is sent now. */
+  const arrived = (store: Store, sent: readonly number[]): number[] => {
+    const rest = events(store, store.cursor('siem')).filter(({ kind }) => kind === 'deny');
+    return [...new Set([...sent, ...rest.map(({ seq }) => seq)])].sort((a, b) => a - b);
+  };
 
-  t.test('what is on its way is lost only if it comes back', async (t) => {
-    for (const end of ['it arrives', 'it comes back', 'a part arrives', 'a kill']) {
-      const { store, clock, again } = made(t, setting);
-      store.configure(setting, [SIEM]);
+  t.test('what may have arrived stays, and is sent again: a drop tells what never arrived', async (t) => {
+    for (const end of ['it comes back', 'a part arrives', 'a kill', 'a kill, and more after it']) {
+      const larger = { ...SETTING, decisions: { octets: 64_000, age: 30 * DAY } };
+      const { store, clock, again } = made(t, larger);
+      store.configure(larger, [SIEM]);
       fill(store, clock, 20);
       const sent = store.page(0, ALL, 10, 1e9).events;
       store.underWay('siem', sent.at(-1)!.position);
       fill(store, clock);
-      const before = told(store, clock);
-      t.equal(before[0]?.first_seq, 11, `${end}: what is on its way is not told as lost`);
       let next = store;
-      if (end === 'it arrives') store.advance('siem', sent.at(-1)!.position);
       if (end === 'a part arrives') store.advance('siem', sent[6]!.position);
+      if (end.startsWith('a kill')) {
+        store.close();
+        next = again();
+        next.configure(larger, [SIEM]);
+        if (end.endsWith('it')) fill(next, clock);
+      } else next.underWay('siem', next.cursor('siem'));
+      const dropped = told(next, clock);
+      const lost = dropped.flatMap(
+        ({ runs, first_seq, last_seq }) => runs ?? [[first_seq!, last_seq!] as const],
+      );
+      t.notOk(
+        dropped.some((event) => event.in_doubt),
+        `${end}: nothing is in doubt`,
+      );
+      const has = arrived(next, end === 'a part arrives' ? upTo(7) : []);
+      t.strictSame(has.slice(0, 10), upTo(10), `${end}: what may have arrived is sent again`);
+      const numbers = lost.flatMap(([first, last]) => upTo(last - first + 1).map((i) => first - 1 + i));
+      const total = next.status().numbers['deny']!;
+      t.strictSame(
+        [...has, ...numbers].sort((a, b) => a - b),
+        upTo(total),
+        `${end}: each number arrives or is told, and none is both`,
+      );
+      next.advance('siem', next.last);
+      t.strictSame(next.status().sinks[0]?.depth, 0);
+      next.close();
+    }
+  });
+
+  t.test('where all that is left may have arrived, what goes is in doubt', async (t) => {
+    for (const end of ['it arrives', 'it comes back', 'a part arrives', 'a kill']) {
+      const { store, clock, again } = made(t, setting);
+      store.configure(setting, [SIEM]);
+      // A receiver that acknowledges nothing is sent all there is.
+      for (let i = 0; i < 15; i++) {
+        fill(store, clock, 20);
+        store.underWay('siem', store.last);
+      }
+      clock.now += 10_000;
+      store.commit(batch([]));
+      const kept = new Set(events(store).map(({ seq }) => seq));
+      const gone = upTo(store.last).filter((seq) => !kept.has(seq));
+      t.ok(gone.length > 100, `${gone.length} are gone`);
+      t.strictSame(told(store, clock), [], `${end}: nothing is told while they may be acknowledged`);
+      let next = store;
+      if (end === 'it arrives') store.advance('siem', store.last);
+      else if (end === 'a part arrives') store.advance('siem', 50);
       if (end === 'a kill') {
         store.close();
         next = again();
         next.configure(setting, [SIEM]);
       } else store.underWay('siem', store.cursor('siem'));
-      const after = told(next, clock).slice(before.length);
-      const lost = { 'it arrives': [], 'a part arrives': [['deny', 3, 8, 10, undefined]] };
+      const after = { 'it arrives': Number.POSITIVE_INFINITY, 'a part arrives': 50 }[end as string] ?? 0;
+      const doubtful = gone.filter((seq) => seq > after);
       t.strictSame(
-        numbersOf(after),
-        (lost as Record<string, unknown[]>)[end] ?? [['deny', 10, 1, 10, undefined]],
+        told(next, clock).map(({ of, first_seq, last_seq, count, in_doubt }) => [
+          of,
+          first_seq,
+          last_seq,
+          count,
+          in_doubt,
+        ]),
+        doubtful.length === 0 ? [] : [['deny', doubtful[0], doubtful.at(-1), doubtful.length, true]],
         end,
       );
+      next.close();
     }
+  });
+
+  t.test('a quota that a reload makes smaller is kept though nothing is added', async (t) => {
+    const { store, clock } = made(t);
+    store.configure(SETTING, [SIEM]);
+    fill(store, clock, 5_000);
+    store.advance('siem', store.last);
+    store.configure(setting, [SIEM]);
+    for (let i = 0; i < 3; i++) store.commit(batch([]));
+    for (let i = 0; store.isBehind && i < 100; i++) store.commit(batch([]));
+    const { octets, quota } = store.status().decisions;
+    t.ok(octets < quota, `${octets} of ${quota}`);
   });
 
   t.test('a sink that is behind has lost it, another has not', async (t) => {
@@ -409,6 +477,7 @@ t.test('what waits for a sink is counted, whatever quotas and age took away', as
       store.commit(batch(drafts));
       clock.now += random.below(DAY / 50);
       if (random.below(20) === 0) store.advance('siem', random.below(store.last + 1));
+      if (random.below(10) === 0) store.underWay('siem', random.below(store.last + 1));
       if (random.below(40) === 0) store.replay('siem', clock.now - random.below(DAY));
       const waiting = store.page(store.cursor('siem'), ALL, 100_000, 2 ** 30).events;
       const { depth, oldest } = store.status().sinks[0]!;

@@ -84,7 +84,10 @@ function messageOf(event: FeedEvent): string {
   const { kind, text, identity = 'unknown', name, type = '', server, of = '', count, why = '' } = event;
   if (text !== undefined) return text;
   if (kind === 'heartbeat') return `${server} is alive`;
-  if (kind === 'dropped') return `${count ?? 0} of ${of} were dropped: ${why}`;
+  if (kind === 'dropped') {
+    const doubt = event.in_doubt === true ? ' They were sent, and may have arrived.' : '';
+    return `${count ?? 0} of ${of} were dropped: ${why}.${doubt}`;
+  }
   if (kind === 'finding') return `${event.finding ?? 'finding'} of ${identity}`;
   return `${SAYS[kind]} ${name ?? 'names'} ${type} for ${identity}`.replace('  ', ' ');
 }

@@ -140,8 +140,10 @@ export const FINDING_ROWS: readonly Row[] = [
     'of',
     'first_seq',
     'last_seq',
+    'runs',
     'lost',
     'sinks',
+    'in_doubt',
     'why',
   ),
 ];
