@@ -8,11 +8,35 @@ export type Quantity<Kind extends string> = number & {
   toFixed(digits?: number): string;
 };
 
-/** A duration, or a time since 1970 where the name says so. */
+/**
+ * A length of time in seconds. A TTL is one (RFC 2181 §8). What is one: lengths add up, and a length and a moment of the same
+ * unit give a moment. `test/times.test.ts` reads all sums, differences and comparisons, and refuses what mixes kinds.
+ */
 export type Seconds = Quantity<'seconds'>;
 
-/** A duration, or a time of the clock that never goes back. */
+/** A length of time in milliseconds. */
 export type Milliseconds = Quantity<'milliseconds'>;
+
+/** A moment of the clock that never goes back, in milliseconds since this process began: `performance.now()`. */
+export type Monotonic = Quantity<'monotonic'>;
+
+/** A moment of the clock that never goes back, in milliseconds since the machine began: it means the same to the next process. */
+export type SinceBoot = Quantity<'since boot'>;
+
+/** A moment of the machine's clock, in milliseconds since 1970: `Date.now()`. That clock may jump. */
+export type EpochMilliseconds = Quantity<'epoch milliseconds'>;
+
+/** A moment of the machine's clock, in seconds since 1970. */
+export type EpochSeconds = Quantity<'epoch seconds'>;
+
+/** What makes an `EpochMilliseconds` of a `Monotonic` that it is added to. It changes when the machine's clock jumps. */
+export type ClockOffset = Quantity<'clock offset'>;
+
+/** A moment of the ledger's clock, in whole ticks: `TICK_MS` of `detect/charge.ts`. */
+export type Tick = Quantity<'tick'>;
+
+/** A moment of the machine's clock, in ticks of the same length since 1970. */
+export type EpochTick = Quantity<'epoch tick'>;
 
 /** A type of resource records (RFC 1035 §3.2.2). */
 export type RrType = Quantity<'type'>;
