@@ -1,9 +1,11 @@
+import type { Milliseconds } from '../wire/quantity.ts';
+
 /** Timers, as chores need them: the system's, or a test's. Neither keeps the process alive. */
 export interface Timers {
   /** Calls `work` every `ms` milliseconds, until what is returned is called. */
-  every(ms: number, work: () => void): () => void;
+  every(ms: Milliseconds, work: () => void): () => void;
   /** Calls `work` once, after `ms` milliseconds. */
-  once(ms: number, work: () => void): () => void;
+  once(ms: Milliseconds, work: () => void): () => void;
 }
 
 export const SYSTEM_TIMERS: Timers = {
@@ -23,7 +25,7 @@ export const SYSTEM_TIMERS: Timers = {
 export interface Chore {
   readonly name: string;
   /** Milliseconds. */
-  readonly every: number;
+  readonly every: Milliseconds;
   readonly work: () => void;
 }
 
@@ -44,7 +46,7 @@ export class Chores {
   }
 
   /** Does one more, every `ms` milliseconds. */
-  every(ms: number, work: () => void): void {
+  every(ms: Milliseconds, work: () => void): void {
     const guarded = (): void => {
       try {
         work();

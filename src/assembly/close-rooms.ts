@@ -1,3 +1,5 @@
+import type { Milliseconds } from '../wire/quantity.ts';
+
 /** A room, named for people, and how it is closed: at once, or when the promise that comes back is fulfilled. */
 export type ClosingRoom = readonly [name: string, close: () => unknown];
 
@@ -6,7 +8,7 @@ export type ClosingRoom = readonly [name: string, close: () => unknown];
  * that were not closed within `patience` milliseconds; they go on. Rejects where a room cannot be closed.
  */
 export async function closeRooms(
-  patience: number,
+  patience: Milliseconds,
   steps: readonly (readonly ClosingRoom[])[],
 ): Promise<readonly string[]> {
   const left = new Set<string>();

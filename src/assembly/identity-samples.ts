@@ -3,6 +3,7 @@ import { HOLDER } from '../detect/holder.ts';
 import type { Ledger } from '../detect/ledger.ts';
 import { counter, gauge, type Metric, type Sample, type Samples } from '../metric/metric.ts';
 import type { Standing, Underway } from '../resolve/client/standing.ts';
+import type { Tick } from '../wire/quantity.ts';
 
 /** Identities that have samples of their own. */
 const MOST_NAMED = 1_000;
@@ -15,7 +16,7 @@ const OTHER = 'other';
 export function* identitySamples(
   standings: Iterable<Standing>,
   ledger: Pick<Ledger, 'holders'>,
-  tick: number,
+  tick: Tick,
 ): Generator<Samples> {
   const named: [string, Underway][] = [];
   const others: [string, Underway][] = [];
@@ -41,7 +42,7 @@ function* rows(
 }
 
 /** Octets in the ledger's window, by identity: of those that were charged. */
-function octetsOf({ holders }: Pick<Ledger, 'holders'>, tick: number): ReadonlyMap<string, number> {
+function octetsOf({ holders }: Pick<Ledger, 'holders'>, tick: Tick): ReadonlyMap<string, number> {
   const octets = new Map<string, number>();
   for (const holder of holders.all()) {
     if (holder.kind === HOLDER.IDENTITY) octets.set(holder.subject, holder.balance(tick) / (8 * UNITS_A_BIT));

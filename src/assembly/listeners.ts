@@ -13,7 +13,7 @@ import type { Answerer } from '../resolve/ports.ts';
 import type { ListenSetting } from '../settings/settings.ts';
 import type { Native } from '../socket/native.ts';
 import type { Prefix } from '../wire/prefix.ts';
-import { unreachable } from '../wire/quantity.ts';
+import { type Milliseconds, unreachable } from '../wire/quantity.ts';
 import { placesOf } from './places.ts';
 import { CLOCK } from './system-clock.ts';
 import type { Trusts } from './trust/trusts.ts';
@@ -37,7 +37,7 @@ export interface ListenersOptions {
 }
 
 /** Milliseconds between two tries to listen on an address that the machine does not have yet. */
-const RETRY_MS = 1_000;
+const RETRY_MS: Milliseconds = 1_000;
 
 /** Every listener of the server file: made, started, closed together; their trouble goes to the log. */
 export class Listeners {
@@ -135,7 +135,7 @@ export class Listeners {
     for (const listener of this.#all) listener.endLease?.(lease);
   }
 
-  async close(drainMs: number): Promise<void> {
+  async close(drainMs: Milliseconds): Promise<void> {
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#withoutTcp.stop();

@@ -3,6 +3,7 @@ import { counter, gauge, type MetricSource, type Samples, single } from '../metr
 import type { Log } from '../report/log.ts';
 import type { DistantSource } from '../report/metrics.ts';
 import type { Resolver } from '../resolve/story/resolver.ts';
+import type { EpochSeconds, Tick } from '../wire/quantity.ts';
 import { identitySamples } from './identity-samples.ts';
 import { policySamples } from './policy-samples.ts';
 import type { StoryInForce } from './serving.ts';
@@ -11,11 +12,11 @@ export interface CountingRooms {
   /** Rooms that hand out what they count as it is; null for one that this server has not. */
   readonly rooms: readonly (DistantSource | null)[];
   readonly story: Pick<StoryInForce, 'present'>;
-  readonly ledger: { readonly ledger: Ledger; readonly tick: number };
+  readonly ledger: { readonly ledger: Ledger; readonly tick: Tick };
   readonly resolver: Pick<Resolver, 'waiting' | 'flights' | 'paid'>;
   readonly log: Pick<Log, 'dropped'>;
   /** Seconds since 1970. */
-  readonly epoch: () => number;
+  readonly epoch: () => EpochSeconds;
 }
 
 /** All that is counted in a server, in the order in which a scrape shows it. */

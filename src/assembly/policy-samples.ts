@@ -1,8 +1,12 @@
 import { gauge, type Samples, single } from '../metric/metric.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 
 /** What is in force, and what a person should look after in it. `epoch`: seconds since 1970, now. */
-export function* policySamples({ identities, rules, views }: Snapshot, epoch: number): Generator<Samples> {
+export function* policySamples(
+  { identities, rules, views }: Snapshot,
+  epoch: EpochSeconds,
+): Generator<Samples> {
   yield single(IDENTITIES, identities.length);
   yield single(RULES, rules.count);
   yield single(VIEWS, views.length);

@@ -9,6 +9,7 @@ import { type Loading, loadInThread } from '../config/thread.ts';
 import type { Problem } from '../policy/problem.ts';
 import type { Log } from '../report/log.ts';
 import type { ListenSetting } from '../settings/settings.ts';
+import type { Milliseconds, Seconds } from '../wire/quantity.ts';
 
 export interface ReloadsOptions {
   readonly serverFile: string;
@@ -16,26 +17,26 @@ export interface ReloadsOptions {
   readonly loadOptions: () => LoadOptions;
   readonly log: Log;
   /** A load is done and what was read has changed. `ms`: how long it took. Returns whether it is in force now. */
-  readonly take: (result: LoadResult, why: string, ms: number) => boolean;
+  readonly take: (result: LoadResult, why: string, ms: Milliseconds) => boolean;
   /** Calls `then` once after so many milliseconds. It keeps no process alive. */
-  readonly retry: (ms: number, then: () => void) => void;
+  readonly retry: (ms: Milliseconds, then: () => void) => void;
   /** The listeners that are in force. */
   readonly listen: () => readonly ListenSetting[];
   /**
    * Certificates, keys, CAs and CRLs of these listeners have changed. `whole`: the policy that was read last is in force
    * too. Returns what became of them.
    */
-  readonly takeTrust: (listen: readonly ListenSetting[], whole: boolean, ms: number) => LoadOutcome;
+  readonly takeTrust: (listen: readonly ListenSetting[], whole: boolean, ms: Milliseconds) => LoadOutcome;
 }
 
 /** Milliseconds between two looks at the files of TLS listeners: a revocation should not wait. */
-const TRUST_POLL_MS = 200;
+const TRUST_POLL_MS: Milliseconds = 200;
 /** Milliseconds after which they are read: a certificate and its key are written one after the other. */
-const TRUST_SETTLE_MS = 30;
+const TRUST_SETTLE_MS: Milliseconds = 30;
 
 /** Milliseconds before a load that met a bug is tried again: the first time, and at most. */
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 300_000;
+const FIRST_RETRY_MS: Milliseconds = 1_000;
+const LAST_RETRY_MS: Milliseconds = 300_000;
 
 /** What became of a load. */
 export interface LoadOutcome {
@@ -68,7 +69,7 @@ export class Reloads {
   /** Of the files and what the load was made with beside. */
   #content: string;
   #exceptions: LoadOptions['exceptions'] = [];
-  #retryMs = FIRST_RETRY_MS;
+  #retryMs: Milliseconds = FIRST_RETRY_MS;
   #watches: FileWatch[] = [];
   /** Of the listeners in force. */
   #trustFiles: readonly string[];
@@ -156,7 +157,7 @@ export class Reloads {
     }
   }
 
-  #takeTrust({ listen, digests }: PemsAgain, why: string, ms: number): void {
+  #takeTrust({ listen, digests }: PemsAgain, why: string, ms: Milliseconds): void {
     this.#trustReads++;
     this.#digests = new Map([...this.#digests, ...digests]);
     const outcome = this.#options.takeTrust(listen, this.#whole, Math.round(ms));
@@ -236,7 +237,7 @@ export class Reloads {
     await Promise.all(this.#watches.map((watch) => watch.close()));
   }
 
-  #done(result: LoadResult, options: LoadOptions, why: string, ms: number): void {
+  #done(result: LoadResult, options: LoadOptions, why: string, ms: Milliseconds): void {
     if (this.#closed) return;
     this.#files = result.files;
     this.#barred = result.barred;
@@ -254,7 +255,7 @@ export class Reloads {
   }
 
   /** A bug leaves all of what was in force, and the same files are tried again. */
-  #take(result: LoadResult, why: string, ms: number): boolean {
+  #take(result: LoadResult, why: string, ms: Milliseconds): boolean {
     try {
       const inForce = this.#options.take(result, why, ms);
       this.#retryMs = FIRST_RETRY_MS;
@@ -268,7 +269,7 @@ export class Reloads {
   }
 
   /** Asks for the same files again, later each time. Returns in how many seconds. */
-  #tryAgain(): number {
+  #tryAgain(): Seconds {
     const ms = this.#retryMs;
     this.#content = '';
     this.#options.retry(ms, () => this.ask('the last try failed'));

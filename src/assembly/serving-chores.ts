@@ -4,17 +4,18 @@ import type { Renewals } from '../resolve/flights/renewals.ts';
 import type { Charges } from '../resolve/ledger/charges.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { Resolver } from '../resolve/story/resolver.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { Chore } from './chores.ts';
 import type { CertificateWatch } from './trust/certificate-watch.ts';
 import type { CrlWatch } from './trust/crl-watch.ts';
 
-const RENEWAL_TICK_MS = 200;
+const RENEWAL_TICK_MS: Milliseconds = 200;
 /** A containment ends when a slice of three hours does, so that seconds do not matter. */
-const SWEEP_MS = 10_000;
-const CRL_LOOK_MS = 60_000;
-const TELL_FOLDED_MS = 60_000;
+const SWEEP_MS: Milliseconds = 10_000;
+const CRL_LOOK_MS: Milliseconds = 60_000;
+const TELL_FOLDED_MS: Milliseconds = 60_000;
 /** A server cookie lives an hour, and the secret before the present one is kept. */
-const ROLL_COOKIES_MS = 12 * 3_600_000;
+const ROLL_COOKIES_MS: Milliseconds = 12 * 3_600_000;
 
 export interface ChoreRooms {
   readonly clock: Clock;

@@ -12,6 +12,7 @@ import type { Resolver } from '../resolve/story/resolver.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
 import type { Prefix } from '../wire/prefix.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import type { FeedRoom } from './feed/feed-room.ts';
 import type { FirewallRoom } from './firewall/firewall-room.ts';
 import type { Listeners } from './listeners.ts';
@@ -57,7 +58,7 @@ export class StoryInForce {
     return buildInForce(parts, upstreams, before);
   }
 
-  isAudited(identity: string, epoch: number): boolean {
+  isAudited(identity: string, epoch: EpochSeconds): boolean {
     return this.#present.snapshot.identities.some(
       ({ name, auditUntil }) => name === identity && auditUntil > epoch,
     );
@@ -93,7 +94,7 @@ export interface Rooms {
   readonly readiness: Readiness;
   readonly firewall: Pick<FirewallRoom, 'take'> | null;
   /** Seconds since 1970. */
-  readonly epoch: () => number;
+  readonly epoch: () => EpochSeconds;
 }
 
 /** What each room takes of a load. The story comes last: until its one reference changes, queries are as before. */

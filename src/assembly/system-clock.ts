@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../resolve/ports.ts';
 import { MACHINE_TIME, type Time } from '../upstream/time.ts';
+import type { EpochMilliseconds, EpochSeconds, Monotonic } from '../wire/quantity.ts';
 
 /**
  * The machine's own time. Between `hold` and `release` it stands still: a batch of queries or replies is done within a
@@ -8,21 +9,21 @@ import { MACHINE_TIME, type Time } from '../upstream/time.ts';
  */
 export class SystemClock implements Clock {
   #isHeld = false;
-  #held = 0;
+  #held: Monotonic = 0;
   /** Seconds since 1970; NaN where nobody has asked since it is held. */
-  #heldEpoch = Number.NaN;
-  readonly #now: () => number;
-  readonly #wall: () => number;
+  #heldEpoch: EpochSeconds = Number.NaN;
+  readonly #now: () => Monotonic;
+  readonly #wall: () => EpochMilliseconds;
 
   /** `now`: milliseconds that never go back; `wall`: since 1970. */
-  constructor(now: () => number, wall: () => number) {
+  constructor(now: () => Monotonic, wall: () => EpochMilliseconds) {
     this.#now = now;
     this.#wall = wall;
   }
 
-  readonly monotonic = (): number => (this.#isHeld ? this.#held : this.#now());
+  readonly monotonic = (): Monotonic => (this.#isHeld ? this.#held : this.#now());
 
-  readonly epoch = (): number => {
+  readonly epoch = (): EpochSeconds => {
     if (!this.#isHeld) return this.#wall() / 1000;
     if (Number.isNaN(this.#heldEpoch)) this.#heldEpoch = this.#wall() / 1000;
     return this.#heldEpoch;

@@ -5,6 +5,7 @@ import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import { RestartNeeds } from '../report/restart.ts';
 import { knownWarnings, tellProblems } from '../report/tell-problems.ts';
+import type { EpochSeconds, Milliseconds } from '../wire/quantity.ts';
 import type { Swap } from './swap.ts';
 import type { TrustBuilder } from './trust/trusts.ts';
 
@@ -14,7 +15,7 @@ export interface LoadTakerOptions {
   readonly readiness: Readiness;
   readonly log: Log;
   /** Seconds since 1970. */
-  readonly epoch: () => number;
+  readonly epoch: () => EpochSeconds;
   /** A load has come in force, and the memory of the one before is free. */
   readonly taken: () => void;
 }
@@ -34,7 +35,7 @@ export class LoadTaker {
   }
 
   /** Returns whether it is in force now. Throws where a room met a bug; then all of what was in force before still is. */
-  take(read: LoadResult, why: string, ms: number): boolean {
+  take(read: LoadResult, why: string, ms: Milliseconds): boolean {
     const { swap, trust, readiness, log, epoch, taken } = this.#options;
     const result = trust.vet(read, epoch());
     tellProblems(log, result.problems, this.#warned);

@@ -2,10 +2,11 @@ import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { Upstreams } from '../upstream/forwarder.ts';
 import type { UpstreamEvent } from '../upstream/upstream-event.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { Chores } from './chores.ts';
 
 /** Milliseconds. */
-const LOOK_EVERY = 5_000;
+const LOOK_EVERY: Milliseconds = 5_000;
 
 /** A line of the log for what became of an upstream server. */
 export function tellUpstream(log: Log, event: UpstreamEvent): void {

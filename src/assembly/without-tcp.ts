@@ -3,9 +3,10 @@ import { StrandedClients } from '../listen/udp/stranded.ts';
 import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import type { UdpSetting } from '../settings/settings.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { prefixText } from './prefix-text.ts';
 
-const LOOK_MS = 2_000;
+const LOOK_MS: Milliseconds = 2_000;
 /** Clients that `/ready` shows. */
 const SHOWN = 20;
 
@@ -26,7 +27,7 @@ export class WithoutTcp {
     this.#timer.unref();
   }
 
-  look(now: number): void {
+  look(now: Monotonic): void {
     for (const fields of this.clients.look(now)) {
       const message =
         'a client was sent to TCP and did not come: its resolver may have no TCP (musl before 1.2.4: Alpine to 3.17), or its source was forged';

@@ -4,6 +4,7 @@ import { EXIT } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { QuestionHash } from '../wire/half-siphash.ts';
 import { RCODE, TYPE } from '../wire/iana.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { COUNT_ENTRIES, COUNT_WAYS, COUNTS, COUNTS_HEADER, ENTRY, ENTRY_WORDS } from './count-table.ts';
 import { CountTags } from './count-tags.ts';
 import { KINDS, type Kind } from './event.ts';
@@ -141,7 +142,7 @@ export class CountWriter {
    * A question that has no entry has one of its own, or that of its domain where its account has many; what such a one is
    * answered with is not told.
    */
-  #first(turn: Turn, asker: QuestionAsker, what: number, time: number): number {
+  #first(turn: Turn, asker: QuestionAsker, what: number, time: EpochMilliseconds): number {
     const { account } = asker;
     if (account.names < account.mostNames) {
       const at = this.#begin(turn, what, 0, asker, time);
@@ -163,7 +164,7 @@ export class CountWriter {
   }
 
   /** Takes an entry for what was hashed last, and writes the slot that says so. */
-  #begin(turn: Turn, what: number, folded: number, asker: QuestionAsker, time: number): number {
+  #begin(turn: Turn, what: number, folded: number, asker: QuestionAsker, time: EpochMilliseconds): number {
     const slots = this.#slots;
     const { ring } = slots;
     if (!ring.hasRoom()) {
@@ -256,7 +257,7 @@ export class CountWriter {
     return true;
   }
 
-  #lose(time: number): void {
+  #lose(time: EpochMilliseconds): void {
     this.lost++;
     const floats = this.#floats;
     if (floats[COUNTS.LOST_FROM / 2] === 0) floats[COUNTS.LOST_FROM / 2] = time;

@@ -7,7 +7,7 @@ import type { Noticed, OctetHash } from '../detect/patterns/observed.ts';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import { halfSipHash } from '../wire/half-siphash.ts';
 import { nameToText } from '../wire/name.ts';
-import { unreachable } from '../wire/quantity.ts';
+import { type EpochMilliseconds, type Milliseconds, unreachable } from '../wire/quantity.ts';
 import { AcquaintanceFile } from './acquaintance-file.ts';
 import type { Draft } from './draft.ts';
 import type { Kind } from './event.ts';
@@ -19,9 +19,9 @@ import { ObservedQuestion } from './observed-question.ts';
 import type { QuestionRecord } from './slot-question.ts';
 import type { SlotRecord } from './slot-record.ts';
 
-const SECOND = 1_000;
-const TIDY_MS = 600_000;
-const SAVE_MS = 60_000;
+const SECOND: Milliseconds = 1_000;
+const TIDY_MS: Milliseconds = 600_000;
+const SAVE_MS: Milliseconds = 60_000;
 /** What is not denied is heard of where it is counted, once a question and client. */
 const COUNTED: ReadonlySet<Kind> = new Set(['allow', 'empty', 'contain', 'would_contain']);
 
@@ -37,9 +37,9 @@ export class Detection implements Follower {
   readonly #noticed: Noticed[] = [];
   readonly #asked: ObservedQuestion;
   readonly #file: AcquaintanceFile | null;
-  #savedAt = 0;
-  #passedAt = 0;
-  #tidiedAt = 0;
+  #savedAt: EpochMilliseconds = 0;
+  #passedAt: EpochMilliseconds = 0;
+  #tidiedAt: EpochMilliseconds = 0;
 
   /** `folder` null: what identities have used is not kept. */
   constructor({ setting, registered, folder, kept }: DetectionPlace) {
@@ -58,7 +58,12 @@ export class Detection implements Follower {
     this.detectors.configure(detect.limits, termsOf(detect));
   }
 
-  take(record: SlotRecord, _position: number, _now: number, sight: (sighting: Sighting) => void): void {
+  take(
+    record: SlotRecord,
+    _position: number,
+    _now: EpochMilliseconds,
+    sight: (sighting: Sighting) => void,
+  ): void {
     switch (record.record) {
       case 'decision': {
         const { question } = record;
@@ -135,7 +140,7 @@ export class Detection implements Follower {
       sight(questionSighting(noticed, question, this.#registered, next));
   }
 
-  flush(now: number, _all: boolean, sight: (sighting: Sighting) => void): void {
+  flush(now: EpochMilliseconds, _all: boolean, sight: (sighting: Sighting) => void): void {
     if (now - this.#passedAt < SECOND && now >= this.#passedAt) return;
     this.#passedAt = now;
     this.detectors.pass(now, this.#noticed);
@@ -166,13 +171,13 @@ export class Detection implements Follower {
   }
 }
 
-function commonOf(noticed: Noticed, at: number) {
+function commonOf(noticed: Noticed, at: EpochMilliseconds) {
   const { finding, place, key, identity, window, count, severity, isOver = false } = noticed;
   return { identity, proven: true, finding, place, at, window, count, severity, isOver, key: () => key };
 }
 
 /** What time brings belongs to no question. */
-function passingSighting(noticed: Noticed, now: number, owner = ''): Sighting {
+function passingSighting(noticed: Noticed, now: EpochMilliseconds, owner = ''): Sighting {
   const { identity, names = [] } = noticed;
   return {
     ...commonOf(noticed, now),

@@ -1,9 +1,10 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { FeedEvent, Kind } from './event.ts';
 
 /** An event that is not committed yet: what only the store gives is missing. Times of events are made of `at`. */
 export interface Draft extends Omit<FeedEvent, 'id' | 'seq' | 'server' | 'version' | 'time'> {
   /** Of the decision, in milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
 }
 
 /** What was decided and has no event: how many of a kind, by identity. */
@@ -13,8 +14,8 @@ export interface Loss {
   /** By the identity's name; `other` for those that could not be told apart. */
   readonly lost: Readonly<Record<string, number>>;
   /** Milliseconds since 1970 of the first and the last. */
-  readonly from: number;
-  readonly to: number;
+  readonly from: EpochMilliseconds;
+  readonly to: EpochMilliseconds;
 }
 
 /** What one transaction of the store takes: all of it, or nothing. */

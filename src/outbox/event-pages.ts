@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import {
   DECISIONS,
   type EventSource,
@@ -90,7 +91,7 @@ export class EventPages {
   }
 
   /** The position before the first event of that time or later; Infinity where there is none. */
-  before(since: number): number {
+  before(since: EpochMilliseconds): number {
     const { position } = this.#before.get(since) as { position: number | null };
     return position === null ? Number.POSITIVE_INFINITY : position - 1;
   }

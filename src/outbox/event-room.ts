@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { Loss } from './draft.ts';
 import { DECISIONS, type FeedEvent, KINDS } from './event.ts';
 import { type Losses, sinksText } from './losses.ts';
@@ -53,7 +54,7 @@ export class EventRoom {
   }
 
   /** Makes room where a quota is full, and for what is too old. `now`: milliseconds since 1970. */
-  make(now: number): void {
+  make(now: EpochMilliseconds): void {
     const isOwed = ({ position, kind }: EventRow): boolean => this.#sinks.isOwed(position, KINDS[kind]!);
     const keepsOwed = this.#full === 'drop_new';
     const { decisions, findings } = this;

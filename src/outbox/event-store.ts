@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { Batch, Draft, Loss } from './draft.ts';
 import {
   DECISIONS,
@@ -126,7 +127,7 @@ export class Store implements EventSource {
     return this.#room.isBehind || this.#losses.isDue(this.#options.now());
   }
 
-  replay(sink: string, since: number): number {
+  replay(sink: string, since: EpochMilliseconds): number {
     const position = Math.min(this.#pages.before(since), this.cursor(sink));
     this.#sinks.set(sink, position, this.#sinks.acknowledged(sink));
     return position;

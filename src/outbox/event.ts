@@ -13,7 +13,9 @@
  * This file says what an event is, as it is kept and as format `json` sends it: flat and in snake_case. A key without a
  * value is absent, never null.
  */
+
 import { ALERT_SEVERITIES, type AlertSeverity } from '../settings/alert-settings.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 /** Kinds in the order in which numbers may be kept elsewhere: a new one is added at the end. */
 export const KINDS = [
@@ -185,7 +187,7 @@ export interface EventSource {
    */
   underWay(sink: string, position: number): void;
   /** Moves a sink's cursor back to before the first event of `since` (milliseconds since 1970) or later; gives the position. */
-  replay(sink: string, since: number): number;
+  replay(sink: string, since: EpochMilliseconds): number;
   /** Keeps an event that a sink's receiver does not take, with what it said. The cursor is moved by `advance`. */
   deadLetter(sink: string, placed: Placed, reason: string): void;
   /** The oldest dead letters of a sink; to be sent again, and then forgotten by their numbers. */
@@ -197,5 +199,5 @@ export interface DeadLetter extends Placed {
   readonly number: number;
   readonly reason: string;
   /** When it was kept, in milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
 }

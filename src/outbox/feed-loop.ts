@@ -1,5 +1,5 @@
 import { DETECTED, type Detected } from '../detect/patterns/kinds.ts';
-import { passOver, unreachable } from '../wire/quantity.ts';
+import { type EpochMilliseconds, passOver, unreachable } from '../wire/quantity.ts';
 import type { Draft, Loss } from './draft.ts';
 import type { Kind } from './event.ts';
 import type { Store } from './event-store.ts';
@@ -47,7 +47,7 @@ export class FeedLoop {
   readonly #folding: Folding;
   readonly #life = new FindingLife();
   readonly #registered: (name: Uint8Array) => number;
-  readonly #now: () => number;
+  readonly #now: () => EpochMilliseconds;
   readonly #followers: readonly Follower[];
   readonly #sight = (sighting: Sighting): void => this.#life.take(sighting, this.#drafts);
   /** Kinds of decisions that become events; null for all. */
@@ -75,7 +75,7 @@ export class FeedLoop {
     store: Store,
     reader: RingReader,
     registered: (name: Uint8Array) => number,
-    now: () => number,
+    now: () => EpochMilliseconds,
     followers: readonly Follower[] = [],
   ) {
     this.#followers = followers;
@@ -164,7 +164,7 @@ export class FeedLoop {
     return { slots, isFull, fault: this.#commit(all) };
   }
 
-  #take(slot: Buffer, now: number): void {
+  #take(slot: Buffer, now: EpochMilliseconds): void {
     try {
       const record = readSlot(slot, this.#words);
       if (record !== null && !this.#isLeftOut(record)) this.#hear(record, now);
@@ -185,7 +185,7 @@ export class FeedLoop {
   }
 
   /** A fault of one of those who hear it keeps it from none of the others. */
-  #hear(record: SlotRecord, now: number): void {
+  #hear(record: SlotRecord, now: EpochMilliseconds): void {
     for (const follower of this.#followers) {
       try {
         follower.take(record, this.#reader.position, now, this.#sight);
@@ -196,7 +196,7 @@ export class FeedLoop {
     this.#sort(record, now);
   }
 
-  #sort(record: SlotRecord, now: number): void {
+  #sort(record: SlotRecord, now: EpochMilliseconds): void {
     switch (record.record) {
       case 'decision':
         if (this.#kinds?.has(record.question.kind) === false) break;

@@ -2,7 +2,7 @@ import { EXIT, type Exit } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE } from '../wire/iana.ts';
 import { nameFromText } from '../wire/name.ts';
-import type { Milliseconds } from '../wire/quantity.ts';
+import type { ClockOffset, Monotonic } from '../wire/quantity.ts';
 import { KINDS, type Kind } from './event.ts';
 import { FloodGate } from './flood-gate.ts';
 import { copyAddresses } from './given-addresses.ts';
@@ -49,11 +49,11 @@ export class FeedWriter {
   /** Kinds that detectors hear: of a flood a part. */
   #heard = 0;
   /** Until then somebody looks on, and each has a slot. */
-  #wholeUntil: Milliseconds = Number.NEGATIVE_INFINITY;
+  #wholeUntil: Monotonic = Number.NEGATIVE_INFINITY;
   readonly gate: FloodGate;
 
   /** `origin`: see `setOrigin`. */
-  constructor(ring: RingWriter, origin: number) {
+  constructor(ring: RingWriter, origin: ClockOffset) {
     this.#ring = ring;
     this.slots = new QuestionSlots(ring, origin);
     this.gate = new FloodGate(crypto.getRandomValues(new Uint32Array(1))[0]!);
@@ -67,12 +67,12 @@ export class FeedWriter {
   }
 
   /** Somebody looks on until then: what he would not see of a flood has slots too. */
-  showAll(until: Milliseconds): void {
+  showAll(until: Monotonic): void {
     this.#wholeUntil = until;
   }
 
   /** The machine's clock may be set while the other goes on: to be called every second or so. */
-  setOrigin(origin: number): void {
+  setOrigin(origin: ClockOffset): void {
     this.slots.origin = origin;
   }
 
@@ -105,7 +105,7 @@ export class FeedWriter {
   }
 
   /** Writes a text in JSON that is not one question. Where it is lost, it counts as a finding of `identity`. */
-  note(body: object, identity: string, now: Milliseconds): void {
+  note(body: object, identity: string, now: Monotonic): void {
     if (!this.#ring.note(JSON.stringify(body))) this.#ring.lose(identity, FINDING, this.slots.origin + now);
   }
 

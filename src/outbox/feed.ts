@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { unreachable } from '../wire/quantity.ts';
+import { type Milliseconds, type Monotonic, unreachable } from '../wire/quantity.ts';
 import { CountWriter } from './count-writer.ts';
 import type { Draft } from './draft.ts';
 import { KINDS, type Kind } from './event.ts';
@@ -14,13 +14,13 @@ import { RingWriter } from './ring-writer.ts';
 import type { DeliveryState } from './sinks/sink.ts';
 
 /** Before a worker that has ended is started again, doubled each time that it ends soon. */
-const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 60_000;
+const FIRST_WAIT_MS: Milliseconds = 1_000;
+const LONGEST_WAIT_MS: Milliseconds = 60_000;
 /** A worker that ran so long is not one that ends soon. */
-const SOUND_MS = 60_000;
-const STOP_MS = 3_000;
-const STATUS_MS = 2_000;
-const REQUEST_MS = 15_000;
+const SOUND_MS: Milliseconds = 60_000;
+const STOP_MS: Milliseconds = 3_000;
+const STATUS_MS: Milliseconds = 2_000;
+const REQUEST_MS: Milliseconds = 15_000;
 
 /** Who is told how the feed is. */
 export interface FeedNotices {
@@ -59,8 +59,8 @@ export class Feed {
   readonly #job: Omit<FeedJob, 'setting'>;
   #setting: FeedSetting;
   #worker: Worker | null = null;
-  #startedAt = 0;
-  #wait = FIRST_WAIT_MS;
+  #startedAt: Monotonic = 0;
+  #wait: Milliseconds = FIRST_WAIT_MS;
   #timer: NodeJS.Timeout | null = null;
   #isStopping = false;
   #isRefused = false;
@@ -143,7 +143,7 @@ export class Feed {
    * Resolves when all that another run left in the ring is written down, so that the whole ring is there for what comes; also
    * when that cannot be done now, and at the latest after `patience` milliseconds. Whether it is done.
    */
-  async caughtUp(patience: number): Promise<boolean> {
+  async caughtUp(patience: Milliseconds): Promise<boolean> {
     if (this.#isCaughtUp || this.#worker === null) return this.#isCaughtUp;
     await new Promise<void>((resolve) => {
       // Nothing else may keep the process alive meanwhile.

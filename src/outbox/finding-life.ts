@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SharedTable } from '../detect/shared-table.ts';
-import type { Milliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import type { Draft } from './draft.ts';
 import { SEVERITIES, type Severity } from './event.ts';
 
@@ -22,7 +22,7 @@ export interface Sighting {
   /** Tells it from others of the same finding. */
   readonly place: string;
   /** Milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   /** How long the finding stays open after its first sight. */
   readonly window: Milliseconds;
   /** Questions that are counted with it; 1 unless said. */
@@ -44,15 +44,15 @@ export interface Sighting {
 interface OpenFinding {
   readonly number: number;
   readonly uid: string;
-  readonly until: number;
+  readonly until: EpochMilliseconds;
   draft: Draft;
   names: string[];
   pending: number;
   total: number;
   /** The total at which it is told again. */
-  next: number;
-  from: number;
-  to: number;
+  next: EpochMilliseconds;
+  from: EpochMilliseconds;
+  to: EpochMilliseconds;
   readonly owner: string;
   readonly place: string;
 }
@@ -115,13 +115,13 @@ export class FindingLife {
   }
 
   /** Ends what `advance` began, before its window does. Nothing where it is not open. */
-  end(identity: string, place: string, at: number, out: Draft[]): void {
+  end(identity: string, place: string, at: EpochMilliseconds, out: Draft[]): void {
     const open = this.#open.get(`+${identity}`, `budget ${place}`);
     if (open !== undefined) this.#end(open, at, out);
   }
 
   /** Closes what is over by `now` (milliseconds since 1970). */
-  flush(now: number, out: Draft[]): void {
+  flush(now: EpochMilliseconds, out: Draft[]): void {
     for (const { value } of [...this.#open.all()]) if (now >= value.until) this.#close(value, out);
   }
 
@@ -188,7 +188,7 @@ export class FindingLife {
     open.next = open.total * 2;
   }
 
-  #see(open: OpenFinding, at: number, count: number): void {
+  #see(open: OpenFinding, at: EpochMilliseconds, count: number): void {
     if (open.pending === 0) open.from = at;
     open.pending += count;
     open.total += count;
@@ -213,7 +213,7 @@ export class FindingLife {
     this.#changed.set(open.number, open);
   }
 
-  #end(open: OpenFinding, at: number, out: Draft[]): void {
+  #end(open: OpenFinding, at: EpochMilliseconds, out: Draft[]): void {
     open.to = at;
     this.#close(open, out);
   }
@@ -238,7 +238,7 @@ function addNames({ names }: OpenFinding, more: readonly string[]): void {
 }
 
 /** 32 hexadecimal digits. */
-function uidOf(finding: string, identity: string, key: string, at: number): string {
+function uidOf(finding: string, identity: string, key: string, at: EpochMilliseconds): string {
   return createHash('sha256')
     .update(JSON.stringify([finding, identity, key, at]))
     .digest('hex')

@@ -1,4 +1,5 @@
 import type { DirectNote } from '../resolve/grants/direct-note.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 /** What the firewall tells the worker. Times are milliseconds since 1970. */
 export type FirewallNote = DirectNote | GuardNote;
@@ -6,7 +7,7 @@ export type FirewallNote = DirectNote | GuardNote;
 /** Trouble of the firewall itself. */
 export interface GuardNote {
   readonly note: 'guard';
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly finding: GuardFinding;
   /** It is over. */
   readonly over: boolean;

@@ -1,9 +1,10 @@
 import type { DirectNote } from '../resolve/grants/direct-note.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { Severity } from './event.ts';
 import type { Sighting } from './finding-life.ts';
 import type { GuardNote } from './firewall-notes.ts';
 
-const HOUR = 3_600_000;
+const HOUR: Milliseconds = 3_600_000;
 
 /** What people are told of findings of the firewall, and what they can do. */
 export const FIREWALL_TELLINGS = {

@@ -3,6 +3,7 @@ import { GROUND } from '../policy/decide/decision.ts';
 import type { Underway } from '../resolve/client/standing.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { nameFromText } from '../wire/name.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 
 /** Questions of one client, type and domain that are heard in a second. */
 export const HEARD_OF_DOMAIN = 64;
@@ -97,7 +98,7 @@ export class FloodGate {
   }
 
   /** Counts as unheard what nobody told for a while. To be called every second or so; `now`: the clock of questions. */
-  settle(now: number): void {
+  settle(now: Monotonic): void {
     if (!this.#isOwing) return;
     this.#isOwing = false;
     const oldest = Math.floor(now / SECOND_MS) - PATIENCE;

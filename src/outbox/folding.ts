@@ -1,4 +1,4 @@
-import type { Milliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import type { Draft } from './draft.ts';
 import { KINDS, type Kind } from './event.ts';
 import { type FoldKey, type FoldOwner, type FoldPlace, FoldTable, hashOf } from './fold-table.ts';
@@ -33,10 +33,10 @@ interface FoldEntry extends FoldPlace<FoldEntry> {
   pending: number;
   total: number;
   /** Times of the first and last pending question. */
-  from: number;
-  to: number;
+  from: EpochMilliseconds;
+  to: EpochMilliseconds;
   /** When an event was written last. */
-  writtenAt: Milliseconds;
+  writtenAt: EpochMilliseconds;
   readonly folded: 'repeats' | 'domain';
   /** Of a domain: a bit for each name, by a hash. */
   readonly distinct: Uint8Array | null;
@@ -70,14 +70,14 @@ export class Folding {
   /** Where the registered domain of a wire name starts. */
   readonly #registered: (name: Uint8Array) => number;
   #next = 1;
-  #sweptAt: Milliseconds = 0;
+  #sweptAt: EpochMilliseconds = 0;
 
   constructor(registered: (name: Uint8Array) => number) {
     this.#registered = registered;
   }
 
   /** Takes a question: `out` gets what is to be written at once. `now`: a clock of milliseconds. */
-  take(question: QuestionRecord, now: Milliseconds, out: Draft[]): void {
+  take(question: QuestionRecord, now: EpochMilliseconds, out: Draft[]): void {
     const owner = this.#askerOf(question);
     const { name, what, shape, lease } = question;
     const hash = hashOf(name, 0);
@@ -99,7 +99,7 @@ export class Folding {
   }
 
   /** Gives the running counts that are due; `all`: every one, since it stops. */
-  flush(now: Milliseconds, all: boolean, out: Draft[]): void {
+  flush(now: EpochMilliseconds, all: boolean, out: Draft[]): void {
     for (const entry of this.#pending) {
       if (all || now - entry.writtenAt >= WRITE_MS || now < entry.writtenAt) this.#write(entry, now, out);
     }
@@ -133,7 +133,7 @@ export class Folding {
     owner: Asker,
     question: QuestionRecord,
     nameHash: number,
-    now: Milliseconds,
+    now: EpochMilliseconds,
     out: Draft[],
   ): void {
     const { name, kind, expected } = question;
@@ -177,7 +177,7 @@ export class Folding {
     draft: Draft,
     client: string,
     folded: FoldEntry['folded'],
-    writtenAt: Milliseconds,
+    writtenAt: EpochMilliseconds,
   ): FoldEntry {
     const isRepeats = folded === 'repeats';
     return {
@@ -219,7 +219,7 @@ export class Folding {
     this.#change(entry);
   }
 
-  #write(entry: FoldEntry, now: Milliseconds, out: Draft[]): void {
+  #write(entry: FoldEntry, now: EpochMilliseconds, out: Draft[]): void {
     out.push(eventOf(entry));
     entry.pending = 0;
     entry.writtenAt = now;
@@ -258,7 +258,7 @@ export class Folding {
     return asker;
   }
 
-  #sweep(now: Milliseconds): void {
+  #sweep(now: EpochMilliseconds): void {
     this.#sweptAt = now;
     for (const entry of this.#table.all()) {
       if (entry.pending === 0 && now - entry.writtenAt >= IDLE_MS) this.#table.delete(entry);

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { CountReader } from './count-table.ts';
 import type { FeedSetting } from './feed-setting.ts';
 import type { Sighting } from './finding-life.ts';
@@ -13,11 +14,16 @@ export interface Follower {
    * It is the record's place in the ring, modulo 2^32; of a text in several slots that of the last. `now`: milliseconds since
    * 1970. The record is good during the call. What goes to `sight` has the life of a finding: create, update, close.
    */
-  take(record: SlotRecord, position: number, now: number, sight: (sighting: Sighting) => void): void;
+  take(
+    record: SlotRecord,
+    position: number,
+    now: EpochMilliseconds,
+    sight: (sighting: Sighting) => void,
+  ): void;
   /**
    * Between rounds, about every 100 ms: what time alone brings. `all`: the worker is about to stop.
    */
-  flush(now: number, all: boolean, sight: (sighting: Sighting) => void): void;
+  flush(now: EpochMilliseconds, all: boolean, sight: (sighting: Sighting) => void): void;
   /**
    * Writes what it holds, with the position behind the last record that it took. Called each round, so it costs nothing where
    * nothing is new. Throws where it cannot: nothing is given back, and it is tried again.
@@ -51,7 +57,7 @@ export interface FollowerPlace {
   /** Where the registered domain of a wire name starts. */
   readonly registered: (name: Uint8Array) => number;
   /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly now: () => EpochMilliseconds;
   /** What `changes` of another run gave, under keys that begin so. */
   readonly kept: (prefix: string) => Iterable<readonly [key: string, value: string]>;
   /** Tells that a database of the follower could not be read and is kept under another name. */

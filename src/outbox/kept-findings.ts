@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { DETECTED_KINDS } from '../detect/patterns/kinds.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { type FeedEvent, KINDS, type Severity } from './event.ts';
 import { FIREWALL_TELLINGS } from './firewall-sightings.ts';
 
@@ -23,7 +24,7 @@ export interface FindingSelection {
   /** Null: of all. */
   readonly identity: string | null;
   /** Milliseconds since 1970: seen then or later. */
-  readonly since: number;
+  readonly since: EpochMilliseconds;
   readonly limit: number;
   /** One kind alone; of all that are listed unless given. */
   readonly kind?: string;

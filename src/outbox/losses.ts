@@ -1,10 +1,11 @@
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import type { Loss } from './draft.ts';
 import { type FeedEvent, KINDS, type Kind } from './event.ts';
 
 /** Identities that one event of a loss names; the others are `other`. */
 const MAX_NAMED = 1_000;
 /** Between two events of what one quota lost: a full quota loses something with every batch. */
-const QUOTA_PACE_MS = 5_000;
+const QUOTA_PACE_MS: Milliseconds = 5_000;
 
 /** Runs of numbers that one event of a loss has; beyond that the last run holds numbers that are not lost too. */
 const MOST_RUNS = 64;
@@ -17,8 +18,8 @@ interface Untold {
   runs?: [first: number, last: number][];
   count: number;
   lost: Record<string, number>;
-  from: number;
-  to: number;
+  from: EpochMilliseconds;
+  to: EpochMilliseconds;
 }
 
 /** An event that a quota took though it may have been sent to a sink: it is lost only if it did not arrive. */
@@ -45,7 +46,7 @@ export type DroppedBody = Pick<
   | 'in_doubt'
   | 'first'
   | 'last'
-> & { readonly at: number };
+> & { readonly at: EpochMilliseconds };
 
 /** Sums up what was lost, until it is told as an event. */
 export class Losses {
@@ -100,12 +101,12 @@ export class Losses {
   }
 
   /** Whether `take` gives something now. */
-  isDue(now: number): boolean {
+  isDue(now: EpochMilliseconds): boolean {
     return [...this.#untold.keys()].some((key) => this.#isDue(key, now));
   }
 
   /** What is to be told now, each as the rest of an event; it is no longer untold. */
-  take(now: number): DroppedBody[] {
+  take(now: EpochMilliseconds): DroppedBody[] {
     const taken: DroppedBody[] = [];
     for (const [key, sum] of this.#untold) {
       if (!this.#isDue(key, now)) continue;
@@ -164,7 +165,7 @@ export class Losses {
   }
 
   /** A full quota loses something with every batch. */
-  #isDue(key: string, now: number): boolean {
+  #isDue(key: string, now: EpochMilliseconds): boolean {
     const toldAt = this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY;
     return !key.includes(' quota') || now < toldAt || now - toldAt >= QUOTA_PACE_MS;
   }

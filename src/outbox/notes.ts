@@ -1,4 +1,5 @@
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import type { FirewallNote } from './firewall-notes.ts';
 
 /** What the query thread tells the worker in JSON: few, and never one a query. Times are milliseconds since 1970. */
@@ -7,7 +8,7 @@ export type Note = RatesNote | BudgetNote | HeartbeatNote | OperationsNote | Lea
 /** A key of the leak ledger passed a threshold, or is free again. */
 export interface BudgetNote {
   readonly note: 'budget';
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly what: 'alert' | 'contain' | 'end';
   /** The identity is audited: it would have been contained. */
   readonly audited: boolean;
@@ -24,7 +25,7 @@ export interface BudgetNote {
 
 export interface HeartbeatNote {
   readonly note: 'heartbeat';
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   /** Hash of the whole policy. */
   readonly policy: string;
   readonly counts: Readonly<Record<string, number>>;
@@ -33,7 +34,7 @@ export interface HeartbeatNote {
 /** Trouble of the server itself that a person has to act on. */
 export interface OperationsNote {
   readonly note: 'operations';
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly finding: string;
   readonly key: string;
   readonly text: string;
@@ -43,9 +44,9 @@ export interface OperationsNote {
 /** How much identities asked in a time; those that asked nothing are left out. */
 export interface RatesNote {
   readonly note: 'rates';
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   /** Milliseconds. */
-  readonly span: number;
+  readonly span: Milliseconds;
   readonly rates: readonly {
     readonly identity: string;
     readonly owner: string;

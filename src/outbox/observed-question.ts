@@ -1,5 +1,6 @@
 import type { Observed, ObservedVerdict, Who } from '../detect/patterns/observed.ts';
 import { GROUND } from '../policy/decide/decision.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { certificateOf, type QuestionRecord } from './slot-question.ts';
 
 /** Certificates whose claims are remembered. */
@@ -11,7 +12,7 @@ interface Claim extends Who {
 
 /** A question as detectors want it: one object for all, good until the next is read. Texts are made when they are asked for. */
 export class ObservedQuestion implements Observed {
-  at = 0;
+  at: EpochMilliseconds = 0;
   identity = '';
   name: Uint8Array = new Uint8Array(1);
   domain = 0;

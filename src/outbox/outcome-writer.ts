@@ -1,7 +1,7 @@
 import { EXIT } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE, TYPE } from '../wire/iana.ts';
-import type { Milliseconds } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { KINDS } from './event.ts';
 import type { QuestionSlots } from './question-slots.ts';
 import { OUTCOME, OUTCOMES, RECORD } from './slot.ts';
@@ -25,7 +25,7 @@ const KEPT_MS = 1_200_000;
 const BAD_MS = 1_000;
 /** Answers out of the cache that are told in a second. */
 const KEPT_A_SECOND = 32;
-const SECOND = 1_000;
+const SECOND: Milliseconds = 1_000;
 /** Names of one identity that are told as new in a second: those who hear it remember some 2,000 of each identity. */
 const NEW_A_SECOND = 128;
 /** In place of a time: the next answer of this name is told whatever else is. */
@@ -47,7 +47,7 @@ export class OutcomeWriter {
   readonly #clients = new Int32Array(CLIENTS);
   readonly #questions = new Uint32Array(CLIENTS);
   /** When this second of hits began, and how many more are told in it. */
-  #second: Milliseconds = Number.NEGATIVE_INFINITY;
+  #second: Monotonic = Number.NEGATIVE_INFINITY;
   #left = 0;
 
   constructor(slots: QuestionSlots) {
@@ -82,7 +82,7 @@ export class OutcomeWriter {
       this.#bad(turn, MISSING, client, place);
   }
 
-  #mayTellKept(now: Milliseconds): boolean {
+  #mayTellKept(now: Monotonic): boolean {
     if (this.#left > 0) return true;
     if (now - this.#second < SECOND) return false;
     this.#second = now;

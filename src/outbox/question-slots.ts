@@ -1,6 +1,7 @@
 import { GROUND } from '../policy/decide/decision.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Turn } from '../resolve/story/turn.ts';
+import type { ClockOffset } from '../wire/quantity.ts';
 import { FeedWords } from './feed-words.ts';
 import type { RingWriter } from './ring-writer.ts';
 import { AT, FLAG_BIT, NO_RCODE, TRANSPORTS } from './slot.ts';
@@ -10,11 +11,11 @@ export class QuestionSlots {
   readonly ring: RingWriter;
   readonly words: FeedWords;
   /** Milliseconds since 1970 at which the clock that never goes back was 0. It may be set while that goes on. */
-  origin: number;
+  origin: ClockOffset;
   /** Of a question that two identities have to do with: the word of the second, made before its slot is begun. */
   other = 0;
 
-  constructor(ring: RingWriter, origin: number) {
+  constructor(ring: RingWriter, origin: ClockOffset) {
     this.ring = ring;
     this.words = new FeedWords(ring);
     this.origin = origin;

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import type { EventRow } from './store-statements.ts';
 
 /** What the events of one table may have. */
@@ -6,7 +7,7 @@ export interface QuotaSetting {
   /** Octets of their JSON, and of what the database needs for each. */
   readonly octets: number;
   /** Milliseconds that an event is kept. */
-  readonly age: number;
+  readonly age: Milliseconds;
 }
 
 /** Positions that stay as long as something else can go: those after `after`, up to `upTo`. */
@@ -34,7 +35,7 @@ export class Quota {
    */
   hole = 0;
   /** Of the oldest event, in milliseconds since 1970; Infinity without one. */
-  #oldest: number;
+  #oldest: EpochMilliseconds;
   /** The last call took all that it may: the next may take more. */
   #isBehind = false;
   setting: QuotaSetting;
@@ -73,7 +74,7 @@ export class Quota {
     return Math.floor(this.setting.octets / OCTETS_A_SENT);
   }
 
-  added(body: string, at: number): void {
+  added(body: string, at: EpochMilliseconds): void {
     this.octets += Buffer.byteLength(body) + ROW;
     this.rows++;
     if (at < this.#oldest) this.#oldest = at;
@@ -84,7 +85,7 @@ export class Quota {
    * are too old. `kept`: what goes last, the first span first.
    */
   makeRoom(
-    now: number,
+    now: EpochMilliseconds,
     isOwedNow: (row: EventRow) => boolean,
     keepsOwed: boolean,
     kept: readonly SentSpan[],
@@ -116,7 +117,7 @@ export class Quota {
 
   /** Takes rows away, the oldest first, but for those that are kept. Whether it came to the end of the table. */
   #takeAway(
-    now: number,
+    now: EpochMilliseconds,
     isOwedNow: (row: EventRow) => boolean,
     keepsOwed: boolean,
     kept: readonly SentSpan[],
@@ -155,8 +156,8 @@ export class Quota {
     return true;
   }
 
-  #readOldest(): number {
-    const row = this.#first.get() as { at: number } | undefined;
+  #readOldest(): EpochMilliseconds {
+    const row = this.#first.get() as { at: EpochMilliseconds } | undefined;
     return row?.at ?? Number.POSITIVE_INFINITY;
   }
 }

@@ -1,4 +1,4 @@
-import { unreachable } from '../wire/quantity.ts';
+import { type EpochMilliseconds, unreachable } from '../wire/quantity.ts';
 import { type FeedEvent, KINDS, type Kind, type Placed } from './event.ts';
 import type { Store } from './event-store.ts';
 import type { FindingList, FindingSelection } from './kept-findings.ts';
@@ -15,7 +15,7 @@ export type FeedRequest =
   /** Sends one event of each kind to every sink. */
   | { readonly ask: 'test' }
   /** Sends all again that happened at `since` (milliseconds since 1970) or later. */
-  | { readonly ask: 'replay'; readonly sink: string; readonly since: number }
+  | { readonly ask: 'replay'; readonly sink: string; readonly since: EpochMilliseconds }
   /** Shows what receivers did not take, or sends it again. */
   | { readonly ask: 'dead'; readonly sink: string | null; readonly retry: boolean }
   /** Shows the findings that are kept. */
@@ -44,7 +44,11 @@ export interface SinkAnswer {
   /** Why the rest was not taken; empty where all was. */
   readonly reason: string;
   /** The oldest dead letters. */
-  readonly letters?: readonly { readonly at: number; readonly reason: string; readonly event: FeedEvent }[];
+  readonly letters?: readonly {
+    readonly at: EpochMilliseconds;
+    readonly reason: string;
+    readonly event: FeedEvent;
+  }[];
 }
 
 /** What reaches a sink beside the events that it is sent in their order. */
@@ -61,7 +65,7 @@ export interface RequestParts {
   readonly server: string;
   readonly version: string;
   /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly now: () => EpochMilliseconds;
 }
 
 /** Does what is asked. Null where there is no such sink. Rejects with what SQLite throws. */

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { KINDS } from './event.ts';
 import {
   AT,
@@ -111,7 +112,7 @@ export class RingWriter {
   }
 
   /** Counts an event of an identity that could not be taken. `kind`: its index in KINDS. */
-  lose(identity: string, kind: number, time: number): void {
+  lose(identity: string, kind: number, time: EpochMilliseconds): void {
     let row = this.#rows.get(identity);
     if (row === undefined) row = this.#newRow(identity);
     const at = HEADER_SIZE + row * LOSS_SIZE;

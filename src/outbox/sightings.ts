@@ -1,5 +1,6 @@
 import { DETECTED } from '../detect/patterns/kinds.ts';
 import { nameToText } from '../wire/name.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { Draft } from './draft.ts';
 import type { Severity } from './event.ts';
 import type { Sighting } from './finding-life.ts';
@@ -7,8 +8,8 @@ import { FIREWALL_TELLINGS } from './firewall-sightings.ts';
 import type { BudgetNote, OperationsNote } from './notes.ts';
 import type { SlotRecord } from './slot-record.ts';
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
+const HOUR: Milliseconds = 3_600_000;
+const DAY: Milliseconds = 24 * HOUR;
 
 /** What people are told of a finding, and what they can do. */
 interface Telling {

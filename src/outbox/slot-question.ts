@@ -2,6 +2,7 @@ import { addressToText } from '../policy/address.ts';
 import { GROUND, GROUND_TEXT, VERDICT } from '../policy/decide/decision.ts';
 import { RCODE, typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { Draft } from './draft.ts';
 import type { Kind } from './event.ts';
 import type { RingWords } from './ring-words.ts';
@@ -25,7 +26,7 @@ export interface QuestionRecord {
   /** An operator said beforehand that this is to be expected: it is no news, and no finding comes of it. */
   readonly expected: boolean;
   /** Milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   /** Wire name in lower case. */
   readonly name: Uint8Array;
   /** What makes it the same question as another: name, type, lease and what was decided. */
@@ -66,7 +67,7 @@ export class SlotQuestion implements QuestionRecord {
   readonly identity: string;
   readonly proven: boolean;
   readonly expected: boolean;
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly name: Uint8Array;
   readonly #slot: Buffer;
   readonly #words: RingWords;
@@ -187,7 +188,7 @@ export class SlotQuestion implements QuestionRecord {
 }
 
 /** Whole milliseconds since 1970; the query thread's clock has fractions. */
-function timeOf(slot: Buffer): number {
+function timeOf(slot: Buffer): EpochMilliseconds {
   return Math.floor(slot.readDoubleLE(AT.TIME));
 }
 

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { QuotaSetting } from './quota.ts';
 
 /** How the store keeps events; a load may change it. */
@@ -18,5 +19,5 @@ export interface StoreOptions {
   readonly server: string;
   readonly version: string;
   /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly now: () => EpochMilliseconds;
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { DeadLetter, FeedEvent, Kind, Placed } from './event.ts';
 import type { SentSpan } from './quota.ts';
 
@@ -125,17 +126,17 @@ export class StoreSinks {
   }
 
   /** Milliseconds since 1970 of the last acknowledgement, or null. */
-  acknowledged(name: string): number | null {
+  acknowledged(name: string): EpochMilliseconds | null {
     return this.#acknowledged.get(name) ?? null;
   }
 
-  set(name: string, position: number, acknowledged: number | null): void {
+  set(name: string, position: number, acknowledged: EpochMilliseconds | null): void {
     this.#set.run(name, position, acknowledged);
     this.#cursors.set(name, position);
     if (acknowledged !== null) this.#acknowledged.set(name, acknowledged);
   }
 
-  bury(name: string, { position, event }: Placed, reason: string, now: number): void {
+  bury(name: string, { position, event }: Placed, reason: string, now: EpochMilliseconds): void {
     this.#bury.run(name, position, now, reason, JSON.stringify(event));
     this.#trim.run(name);
   }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 /** What the store asks of its database, prepared once. */
 export class Statements {
@@ -26,7 +27,7 @@ export class Statements {
 /** A row of `decision` or `finding`, as far as somebody asked for it. */
 export interface EventRow {
   readonly position: number;
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly kind: number;
   readonly seq: number;
   readonly body: string;

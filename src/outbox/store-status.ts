@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { Loss } from './draft.ts';
 
 /** How full the store is, and what sinks have not had. */
@@ -13,10 +14,10 @@ export interface StoreStatus {
     readonly name: string;
     readonly cursor: number;
     /** Milliseconds since 1970, or null. */
-    readonly acknowledged: number | null;
+    readonly acknowledged: EpochMilliseconds | null;
     readonly dead: number;
     /** Events that it has not acknowledged, whether or not it takes their kind; and the time of the oldest, or null. */
     readonly depth: number;
-    readonly oldest: number | null;
+    readonly oldest: EpochMilliseconds | null;
   }[];
 }

@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 /** Crockford's base 32. */
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -8,7 +9,7 @@ const random = new Uint8Array(DRAWN);
 let used = DRAWN;
 
 /** A ULID of a time in milliseconds since 1970: 48 bits of it, and 80 bits of chance (https://github.com/ulid/spec). */
-export function ulid(time: number): string {
+export function ulid(time: EpochMilliseconds): string {
   let text = '';
   for (let left = Math.max(0, Math.floor(time)), i = 0; i < 10; i++) {
     text = DIGITS[left % 32]! + text;

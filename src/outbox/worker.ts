@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { type DatabaseRefusal, keepAside } from '../database/database.ts';
 import type { SuffixTable } from '../policy/pattern/suffix.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import { CountReader } from './count-table.ts';
 import { Store } from './event-store.ts';
 import { FeedLoop, keptPosition } from './feed-loop.ts';
@@ -42,10 +43,10 @@ export interface WorkerParts {
 }
 
 /** Between two looks at the ring, and at a disk that could not be written. */
-const TICK_MS = 100;
-const RETRY_MS = 1_000;
+const TICK_MS: Milliseconds = 100;
+const RETRY_MS: Milliseconds = 1_000;
 /** Until what was asked before a question of a person is written down. */
-const REACH_MS = 5_000;
+const REACH_MS: Milliseconds = 5_000;
 /** At an end that cannot be written, tries before what waits is left in the ring. */
 const LAST_TRIES = 3;
 /** The worker's life: opens the store, takes what the ring has, and ends when it is told to. */

@@ -3,12 +3,14 @@
  * `config/` produces it from YAML and lists, `compile.ts` turns it into a Snapshot.
  * Times are seconds since 1970 (UTC); names are wire names in lower case, root octet included.
  */
+
 import type { Prefix } from '../wire/prefix.ts';
+import type { EpochSeconds, Seconds } from '../wire/quantity.ts';
 import type { Pattern } from './pattern/pattern.ts';
 import type { Position } from './problem.ts';
 
 /** No expiry. The largest 32-bit value, so that a date compares as one integer. */
-export const FOREVER = 0xffff_ffff;
+export const FOREVER: EpochSeconds = 0xffff_ffff;
 
 export interface PolicyInput {
   readonly destinations: readonly DestinationInput[];
@@ -33,7 +35,7 @@ export interface RuleTerms {
   /** RR types, ascending, or null for the default of the pattern's kind. */
   readonly types: readonly number[] | null;
   /** Seconds since 1970 at which the rule stops approving, or FOREVER. */
-  readonly until: number;
+  readonly until: EpochSeconds;
   readonly private: PrivateGrant;
   readonly sharedZone: boolean;
   /** Wildcards: labels that may stand in front of the base, 1 to 127. */
@@ -98,11 +100,11 @@ export interface IdentityInput {
   readonly name: string;
   readonly owner: string;
   /** Seconds since 1970, or null where none is written. */
-  readonly reviewBy: number | null;
+  readonly reviewBy: EpochSeconds | null;
   readonly workload: string | null;
   readonly mode: 'enforce' | 'audit';
   /** Seconds since 1970; 0 in enforce mode. */
-  readonly auditUntil: number;
+  readonly auditUntil: EpochSeconds;
   readonly limits: IdentityLimits;
   /** Search suffixes that the clients' stubs append. */
   readonly search: readonly Uint8Array[];
@@ -124,11 +126,11 @@ export interface IdentityTerms {
   /** A job's token (OIDC) that has all the claims of one of these may open its leases. */
   readonly claims: readonly TokenClaims[];
   /** Seconds; the longest time to live of a lease. */
-  readonly maxLease: number;
+  readonly maxLease: Seconds;
   /** A job's own token may advance its stage. */
   readonly selfAdvance: boolean;
   /** Seconds after a lease's end for which whom it bound is `unknown`; 0 for none. */
-  readonly quarantine: number;
+  readonly quarantine: Seconds;
   /** Findings that detectors do not make of it, by their names, and why; null for none. */
   readonly undetected: { readonly kinds: readonly string[]; readonly reason: string } | null;
 }
@@ -161,7 +163,7 @@ export interface IdentityLimits {
 export interface RecordInput {
   readonly name: Uint8Array;
   readonly type: number;
-  readonly ttl: number;
+  readonly ttl: Seconds;
   readonly rdata: Uint8Array;
   readonly at: Position;
 }

@@ -1,4 +1,4 @@
-import type { Quantity } from '../wire/quantity.ts';
+import type { EpochSeconds, Quantity, Seconds } from '../wire/quantity.ts';
 import type { IdentityLimits, IdentityTerms, PrivateGrant, RuleTerms } from './input.ts';
 import type { LookAlikes } from './lookalike/look-alikes.ts';
 import type { Position } from './problem.ts';
@@ -131,10 +131,10 @@ export interface Identity {
   readonly name: string;
   /** Empty for `unknown`. */
   readonly owner: string;
-  readonly reviewBy: number | null;
+  readonly reviewBy: EpochSeconds | null;
   readonly workload: string | null;
   /** Seconds since 1970 until which denials are only recorded; 0 in enforce mode. */
-  readonly auditUntil: number;
+  readonly auditUntil: EpochSeconds;
   readonly limits: IdentityLimits;
   readonly search: readonly Uint8Array[];
   readonly addresses: readonly string[];
@@ -142,10 +142,10 @@ export interface Identity {
   readonly proof: IdentityTerms['proof'];
   readonly claims: IdentityTerms['claims'];
   /** Seconds. */
-  readonly maxLease: number;
+  readonly maxLease: Seconds;
   readonly selfAdvance: boolean;
   /** Seconds. */
-  readonly quarantine: number;
+  readonly quarantine: Seconds;
   readonly undetected: IdentityTerms['undetected'];
   /** Without a stage. */
   readonly view: View;
@@ -165,7 +165,7 @@ export interface ExpectedName {
   readonly name: string;
   readonly reason: string;
   /** Seconds since 1970. */
-  readonly until: number;
+  readonly until: EpochSeconds;
   readonly owner: string;
 }
 
@@ -186,7 +186,7 @@ export interface LocalName {
 export interface LocalRRset {
   readonly type: number;
   /** Seconds. */
-  readonly ttl: number;
+  readonly ttl: Seconds;
   readonly rdata: readonly Uint8Array[];
 }
 

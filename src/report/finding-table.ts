@@ -1,5 +1,5 @@
 import { SharedTable } from '../detect/shared-table.ts';
-import type { Milliseconds } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 
 /** After this a finding is told again. */
 const TELL_AGAIN: Milliseconds = 3_600_000;
@@ -13,13 +13,13 @@ const MAX_OF_ALL = 2048;
  */
 export class FindingTable {
   /** By identity, then by finding, when it was told: insertion order is time order. */
-  readonly #told = new SharedTable<Milliseconds>(MAX_OF_ONE, MAX_OF_ALL);
+  readonly #told = new SharedTable<Monotonic>(MAX_OF_ONE, MAX_OF_ALL);
 
   /**
    * `tell`: it is new, or an hour old, and is remembered from now on. `known`: it was told within the hour. `fold`: there is no
    * room for it.
    */
-  judge(identity: string, key: string, now: Milliseconds): 'tell' | 'known' | 'fold' {
+  judge(identity: string, key: string, now: Monotonic): 'tell' | 'known' | 'fold' {
     const told = this.#told;
     const before = told.get(identity, key);
     if (before !== undefined && now - before < TELL_AGAIN) return 'known';

@@ -3,7 +3,7 @@ import { CROSSING, type Crossing } from '../detect/crossing.ts';
 import { HOLDER, type Holder } from '../detect/holder.ts';
 import type { Ledger } from '../detect/ledger.ts';
 import { nameToText } from '../wire/name.ts';
-import { unreachable } from '../wire/quantity.ts';
+import { type Tick, unreachable } from '../wire/quantity.ts';
 import type { Log } from './log.ts';
 
 const OCTET = 8 * UNITS_A_BIT;
@@ -52,14 +52,14 @@ export class LedgerFindings {
   }
 
   /** Tells what there is, and empties it. To be called every second or so. */
-  tell(ledger: Pick<Ledger, 'crossings' | 'told'>, tick: number): void {
+  tell(ledger: Pick<Ledger, 'crossings' | 'told'>, tick: Tick): void {
     for (const crossing of ledger.crossings.splice(0)) {
       this.#tell(crossing, tick);
       ledger.told(crossing);
     }
   }
 
-  #tell({ what, holder }: Crossing, tick: number): void {
+  #tell({ what, holder }: Crossing, tick: Tick): void {
     const audited = this.#isAudited(holder.identity);
     const contains = audited ? 'would_contain' : 'budget-contain';
     this.#heard({ what: WHAT[what], audited, ...factsOf(holder, tick) });
@@ -94,7 +94,7 @@ const WOULD = 'in audit mode: new names under the wildcard would not be sent';
 
 const WHAT = { [CROSSING.ALERT]: 'alert', [CROSSING.CONTAIN]: 'contain', [CROSSING.END]: 'end' } as const;
 
-function factsOf(holder: Holder, tick: number): BudgetFacts {
+function factsOf(holder: Holder, tick: Tick): BudgetFacts {
   const { kind, subject, identity, base, alert, contain, samples } = holder;
   return {
     key: KEYS[kind],

@@ -1,10 +1,11 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import type { Milliseconds } from '../wire/quantity.ts';
 
 /** Characters at which the buffer is written at once. */
 const FULL = 4096;
 /** The longest that a line waits otherwise. */
-const FLUSH_MS = 200;
+const FLUSH_MS: Milliseconds = 200;
 /** Characters that may wait for a reader that stalls; then lines are dropped and counted. */
 const MAX_WAITING = 1024 * 1024;
 /** How long the last flush waits for a reader that stalls. */

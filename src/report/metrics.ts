@@ -1,8 +1,9 @@
 import type { MetricSource } from '../metric/metric.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import { exposition } from './exposition.ts';
 
 /** Milliseconds that a source may take to ask for what it counts elsewhere. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS: Milliseconds = 1_000;
 
 /** A source that counts in another thread: `prepare` asks for it before `samples` is called. */
 export interface DistantSource extends MetricSource {

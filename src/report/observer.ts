@@ -4,7 +4,7 @@ import type { Observer } from '../resolve/story/story-ports.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { typeToText } from '../wire/iana.ts';
 import { nameToText } from '../wire/name.ts';
-import type { Milliseconds } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { factsOf } from './finding-facts.ts';
 import { FindingTable, FoldedFindings } from './finding-table.ts';
 import { findingsOf, type StoryFinding } from './findings.ts';
@@ -13,7 +13,7 @@ import { QueryCounts } from './query-counts.ts';
 import { UnknownClients } from './unknown-clients.ts';
 
 /** Milliseconds between two lines about bugs. */
-const BUG_PACE = 60_000;
+const BUG_PACE: Milliseconds = 60_000;
 
 /**
  * Counts every exit of the story, and tells findings to the log: each once an hour. What has no room, and what a forged
@@ -21,7 +21,7 @@ const BUG_PACE = 60_000;
  */
 export class StoryObserver implements Observer {
   readonly #log: Log;
-  readonly #now: () => number;
+  readonly #now: () => Monotonic;
   readonly #counts = new QueryCounts();
   readonly #table = new FindingTable();
   readonly #folded = new FoldedFindings();
@@ -29,10 +29,10 @@ export class StoryObserver implements Observer {
   /** What became of findings. */
   readonly #findings = { told: 0, known: 0, folded: 0, unproven: 0 };
   #bugs = 0;
-  #nextBug = Number.NEGATIVE_INFINITY;
+  #nextBug: Monotonic = Number.NEGATIVE_INFINITY;
 
   /** `now`: monotonic milliseconds. */
-  constructor(log: Log, now: () => number) {
+  constructor(log: Log, now: () => Monotonic) {
     this.#log = log;
     this.#now = now;
   }
@@ -50,7 +50,7 @@ export class StoryObserver implements Observer {
     for (const finding of findingsOf(turn, 'ended')) this.#tell(finding, turn);
   }
 
-  left(began: Milliseconds): void {
+  left(began: Monotonic): void {
     this.#counts.left(began, this.#now);
   }
 

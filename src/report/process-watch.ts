@@ -1,9 +1,10 @@
 import { constants, type PerformanceEntry, PerformanceObserver, performance } from 'node:perf_hooks';
 import { Histogram } from '../metric/histogram.ts';
 import { byLabel, counter, gauge, histogram, type Samples, single } from '../metric/metric.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 
 /** Between two looks at how late a timer is: a pause that is longer is always seen. */
-const LOOK_MS = 20;
+const LOOK_MS: Milliseconds = 20;
 
 const GC_KINDS: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',

@@ -5,7 +5,7 @@ import { EXIT, EXITS } from '../resolve/exit.ts';
 import type { Client } from '../resolve/ports.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE } from '../wire/iana.ts';
-import type { Milliseconds } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 
 const TRANSPORTS: readonly Client['transport'][] = ['udp', 'tcp', 'tls'];
 
@@ -37,7 +37,7 @@ KIND_OF[EXIT.local] = KINDS.indexOf('local');
 
 /** Queries whose time is read together, and milliseconds after which one is read by itself: reading a clock is dear. */
 const TOGETHER = 8;
-const ALONE_MS = 100;
+const ALONE_MS: Milliseconds = 100;
 
 /** Counts queries by how they ended and by how long they took. Nothing here allocates while queries come. */
 export class QueryCounts {
@@ -47,7 +47,7 @@ export class QueryCounts {
   /** Queries of each kind whose time is not read yet, and of all. */
   readonly #untimed = new Float64Array(KINDS.length + 1);
   #waiting = 0;
-  #timedAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  #timedAt: Monotonic = Number.NEGATIVE_INFINITY;
   #lastTook: Milliseconds = 0;
 
   ended(turn: Turn): void {
@@ -80,7 +80,7 @@ export class QueryCounts {
    * What ended since the last call came at `began` and leaves now. `clock` is read for eight queries together, or for one that
    * comes alone: time is what a query spends here, and most of it is what its batch does.
    */
-  left(began: Milliseconds, clock: () => Milliseconds): void {
+  left(began: Monotonic, clock: () => Monotonic): void {
     if (this.#waiting === 0 || (this.#waiting < TOGETHER && began - this.#timedAt < ALONE_MS)) return;
     this.#timedAt = began;
     this.#lastTook = clock() - began;

@@ -1,5 +1,6 @@
 import { byLabel, counter, gauge, type Samples, single } from '../metric/metric.ts';
 import type { Problem } from '../policy/problem.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 
 /** Problems of a failed reload that are kept to be shown. */
 const MAX_PROBLEMS = 20;
@@ -15,7 +16,7 @@ export interface Reason {
 export interface AuditIdentity {
   readonly identity: string;
   /** Seconds since 1970 at which audit ends. */
-  readonly until: number;
+  readonly until: EpochSeconds;
 }
 
 /** What `GET /ready` says, dates in ISO 8601. */
@@ -49,7 +50,7 @@ export class Readiness {
   readonly #reasons = new Map<string, string>([['starting', 'the server is starting']]);
   /** Reasons that keep no client away. */
   readonly #warnings = new Map<string, string>();
-  readonly #now: () => number;
+  readonly #now: () => EpochSeconds;
   /** Listeners that wait for their address, as URLs. */
   waiting: readonly string[] = [];
   #audit: readonly AuditIdentity[] = [];
@@ -61,11 +62,11 @@ export class Readiness {
   #reload: ReadinessReport['reload'] = null;
   readonly #reloads = { done: 0, failed: 0 };
   /** Seconds since 1970: when a load was tried last, and when what is in force was last known to be what was read. */
-  #triedAt: number;
-  #goodAt: number;
+  #triedAt: EpochSeconds;
+  #goodAt: EpochSeconds;
 
   /** `now`: seconds since 1970. */
-  constructor(now: () => number = () => Date.now() / 1000) {
+  constructor(now: () => EpochSeconds = () => Date.now() / 1000) {
     this.#now = now;
     this.#triedAt = this.#goodAt = now();
   }
@@ -128,7 +129,7 @@ export class Readiness {
   }
 
   /** A change was refused at `at` (seconds since 1970); the last good policy stays in force. */
-  reloadFailed(at: number, problems: readonly Problem[]): void {
+  reloadFailed(at: EpochSeconds, problems: readonly Problem[]): void {
     this.#reloads.failed++;
     this.#triedAt = at;
     this.#reload = { at: isoSeconds(at), count: problems.length, problems: problems.slice(0, MAX_PROBLEMS) };
@@ -195,6 +196,6 @@ const GOOD_AT = gauge(
   'When a change came into force last, in seconds since 1970; the start at first.',
 );
 
-function isoSeconds(seconds: number): string {
+function isoSeconds(seconds: EpochSeconds): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }

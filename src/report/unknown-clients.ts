@@ -1,22 +1,23 @@
 import type { IpAddress } from '../wire/ip-address.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 
 /** Networks that are remembered, so that each is told once an hour. */
 const MAX_NETWORKS = 1024;
 const TELL_AGAIN_MS = 3_600_000;
 /** Networks that are told a minute: whoever forges sources has as many as he wants. */
 const A_MINUTE = 10;
-const MINUTE_MS = 60_000;
+const MINUTE_MS: Milliseconds = 60_000;
 
 /** Says of which unknown clients the log tells: one of each network (/24, /48) an hour, and few a minute. */
 export class UnknownClients {
   /** Questions of networks that were not told, since the last that was. */
   suppressed = 0;
   readonly #told = new Map<number, number>();
-  #minute = Number.NEGATIVE_INFINITY;
+  #minute: Monotonic = Number.NEGATIVE_INFINITY;
   #tellings = 0;
 
   /** Whether this client's network is to be told now; `now`: monotonic milliseconds. */
-  isNew(client: IpAddress, now: number): boolean {
+  isNew(client: IpAddress, now: Monotonic): boolean {
     const network = networkOf(client);
     const told = this.#told.get(network);
     if (told !== undefined && now - told < TELL_AGAIN_MS) return false;
@@ -35,7 +36,7 @@ export class UnknownClients {
   }
 
   /** The oldest stands first: insertion order is time order. */
-  #makeRoom(now: number): boolean {
+  #makeRoom(now: Monotonic): boolean {
     if (this.#told.size < MAX_NETWORKS) return true;
     for (const [network, told] of this.#told) {
       if (now - told < TELL_AGAIN_MS) return false;

@@ -1,5 +1,7 @@
 /** What the story asks of other rooms. Rank 4 implements these, `server.ts` plugs them in. */
+
 import type { AddressWords, IpAddress } from '../wire/ip-address.ts';
+import type { EpochSeconds, Monotonic } from '../wire/quantity.ts';
 import type { Credential } from './client/credential.ts';
 
 /** A reply of no octets: the query is dropped. */
@@ -46,9 +48,9 @@ export interface Answerer {
 /** Time as the story sees it. */
 export interface Clock {
   /** Milliseconds that never go back. */
-  monotonic(): number;
+  monotonic(): Monotonic;
   /** Seconds since 1970, as the machine's clock says. */
-  epoch(): number;
+  epoch(): EpochSeconds;
   /** Both stay as they are now until `release`: what follows belongs together and does not wait for anything. */
   hold?(): void;
   release?(): void;
@@ -115,9 +117,9 @@ export interface ForwardListener {
 /** How many queries a client may send; `listen/` keeps the arithmetic. `now` is monotonic milliseconds. */
 export interface Limits {
   /** Whether the identity with this index may have one more. */
-  identity(index: number, now: number): boolean;
+  identity(index: number, now: Monotonic): boolean;
   /** For a UDP client that no identity claims: ANSWER_IT, TRUNCATE_IT or DROP_IT. */
-  unknown(client: Client, now: number): 0 | 1 | 2;
+  unknown(client: Client, now: Monotonic): 0 | 1 | 2;
 }
 
 export const ANSWER_IT = 0;

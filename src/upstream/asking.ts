@@ -1,4 +1,5 @@
 import type { Acceptance, ForwardListener, Outcome } from '../resolve/ports.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptFault } from './attempt-fault.ts';
 import { ONCE_MORE, WITH_OPT } from './attempt-fault.ts';
@@ -37,8 +38,8 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   #poor: PoorReply | null = null;
   #untried = 0;
   #turn = 0;
-  #startedAt = 0;
-  #firstRetry = 0;
+  #startedAt: Monotonic = 0;
+  #firstRetry: Milliseconds = 0;
   #retries = 0;
   #saidSlow = false;
   #over = false;
@@ -63,7 +64,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     this.#running = running;
   }
 
-  start(now: number): void {
+  start(now: Monotonic): void {
     this.#running.add(this);
     const first = this.#servers[0];
     if (first === undefined) {
@@ -80,7 +81,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
    * Goes on with a question whose first try was a slot: the first server was asked at `startedAt`, and another is to be asked
    * `firstRetry` milliseconds later. Returns the attempt at that server, which is to be told of what came.
    */
-  follow(startedAt: number, firstRetry: number, exchange: Exchange | null, now: number): Attempt {
+  follow(startedAt: Monotonic, firstRetry: Milliseconds, exchange: Exchange | null, now: Monotonic): Attempt {
     this.#running.add(this);
     this.#startedAt = startedAt;
     this.#firstRetry = firstRetry;
@@ -183,7 +184,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     return true;
   }
 
-  #attempt(server: Server, now: number): void {
+  #attempt(server: Server, now: Monotonic): void {
     const { opt, setting } = server;
     // Whoever declined the question without OPT is asked once more as it was then.
     const plainAgain = this.#seen?.isPardoned(server) === true && this.#seen.withoutOpt.has(server);
@@ -198,7 +199,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     this.#begin(server, false, '', now);
   }
 
-  #begin(server: Server, plain: boolean, plainWhy: string, now: number): void {
+  #begin(server: Server, plain: boolean, plainWhy: string, now: Monotonic): void {
     const again = this.#seen?.isPardoned(server) === true;
     const form = plain ? { background: false, plain, plainWhy, again } : again ? ONCE_MORE : WITH_OPT;
     const attempt = new Attempt(server, this.#query, this, this.#sockets, form);
@@ -207,14 +208,14 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   }
 
   /** One deadline for everything: the next retry, the word that it is slow, the end. */
-  #arm(now: number): void {
+  #arm(now: Monotonic): void {
     const timing = this.#sockets.timing;
     const retry = retryDue(timing, this.#firstRetry, this.#retries);
     const due = this.#saidSlow ? Math.min(retry, timing.end) : Math.min(retry, timing.slow, timing.end);
     this.#wheel.set(this, this.#startedAt + due, now);
   }
 
-  due(now: number): void {
+  due(now: Monotonic): void {
     const timing = this.#sockets.timing;
     const elapsed = now - this.#startedAt;
     if (elapsed >= timing.end) {
@@ -235,7 +236,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
   }
 
   /** The next server, or, when each had its turn, again one of those that did not say no. */
-  #retry(now: number): void {
+  #retry(now: Monotonic): void {
     const tight = this.#sockets.tight;
     for (const attempt of this.#open) attempt.late(now);
     const next = this.#servers[this.#untried];
@@ -264,7 +265,7 @@ export class Asking extends Timed implements AttemptOwner<Attempt>, Running {
     }
   }
 
-  #drop(attempt: Attempt | undefined, now: number): void {
+  #drop(attempt: Attempt | undefined, now: Monotonic): void {
     if (attempt === undefined) return;
     this.#remove(attempt);
     attempt.cancel(now);

@@ -1,4 +1,5 @@
 import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
 import type { AttemptOwner } from './attempt-owner.ts';
 import type { Exchange } from './exchange.ts';
@@ -27,9 +28,9 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   readonly #owner: AttemptOwner<Attempt>;
   readonly #sockets: Sockets;
   readonly #form: AttemptForm;
-  #sentAt = 0;
+  #sentAt: Monotonic = 0;
   /** The wait for what was asked last began here: later than `#sentAt` once UDP has been left for TCP. */
-  #since = 0;
+  #since: Monotonic = 0;
   /** The question as it was sent: the same case over UDP and over the TCP that follows. */
   #sent: Query;
   #udp: UdpExchange | null = null;
@@ -64,7 +65,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     this.#checked = form.background;
   }
 
-  start(now: number): void {
+  start(now: Monotonic): void {
     this.#sentAt = now;
     this.#since = now;
     this.#sockets.counters.attempts++;
@@ -82,7 +83,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   }
 
   /** Goes on with what was sent as a slot; null where it stands at no port any more. */
-  follow(sentAt: number, exchange: Exchange | null): void {
+  follow(sentAt: Monotonic, exchange: Exchange | null): void {
     this.#sentAt = sentAt;
     this.#since = sentAt;
     this.#udp = exchange;
@@ -91,14 +92,14 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     exchange.listener = this;
   }
 
-  #askUdp(target: UdpRoute, maxWrong: number, now: number): void {
+  #askUdp(target: UdpRoute, maxWrong: number, now: Monotonic): void {
     const how = udpAsk(this.server.mixesCase(now), this.#moves > 0, maxWrong, this.#form.background);
     this.#udp = target.ask(this.#query, this, how, now);
     this.#sent = this.#udp;
   }
 
   /** Nobody waits any more. */
-  cancel(now: number): void {
+  cancel(now: Monotonic): void {
     if (this.#over) return;
     this.#close();
     this.server.silent(now, this.#sentAt, this.#since, this.silence);
@@ -110,12 +111,12 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   }
 
   /** Whether asking the same server again could help: not where a connection that is alive holds the question. */
-  isRepeatable(now: number): boolean {
+  isRepeatable(now: Monotonic): boolean {
     return this.#check === null && (this.#ticket === null || this.#ticket.isStalled(now));
   }
 
   /** There is no answer yet, though somebody is to be asked again. */
-  late(now: number): void {
+  late(now: Monotonic): void {
     if (this.#over) return;
     if (this.#check === null) this.#checkCase(now);
     else this.#check.ask(now);
@@ -140,7 +141,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   }
 
   /** A reply over UDP that is taken for the server's. */
-  #take(message: Buffer, now: number, rtt: number): void {
+  #take(message: Buffer, now: Monotonic, rtt: Milliseconds): void {
     const said = readSaid(message, this.#sent.questionEnd);
     if (isTruncated(message) && (isAnswer(said.code) || said.code < 0)) {
       this.#leaveUdp('truncated over UDP', now);
@@ -150,7 +151,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   }
 
   /** TCP has failed, or is silent. */
-  #checkCase(now: number): void {
+  #checkCase(now: Monotonic): void {
     const { udp } = this.server;
     if (!this.#caseInDoubt || this.#checked || udp === null || this.#udp === null || this.#moves > 0) return;
     this.#checked = true;
@@ -180,7 +181,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   }
 
   /** A reply without a question proves no more than its ID: the UDP wait goes on beside what it leads to. */
-  #hinted(message: Buffer, now: number): void {
+  #hinted(message: Buffer, now: Monotonic): void {
     if (isTruncated(message)) {
       this.#askTcpBeside('truncated over UDP, without the question', now);
       return;
@@ -191,7 +192,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   }
 
   /** UDP has said what it has to say. Silence over TCP counts from here: a server that is heard over UDP alone is of no use. */
-  #leaveUdp(note: string, now: number): void {
+  #leaveUdp(note: string, now: Monotonic): void {
     this.#udp?.close();
     this.#udp = null;
     this.#caseInDoubt = false;
@@ -201,7 +202,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     if (this.#ticket === null) this.#askTcp(now);
   }
 
-  #askTcpBeside(note: string, now: number): void {
+  #askTcpBeside(note: string, now: Monotonic): void {
     this.#note = note;
     if (!this.#tcpAsked) this.#askTcp(now);
   }
@@ -238,7 +239,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     if (this.#udp === null && this.#ticket === null) this.#owner.doubted();
   }
 
-  streamReply(message: Buffer, same: boolean, rtt: number): void {
+  streamReply(message: Buffer, same: boolean, rtt: Milliseconds): void {
     this.#ticket = null;
     if (this.#over) return;
     if (this.#caseInDoubt && !same) this.server.rememberFolding();
@@ -271,7 +272,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   /** The UDP reply was malformed, or of no use. */
   #wasCut = false;
 
-  #judge(message: Buffer, said: Said, now: number, rtt: number): void {
+  #judge(message: Buffer, said: Said, now: Monotonic, rtt: Milliseconds): void {
     if (said.code >= 0 && !isAnswer(said.code)) {
       this.#declined(said);
       return;
@@ -291,7 +292,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   }
 
   /** Something on the way may have cut a datagram; a stream brings it whole. */
-  #useless(what: string, now: number): void {
+  #useless(what: string, now: Monotonic): void {
     if (this.#tcpAsked || this.server.setting.protocol !== 'udp') {
       this.#fail('malformed', '', what);
       return;
@@ -306,13 +307,13 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     this.#fail('refused', '', saidText(said), said.ede, without, mayPass(said));
   }
 
-  #askTcp(now: number): void {
+  #askTcp(now: Monotonic): void {
     this.#tcpAsked = true;
     this.#sockets.counters.overTcp++;
     this.#askStream(now);
   }
 
-  #askStream(now: number): void {
+  #askStream(now: Monotonic): void {
     const ticket = this.server.streams.ask(this.#sent, this, this.#form.background, now);
     if (typeof ticket === 'string') process.nextTick(() => this.#streamFailed('network', ticket));
     else this.#ticket = ticket;

@@ -1,6 +1,7 @@
 import { BATCH, Questions, Replies } from '../socket/connected-batches.ts';
 import type { Native, Watch } from '../socket/native.ts';
 import { EAGAIN, EINTR } from '../socket/send-queue.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import { DuePorts } from './due-ports.ts';
 import { Exchange } from './exchange.ts';
 import { MessageRoom } from './message-room.ts';
@@ -76,7 +77,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     return new Route(this, valid ? this.#native.socketAddress(host, port) : null);
   }
 
-  ask(route: Route, query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange {
+  ask(route: Route, query: Query, listener: UdpListener, how: UdpAsk, now: Monotonic): UdpExchange {
     const port = this.#portFor(route, how.alone, how.maxWrong, now);
     const octets = mixedCopy(query, how.mix);
     if (typeof port !== 'string') return new Exchange(octets, query.questionEnd, listener, port, null);
@@ -86,7 +87,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   }
 
   /** Asks what stands in a slot; returns null, or the code of why there is no port for it. */
-  askSlot(route: Route, slot: number, now: number): string | null {
+  askSlot(route: Route, slot: number, now: Monotonic): string | null {
     const port = this.#portFor(route, false, MAX_WRONG, now);
     if (typeof port === 'string') return port;
     port.askSlot(slot);
@@ -94,7 +95,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   }
 
   /** The port that takes one more question to the server, or the code of why there is none. */
-  #portFor(route: Route, alone: boolean, maxWrong: number, now: number): Port | string {
+  #portFor(route: Route, alone: boolean, maxWrong: number, now: Monotonic): Port | string {
     const own = alone || (route.count(now) <= this.#quiet && !this.#sockets.tight);
     const port = route.port;
     if (!own && port?.takes(now)) return port;
@@ -109,7 +110,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     return fresh;
   }
 
-  #open(route: Route, maxWrong: number, now: number): Port | string {
+  #open(route: Route, maxWrong: number, now: Monotonic): Port | string {
     if (this.#closed) return 'ECONNABORTED';
     if (route.address === null) return 'EINVAL';
     if (!this.#sockets.take()) return NO_SOCKET;
@@ -236,7 +237,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     }
   }
 
-  #receive(port: Port, now: number): void {
+  #receive(port: Port, now: Monotonic): void {
     this.#replies ??= new Replies(this.#native);
     const replies = this.#replies;
     const { time } = this.#sockets;
@@ -256,7 +257,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
   }
 
   /** False where what was told has ended this socket: the object may be another's by now. */
-  #takeAll(port: Port, replies: Replies, count: number, now: number): boolean {
+  #takeAll(port: Port, replies: Replies, count: number, now: Monotonic): boolean {
     const { life } = port;
     for (let i = 0; i < count; i++) {
       const message = this.#room.take(replies.slots[i]!, replies.lengthOf(i));
@@ -268,7 +269,7 @@ export class BatchedUdp implements DatagramWay, PortOwner {
     return true;
   }
 
-  #isReply(port: Port, replies: Replies, i: number, message: Buffer, now: number): boolean {
+  #isReply(port: Port, replies: Replies, i: number, message: Buffer, now: Monotonic): boolean {
     return replies.isFrom(i, port.peer.words) && port.receive(message, this.listener!, now);
   }
 

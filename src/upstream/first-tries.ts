@@ -1,5 +1,6 @@
 import type { ForwardListener, UpstreamQuestion } from '../resolve/ports.ts';
 import { isTruncated } from '../socket/reply-match.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import { Asking } from './asking.ts';
 import type { Attempt } from './attempt.ts';
 import type { BatchedUdp } from './batched-udp.ts';
@@ -34,7 +35,7 @@ export class FirstTries implements SlotListener {
     this.#sockets = sockets;
     this.#wheel = wheel;
     this.#running = running;
-    const due = (slot: number, now: number): void => this.#due(slot, now);
+    const due = (slot: number, now: Monotonic): void => this.#due(slot, now);
     this.#deadlines = new SlotWheel(udp.slots.size, sockets.time, () => udp.read(), due);
     udp.listener = this;
   }
@@ -50,7 +51,7 @@ export class FirstTries implements SlotListener {
     question: UpstreamQuestion,
     listener: ForwardListener,
     ticket: number,
-    now: number,
+    now: Monotonic,
   ): boolean {
     const slots = this.#slots;
     const server = servers[0];
@@ -77,12 +78,12 @@ export class FirstTries implements SlotListener {
   }
 
   /** Nobody is called before `ask` returns. */
-  #failLater(slot: number, fault: string, now: number): void {
+  #failLater(slot: number, fault: string, now: Monotonic): void {
     const attempt = this.#goOn(slot, now);
     setImmediate(() => attempt.udpFailed(fault));
   }
 
-  slotReply(slot: number, message: Buffer, match: 'same' | 'case' | 'bare', now: number): void {
+  slotReply(slot: number, message: Buffer, match: 'same' | 'case' | 'bare', now: Monotonic): void {
     const slots = this.#slots;
     const server = slots.servers[slot]![0]!;
     const listener = slots.listener[slot]!;
@@ -124,7 +125,7 @@ export class FirstTries implements SlotListener {
     this.#goOn(slot, this.#sockets.time.now()).udpForged();
   }
 
-  #due(slot: number, now: number): void {
+  #due(slot: number, now: Monotonic): void {
     const at = this.#dueAt(slot);
     if (now < at) {
       this.#deadlines.set(slot, at, now);
@@ -137,13 +138,13 @@ export class FirstTries implements SlotListener {
   }
 
   /** When something other than a reply has to happen: another server, the word that it is slow, the end. */
-  #dueAt(slot: number): number {
+  #dueAt(slot: number): Monotonic {
     const { slow, end } = this.#sockets.timing;
     return Math.min(this.#slots.retryAt[slot]!, this.#slots.sentAt[slot]! + Math.min(slow, end));
   }
 
   /** The question goes on as an `Asking`; returns its attempt, which hears of what came. */
-  #goOn(slot: number, now: number): Attempt {
+  #goOn(slot: number, now: Monotonic): Attempt {
     return this.#follow(this.#makeAsking(slot), slot, now);
   }
 
@@ -162,7 +163,7 @@ export class FirstTries implements SlotListener {
   }
 
   /** Gives the slot back; where its question still waits at a port, the asking's attempt waits there. */
-  #follow(asking: Asking, slot: number, now: number): Attempt {
+  #follow(asking: Asking, slot: number, now: Monotonic): Attempt {
     const slots = this.#slots;
     const port = slots.port[slot]!;
     const start = slot * SLOT_SIZE;

@@ -1,4 +1,5 @@
 import { HEADER_SIZE } from '../wire/header.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import type { Query } from './query.ts';
 import type { Sockets } from './sockets.ts';
 import { udpAsk } from './udp-form.ts';
@@ -51,7 +52,7 @@ export class FoldingCheck {
   }
 
   /** Asks, or asks again where no reply has come. Calls the listener at once where it may not. */
-  ask(now: number): void {
+  ask(now: Monotonic): void {
     if (this.#exchanges.length === MOST || this.#sockets.tight) {
       this.fail();
       return;

@@ -1,3 +1,4 @@
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Timing } from './timing.ts';
 
 /** This many refusals in a row, of whatever names, are a server that does not serve us. */
@@ -12,17 +13,17 @@ const REPORTED_FAILURES = 2;
  */
 export class Health {
   /** Smoothed round-trip time and its variation (RFC 6298 §2), -1 before the first sample. */
-  rtt = -1;
-  variation = 0;
+  rtt: Milliseconds = -1;
+  variation: Milliseconds = 0;
   /** Why it failed last. */
   fault = '';
   readonly #timing: Timing;
-  #measuredAt = Number.NEGATIVE_INFINITY;
-  #heardAt = Number.NEGATIVE_INFINITY;
+  #measuredAt: Monotonic = Number.NEGATIVE_INFINITY;
+  #heardAt: Monotonic = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #refusals = 0;
-  #failedAt = Number.NEGATIVE_INFINITY;
-  #probeAt = Number.NEGATIVE_INFINITY;
+  #failedAt: Monotonic = Number.NEGATIVE_INFINITY;
+  #probeAt: Monotonic = Number.NEGATIVE_INFINITY;
 
   constructor(timing: Timing) {
     this.#timing = timing;
@@ -37,12 +38,12 @@ export class Health {
     return this.#failures >= REPORTED_FAILURES;
   }
 
-  get failedAt(): number {
+  get failedAt(): Monotonic {
     return this.#failedAt;
   }
 
   /** A good answer. `rtt` in milliseconds, or -1 where it says nothing. The one that ends a failure is no sample. */
-  answered(now: number, rtt: number): void {
+  answered(now: Monotonic, rtt: Milliseconds): void {
     const isBack = !this.up;
     this.#heardAt = now;
     this.#failures = 0;
@@ -65,14 +66,14 @@ export class Health {
   }
 
   /** An RCODE that is no answer, or a reply that cannot be used. One name may be the cause, many are not. */
-  refused(now: number, fault: string): void {
+  refused(now: Monotonic, fault: string): void {
     this.#heardAt = now;
     this.fault = fault;
     if (++this.#refusals >= REFUSALS || !this.up) this.#fail(now);
   }
 
   /** A socket or handshake failed. */
-  broken(now: number, fault: string): void {
+  broken(now: Monotonic, fault: string): void {
     this.fault = fault;
     this.#fail(now);
   }
@@ -82,7 +83,7 @@ export class Health {
    * a reply over UDP sent it to TCP. It counts when the server had its time, half of it since `since`, and nothing was
    * heard from it since then: one name that its own servers leave unanswered is not its failure. Returns whether it counted.
    */
-  silent(now: number, sentAt: number, since: number, fault: string): boolean {
+  silent(now: Monotonic, sentAt: Monotonic, since: Monotonic, fault: string): boolean {
     const its = this.retryAfter();
     // Had the wait begun anew over TCP, the answer of the next server would end it, each time, before it counts.
     if (now - sentAt < its || now - since < its / 2 || this.#heardAt >= since) return false;
@@ -92,23 +93,23 @@ export class Health {
   }
 
   /** How long to wait for it before the next one is asked: its usual time and some, within the bounds of `Timing`. */
-  retryAfter(): number {
+  retryAfter(): Milliseconds {
     const { minRetry, firstRetry } = this.#timing;
     if (this.rtt < 0) return firstRetry;
     return Math.min(firstRetry, Math.max(minRetry, this.rtt + 4 * this.variation));
   }
 
   /** Whether a failed server may be probed. */
-  isProbeDue(now: number): boolean {
+  isProbeDue(now: Monotonic): boolean {
     return !this.up && now >= this.#probeAt;
   }
 
-  isMeasured(now: number): boolean {
+  isMeasured(now: Monotonic): boolean {
     return now - this.#measuredAt < this.#timing.measure;
   }
 
   /** Failures that come together are one: the backoff grows when a later try fails too. */
-  #fail(now: number): void {
+  #fail(now: Monotonic): void {
     this.#failedAt = now;
     if (!this.up && now < this.#probeAt) return;
     const { backoff, maxBackoff } = this.#timing;

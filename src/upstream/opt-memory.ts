@@ -1,6 +1,8 @@
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
+
 /** Milliseconds for which a server is asked without OPT before it is tried with OPT again: the first time, and the most. */
-const FIRST = 5_000;
-const LAST = 300_000;
+const FIRST: Milliseconds = 5_000;
+const LAST: Milliseconds = 300_000;
 
 /**
  * Whether one server is asked with OPT (RFC 6891 §7). A server that answered only without it is asked without it for a
@@ -10,20 +12,20 @@ export class OptMemory {
   /** It has answered a question with OPT: then silence is no sign that it knows none. */
   tolerant = false;
   #plain = false;
-  #life = FIRST;
-  #until = 0;
+  #life: Milliseconds = FIRST;
+  #until: Monotonic = 0;
 
   /** Questions go out without OPT. */
   get plain(): boolean {
     return this.#plain;
   }
 
-  isProbeDue(now: number): boolean {
+  isProbeDue(now: Monotonic): boolean {
     return this.#plain && now >= this.#until;
   }
 
   /** It answered without OPT where it did not with OPT. Returns whether this is news. */
-  remember(now: number): boolean {
+  remember(now: Monotonic): boolean {
     const news = !this.#plain;
     if (news) this.#life = FIRST;
     this.#plain = true;
@@ -33,7 +35,7 @@ export class OptMemory {
   }
 
   /** The probe with OPT failed: the next one comes after twice the time. */
-  stays(now: number): void {
+  stays(now: Monotonic): void {
     this.#life = Math.min(LAST, this.#life * 2);
     this.#until = now + this.#life;
   }

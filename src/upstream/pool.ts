@@ -1,4 +1,5 @@
 import type { UpstreamGroup, UpstreamServer } from '../settings/settings.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Sockets } from './sockets.ts';
 import { SystemServers } from './system.ts';
 import { Server, serverKey, serverLabel } from './upstream-server.ts';
@@ -6,7 +7,7 @@ import type { DatagramWay } from './way.ts';
 
 /** Servers are as good as the quickest within this factor and these milliseconds: then the written order counts. */
 const BAND_FACTOR = 1.5;
-const BAND_MS = 10;
+const BAND_MS: Milliseconds = 10;
 
 /** What a pool of `servers: system` needs. */
 export interface SystemSource {
@@ -55,7 +56,7 @@ export class Pool {
    * The servers in the order in which to ask them: those without failures first, as written unless one is much slower
    * than the quickest; then the failed ones, the longest ago first. Empty where `system` names none.
    */
-  order(now: number): readonly Server[] {
+  order(now: Monotonic): readonly Server[] {
     this.#follow(now);
     const servers = this.#servers;
     if (servers.length < 2) return servers;
@@ -70,7 +71,7 @@ export class Pool {
    * The server that the question is put to besides, or null: one of which too little is known; or the first, with OPT, where it
    * had none. `order` is what `order` gave.
    */
-  toProbe(order: readonly Server[], now: number): Server | null {
+  toProbe(order: readonly Server[], now: Monotonic): Server | null {
     const preferred = order[0];
     if (preferred?.opt.isProbeDue(now) && !preferred.probing && !this.#sockets.tight) return preferred;
     const first = preferred?.health;
@@ -90,7 +91,7 @@ export class Pool {
   }
 
   /** Reads resolv.conf where that is due; whether there is a server to ask. */
-  look(now: number): boolean {
+  look(now: Monotonic): boolean {
     this.#follow(now);
     return this.#servers.length > 0;
   }
@@ -99,7 +100,7 @@ export class Pool {
     for (const server of this.#servers) server.streams.close();
   }
 
-  #follow(now: number): void {
+  #follow(now: Monotonic): void {
     const found = this.#system?.poll(now);
     if (found === null || found === undefined) return;
     this.#replace(this.#mixCase ? found.servers : found.servers.map((each) => ({ ...each, mixCase: false })));
@@ -123,13 +124,13 @@ export class Pool {
   }
 }
 
-function rank({ health }: Server, limit: number): number {
+function rank({ health }: Server, limit: Milliseconds): number {
   if (!health.up) return 2;
   return health.rtt <= limit ? 0 : 1;
 }
 
 /** Order within a rank; 0 keeps the written order. */
-function within(a: Server, b: Server, limit: number): number {
+function within(a: Server, b: Server, limit: Milliseconds): Milliseconds {
   switch (rank(a, limit)) {
     case 0:
       return 0;

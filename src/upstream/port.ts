@@ -1,6 +1,7 @@
 import { BATCH } from '../socket/connected-batches.ts';
 import { randomUint16 } from '../socket/random.ts';
 import { matchReply } from '../socket/reply-match.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Berth, Exchange } from './exchange.ts';
 import { SLOT_SIZE, type Slots } from './slots.ts';
 import { MAX_WRONG, type SlotListener, type UdpListener } from './way.ts';
@@ -9,7 +10,7 @@ import { MAX_WRONG, type SlotListener, type UdpListener } from './way.ts';
 const MAX_WAITING = BATCH;
 /** Questions that one port has in its life, and milliseconds in which it takes them. */
 const MAX_USES = 256;
-const MAX_AGE = 100;
+const MAX_AGE: Milliseconds = 100;
 /** Questions that it has at most where no other port can be opened. */
 const MOST_USES = 4096;
 /** Lists of entries, by the low bits of their IDs, and room for entries at first: most ports have one. */
@@ -64,7 +65,7 @@ export class Port implements Berth {
   readonly #slots: Slots;
   /** For one question, save where sockets are scarce. */
   #alone = false;
-  #openedAt = 0;
+  #openedAt: Monotonic = 0;
   /** First entry of each list, and the next of each entry; -1 for none. */
   readonly #lists = new Int16Array(LISTS).fill(-1);
   #next = new Int16Array(FIRST_ROOM);
@@ -78,7 +79,7 @@ export class Port implements Berth {
   }
 
   /** Becomes a socket. `maxWrong`: 0 for a port that is shared. */
-  begin(peer: Peer, fd: number, maxWrong: number, now: number): void {
+  begin(peer: Peer, fd: number, maxWrong: number, now: Monotonic): void {
     this.peer = peer;
     this.fd = fd;
     this.open = true;
@@ -97,7 +98,7 @@ export class Port implements Berth {
     return this.open && this.waiting < MAX_WAITING && this.count < MOST_USES;
   }
 
-  takes(now: number): boolean {
+  takes(now: Monotonic): boolean {
     return this.hasRoom && this.count < MAX_USES && now - this.#openedAt < MAX_AGE;
   }
 
@@ -179,7 +180,7 @@ export class Port implements Berth {
   }
 
   /** False where the message is no reply to anything that was asked here. */
-  receive(message: Buffer, listener: SlotListener, now: number): boolean {
+  receive(message: Buffer, listener: SlotListener, now: Monotonic): boolean {
     const entry = message.length < 2 ? -1 : this.#find((message[0]! << 8) | message[1]!);
     if (entry < 0) return false;
     const slot = this.#stands[entry]!;

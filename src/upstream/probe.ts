@@ -1,3 +1,4 @@
+import type { Monotonic } from '../wire/quantity.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptOwner } from './attempt-owner.ts';
 import type { Query } from './query.ts';
@@ -25,7 +26,7 @@ export class Probe implements AttemptOwner<Attempt>, Running {
     forOpt: boolean,
     sockets: Sockets,
     running: Set<Running>,
-    now: number,
+    now: Monotonic,
   ) {
     sockets.counters.probes++;
     server.probing = true;

@@ -1,4 +1,5 @@
 import { wordsOf } from '../socket/connected-batches.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import type { Peer, Port } from './port.ts';
 import type { Query } from './query.ts';
 import type { UdpAsk, UdpExchange, UdpListener, UdpRoute } from './way.ts';
@@ -8,7 +9,7 @@ const WINDOW = 100;
 
 /** Who has the sockets of all routes. */
 interface RouteWay {
-  ask(route: Route, query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange;
+  ask(route: Route, query: Query, listener: UdpListener, how: UdpAsk, now: Monotonic): UdpExchange;
 }
 
 /** The way to one server in batches. */
@@ -29,7 +30,7 @@ export class Route implements UdpRoute, Peer {
   }
 
   /** Counts a question; returns how many there were in this window or the one before, whichever had more. */
-  count(now: number): number {
+  count(now: Monotonic): number {
     const window = Math.floor(now / WINDOW);
     if (window !== this.#window) {
       this.#before = window === this.#window + 1 ? this.#now : 0;
@@ -40,7 +41,7 @@ export class Route implements UdpRoute, Peer {
     return Math.max(this.#now, this.#before);
   }
 
-  ask(query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange {
+  ask(query: Query, listener: UdpListener, how: UdpAsk, now: Monotonic): UdpExchange {
     return this.#way.ask(this, query, listener, how, now);
   }
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { DnsStream, type DnsStreamOwner, StreamQuestion } from '../socket/dns-stream.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { ReplyHolder } from './large-replies.ts';
 import type { Query } from './query.ts';
 import type { Sockets } from './sockets.ts';
@@ -11,7 +12,7 @@ export interface StreamUser {
    * The reply to the question; `same` is false where the case of letters differs. The message is the user's.
    * `rtt`: milliseconds since the question was written, so without the handshake.
    */
-  streamReply(message: Buffer, same: boolean, rtt: number): void;
+  streamReply(message: Buffer, same: boolean, rtt: Milliseconds): void;
   /**
    * The connection ended first. `broken`: because the server broke the protocol. `hope`: new connections that are worth a try
    * for one question (RFC 7766 §6.2.4). Never called from within `Stream.ask`.
@@ -25,7 +26,7 @@ const MAX_RECONNECTS = 16;
 /** Where one question went. */
 export interface Ticket {
   /** Nothing has come for so long that asking elsewhere could help. */
-  isStalled(now: number): boolean;
+  isStalled(now: Monotonic): boolean;
   /** Nobody waits any more. */
   cancel(): void;
 }
@@ -35,7 +36,7 @@ class Entry extends StreamQuestion implements Ticket {
   /** Null: nobody waits any more. The ID stays taken, so that a late reply is not read as another's. */
   user: StreamUser | null;
   /** Milliseconds, or -1 before it is written. */
-  writtenAt = -1;
+  writtenAt: Monotonic = -1;
   readonly background: boolean;
   readonly #stream: Stream;
 
@@ -52,7 +53,7 @@ class Entry extends StreamQuestion implements Ticket {
     this.background = background;
   }
 
-  isStalled(now: number): boolean {
+  isStalled(now: Monotonic): boolean {
     return this.#stream.isStalled(now);
   }
 
@@ -72,7 +73,7 @@ export class Stream implements ReplyHolder, DnsStreamOwner {
   answers = 0;
   /** It ended with questions unanswered that the server had been sent before its last answer. */
   cutShort = false;
-  #answeredAt = -1;
+  #answeredAt: Monotonic = -1;
   /** No new questions; the connection ends with those that it has. */
   retired = false;
   /** Questions that the server answers before it closes a connection, as far as is known. */
@@ -88,11 +89,11 @@ export class Stream implements ReplyHolder, DnsStreamOwner {
   #closed = false;
   #live = 0;
   #foreground = 0;
-  #waitingSince = -1;
+  #waitingSince: Monotonic = -1;
   /** When the chunk in hand was read: the clock is read once a read. */
-  #readAt = 0;
+  #readAt: Monotonic = 0;
   /** A large reply for a later turn, when it came, and what was read behind it; nothing is read meanwhile. */
-  #held: { readonly message: Buffer; readonly at: number; rest: Buffer } | null = null;
+  #held: { readonly message: Buffer; readonly at: Monotonic; rest: Buffer } | null = null;
 
   /** `most`: questions that are put on it in all. `gone` is called once, when the connection has ended, before users hear of it. */
   constructor(socket: Socket, most: number, sockets: Sockets, gone: (stream: Stream) => void) {
@@ -121,12 +122,12 @@ export class Stream implements ReplyHolder, DnsStreamOwner {
   }
 
   /** Nothing came for so long, though something is awaited, that another connection is worth trying. */
-  isStalled(now: number): boolean {
+  isStalled(now: Monotonic): boolean {
     return this.#waitingSince >= 0 && now - this.#waitingSince >= this.#sockets.timing.minRetry * 0.9;
   }
 
   /** Puts a copy of the question on the connection. Asked only when there is room. `background` keeps no process alive. */
-  ask(query: Query, user: StreamUser, background: boolean, now: number): Ticket {
+  ask(query: Query, user: StreamUser, background: boolean, now: Monotonic): Ticket {
     const entry = new Entry(this, this.#stream.freeId(), query, user, background);
     this.#stream.add(entry);
     this.#asked++;
@@ -183,7 +184,7 @@ export class Stream implements ReplyHolder, DnsStreamOwner {
     this.#rest();
   }
 
-  #write(entry: Entry, now: number): void {
+  #write(entry: Entry, now: Monotonic): void {
     entry.writtenAt = now;
     this.#stream.write(entry);
   }
@@ -201,7 +202,7 @@ export class Stream implements ReplyHolder, DnsStreamOwner {
     this.#push(chunk, now);
   }
 
-  #push(chunk: Buffer, now: number): void {
+  #push(chunk: Buffer, now: Monotonic): void {
     this.#readAt = now;
     if (!this.#stream.push(chunk)) this.end('EPROTO', true);
     if (this.#held !== null) this.#held.rest = this.#stream.rest(chunk);
@@ -232,7 +233,7 @@ export class Stream implements ReplyHolder, DnsStreamOwner {
     if (!this.#closed && this.#held === null) this.#stream.resume();
   }
 
-  #receive(message: Buffer, now: number): void {
+  #receive(message: Buffer, now: Monotonic): void {
     const entry = this.#stream.settle(message);
     if (entry === 'unasked') {
       this.#sockets.counters.mismatched++;

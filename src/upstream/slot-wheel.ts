@@ -1,8 +1,9 @@
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { NONE } from './slots.ts';
 import type { Time, Timer } from './time.ts';
 
 /** Milliseconds between two turns; a slot comes due that much late at most, and never early. */
-const TICK = 10;
+const TICK: Milliseconds = 10;
 /** What is set for later than so many ticks comes due by then, and is set again. */
 const TICKS = 64;
 
@@ -13,7 +14,7 @@ const TICKS = 64;
 export class SlotWheel {
   readonly #time: Time;
   readonly #before: () => void;
-  readonly #due: (slot: number, now: number) => void;
+  readonly #due: (slot: number, now: Monotonic) => void;
   /** The first slot of each tick, and of each slot its neighbours and the tick that it hangs in; NONE for none. */
   readonly #heads = new Int32Array(TICKS).fill(NONE);
   readonly #next: Int32Array;
@@ -25,7 +26,7 @@ export class SlotWheel {
   #timer: Timer | null = null;
 
   /** For slots below `size`. `before` is called ahead of each turn; `due` with a slot that hangs in the wheel no more. */
-  constructor(size: number, time: Time, before: () => void, due: (slot: number, now: number) => void) {
+  constructor(size: number, time: Time, before: () => void, due: (slot: number, now: Monotonic) => void) {
     this.#time = time;
     this.#before = before;
     this.#due = due;
@@ -35,7 +36,7 @@ export class SlotWheel {
   }
 
   /** Puts a slot in for `at`; `now` is the present. */
-  set(slot: number, at: number, now: number): void {
+  set(slot: number, at: Monotonic, now: Monotonic): void {
     if (this.#timer === null) {
       this.#tick = Math.floor(now / TICK);
       this.#timer = this.#time.every(TICK, () => this.#turn());

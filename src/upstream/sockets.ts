@@ -1,3 +1,4 @@
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { LargeReplies } from './large-replies.ts';
 import type { Time } from './time.ts';
 import type { StreamLimits, Timing } from './timing.ts';
@@ -18,7 +19,7 @@ const LOCAL_FAULTS = new Set([
 export const NO_SOCKET = 'ENOSOCKET';
 export const NO_ROOM = 'ENOROOM';
 
-const REPORT_EVERY = 10_000;
+const REPORT_EVERY: Milliseconds = 10_000;
 
 /** What everything in this room shares: the bound on sockets, times, counters and the way to the log. */
 export class Sockets {
@@ -37,7 +38,7 @@ export class Sockets {
   readonly emit: (event: UpstreamEvent) => void;
   readonly #max: number;
   #open = 0;
-  #reportedAt = Number.NEGATIVE_INFINITY;
+  #reportedAt: Monotonic = Number.NEGATIVE_INFINITY;
 
   /** `max`: UDP sockets and streams that may be open at once. */
   constructor(

@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP } from 'node:net';
 import type { UpstreamServer } from '../settings/settings.ts';
 import { TlsConnector } from '../socket/tls-connector.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Query } from './query.ts';
 import { Stream, type StreamUser, type Ticket } from './server-stream.ts';
 import { serverTrust } from './server-trust.ts';
@@ -10,7 +11,7 @@ import { NO_ROOM, NO_SOCKET, type Sockets } from './sockets.ts';
 const BRIEF_CONNECTIONS = 16;
 const MAX_QUEUE = 1024;
 /** Milliseconds for which it is remembered that a server does so. */
-const BRIEF_LIFE = 60_000;
+const BRIEF_LIFE: Milliseconds = 60_000;
 
 /**
  * The connections to one server: TLS for a `tls` server, TCP for the others. One serves as long as it answers and has
@@ -26,7 +27,7 @@ export class Streams {
   #retired = false;
   /** Questions that one connection takes, until when that is believed. */
   #most = Number.POSITIVE_INFINITY;
-  #mostUntil = 0;
+  #mostUntil: Monotonic = 0;
 
   constructor(server: UpstreamServer, sockets: Sockets) {
     this.#server = server;
@@ -39,7 +40,7 @@ export class Streams {
   }
 
   /** Asks on one of the connections. Returns a code where none has room and none can be opened. */
-  ask(query: Query, user: StreamUser, background: boolean, now: number): Ticket | string {
+  ask(query: Query, user: StreamUser, background: boolean, now: Monotonic): Ticket | string {
     if (this.#most !== Number.POSITIVE_INFINITY && now >= this.#mostUntil) {
       this.#most = Number.POSITIVE_INFINITY;
     }
@@ -51,7 +52,7 @@ export class Streams {
     return queued;
   }
 
-  #askNow(query: Query, user: StreamUser, background: boolean, now: number): Ticket | string {
+  #askNow(query: Query, user: StreamUser, background: boolean, now: Monotonic): Ticket | string {
     let spare: Stream | null = null;
     for (const stream of this.#open) {
       if (!stream.hasRoom) continue;
@@ -135,7 +136,7 @@ class Queued implements Ticket {
     this.background = background;
   }
 
-  isStalled(now: number): boolean {
+  isStalled(now: Monotonic): boolean {
     return this.#ticket?.isStalled(now) ?? false;
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { UpstreamServer } from '../settings/settings.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 
 const DNS_PORT = 53;
 /** resolv.conf(5) reads three; a few more do no harm. */
@@ -19,20 +20,20 @@ export interface SystemList {
 export class SystemServers {
   readonly #file: string;
   readonly #isOurs: (host: string, port: number) => boolean;
-  readonly #every: number;
-  #polledAt = Number.NEGATIVE_INFINITY;
+  readonly #every: Milliseconds;
+  #polledAt: Monotonic = Number.NEGATIVE_INFINITY;
   #stamp: string | null = null;
   #text: string | null = null;
 
   /** `every`: milliseconds between two looks at the file. */
-  constructor(file: string, isOurs: (host: string, port: number) => boolean, every: number) {
+  constructor(file: string, isOurs: (host: string, port: number) => boolean, every: Milliseconds) {
     this.#file = file;
     this.#isOurs = isOurs;
     this.#every = every;
   }
 
   /** The list when it is first read or has changed, else null. A file that is missing or unreadable holds no servers. */
-  poll(now: number): SystemList | null {
+  poll(now: Monotonic): SystemList | null {
     if (now - this.#polledAt < this.#every) return null;
     this.#polledAt = now;
     const text = this.#read();

@@ -1,11 +1,13 @@
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
+
 /** Time as this room has it: `server.ts` leaves it to the machine, tests turn it by hand. */
 export interface Time {
   /** Milliseconds that never go back. */
-  now(): number;
+  now(): Monotonic;
   /** Calls once, after so many milliseconds. Keeps no process alive. */
-  after(ms: number, run: () => void): Timer;
+  after(ms: Milliseconds, run: () => void): Timer;
   /** Calls again and again. Keeps the process alive until it is stopped. */
-  every(ms: number, run: () => void): Timer;
+  every(ms: Milliseconds, run: () => void): Timer;
   /** `now` stays as it is until `release`: what follows belongs together and does not wait for anything. */
   hold?(): void;
   release?(): void;

@@ -1,30 +1,32 @@
+import type { Milliseconds } from '../wire/quantity.ts';
+
 /** When things happen while a question waits, and how long states last. Milliseconds. */
 export interface Timing {
   /** The first retry comes at the latest this long after the first send. */
-  readonly firstRetry: number;
+  readonly firstRetry: Milliseconds;
   /** And at the earliest this long after it, however quick the server used to be. */
-  readonly minRetry: number;
+  readonly minRetry: Milliseconds;
   /** Later retries, since the first send, ascending. */
   readonly retries: readonly number[];
   /** When the listener hears that the answer is slow (RFC 8767 §5). */
-  readonly slow: number;
+  readonly slow: Milliseconds;
   /** When the question ends without an answer; below the 4 s that the port promises. */
-  readonly end: number;
+  readonly end: Milliseconds;
   /** A failed server is probed after this; the time doubles with each further failure, up to `maxBackoff`. */
   readonly backoff: number;
-  readonly maxBackoff: number;
+  readonly maxBackoff: Milliseconds;
   /** How long a probe waits for its answer. */
-  readonly probe: number;
+  readonly probe: Milliseconds;
   /** A round-trip time is measured anew when it is older than this, if the server in use is slow. */
-  readonly measure: number;
+  readonly measure: Milliseconds;
   /** A TCP connect and TLS handshake take at most this. */
-  readonly connect: number;
+  readonly connect: Milliseconds;
   /** A stream without questions is closed after this (RFC 7766 §6.2.3). */
-  readonly idle: number;
+  readonly idle: Milliseconds;
   /** resolv.conf is looked at again after this, when a question comes. */
-  readonly poll: number;
+  readonly poll: Milliseconds;
   /** The log hears of one server at most this often. */
-  readonly report: number;
+  readonly report: Milliseconds;
 }
 
 export const TIMING: Timing = {
@@ -46,12 +48,17 @@ export const TIMING: Timing = {
 };
 
 /** Milliseconds after the first send at which somebody is asked again, who has asked again so often; `firstRetry`: the first time. */
-export function retryDue({ retries, end }: Timing, firstRetry: number, done: number): number {
+export function retryDue({ retries, end }: Timing, firstRetry: Milliseconds, done: number): Milliseconds {
   return done === 0 ? firstRetry : (retries[done - 1] ?? end);
 }
 
 /** How many of these times have come, `done` of them before, when so many milliseconds have passed. */
-export function retriesDue(timing: Timing, firstRetry: number, done: number, elapsed: number): number {
+export function retriesDue(
+  timing: Timing,
+  firstRetry: Milliseconds,
+  done: number,
+  elapsed: Milliseconds,
+): number {
   let due = done;
   while (due <= timing.retries.length && elapsed >= retryDue(timing, firstRetry, due)) due++;
   return due;

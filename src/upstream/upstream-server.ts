@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { UpstreamServer } from '../settings/settings.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { Health } from './health.ts';
 import { OptMemory } from './opt-memory.ts';
 import { ServerCounts } from './server-counts.ts';
@@ -8,7 +9,7 @@ import { Streams } from './streams.ts';
 import type { DatagramWay, UdpRoute } from './way.ts';
 
 /** Milliseconds for which UDP alone is believed that a server folds case. */
-const FOLDING_LIFE = 3_600_000;
+const FOLDING_LIFE: Milliseconds = 3_600_000;
 
 /** One server of one group: its settings, health, connections, and what is remembered of it. */
 export class Server {
@@ -28,9 +29,9 @@ export class Server {
   wrongIds = 0;
   readonly #group: string;
   readonly #sockets: Sockets;
-  #foldsUntil = Number.POSITIVE_INFINITY;
+  #foldsUntil: Monotonic = Number.POSITIVE_INFINITY;
   #reportedDown = false;
-  #reportedAt = Number.NEGATIVE_INFINITY;
+  #reportedAt: Monotonic = Number.NEGATIVE_INFINITY;
 
   constructor(setting: UpstreamServer, group: string, sockets: Sockets, udp: DatagramWay) {
     this.setting = setting;
@@ -52,7 +53,7 @@ export class Server {
     return this.setting.protocol === 'tls';
   }
 
-  answered(now: number, rtt: number): void {
+  answered(now: Monotonic, rtt: Milliseconds): void {
     this.counts.answered++;
     if (rtt >= 0) this.counts.times.add(rtt);
     this.health.answered(now, rtt);
@@ -60,14 +61,14 @@ export class Server {
   }
 
   /** `again`: it has refused the same question before, which counts once for its health. */
-  refused(now: number, fault: string, again: boolean): void {
+  refused(now: Monotonic, fault: string, again: boolean): void {
     this.counts.failures.refused++;
     if (!again) this.health.refused(now, fault);
     this.#report(now);
   }
 
   /** `code` is the system's; `fault` is what the log says. */
-  broken(now: number, code: string, fault: string): void {
+  broken(now: Monotonic, code: string, fault: string): void {
     if (this.#sockets.isLocalFault(code)) return;
     this.counts.failures.network++;
     this.health.broken(now, fault);
@@ -75,13 +76,13 @@ export class Server {
   }
 
   /** As `Health.silent` has it. */
-  silent(now: number, sentAt: number, since: number, fault: string): void {
+  silent(now: Monotonic, sentAt: Monotonic, since: Monotonic, fault: string): void {
     if (this.health.silent(now, sentAt, since, fault)) this.counts.failures.silent++;
     this.#report(now);
   }
 
   /** A question without OPT was answered where one with OPT was not: `why`. */
-  rememberPlain(now: number, why: string): void {
+  rememberPlain(now: Monotonic, why: string): void {
     if (this.opt.remember(now)) this.#tell('edns-off', why);
   }
 
@@ -91,7 +92,7 @@ export class Server {
   }
 
   /** Whether a question that goes out now has letters in a random case. */
-  mixesCase(now: number): boolean {
+  mixesCase(now: Monotonic): boolean {
     if (this.foldsCase && now >= this.#foldsUntil) this.forgetFolding();
     return !this.foldsCase;
   }
@@ -114,14 +115,14 @@ export class Server {
   }
 
   /** A `FoldingCheck` has shown it: that holds for a time. */
-  rememberFoldingFrom(now: number): void {
+  rememberFoldingFrom(now: Monotonic): void {
     if (this.foldsCase) return;
     this.#foldsUntil = now + FOLDING_LIFE;
     this.rememberFolding();
   }
 
   /** What the log was told and what is true may differ for a while; the next traffic brings them together. */
-  #report(now: number): void {
+  #report(now: Monotonic): void {
     const changed = this.#reportedDown ? this.health.up : this.health.down;
     if (!changed || now - this.#reportedAt < this.#sockets.timing.report) return;
     this.#reportedAt = now;

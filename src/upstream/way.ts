@@ -1,4 +1,5 @@
 import type { Match } from '../socket/reply-match.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import type { Query } from './query.ts';
 
 /** Replies that match nothing before the port that they came to is given up: somebody guesses. 32 of 65,536 IDs. */
@@ -18,7 +19,7 @@ export interface UdpRoute {
   /**
    * Sends a copy of the question with an ID of its own, and waits. Only what comes from the server's address counts. Calls nothing of the listener before it returns.
    */
-  ask(query: Query, listener: UdpListener, how: UdpAsk, now: number): UdpExchange;
+  ask(query: Query, listener: UdpListener, how: UdpAsk, now: Monotonic): UdpExchange;
 }
 
 export interface UdpAsk {
@@ -52,7 +53,7 @@ export interface UdpListener {
 /** Who is told of questions that are slots. Of the four, one that is not `slotReply` comes at most once for a question. */
 export interface SlotListener {
   /** A reply to what was sent. The message is good during the call. `now`: monotonic milliseconds. */
-  slotReply(slot: number, message: Buffer, match: Exclude<Match, 'none'>, now: number): void;
+  slotReply(slot: number, message: Buffer, match: Exclude<Match, 'none'>, now: Monotonic): void;
   /** A reply came that matches nothing, to a port that this question has alone. */
   slotWrong(slot: number): void;
   /** As `udpFailed` and `udpForged`: it stands at no port any more. */

@@ -1,7 +1,8 @@
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Time, Timer } from './time.ts';
 
 /** Milliseconds between two turns of the wheel; things come due that much late at most, and never early. */
-const TICK = 10;
+const TICK: Milliseconds = 10;
 /** Slots. What is set for later than 5 s comes due by then, and is set again. */
 const SLOTS = 512;
 
@@ -12,7 +13,7 @@ export abstract class Timed {
   previous: Timed | null = null;
 
   /** Its time has come; it hangs in no slot any more. */
-  abstract due(now: number): void;
+  abstract due(now: Monotonic): void;
 }
 
 /**
@@ -35,7 +36,7 @@ export class Wheel {
   }
 
   /** Puts it in for `at`; `now` is the present. */
-  set(item: Timed, at: number, now: number): void {
+  set(item: Timed, at: Monotonic, now: Monotonic): void {
     if (this.#timer === null) {
       this.#tick = Math.floor(now / TICK);
       this.#timer = this.#time.every(TICK, () => this.#turn());

@@ -2,6 +2,7 @@ import { WireError } from './error.ts';
 import { HEADER_SIZE, messageFlags, readUint16, readUint32, sectionCount } from './header.ts';
 import { MAX_NAME, nameFault, readName, skipName } from './name.ts';
 import { Owners } from './owners.ts';
+import type { Seconds } from './quantity.ts';
 
 export const ANSWER = 1;
 export const AUTHORITY = 2;
@@ -14,7 +15,7 @@ export interface WireRecord {
   readonly type: number;
   readonly class: number;
   /** Seconds; a value with the top bit set is 0 (RFC 2181 §8). For OPT, the raw 32 bits. */
-  readonly ttl: number;
+  readonly ttl: Seconds;
   /** Offsets of the RDATA in the message. */
   readonly start: number;
   readonly end: number;

@@ -1,5 +1,6 @@
 import { FLAG, HEADER_SIZE, OPCODE_MASK, writeUint16, writeUint32 } from './header.ts';
 import { OPTION, RCODE, TYPE } from './iana.ts';
+import type { Seconds } from './quantity.ts';
 import type { Query } from './question.ts';
 
 /** Octets of UDP payload that we take, and send at most (RFC 9715 §3.1 names 1232 for a path MTU of 1280). */
@@ -15,7 +16,7 @@ export const NO_EDE = -1;
 export const QUESTION = HEADER_SIZE;
 
 /** TTL of our own negative answers, and the MINIMUM of their SOA (RFC 2308 §5), seconds. */
-export const NEGATIVE_TTL = 30;
+export const NEGATIVE_TTL: Seconds = 30;
 
 /**
  * Writes one reply, front to back, into a buffer that the transport owns. One writer is used again and again; nothing
@@ -63,7 +64,7 @@ export class ReplyWriter {
    * A record of the answer section. `owner` is the offset of a name in this reply: QUESTION, or what `record` returned for
    * a CNAME. RDATA is copied; its offset is returned.
    */
-  record(owner: number, type: number, ttl: number, rdata: Uint8Array): number {
+  record(owner: number, type: number, ttl: Seconds, rdata: Uint8Array): number {
     if (!this.#fits(12 + rdata.length)) return QUESTION;
     writeUint16(this.out, this.at, 0xc000 | owner);
     this.at += 2;
@@ -249,7 +250,7 @@ export class ReplyWriter {
   }
 
   /** TYPE, CLASS IN, TTL, RDLENGTH; returns where the RDATA goes, which is taken. */
-  #fixed(type: number, ttl: number, size: number): number {
+  #fixed(type: number, ttl: Seconds, size: number): number {
     const at = this.at;
     writeUint16(this.out, at, type);
     writeUint16(this.out, at + 2, 1);

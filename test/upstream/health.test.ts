@@ -65,7 +65,8 @@ t.test('silence counts when the server had its time and was silent throughout', 
 
 t.test('the wait over TCP after a reply over UDP is a part of the wait', async (t) => {
   const health = new Health(TIMING);
-  const its = TIMING.firstRetry;
+  // From the moment 0 on: the length is the moment as well.
+  const its: number = TIMING.firstRetry;
   t.equal(health.silent(its, 0, its * 0.6, 'truncated'), false, 'it had too little time over TCP');
   t.equal(health.silent(its, 0, its * 0.1, 'truncated'), true);
   health.answered(1000, -1);

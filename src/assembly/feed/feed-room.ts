@@ -17,7 +17,7 @@ import type { Observer } from '../../resolve/story/story-ports.ts';
 import type { Turn } from '../../resolve/story/turn.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { mapFile } from '../../socket/mapped-file.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { Chore } from '../chores.ts';
 import type { Whole } from '../swap.ts';
 import { DetectedFindings } from './detected-findings.ts';
@@ -28,15 +28,15 @@ import { RateNotes } from './rate-notes.ts';
 import { SinkNotices } from './sink-notices.ts';
 import { WaitingNotes } from './waiting-notes.ts';
 
-const BEAT_MS = 300_000;
-const CLOCK_MS = 1_000;
+const BEAT_MS: Milliseconds = 300_000;
+const CLOCK_MS: Milliseconds = 1_000;
 /** Between two counts of what identities ask. */
-const RATES_MS = 10_000;
-const TELL_MS = 5_000;
+const RATES_MS: Milliseconds = 10_000;
+const TELL_MS: Milliseconds = 5_000;
 /** A reader of the tail comes again before. */
-const TAIL_MS = 60_000;
+const TAIL_MS: Milliseconds = 60_000;
 /** What another run left in the ring is written down in less than a second, unless the disk is slow. */
-const CATCH_UP_MS = 10_000;
+const CATCH_UP_MS: Milliseconds = 10_000;
 
 export interface FeedRoomOptions {
   readonly log: Log;
@@ -166,7 +166,7 @@ export class FeedRoom implements Observer {
     this.#standings = turn.inForce.standings;
   }
 
-  left(began: Milliseconds): void {
+  left(began: Monotonic): void {
     this.#observer.left(began);
   }
 

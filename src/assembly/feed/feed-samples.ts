@@ -1,12 +1,13 @@
 import { byLabel, counter, gauge, type Sample, type Samples, single } from '../../metric/metric.ts';
 import type { Feed } from '../../outbox/feed.ts';
 import type { WorkerStatus } from '../../outbox/feed-messages.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 
 /** What the alert feed counts. `status`: what its worker said last, null where it said nothing. `now`: ms since 1970. */
 export function* feedSamples(
   { writer, restarts }: Pick<Feed, 'writer' | 'restarts'>,
   status: WorkerStatus | null,
-  now: number,
+  now: EpochMilliseconds,
 ): Generator<Samples> {
   const { lost, depth } = writer.counts;
   yield single(RING, depth);

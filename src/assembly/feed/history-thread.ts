@@ -5,6 +5,7 @@ import { Tail, type TailRecord } from '../../history/tail.ts';
 import type { Unreported } from '../../history/unreported.ts';
 import type { Sighting } from '../../outbox/finding-life.ts';
 import type { Follower, FollowerPlace } from '../../outbox/follower.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 
 /** The history in the worker of the feed, for as long as the settings have one; and the tail, which there always is. */
 export function openHistory(place: FollowerPlace): Follower {
@@ -14,7 +15,7 @@ export function openHistory(place: FollowerPlace): Follower {
 const UNREPORTED = 'unreported-denials';
 
 /** The finding of a lease that ran out, refused something, and has no reader. */
-function unreportedSighting({ lease, identity, owner, names }: Unreported, at: number): Sighting {
+function unreportedSighting({ lease, identity, owner, names }: Unreported, at: EpochMilliseconds): Sighting {
   return {
     identity,
     proven: true,

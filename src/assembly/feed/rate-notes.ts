@@ -1,6 +1,6 @@
 import type { RatesNote } from '../../outbox/notes.ts';
 import type { Standings, Underway } from '../../resolve/client/standing.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { EpochMilliseconds, Monotonic } from '../../wire/quantity.ts';
 
 /** Identities in one note. */
 const MOST_OF_ONE = 100;
@@ -8,10 +8,10 @@ const MOST_OF_ONE = 100;
 /** How much each identity asked since it was looked at last: from what is counted anyway. */
 export class RateNotes {
   readonly #before = new WeakMap<Underway, { readonly queries: number; readonly txt: number }>();
-  #at: Milliseconds = Number.NaN;
+  #at: Monotonic = Number.NaN;
 
   /** `at`: milliseconds since 1970; `now`: monotonic. Nothing the first time. */
-  notes(standings: Standings, at: number, now: Milliseconds): RatesNote[] {
+  notes(standings: Standings, at: EpochMilliseconds, now: Monotonic): RatesNote[] {
     const span = Math.round(now - this.#at);
     this.#at = now;
     const rates: RatesNote['rates'][number][] = [];

@@ -2,15 +2,16 @@ import type { Note } from '../../outbox/notes.ts';
 import type { DeliveryState } from '../../outbox/sinks/sink.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 
 const code = (name: string): string => `sink-${name}`;
 
 /** Milliseconds between two lines about one sink that is neither refused nor was. */
-const PACE = 60_000;
+const PACE: Milliseconds = 60_000;
 
 interface Told {
   status: DeliveryState['status'];
-  at: number;
+  at: Monotonic;
   /** How it is now, where that was not told yet, and how often it has changed since. */
   untold: DeliveryState | null;
   changes: number;
@@ -24,7 +25,7 @@ export class SinkNotices {
   readonly #log: Log;
   readonly #readiness: Pick<Readiness, 'warn' | 'clear'>;
   readonly #note: (note: Note) => void;
-  readonly #now: () => number;
+  readonly #now: () => Monotonic;
   readonly #refused = new Set<string>();
   readonly #told = new Map<string, Told>();
 
@@ -33,7 +34,7 @@ export class SinkNotices {
     log: Log,
     readiness: Pick<Readiness, 'warn' | 'clear'>,
     note: (note: Note) => void,
-    now: () => number,
+    now: () => Monotonic,
   ) {
     this.#log = log;
     this.#readiness = readiness;

@@ -6,14 +6,14 @@ import {
   type GrantOrder,
   LONGEST_LINE,
 } from '../../resolve/grants/grant-line.ts';
-import { passOver } from '../../wire/quantity.ts';
+import { type Milliseconds, type Monotonic, passOver } from '../../wire/quantity.ts';
 import type { LinkEvents } from './link-events.ts';
 import { WaitingOrders } from './waiting-orders.ts';
 
 /** Milliseconds between two tries to reach the enforcer. */
-const RETRY_MS = 50;
+const RETRY_MS: Milliseconds = 50;
 /** Milliseconds that the enforcer has to answer how its rules are: one that is stopped keeps its socket open. */
-const SILENT_MS = 10_000;
+const SILENT_MS: Milliseconds = 10_000;
 /** Lines that wait for the socket to take more, in octets: beyond it nothing is granted. */
 const MOST_UNSENT = 16 * 2 ** 20;
 /** Orders that wait for the enforcer at once. */
@@ -23,8 +23,8 @@ export interface LinkOptions {
   /** Absolute path of the enforcer's socket. */
   readonly socket: string;
   /** Milliseconds that an order is waited for. */
-  readonly wait: () => number;
-  readonly now: () => number;
+  readonly wait: () => Milliseconds;
+  readonly now: () => Monotonic;
   /** All that it has to be told before anything else. */
   readonly snapshot: () => Iterable<GrantOrder>;
   readonly heard: LinkEvents;
@@ -39,14 +39,14 @@ export class EnforcerLink {
   #socket: Socket | null = null;
   /** The enforcer has greeted, and the snapshot is behind us. */
   #up = false;
-  #downSince: number;
+  #downSince: Monotonic;
   #sequence = 0;
   #text = '';
   #rest = '';
   #isFlushing = false;
   readonly #orders: WaitingOrders;
   /** When it was asked how its rules are and has not said so; NaN where it has. */
-  #asked = Number.NaN;
+  #asked: Monotonic = Number.NaN;
   #why = '';
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
@@ -67,7 +67,7 @@ export class EnforcerLink {
   }
 
   /** Milliseconds since it was told what it has not acknowledged; 0 where there is nothing. */
-  get oldest(): number {
+  get oldest(): Milliseconds {
     return this.#orders.oldest;
   }
 
@@ -109,11 +109,11 @@ export class EnforcerLink {
     this.#write('{"op":"check"}\n');
   }
 
-  #deadline(): number {
+  #deadline(): Monotonic {
     return this.#options.now() + this.#options.wait();
   }
 
-  #put(orders: readonly GrantOrder[], waiter: GrantWaiter | null, deadline: number): void {
+  #put(orders: readonly GrantOrder[], waiter: GrantWaiter | null, deadline: Monotonic): void {
     const first = this.#sequence + 1;
     let text = '';
     for (const order of orders) text += `${JSON.stringify({ seq: ++this.#sequence, ...order })}\n`;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { GRANT_PROTOCOL, type GrantOrder, LONGEST_LINE } from '../../resolve/grants/grant-line.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 
 /** Octets that wait for a consumer: beyond them it is told that lines were dropped. */
 const MOST_QUEUED = 4 * 2 ** 20;
@@ -9,9 +10,9 @@ const MOST_UNACKNOWLEDGED = 32_768;
 const AHEAD = 256 * 1024;
 const AHEAD_LINES = 16_384;
 /** Lines that are sent within so many milliseconds have one mark: what their age is told by. */
-const MARK_MS = 100;
+const MARK_MS: Milliseconds = 100;
 /** Milliseconds after which one that was told of dropped lines has to have come back. */
-const RETURN_MS = 30_000;
+const RETURN_MS: Milliseconds = 30_000;
 
 export interface ConsumerPorts {
   /** What each line of `hello` says beside. */
@@ -26,7 +27,7 @@ export interface ConsumerPorts {
   fault(consumer: FeedConsumer, sequence: number, text: string): void;
   gone(consumer: FeedConsumer, why: string): void;
   /** Monotonic, milliseconds. */
-  now(): number;
+  now(): Monotonic;
 }
 
 type Phase = 'new' | 'telling' | 'told' | 'synced' | 'dropped' | 'gone';
@@ -51,7 +52,7 @@ export class FeedConsumer {
   #snapshotEnd = 0;
   #timer: NodeJS.Timeout | null = null;
   /** When lines were sent that are not acknowledged, oldest first: each with the last of its lines. */
-  #marks: { readonly at: number; last: number }[] = [];
+  #marks: { readonly at: Monotonic; last: number }[] = [];
 
   constructor(socket: Socket, name: string, ports: ConsumerPorts) {
     this.#socket = socket;
@@ -87,7 +88,7 @@ export class FeedConsumer {
   }
 
   /** When the oldest line was sent that it has not acknowledged; null where there is none. */
-  get oldest(): number | null {
+  get oldest(): Monotonic | null {
     return this.#marks[0]?.at ?? null;
   }
 

@@ -3,6 +3,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { ClientTrust } from '../../identity/client-trust.ts';
 import type { FeedAt } from '../../settings/enforce-settings.ts';
 import { listenOnPath } from '../../socket/unix-path.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 
 /** Connections of one feed at once, those in their handshake too; and new ones of one address in a second. */
 const MOST_CONNECTIONS = 64;
@@ -16,7 +17,7 @@ export interface DoorEvents {
   arrived(socket: Socket, name: string): void;
   /** Somebody who may not. */
   refused(why: string): void;
-  epoch(): number;
+  epoch(): EpochSeconds;
 }
 
 /** Where consumers of a feed come in: a unix socket of namegate's own user, or TLS where they show a certificate. */
@@ -28,7 +29,7 @@ export class FeedDoor {
   #names: ReadonlySet<string>;
   /** New connections by address in this second. */
   readonly #news = new Map<string, number>();
-  #newsAt = 0;
+  #newsAt: EpochSeconds = 0;
 
   /** `trust`: of who comes over TLS. */
   constructor(at: FeedAt, trust: ClientTrust | null, events: DoorEvents) {

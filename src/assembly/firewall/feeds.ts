@@ -4,18 +4,19 @@ import type { Readiness } from '../../report/readiness.ts';
 import type { GrantOrder } from '../../resolve/grants/grant-line.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { GrantFeedSetting } from '../../settings/enforce-settings.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { FeedDoor } from './feed-door.ts';
 import { type FeedCounts, GrantFeed } from './grant-feed.ts';
 
 /** A line of the log about one feed and matter is written once in this time; what came since is counted. */
-const REPEAT_MS = 10_000;
+const REPEAT_MS: Milliseconds = 10_000;
 
 export interface FeedRooms {
   readonly clock: Clock;
   readonly log: Log;
   readonly readiness: Pick<Readiness, 'raise' | 'clear'>;
   /** Milliseconds that an answer waits. */
-  readonly wait: () => number;
+  readonly wait: () => Milliseconds;
   readonly snapshot: () => Iterator<readonly GrantOrder[]>;
   readonly bug: (error: unknown) => void;
 }
@@ -33,7 +34,7 @@ export class Feeds {
   readonly #synced = new Map<string, number>();
   /** Feeds that answers wait for and nobody follows, each with why. */
   readonly #alone = new Map<string, string>();
-  readonly #told = new Map<string, { at: number; more: number }>();
+  readonly #told = new Map<string, { at: Monotonic; more: number }>();
 
   /** Throws where a certificate and its key are none. */
   constructor(settings: readonly GrantFeedSetting[], rooms: FeedRooms) {

@@ -13,6 +13,7 @@ import type { InForce } from '../../resolve/in-force.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { EnforceSetting } from '../../settings/enforce-settings.ts';
 import type { Settings } from '../../settings/settings.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { Chore } from '../chores.ts';
 import { EnforcerLink } from './enforcer-link.ts';
 import { Feeds } from './feeds.ts';
@@ -25,12 +26,12 @@ import { PacedFindings } from './paced-findings.ts';
 import { forgeriesOf, refusedClient } from './refused-client.ts';
 
 /** Between two questions to the enforcer whether the rules are as they were written. */
-const CHECK_MS = 2_000;
-const TICK_MS = 100;
+const CHECK_MS: Milliseconds = 2_000;
+const TICK_MS: Milliseconds = 100;
 /** A change of the rules by somebody else is told of for so long after it was mended. */
-const TOLD_MS = 60_000;
+const TOLD_MS: Milliseconds = 60_000;
 /** An enforcer that is back so soon was started anew, and nobody has to act. */
-const RESTART_MS = 5_000;
+const RESTART_MS: Milliseconds = 5_000;
 const MOST_RECENT = 4_096;
 
 export interface FirewallRoomOptions {
@@ -69,7 +70,7 @@ export class FirewallRoom implements Enforcement {
   #setting: EnforceSetting;
   #isUp: boolean | null = null;
   #mended = 0;
-  #toldUntil = 0;
+  #toldUntil: Monotonic = 0;
   readonly #lastNames = new LastNames();
   readonly #guard: GuardFindings;
   readonly #findings: PacedFindings;
@@ -77,7 +78,7 @@ export class FirewallRoom implements Enforcement {
   /** Leases by id, those that changed last at the end: what a client did in its last moment is told when it is over. */
   readonly #recent = new Map<string, Lease>();
   #inForce: InForce;
-  #downSince = Number.NaN;
+  #downSince: Monotonic = Number.NaN;
   readonly #refused = new Map([
     ['yes', 0],
     ['no', 0],
@@ -89,7 +90,7 @@ export class FirewallRoom implements Enforcement {
   /** Changes of the rules by somebody else, since the start. */
   #changes = 0;
   /** Answers were given without their grants; 0: none lately. */
-  #openUntil = 0;
+  #openUntil: Monotonic = 0;
 
   constructor(options: FirewallRoomOptions) {
     const { setting, clock, leases, inForce, salt } = options;

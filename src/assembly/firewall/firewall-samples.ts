@@ -1,4 +1,5 @@
 import { byLabel, counter, gauge, type Samples, single } from '../../metric/metric.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { FeedCounts } from './grant-feed.ts';
 
 /** What the resolver's side of the firewall counts. */
@@ -6,7 +7,7 @@ export interface FirewallCounts {
   /** Clients, and grants: a name that opens an address to one of them. */
   readonly book: { readonly size: number; readonly grants: number };
   /** The way to `namegate enforce`; null where the server file has feeds alone. */
-  readonly link: { readonly isSettled: boolean; readonly oldest: number } | null;
+  readonly link: { readonly isSettled: boolean; readonly oldest: Milliseconds } | null;
   /** Changes of the rules by somebody else. */
   readonly changes: number;
   /** Answers that were not given, or without their grants, by finding. */

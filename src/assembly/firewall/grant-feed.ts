@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { GrantWaiter } from '../../resolve/grants/enforcement.ts';
 import type { GrantOrder } from '../../resolve/grants/grant-line.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { FeedConsumer } from './feed-consumer.ts';
 import type { GrantWay } from './grant-ways.ts';
 
@@ -8,15 +9,15 @@ import type { GrantWay } from './grant-ways.ts';
 const MOST_CONSUMERS = 16;
 /** Orders of a feed that are waited for at once. */
 const MOST_WAITING = 100_000;
-const LOOK_MS = 10;
+const LOOK_MS: Milliseconds = 10;
 
 export interface GrantFeedOptions {
   readonly name: string;
   /** Answers wait for its consumers. */
   readonly awaited: boolean;
   /** Milliseconds that an order is waited for. */
-  readonly wait: () => number;
-  readonly now: () => number;
+  readonly wait: () => Milliseconds;
+  readonly now: () => Monotonic;
   /** All that holds now, in parts that are whole in themselves. */
   readonly snapshot: () => Iterator<readonly GrantOrder[]>;
   readonly heard: FeedEvents;
@@ -36,13 +37,13 @@ export interface FeedCounts {
   /** Times that a consumer was too slow, and lines were dropped. */
   readonly dropped: number;
   /** Milliseconds since the oldest line was sent that a consumer has not acknowledged; 0 where there is none. */
-  readonly oldest: number;
+  readonly oldest: Milliseconds;
 }
 
 /** One order, and how many consumers have still to acknowledge it. */
 interface Waiting {
   readonly waiter: GrantWaiter;
-  readonly deadline: number;
+  readonly deadline: Monotonic;
   left: number;
   acknowledged: number;
   good: boolean;
@@ -65,7 +66,7 @@ export class GrantFeed implements GrantWay {
   /** With what each has to acknowledge, in the order of its numbers. */
   readonly #consumers = new Map<FeedConsumer, Queue<Awaited>>();
   readonly #waiting = new Queue<Waiting>();
-  #downSince: number;
+  #downSince: Monotonic;
   #dropped = 0;
   #timer: NodeJS.Timeout | null = null;
 

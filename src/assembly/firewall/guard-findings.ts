@@ -1,10 +1,10 @@
 import type { GuardFinding, GuardNote } from '../../outbox/firewall-notes.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 
 /** Kinds of trouble that are told in one flush; what is beyond is told as one of nobody. */
 const MOST = 64;
 /** What lasts is told again so often, that it stays open. */
-const AGAIN_MS = 60_000;
+const AGAIN_MS: Milliseconds = 60_000;
 
 /** Whom it is about, and what is to be said besides. */
 export interface GuardFacts {
@@ -29,7 +29,7 @@ export class GuardFindings {
   readonly #tell: (note: GuardNote) => void;
   readonly #waiting = new Map<string, Waiting>();
   /** What lasts, and when it was told last. */
-  readonly #lasting = new Map<GuardFinding, { readonly facts: GuardFacts; at: Milliseconds }>();
+  readonly #lasting = new Map<GuardFinding, { readonly facts: GuardFacts; at: Monotonic }>();
 
   constructor(tell: (note: GuardNote) => void) {
     this.#tell = tell;
@@ -62,7 +62,7 @@ export class GuardFindings {
   }
 
   /** Tells what there is. To be called every second or two. */
-  flush(now: Milliseconds): void {
+  flush(now: Monotonic): void {
     for (const { finding, key, facts, count } of this.#waiting.values())
       if (count > 0) this.#tell(noteOf(finding, key, facts, count, false));
     this.#waiting.clear();

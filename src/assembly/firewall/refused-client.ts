@@ -7,6 +7,7 @@ import type { GrantBook } from '../../resolve/grants/grant-book.ts';
 import type { InForce } from '../../resolve/in-force.ts';
 import type { ListenSetting } from '../../settings/settings.ts';
 import { firstOf } from '../../wire/ip-address.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 
 /** Whose packets come from an address. */
 export interface RefusedClient {
@@ -36,7 +37,7 @@ export function refusedClient(
   text: string,
   told: string | null,
   { leases, book, inForce, forgeries, recent }: ClientPlaces,
-  now: number,
+  now: Monotonic,
 ): RefusedClient | null {
   const prefix = parsePrefix(text);
   if (prefix instanceof TextFault) return null;

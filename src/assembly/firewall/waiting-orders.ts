@@ -1,12 +1,13 @@
 import type { GrantWaiter } from '../../resolve/grants/enforcement.ts';
 import type { GrantOrder } from '../../resolve/grants/grant-line.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 
 interface Waiting {
   readonly first: number;
   readonly last: number;
   readonly waiter: GrantWaiter;
-  readonly since: number;
-  readonly deadline: number;
+  readonly since: Monotonic;
+  readonly deadline: Monotonic;
   good: boolean;
   expired: boolean;
 }
@@ -15,13 +16,13 @@ interface Waiting {
 interface KeptOrders {
   readonly orders: readonly GrantOrder[];
   readonly waiter: GrantWaiter | null;
-  readonly deadline: number;
+  readonly deadline: Monotonic;
 }
 
 export interface WaitingOptions {
-  readonly now: () => number;
+  readonly now: () => Monotonic;
   /** Milliseconds that an order is waited for. */
-  readonly wait: () => number;
+  readonly wait: () => Milliseconds;
   readonly heard: { bug(error: unknown): void };
 }
 
@@ -46,13 +47,13 @@ export class WaitingOrders {
   }
 
   /** Milliseconds since the first of those that wait was told; 0 where nobody waits. */
-  get oldest(): number {
+  get oldest(): Milliseconds {
     const first = this.#waiting[this.#head];
     return first === undefined ? 0 : Math.max(0, this.#options.now() - first.since);
   }
 
   /** The orders with these numbers have been told. */
-  add(first: number, last: number, waiter: GrantWaiter, deadline: number): void {
+  add(first: number, last: number, waiter: GrantWaiter, deadline: Monotonic): void {
     const since = this.#options.now();
     const waiting = { first, last, waiter, since, deadline, good: true, expired: false };
     if (last <= this.#acked) this.#later(waiting, true);
@@ -61,7 +62,7 @@ export class WaitingOrders {
   }
 
   /** Nobody is there to be told. */
-  keep(orders: readonly GrantOrder[], waiter: GrantWaiter | null, deadline: number): void {
+  keep(orders: readonly GrantOrder[], waiter: GrantWaiter | null, deadline: Monotonic): void {
     if (waiter !== null || this.#kept.length > 0) this.#kept.push({ orders, waiter, deadline });
     this.#watch();
   }

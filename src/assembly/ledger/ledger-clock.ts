@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { TICK_MS } from '../../detect/charge.ts';
 import { LONGEST_WAIT } from '../../detect/holder.ts';
+import type { Milliseconds, Monotonic, Tick } from '../../wire/quantity.ts';
 
 /** Which run of the machine this is, and for how long it has been up. No wall clock is in it. */
 export interface Boot {
@@ -24,7 +25,7 @@ export function systemBoot(): Boot {
 export interface LedgerMoment {
   readonly boot: string;
   readonly uptime: number;
-  readonly tick: number;
+  readonly tick: Tick;
 }
 
 /**
@@ -32,21 +33,21 @@ export interface LedgerMoment {
  * counts. Of another boot nobody knows how long it was away, so that nothing passed: balances last longer, never shorter.
  */
 export class LedgerClock {
-  readonly #monotonic: () => number;
+  readonly #monotonic: () => Monotonic;
   readonly #boot: Boot;
-  readonly #start: number;
+  readonly #start: Monotonic;
   /** Tick at `#start`. They begin a whole window late, so that no charge lies before their beginning. */
-  #base = LONGEST_WAIT;
+  #base: Tick = LONGEST_WAIT;
 
   /** `monotonic`: milliseconds that never go back. */
-  constructor(monotonic: () => number, boot: Boot) {
+  constructor(monotonic: () => Monotonic, boot: Boot) {
     this.#monotonic = monotonic;
     this.#boot = boot;
     this.#start = monotonic();
   }
 
   /** Goes on from what an earlier process wrote; `least`: a tick that it had reached at least. */
-  resume(last: LedgerMoment | null, least: number): void {
+  resume(last: LedgerMoment | null, least: Tick): void {
     let base = Math.max(LONGEST_WAIT, least);
     if (last !== null) {
       const passed = last.boot !== '' && last.boot === this.#boot.id ? this.#boot.uptime() - last.uptime : 0;
@@ -56,12 +57,12 @@ export class LedgerClock {
   }
 
   /** The tick under way. */
-  get now(): number {
+  get now(): Tick {
     return this.#base + this.#passed();
   }
 
   /** Milliseconds until the next one begins. */
-  get untilNext(): number {
+  get untilNext(): Milliseconds {
     return TICK_MS - ((this.#monotonic() - this.#start) % TICK_MS);
   }
 
@@ -70,7 +71,7 @@ export class LedgerClock {
   }
 
   /** A private getter would cost a call of the runtime. */
-  #passed(): number {
+  #passed(): Tick {
     return Math.floor((this.#monotonic() - this.#start) / TICK_MS);
   }
 }

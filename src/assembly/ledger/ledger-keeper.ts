@@ -6,6 +6,7 @@ import { holderRecord, ledgerRecords } from '../../detect/ledger-state.ts';
 import type { Disk } from '../../journal/disk.ts';
 import { Journal, type JournalFault, type Replay } from '../../journal/journal.ts';
 import type { Departures } from '../../resolve/ledger/departures.ts';
+import type { Monotonic, Tick } from '../../wire/quantity.ts';
 import type { Timers } from '../chores.ts';
 import { type Boot, LedgerClock } from './ledger-clock.ts';
 import { replayLedger } from './ledger-replay.ts';
@@ -24,7 +25,7 @@ export interface LedgerNotices {
 
 export interface LedgerKeeperOptions {
   /** Milliseconds that never go back. */
-  readonly monotonic: () => number;
+  readonly monotonic: () => Monotonic;
   readonly boot: Boot;
   readonly timers: Pick<Timers, 'once'>;
   readonly notices: LedgerNotices;
@@ -32,7 +33,7 @@ export interface LedgerKeeperOptions {
 }
 
 interface Waiting {
-  readonly tick: number;
+  readonly tick: Tick;
   readonly order: number;
   /** The number of the write that has to be done first. */
   readonly needs: number;
@@ -69,7 +70,7 @@ export class LedgerKeeper implements Departures {
     return this.#key;
   }
 
-  get tick(): number {
+  get tick(): Tick {
     return this.#clock.now + 1;
   }
 
@@ -182,7 +183,7 @@ export class LedgerKeeper implements Departures {
   }
 
   /** Lets go whose tick has come and whose payment is written, or has waited for the disk long enough. */
-  #depart(now: number): void {
+  #depart(now: Tick): void {
     const leaving: Waiting[] = [];
     const staying: Waiting[] = [];
     // Those of one tick leave together: which of them has to wait for the disk says in which order they were asked.

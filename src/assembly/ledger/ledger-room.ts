@@ -3,20 +3,21 @@ import { FolderLock } from '../../journal/lock.ts';
 import { type CrossingFacts, LedgerFindings } from '../../report/ledger-findings.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { type Chore, SYSTEM_TIMERS } from '../chores.ts';
 import { systemBoot } from './ledger-clock.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 
 /** A key that alerts or contains is told within it. */
-const TELL_MS = 1_000;
+const TELL_MS: Milliseconds = 1_000;
 /** Between two tries to write down what could not be. */
-const TEND_MS = 5_000;
+const TEND_MS: Milliseconds = 5_000;
 
 const NOT_WRITTEN =
   'balances of the leak ledger cannot be written down: a restart would forget what is charged';
 
 export interface LedgerRoomOptions {
-  readonly monotonic: () => number;
+  readonly monotonic: () => Monotonic;
   readonly log: Log;
   readonly readiness: Pick<Readiness, 'raise' | 'clear' | 'setLedger'>;
   readonly bug: (error: unknown) => void;

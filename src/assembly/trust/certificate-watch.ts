@@ -2,15 +2,15 @@ import { type DatesState, datesState, type ShownDates } from '../../identity/ser
 import { byLabel, gauge, type Samples } from '../../metric/metric.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type EpochSeconds, type Seconds, unreachable } from '../../wire/quantity.ts';
 import type { Trusts } from './trusts.ts';
 
 /** Seconds after which what goes on is told again. */
-const AGAIN = 86_400;
+const AGAIN: Seconds = 86_400;
 
 interface Told {
   readonly state: DatesState;
-  readonly at: number;
+  readonly at: EpochSeconds;
 }
 
 /**
@@ -30,13 +30,13 @@ export class CertificateWatch {
   }
 
   /** Looks after the certificates of another load. */
-  take(trusts: Trusts, epoch: number): void {
+  take(trusts: Trusts, epoch: EpochSeconds): void {
     this.#trusts = trusts;
     this.look(epoch);
   }
 
   /** To be called every minute or so. `epoch`: seconds since 1970. */
-  look(epoch: number): void {
+  look(epoch: EpochSeconds): void {
     const troubled: object[] = [];
     const files = this.#byFile();
     for (const [file, { listeners, dates }] of files) {
@@ -108,7 +108,7 @@ const ENDS = gauge(
 );
 
 /** The one that ends first; before it, one that has not begun. */
-function worstOf(dates: readonly ShownDates[], epoch: number): ShownDates | null {
+function worstOf(dates: readonly ShownDates[], epoch: EpochSeconds): ShownDates | null {
   const early = dates.find((one) => datesState(one, epoch) === 'early');
   const [first = null] = dates.toSorted((a, b) => a.notAfter - b.notAfter);
   return first !== null && datesState(first, epoch) === 'ended' ? first : (early ?? first);

@@ -2,6 +2,7 @@ import type { CrlState } from '../../identity/revocation.ts';
 import { gauge, type Sample, type Samples } from '../../metric/metric.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { Trusts } from './trusts.ts';
 
 /**
@@ -20,7 +21,7 @@ export class CrlWatch {
   }
 
   /** Looks after the CRLs of another load. */
-  take(trusts: Trusts, epoch: number): void {
+  take(trusts: Trusts, epoch: EpochSeconds): void {
     this.#trusts = trusts;
     this.look(epoch);
   }
@@ -39,7 +40,7 @@ export class CrlWatch {
   }
 
   /** To be called every minute or so. */
-  look(epoch: number): void {
+  look(epoch: EpochSeconds): void {
     const seen = new Set<string>();
     const troubled: object[] = [];
     for (const [place, { trust, crlFile }] of this.#trusts) {

@@ -4,6 +4,7 @@ import type { Readiness } from '../../report/readiness.ts';
 import { tellProblems } from '../../report/tell-problems.ts';
 import type { Designation } from '../../resolve/local/designation.ts';
 import type { ListenSetting } from '../../settings/settings.ts';
+import type { EpochSeconds, Milliseconds } from '../../wire/quantity.ts';
 import type { Listeners } from '../listeners.ts';
 import type { LoadOutcome } from '../reloads.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
@@ -18,7 +19,7 @@ export interface TrustRooms {
   readonly readiness: Readiness;
   readonly log: Log;
   /** Seconds since 1970. */
-  readonly epoch: () => number;
+  readonly epoch: () => EpochSeconds;
   /** What `_dns.resolver.arpa` says from now on. */
   readonly designate: (designations: readonly Designation[]) => void;
 }
@@ -60,7 +61,7 @@ export class TrustInForce {
    * Certificates, keys, CAs and CRLs of the listeners in force have changed, and nothing else: policy and answers stay.
    * Where one is an error, all of them stay as they were. `whole`: the policy that was read last is in force too.
    */
-  change(listen: readonly ListenSetting[], whole: boolean, ms: number): LoadOutcome {
+  change(listen: readonly ListenSetting[], whole: boolean, ms: Milliseconds): LoadOutcome {
     const { builder, log, epoch, designate, readiness } = this.#rooms;
     const { trusts, problems } = builder.build(listen, epoch());
     tellProblems(log, problems);

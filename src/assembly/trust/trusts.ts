@@ -12,6 +12,7 @@ import type { Designation } from '../../resolve/local/designation.ts';
 import type { DotSetting, ListenSetting } from '../../settings/settings.ts';
 import { readAddress } from '../../socket/address-words.ts';
 import type { AddressWords } from '../../wire/ip-address.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { placesOf } from '../places.ts';
 import { warnUnreached } from './unreached.ts';
 
@@ -43,7 +44,7 @@ export class TrustBuilder {
    * Adds what is wrong with certificates, keys, CAs and CRLs to a load's problems; an error there is one of the whole, and
    * nothing of it is for use. `epoch`: seconds since 1970.
    */
-  vet(result: LoadResult, epoch: number): Vetted {
+  vet(result: LoadResult, epoch: EpochSeconds): Vetted {
     if (!isLoaded(result)) return { ...result, trusts: new Map() };
     const { trusts, problems } = this.build(result.settings.listen, epoch);
     problems.push(...warnUnreached(result.settings, result.snapshot));
@@ -52,7 +53,7 @@ export class TrustBuilder {
   }
 
   /** The trust of these listeners alone. Where a problem is an error, nothing of it is for use. */
-  build(listen: readonly ListenSetting[], epoch: number): { trusts: Trusts; problems: Problem[] } {
+  build(listen: readonly ListenSetting[], epoch: EpochSeconds): { trusts: Trusts; problems: Problem[] } {
     const problems: Problem[] = [];
     const trusts = new Map<string, ListenerTrust>();
     const places = placesOf(listen);

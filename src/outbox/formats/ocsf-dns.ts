@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import type { FeedEvent, Kind } from '../event.ts';
 import { type Numbered, rcodeOf, severityIn, treatmentOf } from './ocsf-words.ts';
 import type { Row } from './row.ts';
@@ -7,7 +8,7 @@ const TCP: Numbered = { id: 6, caption: 'tcp' };
 const UDP: Numbered = { id: 17, caption: 'udp' };
 
 /** Milliseconds since 1970 of a time in an event. */
-export function instant(text: string | undefined): number | undefined {
+export function instant(text: string | undefined): EpochMilliseconds | undefined {
   if (text === undefined) return undefined;
   const time = Date.parse(text);
   return Number.isNaN(time) ? undefined : time;

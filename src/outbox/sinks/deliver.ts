@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { FeedSetting } from '../feed-setting.ts';
 import type { Delivery, WorkerParts } from '../worker.ts';
 import { CLOCK } from './sink.ts';
@@ -5,7 +6,7 @@ import { Sinks } from './sinks.ts';
 
 /** Milliseconds at the end in which what was committed last may still be sent; the rest is sent after the next start. */
 const LAST = 500;
-const LOOK = 20;
+const LOOK: Milliseconds = 20;
 
 /** The sinks as a part of the feed's worker. */
 export const deliver: NonNullable<WorkerParts['delivery']> = (store, setting, onChange) => {

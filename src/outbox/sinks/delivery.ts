@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { EventSource, Placed, Selection } from '../event.ts';
 import { Backoff } from './backoff.ts';
 import {
@@ -13,11 +14,11 @@ import {
 const MOST_EVENTS = 256;
 const MOST_OCTETS = 512 * 1024;
 /** Milliseconds without a call of `wake` after which it looks for events all the same. */
-const IDLE = 500;
+const IDLE: Milliseconds = 500;
 /** Milliseconds between two looks at the files of a sink that is refused. */
-const LOOK = 5_000;
+const LOOK: Milliseconds = 5_000;
 /** Milliseconds at the end for what is being sent. */
-const LAST = 500;
+const LAST: Milliseconds = 500;
 /** Dead letters in a row, none taken between them, at which the receiver is believed to take nothing at all. */
 const MOST_DEAD_IN_A_ROW = 64;
 /** Looks between two events that are tried all the same on such a receiver: a minute. */
@@ -263,7 +264,7 @@ export class Delivery {
     }
   }
 
-  async #sleep(milliseconds: number): Promise<void> {
+  async #sleep(milliseconds: Milliseconds): Promise<void> {
     if (this.#wakeUp.signal.aborted) this.#wakeUp = new AbortController();
     if (this.#isClosing) return;
     await this.#options.clock.sleep(milliseconds, this.#wakeUp.signal);

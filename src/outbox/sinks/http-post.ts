@@ -1,6 +1,7 @@
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Agent as HttpAgent, request as httpRequest } from '../../socket/node-http.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Shown } from './sink-credentials.ts';
 
 /** Octets of an answer that are read. */
@@ -16,11 +17,11 @@ export interface Reply {
 export class HttpPost {
   readonly #url: URL;
   readonly #serverName: string | null;
-  readonly #timeout: number;
+  readonly #timeout: Milliseconds;
   #agent: Agent | HttpsAgent | null = null;
 
   /** `timeout`: milliseconds for a request with its answer. */
-  constructor(url: string, serverName: string | null, timeout: number) {
+  constructor(url: string, serverName: string | null, timeout: Milliseconds) {
     this.#url = new URL(url);
     this.#serverName = serverName;
     this.#timeout = timeout;

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import type { FeedEvent, Kind, Severity } from '../event.ts';
 import type { Format } from '../formats/format.ts';
 import { severityOf } from '../formats/severity.ts';
@@ -6,7 +7,7 @@ import { severityOf } from '../formats/severity.ts';
  * Events as the JSON of an ExportLogsServiceRequest (OTLP 1, "JSON Protobuf Encoding": names in lowerCamelCase, 64-bit numbers as
  * text). `sent`: milliseconds since 1970.
  */
-export function otlpRequest(events: readonly FeedEvent[], format: Format, sent: number): object {
+export function otlpRequest(events: readonly FeedEvent[], format: Format, sent: EpochMilliseconds): object {
   const { server = '', version = '' } = events[0] ?? {};
   return {
     resourceLogs: [
@@ -38,7 +39,7 @@ const OF_SEVERITY: Readonly<Record<Severity, readonly [number, string]>> = {
   operations: [9, 'INFO'],
 };
 
-function logRecord(event: FeedEvent, format: Format, sent: number): object {
+function logRecord(event: FeedEvent, format: Format, sent: EpochMilliseconds): object {
   const [severityNumber, severityText] = OF_SEVERITY[severityOf(event)];
   return {
     timeUnixNano: nanoseconds(Date.parse(event.time)),
@@ -120,6 +121,6 @@ export function anyValue(value: unknown): object {
   }
 }
 
-function nanoseconds(milliseconds: number): string {
+function nanoseconds(milliseconds: EpochMilliseconds): string {
   return `${Number.isFinite(milliseconds) ? Math.max(0, Math.floor(milliseconds)) : 0}000000`;
 }

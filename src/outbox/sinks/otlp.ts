@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { OtlpSinkSetting as OtlpSetting } from '../../settings/alert-settings.ts';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
@@ -173,7 +174,7 @@ function messageOf(text: string): string {
 }
 
 /** Milliseconds of a Retry-After: seconds or a date (RFC 9110 §10.2.3). */
-function afterOf(text: string | undefined, now: number): number | null {
+function afterOf(text: string | undefined, now: EpochMilliseconds): Milliseconds | null {
   if (text === undefined) return null;
   if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1_000;
   const at = Date.parse(text);

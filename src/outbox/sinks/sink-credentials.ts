@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { SinkTls } from '../../settings/alert-settings.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 
 /** What is shown to a receiver, and whom it must be vouched for by. */
 export interface Shown {
@@ -38,7 +39,7 @@ export class Credentials {
   }
 
   /** Why a receiver would refuse the certificate that is shown, or null. `now`: milliseconds since 1970. */
-  static fault({ cert }: Shown, now: number): string | null {
+  static fault({ cert }: Shown, now: EpochMilliseconds): string | null {
     if (cert === undefined) return null;
     try {
       const { validFrom, validTo } = new X509Certificate(cert);

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import type { Placed } from '../event.ts';
 
 /** Where events go. One sink a file; `Delivery` does for each of them what they have in common. */
@@ -30,7 +31,7 @@ export interface Trouble {
   /** A sentence without an end, for people. It holds nothing secret, and nothing that a receiver wrote but for printable text. */
   readonly reason: string;
   /** Milliseconds that the receiver wants to be left alone. */
-  readonly after?: number;
+  readonly after?: Milliseconds;
 }
 
 /** How the delivery to one sink stands. */
@@ -41,15 +42,15 @@ export interface DeliveryState {
   /** Empty while in order. */
   readonly reason: string;
   /** Since when, in milliseconds since 1970. */
-  readonly since: number;
+  readonly since: EpochMilliseconds;
 }
 
 /** What sinks know of time: tests have their own. */
 export interface SinkClock {
   /** Milliseconds since 1970. */
-  now(): number;
+  now(): EpochMilliseconds;
   /** Resolves after so many milliseconds, or at the signal's abort. Never rejects. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  sleep(milliseconds: Milliseconds, signal: AbortSignal): Promise<void>;
 }
 
 export const CLOCK: SinkClock = {

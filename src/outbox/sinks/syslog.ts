@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { SyslogSinkSetting as SyslogSetting } from '../../settings/alert-settings.ts';
 import { streamCalls } from '../../socket/stream-calls.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Placed } from '../event.ts';
 import { FORMATS } from '../formats/format.ts';
 import { jsonText } from '../formats/json-text.ts';
@@ -10,9 +11,9 @@ import { Credentials, isCertificateRefused } from './sink-credentials.ts';
 import { syslogMessage } from './syslog-message.ts';
 
 /** Milliseconds that a connection, and the writing of a batch, may take. */
-const PATIENCE = 10_000;
+const PATIENCE: Milliseconds = 10_000;
 /** Milliseconds that a connection must stay open after what was written, before that counts. */
-const HOLD = 5_000;
+const HOLD: Milliseconds = 5_000;
 /** Milliseconds in which the receiver's machine must have acknowledged what was sent, so that one that is gone is known before that. */
 const UNACKNOWLEDGED = 4_000;
 

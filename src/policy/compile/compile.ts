@@ -1,3 +1,4 @@
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { EntryInput, IdentityInput, ListInput, PolicyInput, RuleInput, RuleTerms } from '../input.ts';
 import { indexLookAlikes } from '../lookalike/look-alikes.ts';
 import { type Pattern, parsePattern } from '../pattern/pattern.ts';
@@ -25,7 +26,7 @@ import { MAX_WRITTEN_OUT, namesWrittenOut } from './written-out.ts';
 export function compile(
   input: PolicyInput,
   suffixes: SuffixTable,
-  options: { readonly now: number; readonly salt: number },
+  options: { readonly now: EpochSeconds; readonly salt: number },
 ): { snapshot: Snapshot; problems: Problem[] } {
   const problems: Problem[] = [];
   const book = new Rulebook(options.salt);
@@ -100,7 +101,7 @@ interface Build {
   readonly book: Rulebook;
   readonly suffixes: SuffixTable;
   readonly problems: Problem[];
-  readonly now: number;
+  readonly now: EpochSeconds;
   readonly locals: readonly Uint8Array[];
   /** Set by destination. */
   readonly sets: Map<string, number>;

@@ -1,5 +1,5 @@
 import { labelOffsets, nameToText } from '../../wire/name.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type EpochSeconds, unreachable } from '../../wire/quantity.ts';
 import { approvesName } from '../decide/beside.ts';
 import type { IdentityInput, RuleInput } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
@@ -18,7 +18,7 @@ import { familyNames } from './written-out.ts';
 export function compileExpected(
   identities: readonly IdentityInput[],
   suffixes: SuffixTable,
-  options: { readonly now: number; readonly salt: number },
+  options: { readonly now: EpochSeconds; readonly salt: number },
   problems: Problem[],
 ): { readonly tree: RuleTree | null; readonly views: readonly (View | null)[] } {
   if (identities.every(({ expected }) => expected.length === 0)) {
@@ -57,7 +57,7 @@ export function expectedNames({ expected }: IdentityInput): ExpectedName[] {
 function vetExpected(
   { pattern, terms, at }: RuleInput,
   suffixes: SuffixTable,
-  now: number,
+  now: EpochSeconds,
   problems: Problem[],
 ): void {
   const text = patternText(pattern);
@@ -83,7 +83,7 @@ function vetExpected(
 export function checkExpected(
   inputs: readonly IdentityInput[],
   snapshot: Snapshot,
-  now: number,
+  now: EpochSeconds,
   problems: Problem[],
 ): void {
   inputs.forEach(({ expected }, index) => {
@@ -101,7 +101,7 @@ function isApprovedEverywhere(
   snapshot: Snapshot,
   identity: Identity,
   name: Uint8Array,
-  now: number,
+  now: EpochSeconds,
 ): boolean {
   const subject = { name, labels, labelCount: labelOffsets(name, labels) };
   return [identity, ...identity.stages].every(({ view }) => approvesName(snapshot, view, subject, now));

@@ -1,5 +1,6 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import type { PolicyInput, RecordInput, RedirectInput } from '../input.ts';
 import { error, type Problem } from '../problem.ts';
 import { type LocalName, type LocalRRset, NODE } from '../snapshot.ts';
@@ -71,7 +72,7 @@ function checkSpecial(entry: RecordInput | RedirectInput, problems: Problem[]): 
 
 /** Groups the records of one owner by type. An RRset has one TTL: the least (RFC 2181 §5.2). */
 function rrsets(records: readonly RecordInput[], problems: Problem[]): LocalRRset[] {
-  const sets = new Map<number, { type: number; ttl: number; rdata: Uint8Array[] }>();
+  const sets = new Map<number, { type: number; ttl: Seconds; rdata: Uint8Array[] }>();
   const seen = new Set<string>();
   for (const record of records) {
     const key = `${record.type} ${record.rdata.join()}`;

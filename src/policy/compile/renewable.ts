@@ -1,4 +1,5 @@
 import { typeFromText } from '../../wire/iana.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { KIND, type Snapshot, type Terms } from '../snapshot.ts';
 import { FAMILY, nameOfNode } from '../tree.ts';
 import { specialAt } from './vet.ts';
@@ -22,7 +23,7 @@ export function renewable(
   snapshot: Snapshot,
   destinations: 'all' | readonly string[],
   max: number,
-  now: number,
+  now: EpochSeconds,
 ): Renewable[] {
   const { postings, rules, sets, tree } = snapshot;
   const held = new Set(snapshot.identities.flatMap(({ view }) => [...view.sets]));

@@ -1,5 +1,5 @@
 import { isAtOrUnder } from '../../wire/name.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type EpochSeconds, type Seconds, unreachable } from '../../wire/quantity.ts';
 import { isHostOctet } from '../decide/host-octet.ts';
 import type { RuleTerms } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
@@ -55,7 +55,7 @@ export class Rulebook {
   }
 
   /** Adds a rule to the open set; returns its number. `file` and `line` say where its pattern is written. */
-  add(pattern: Pattern, terms: RuleTerms, file: string, line: number): number {
+  add(pattern: Pattern, terms: RuleTerms, file: string, line: number): Seconds {
     const rule = this.#kind.length;
     const termIndex = this.#termIndex(terms, file);
     this.#mix(pattern, terms);
@@ -89,7 +89,7 @@ export class Rulebook {
     rule: number,
     term: number,
     line: number,
-    until: number,
+    until: EpochSeconds,
   ): void {
     const base = this.tree.insert(pattern.base);
     if (namesWrittenOut(pattern) > 0) {
@@ -136,12 +136,12 @@ export class Rulebook {
   }
 
   /** The open set has something written out below every ancestor of `node`, until `until`. */
-  #markAbove(node: number, until: number): void {
+  #markAbove(node: number, until: EpochSeconds): void {
     if (node !== 0) this.#markFrom(this.tree.parentOf(node), until);
   }
 
   /** The same for `node` and its ancestors. */
-  #markFrom(node: number, until: number): void {
+  #markFrom(node: number, until: EpochSeconds): void {
     for (let at = node; ; at = this.tree.parentOf(at)) {
       const posting = this.#posting(at);
       // Ancestors have at least what their descendants have.

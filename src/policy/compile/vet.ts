@@ -1,5 +1,5 @@
 import { isAtOrUnder, labelOffsets, nameToText } from '../../wire/name.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type EpochSeconds, unreachable } from '../../wire/quantity.ts';
 import { approvesName } from '../decide/beside.ts';
 import type { PolicyInput, RuleTerms } from '../input.ts';
 import { type Pattern, patternText } from '../pattern/pattern.ts';
@@ -14,7 +14,7 @@ export function checkRule(
   terms: RuleTerms,
   at: Position,
   suffixes: SuffixTable,
-  now: number,
+  now: EpochSeconds,
   problems: Problem[],
 ): void {
   const base = pattern.kind === 'exact' ? pattern.name : pattern.base;
@@ -90,7 +90,7 @@ export function specialAt(name: Uint8Array): string | null {
 export function checkUnapproved(
   input: PolicyInput,
   snapshot: Snapshot,
-  now: number,
+  now: EpochSeconds,
   problems: Problem[],
 ): void {
   const labels = new Uint8Array(128);

@@ -1,5 +1,5 @@
 import { TYPE } from '../../wire/iana.ts';
-import type { Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { NODE, type Snapshot, type View } from '../snapshot.ts';
 import { NO_NODE } from '../tree.ts';
 import { approve, isAboveSpecial, isWrittenBelow, walk } from './decide.ts';
@@ -37,7 +37,7 @@ export function closestAncestor(snapshot: Snapshot, view: View, decided: Decisio
 }
 
 /** Whether the view approves the name, for any type: what a target of MX, SRV, SVCB or HTTPS must be. */
-export function approvesName(snapshot: Snapshot, view: View, subject: Subject, now: Seconds): boolean {
+export function approvesName(snapshot: Snapshot, view: View, subject: Subject, now: EpochSeconds): boolean {
   walk(snapshot, subject, 0, probe);
   probe.now = now;
   probe.type = TYPE.ANY;

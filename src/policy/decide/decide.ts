@@ -1,5 +1,5 @@
 import { isTrustType, TYPE } from '../../wire/iana.ts';
-import type { RrType, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, RrType } from '../../wire/quantity.ts';
 import { FOREVER } from '../input.ts';
 import { KIND, NODE, type RuleTree, type Snapshot, type Terms, type View } from '../snapshot.ts';
 import { FAMILY, findChild, NO_NODE, type Node } from '../tree.ts';
@@ -17,7 +17,7 @@ export function decide(
   subject: Subject,
   type: RrType,
   dnssec: boolean,
-  now: Seconds,
+  now: EpochSeconds,
   out: Decision,
 ): void {
   walk(snapshot, subject, 0, out);
@@ -247,7 +247,7 @@ function approvesType(terms: Terms, kind: number, type: RrType): boolean {
 const unread = new Joined();
 
 /** Whether a live name of the view is written out under this node, or a wildcard or family stands on it. */
-export function isWrittenBelow(snapshot: Snapshot, view: View, node: Node, now: Seconds): boolean {
+export function isWrittenBelow(snapshot: Snapshot, view: View, node: Node, now: EpochSeconds): boolean {
   const { postings } = snapshot;
   const end = postings.start[node + 1]!;
   for (let at = joinView(postings, view, postings.start[node]!, end, unread); at < end; ) {

@@ -1,4 +1,4 @@
-import type { RrType, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, RrType } from '../../wire/quantity.ts';
 import { FOREVER } from '../input.ts';
 import type { RuleIndex, Stage } from '../snapshot.ts';
 import { NO_NODE, type Node } from '../tree.ts';
@@ -56,7 +56,7 @@ export class Decision {
   /** A stage or exception approves: TTLs are short. */
   dynamic = false;
   /** Seconds since 1970 at which the approval ends, or FOREVER. */
-  until: Seconds = FOREVER;
+  until: EpochSeconds = FOREVER;
   /** The question's own node, or NO_NODE when it is written nowhere. */
   node: Node = NO_NODE;
   /** With GROUND.SPECIAL, the node of the special name. */
@@ -70,7 +70,7 @@ export class Decision {
   /** Labels that count. */
   count = 0;
   type: RrType = 0;
-  now: Seconds = 0;
+  now: EpochSeconds = 0;
   /** How many of them the tree knows, from the right. */
   depth = 0;
   /** NODE bits of all nodes on the way. */

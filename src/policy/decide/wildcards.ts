@@ -1,4 +1,4 @@
-import type { Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { KIND, NODE, type Snapshot, type View } from '../snapshot.ts';
 import type { Decision } from './decision.ts';
 import { Joined, joinView } from './view.ts';
@@ -20,7 +20,7 @@ export function wildcardsAbove(
   snapshot: Snapshot,
   view: View,
   decision: Decision,
-  now: Seconds,
+  now: EpochSeconds,
   out: WildcardsAbove,
 ): void {
   out.count = 0;
@@ -38,7 +38,7 @@ export function wildcardsAbove(
   }
 }
 
-function hasWildcard({ postings, rules }: Snapshot, view: View, node: number, now: Seconds): boolean {
+function hasWildcard({ postings, rules }: Snapshot, view: View, node: number, now: EpochSeconds): boolean {
   const end = postings.start[node + 1]!;
   for (let at = joinView(postings, view, postings.start[node]!, end, joined); at < end; ) {
     for (let rule = postings.rule[at]! - 1; rule >= 0; rule = rules.next[rule]! - 1) {

@@ -1,3 +1,4 @@
+import type { EpochSeconds, Seconds } from '../../wire/quantity.ts';
 import type { IdentityTerms } from '../input.ts';
 import type { Identity } from '../snapshot.ts';
 
@@ -17,9 +18,9 @@ export interface DescribedIdentity {
   readonly claims: readonly Readonly<Record<string, string>>[];
   /** In the order in which a lease enters them. */
   readonly stages: readonly string[];
-  readonly max_lease: number;
+  readonly max_lease: Seconds;
   readonly self_advance: boolean;
-  readonly quarantine: number;
+  readonly quarantine: Seconds;
   readonly undetected: IdentityTerms['undetected'];
   /** What it expects to be denied. */
   readonly expected: readonly {
@@ -31,7 +32,7 @@ export interface DescribedIdentity {
 }
 
 /** `now`: seconds since 1970. */
-export function describeIdentity(identity: Identity, now: number): DescribedIdentity {
+export function describeIdentity(identity: Identity, now: EpochSeconds): DescribedIdentity {
   const { name, owner, workload, reviewBy, auditUntil, proof, addresses, certificates, claims } = identity;
   return {
     name,
@@ -53,6 +54,6 @@ export function describeIdentity(identity: Identity, now: number): DescribedIden
   };
 }
 
-function isoSeconds(seconds: number): string {
+function isoSeconds(seconds: EpochSeconds): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }

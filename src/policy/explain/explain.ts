@@ -1,6 +1,6 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { labelOffsets, nameToText } from '../../wire/name.ts';
-import { type RrType, type Seconds, unreachable } from '../../wire/quantity.ts';
+import { type EpochSeconds, type RrType, unreachable } from '../../wire/quantity.ts';
 import { decide } from '../decide/decide.ts';
 import { Decision, GROUND, GROUND_TEXT, type Ground, VERDICT, type Verdict } from '../decide/decision.ts';
 import { approvedElsewhere } from '../decide/elsewhere.ts';
@@ -70,7 +70,7 @@ export function explain(
   stage: Stage | null,
   name: Uint8Array,
   type: RrType,
-  now: Seconds,
+  now: EpochSeconds,
   { contact = '', unclaimed = '', nearMiss = LEAST_LETTERS }: AskedBy = {},
 ): Explanation {
   const decision = new Decision();
@@ -109,7 +109,7 @@ export function decideAgain(
   stage: Stage | null,
   name: Uint8Array,
   type: RrType,
-  now: Seconds,
+  now: EpochSeconds,
   out: Decision,
 ): void {
   const labels = new Uint8Array(128);

@@ -1,4 +1,5 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { ContentHash } from '../compile/content-hash.ts';
 import { FOREVER } from '../input.ts';
 import { patternText } from '../pattern/pattern.ts';
@@ -46,7 +47,7 @@ export function ruleText({ pattern, destination, file, line }: ExplainedRule): s
 }
 
 /** `seconds`: since 1970. */
-export function isoTime(seconds: number): string {
+export function isoTime(seconds: EpochSeconds): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 

@@ -1,4 +1,5 @@
 import { typeToText } from '../../wire/iana.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { patternText } from '../pattern/pattern.ts';
 import type { LeftOut, Proposal, ProposedDomain, ProposedRule, ProposedStage } from './proposal.ts';
 
@@ -117,12 +118,12 @@ function harmless(text: string): string {
   return text.replace(/[^A-Za-z0-9._/@:-]/g, '?').slice(0, MOST_CHARACTERS);
 }
 
-function span(first: number, last: number): string {
+function span(first: EpochMilliseconds, last: EpochMilliseconds): string {
   const [from, to] = [day(first), day(last)];
   return from === to ? from : `${from} to ${to}`;
 }
 
-function day(milliseconds: number): string {
+function day(milliseconds: EpochMilliseconds): string {
   return new Date(milliseconds).toISOString().slice(0, 10);
 }
 

@@ -1,6 +1,7 @@
 import { WireError } from '../../wire/error.ts';
 import { isMetaType, TYPE } from '../../wire/iana.ts';
 import { nameFromText, nameToText } from '../../wire/name.ts';
+import type { EpochMilliseconds, EpochSeconds } from '../../wire/quantity.ts';
 import { specialAt } from '../compile/vet.ts';
 import { Decision, VERDICT } from '../decide/decision.ts';
 import { findExpected } from '../decide/expected.ts';
@@ -15,7 +16,7 @@ export interface ProposalOptions {
   /** What one account alone asked is proposed too. */
   readonly once: boolean;
   /** Seconds since 1970. */
-  readonly now: number;
+  readonly now: EpochSeconds;
   readonly suffixes: SuffixTable;
   /** The file that an earlier proposal was written to: what it approves is proposed again. Empty for none. */
   readonly ownFile: string;
@@ -54,8 +55,8 @@ export interface ProposedRule {
   readonly jobs: number;
   readonly questions: number;
   /** Milliseconds since 1970. */
-  readonly first: number;
-  readonly last: number;
+  readonly first: EpochMilliseconds;
+  readonly last: EpochMilliseconds;
   /** Repositories that the jobs said, sorted. */
   readonly repositories: readonly string[];
 }

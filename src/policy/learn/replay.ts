@@ -1,7 +1,7 @@
 import { WireError } from '../../wire/error.ts';
 import { isTrustType } from '../../wire/iana.ts';
 import { labelOffsets, nameFromText, nameToText } from '../../wire/name.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type EpochSeconds, unreachable } from '../../wire/quantity.ts';
 import { decide } from '../decide/decide.ts';
 import { Decision, VERDICT } from '../decide/decision.ts';
 import { type ExplainedRule, explainRule } from '../explain/rule-text.ts';
@@ -76,7 +76,7 @@ interface Found extends Omit<Difference, 'questions' | 'jobs'> {
  */
 export class PolicyReplay {
   readonly #snapshot: Snapshot;
-  readonly #now: number;
+  readonly #now: EpochSeconds;
   /** By identity, then by stage. */
   readonly #places = new Map<string, Map<string, Place>>();
   readonly #rules = new Map<RuleIndex, ExplainedRule>();
@@ -87,7 +87,7 @@ export class PolicyReplay {
   #judged = 0;
   #unjudged = 0;
 
-  constructor(snapshot: Snapshot, now: number) {
+  constructor(snapshot: Snapshot, now: EpochSeconds) {
     this.#snapshot = snapshot;
     this.#now = now;
   }

@@ -1,4 +1,5 @@
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import { addressToText } from '../address.ts';
 import type { Lease } from './lease-claim.ts';
 
@@ -14,7 +15,7 @@ export interface Bound {
   /** The lease's id; empty for a quarantine. */
   readonly lease: string;
   /** Monotonic milliseconds from which it holds no longer. */
-  readonly endsAt: number;
+  readonly endsAt: Monotonic;
   /** Single addresses that the lease binds, as text, at most MOST_CLAIMS: whichever of them asks, the budgets of all of them pay. */
   readonly claims?: readonly string[];
   /** The name or fingerprint of the certificate that the lease binds, or null. */
@@ -56,7 +57,7 @@ function singleAddress({ family, words }: Prefix): string {
 }
 
 /** What a quarantine says of whom it holds back. */
-export function quarantineUntil(endsAt: number): Bound {
+export function quarantineUntil(endsAt: Monotonic): Bound {
   return { identity: UNKNOWN_NAME, stage: null, lease: '', endsAt, job: null, sourceEnforced: false };
 }
 

@@ -1,17 +1,19 @@
+import type { Monotonic } from '../../wire/quantity.ts';
+
 /** When things end: the earliest is at hand. A binary heap; what was put in twice is told twice. */
 export class Ends<Key> {
-  readonly #heap: { readonly at: number; readonly key: Key }[] = [];
+  readonly #heap: { readonly at: Monotonic; readonly key: Key }[] = [];
 
   get size(): number {
     return this.#heap.length;
   }
 
   /** The earliest end, or infinity. */
-  get next(): number {
+  get next(): Monotonic {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  put(at: number, key: Key): void {
+  put(at: Monotonic, key: Key): void {
     const heap = this.#heap;
     let index = heap.length;
     const entry = { at, key };
@@ -26,7 +28,7 @@ export class Ends<Key> {
   }
 
   /** Takes the earliest away, if it is not after `now`. */
-  take(now: number): Key | null {
+  take(now: Monotonic): Key | null {
     const heap = this.#heap;
     const first = heap[0];
     if (first === undefined || first.at > now) return null;
@@ -39,7 +41,7 @@ export class Ends<Key> {
     this.#heap.length = 0;
   }
 
-  #sink(entry: { readonly at: number; readonly key: Key }): void {
+  #sink(entry: { readonly at: Monotonic; readonly key: Key }): void {
     const heap = this.#heap;
     let index = 0;
     for (;;) {

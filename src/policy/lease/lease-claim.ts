@@ -1,4 +1,5 @@
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 
 /** Whom a lease binds: who shows the certificate, who comes from one of the addresses, or who does both. */
 export interface LeaseClaim {
@@ -17,9 +18,9 @@ export interface Lease extends LeaseClaim {
   readonly stage: string | null;
   readonly job: Readonly<Record<string, string>> | null;
   /** Monotonic milliseconds. */
-  readonly endsAt: number;
+  readonly endsAt: Monotonic;
   /** Milliseconds after its end for which its claim is `unknown`; 0 for none. */
-  readonly quarantine: number;
+  readonly quarantine: Milliseconds;
   /** Its opener says that nobody else can send from its addresses. */
   readonly sourceEnforced: boolean;
   /** The policy has its identity and stage. While it does not, it binds to `unknown`. */

@@ -1,8 +1,10 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
+
 /** A lease began or is over, for those who keep its account; at a start all that live are told, and then `all`. */
 export interface LeaseNote {
   readonly note: 'lease';
   /** Milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly what: 'opened' | 'live' | 'ended' | 'expired' | 'all';
   /** Empty with `all`. */
   readonly id: string;
@@ -14,7 +16,7 @@ export interface LeaseNote {
   /** Who opened it, for people; and a job's key, else null. */
   readonly opener?: string;
   readonly holder?: string | null;
-  readonly opened?: number;
+  readonly opened?: EpochMilliseconds;
   readonly enforced?: boolean;
 }
 

@@ -1,5 +1,6 @@
 import type { IpAddress } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import { type Bound, boundOf, isQuarantine, quarantineUntil } from './bound.ts';
 import { Ends } from './ends.ts';
 import { claimKey, type Lease, type LeaseClaim, occupied, outermost } from './lease-claim.ts';
@@ -25,7 +26,7 @@ export interface LeaseWatcher {
 
 /** A quarantine that holds: its claim is `unknown` until `endsAt` (monotonic milliseconds). */
 export interface Quarantine extends LeaseClaim {
-  readonly endsAt: number;
+  readonly endsAt: Monotonic;
 }
 
 /**
@@ -58,7 +59,7 @@ export class LeaseTable {
    * What holds for a client with these certificate names (`Credential.names`) at this address: a lease on one of the names
    * and the address, else one on a name alone, else null. A quarantine of such a lease counts as it did.
    */
-  byCertificate(names: readonly string[], address: IpAddress, now: number): Bound | null {
+  byCertificate(names: readonly string[], address: IpAddress, now: Monotonic): Bound | null {
     if (this.#certificates.size === 0) return null;
     let alone: Bound | null = null;
     let calm: Bound | null = null;
@@ -75,7 +76,7 @@ export class LeaseTable {
   }
 
   /** What holds for the address alone at `now`: of its prefixes the longest with a live lease or a quarantine. */
-  byAddress(address: IpAddress, now: number): Bound | null {
+  byAddress(address: IpAddress, now: Monotonic): Bound | null {
     return this.size === 0 ? null : this.#addresses.find(address, now);
   }
 
@@ -104,7 +105,7 @@ export class LeaseTable {
   }
 
   /** Puts a lease in force, or says which live lease has its id, its certificate, or an address of its. */
-  open(lease: Lease, now: number): Conflict | null {
+  open(lease: Lease, now: Monotonic): Conflict | null {
     this.#tidy(now);
     const conflict = this.conflict(lease, now);
     if (conflict === null) this.#put(lease);
@@ -112,7 +113,7 @@ export class LeaseTable {
   }
 
   /** The live lease that `open` would answer with. */
-  conflict(wanted: LeaseClaim & { readonly id: string }, now: number): Conflict | null {
+  conflict(wanted: LeaseClaim & { readonly id: string }, now: Monotonic): Conflict | null {
     this.#tidy(now);
     if (this.#leases.has(wanted.id)) return { lease: wanted.id, on: 'id' };
     for (const prefix of occupied(wanted)) {
@@ -131,7 +132,7 @@ export class LeaseTable {
    * Gives a live lease another stage, end or quarantine, or says whether the policy knows it. Whether a stage may follow
    * another is the caller's to judge. False where no such lease is live.
    */
-  change(id: string, change: Partial<Omit<Lease, 'id' | keyof LeaseClaim>>, now: number): boolean {
+  change(id: string, change: Partial<Omit<Lease, 'id' | keyof LeaseClaim>>, now: Monotonic): boolean {
     const lease = this.#leases.get(id);
     if (lease === undefined || now >= lease.endsAt) return false;
     this.#put({ ...lease, ...change });
@@ -139,7 +140,7 @@ export class LeaseTable {
   }
 
   /** Ends a lease at `now`; its quarantine begins. Null where no such lease is live. */
-  end(id: string, now: number): Lease | null {
+  end(id: string, now: Monotonic): Lease | null {
     const lease = this.#leases.get(id);
     if (lease === undefined || now >= lease.endsAt) return null;
     this.#remove(lease);
@@ -148,7 +149,7 @@ export class LeaseTable {
   }
 
   /** Tidies away what has ended by `now`, and gives the leases whose time ran out since the last call. */
-  expire(now: number): Lease[] {
+  expire(now: Monotonic): Lease[] {
     this.#tidy(now);
     const ended = this.#ended;
     this.#ended = [];
@@ -156,7 +157,7 @@ export class LeaseTable {
   }
 
   /** Makes a claim `unknown` until `endsAt`, where no lease binds it. */
-  quarantine({ addresses, certificate, client = null }: LeaseClaim, endsAt: number): void {
+  quarantine({ addresses, certificate, client = null }: LeaseClaim, endsAt: Monotonic): void {
     const key = claimKey({ addresses, certificate, client });
     const before = this.#quarantines.get(key);
     if (before !== undefined && before.endsAt >= endsAt) return;
@@ -169,7 +170,7 @@ export class LeaseTable {
     this.#changed();
   }
 
-  #tidy(now: number): void {
+  #tidy(now: Monotonic): void {
     while (this.#leaseEnds.next <= now) {
       const lease = this.#leases.get(this.#leaseEnds.take(now)!);
       // It was given another end meanwhile, or was ended.

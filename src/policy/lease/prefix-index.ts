@@ -1,5 +1,6 @@
 import { type IpAddress, isMapped } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Bound } from './bound.ts';
 
 /** What is claimed under one key: the latest lease on it, and the latest quarantine of those before. */
@@ -10,7 +11,7 @@ export class Slot {
   quarantine: Bound | null = null;
 
   /** What holds at `now`: the lease, else a quarantine, else null. */
-  at(now: number): Bound | null {
+  at(now: Monotonic): Bound | null {
     const { lease, after, quarantine } = this;
     if (lease !== null && now < lease.endsAt) return lease;
     if (after !== null && now < after.endsAt) return after;
@@ -31,7 +32,7 @@ export class PrefixIndex {
   readonly #six: Level[] = [];
 
   /** What holds for the address at `now`: the live lease on one of its prefixes, else the longest quarantine. */
-  find(address: IpAddress, now: number): Bound | null {
+  find(address: IpAddress, now: Monotonic): Bound | null {
     const { family, w0, w1, w2, w3 } = address;
     if (family === 4) return findIn(this.#four, w0, 0, 0, 0, now);
     if (isMapped(address)) return findIn(this.#four, w3, 0, 0, 0, now);
@@ -67,7 +68,7 @@ function findIn(
   w1: number,
   w2: number,
   w3: number,
-  now: number,
+  now: Monotonic,
 ): Bound | null {
   let calm: Bound | null = null;
   for (let i = 0; i < levels.length; i++) {

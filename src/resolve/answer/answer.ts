@@ -1,3 +1,4 @@
+import type { Seconds } from '../../wire/quantity.ts';
 import type { UpstreamCause } from '../ports.ts';
 
 /**
@@ -12,7 +13,7 @@ export interface Answer {
   /** With RRSIGs and proofs; the same object as `plain` where there are none. */
   readonly full: Form;
   /** Seconds from arrival in which it is fresh: its least TTL. */
-  readonly ttl: number;
+  readonly ttl: Seconds;
   /** False: it is negative, and no SOA says so (RFC 2308 §5). It is not kept. */
   readonly supported: boolean;
   /** Where its chain ends with nothing at all, neither data nor a SOA: the name that is to be asked for next. Null otherwise. */

@@ -1,3 +1,4 @@
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { UpstreamCause } from '../ports.ts';
 import type { Failure, Form, Sections } from './answer.ts';
 import { Slab } from './slab.ts';
@@ -82,11 +83,11 @@ export class Entry implements Sections {
   }
 
   /** Monotonic milliseconds at which the answer arrived, and until which it is fresh. */
-  get stored(): number {
+  get stored(): Monotonic {
     return this.slab.times[this.at / 8 + TIME.STORED]!;
   }
 
-  get freshUntil(): number {
+  get freshUntil(): Monotonic {
     return this.slab.times[this.at / 8 + TIME.FRESH_UNTIL]!;
   }
 
@@ -107,7 +108,7 @@ export class Entry implements Sections {
   }
 
   /** Monotonic milliseconds until which nobody is asked again; means something only after a failure. */
-  get failedUntil(): number {
+  get failedUntil(): Monotonic {
     return this.slab.times[this.at / 8 + TIME.FAILED_UNTIL]!;
   }
 

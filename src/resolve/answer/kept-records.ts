@@ -3,6 +3,7 @@ import { readUint32 } from '../../wire/header.ts';
 import { CLASS, TYPE } from '../../wire/iana.ts';
 import { ADDITIONAL, AUTHORITY, type Message, type WireRecord } from '../../wire/message.ts';
 import { isAtOrUnder, sameName } from '../../wire/name.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import {
   everyAddress,
   expandRdata,
@@ -23,7 +24,7 @@ const FEW = 16;
 /** What is kept has to fit a message again: its octets, owners as short as they can be. */
 const MAX_KEPT = 0xffff;
 /** Seconds that a negative answer is believed at most (RFC 2308 §5 leaves the bound to the resolver). */
-export const MAX_NEGATIVE_TTL = 300;
+export const MAX_NEGATIVE_TTL: Seconds = 300;
 
 type Section = 'answer' | 'authority';
 
@@ -35,7 +36,7 @@ export class Kept {
   readonly chain: Uint8Array[] = [];
   readonly restricted: Uint8Array[] = [];
   readonly targets: Uint8Array[] = [];
-  ttl = 0x7fff_ffff;
+  ttl: Seconds = 0x7fff_ffff;
   /** DNAMEs that the chain has passed; it may pass one twice. */
   readonly links = new Set<WireRecord>();
   /** Whose proofs are needed: the zone of the SOA, and those whose RRSIG says that an RRset was made from a wildcard. */
@@ -170,7 +171,7 @@ export class Kept {
     return null;
   }
 
-  #minimum(soa: WireRecord): number {
+  #minimum(soa: WireRecord): Seconds {
     return soa.end - soa.start < 22 ? 0 : readUint32(this.message.octets, soa.end - 4);
   }
 

@@ -1,4 +1,5 @@
 import { RCODE } from '../../wire/iana.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Answer, Failure, Form } from './answer.ts';
 import { ENTRY_FLAG, Entry, FAILURE_SHIFT, HEAD, RCODE_SHIFT, REASONS, TIME, WORD } from './entry.ts';
 import { Slab } from './slab.ts';
@@ -20,7 +21,7 @@ export class Landing extends Entry {
   }
 
   /** A good answer. Times are monotonic milliseconds. */
-  takeAnswer(answer: Answer, stored: number, freshUntil: number, renewed: boolean): void {
+  takeAnswer(answer: Answer, stored: Monotonic, freshUntil: Monotonic, renewed: boolean): void {
     const { plain, full } = answer;
     const { octets, halves, words } = this.slab;
     const two = full !== plain;
@@ -64,9 +65,9 @@ export class Landing extends Entry {
     old: Entry | null,
     keep: boolean,
     failure: Failure,
-    until: number,
+    until: Monotonic,
     renewed: boolean,
-    now: number,
+    now: Monotonic,
   ): void {
     const failures = Math.min((old?.failures ?? 0) + 1, 0xffff);
     const stored = old?.stored ?? now;
@@ -116,7 +117,7 @@ export class Landing extends Entry {
     words[WORD.SIZE] = Math.ceil(at / 8) * 8;
   }
 
-  #times(stored: number, freshUntil: number, failedUntil: number): void {
+  #times(stored: Monotonic, freshUntil: Monotonic, failedUntil: Monotonic): void {
     const { times } = this.slab;
     times[TIME.STORED] = stored;
     times[TIME.FRESH_UNTIL] = freshUntil;

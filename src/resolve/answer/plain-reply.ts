@@ -10,6 +10,7 @@ import {
 } from '../../wire/header.ts';
 import { CLASS, RCODE, TYPE } from '../../wire/iana.ts';
 import { lowerOctet, MAX_NAME, readName, readNameAsSent, sameName, skipName } from '../../wire/name.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import type { Answer } from './answer.ts';
 import { type CleanRecord, writeSections } from './sections.ts';
 
@@ -68,7 +69,7 @@ function isAbout(octets: Buffer, name: Uint8Array): boolean {
 class PlainRecord implements CleanRecord {
   owner = NO_OCTETS;
   type = 0;
-  ttl = 0;
+  ttl: Seconds = 0;
   rdata = NO_OCTETS;
   from = 0;
   to = 0;
@@ -87,7 +88,7 @@ class Reading {
   restricted: readonly Uint8Array[] = NO_NAMES;
   addresses = 0;
   /** The least of all. */
-  ttl = 0x7fff_ffff;
+  ttl: Seconds = 0x7fff_ffff;
   at = 0;
   #octets: Uint8Array = NO_OCTETS;
   #name: Uint8Array = NO_OCTETS;
@@ -96,7 +97,7 @@ class Reading {
   /** Whose record comes next. */
   #owner: Uint8Array = NO_OCTETS;
   /** Of the addresses: an RRset has one (RFC 2181 §5.2). */
-  #least = 0x7fff_ffff;
+  #least: Seconds = 0x7fff_ffff;
 
   begin(octets: Buffer, name: Uint8Array, type: number, size: 4 | 16): void {
     this.count = 0;
@@ -144,7 +145,7 @@ class Reading {
     return skipName(octets, octets.length, at);
   }
 
-  #address(start: number, end: number, ttl: number): boolean {
+  #address(start: number, end: number, ttl: Seconds): boolean {
     if (end - start !== this.#size || this.addresses === MAX_ADDRESSES) return false;
     if (reachOf(this.#octets, start, this.#size) !== REACH.PUBLIC) {
       this.restricted = [...this.restricted, Uint8Array.from(this.#octets.subarray(start, end))];
@@ -160,7 +161,7 @@ class Reading {
     return true;
   }
 
-  #link(start: number, end: number, ttl: number): boolean {
+  #link(start: number, end: number, ttl: Seconds): boolean {
     const octets = this.#octets;
     if (this.chain.length === MAX_LINKS) return false;
     const length = readNameAsSent(octets, end, start, scratch, 0);
@@ -175,7 +176,7 @@ class Reading {
     return true;
   }
 
-  #take(type: number, ttl: number, linked: boolean, rdata: Uint8Array, from: number, to: number): void {
+  #take(type: number, ttl: Seconds, linked: boolean, rdata: Uint8Array, from: number, to: number): void {
     const record = this.records[this.count++]!;
     record.owner = this.#owner;
     record.type = type;

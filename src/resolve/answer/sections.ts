@@ -1,6 +1,7 @@
 import { HEADER_SIZE, writeUint16, writeUint32 } from '../../wire/header.ts';
 import { CLASS } from '../../wire/iana.ts';
 import { lowerOctet } from '../../wire/name.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import type { Form } from './answer.ts';
 
 /** A record on its way into a form: owner in lower case, RDATA expanded. */
@@ -8,7 +9,7 @@ export interface CleanRecord {
   readonly owner: Uint8Array;
   readonly type: number;
   /** Seconds. */
-  readonly ttl: number;
+  readonly ttl: Seconds;
   readonly rdata: Uint8Array;
   /** The record's data begin here in `rdata`, or at its start, and end here, or at its end. */
   readonly from?: number;

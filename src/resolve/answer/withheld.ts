@@ -3,7 +3,7 @@ import { approvesName } from '../../policy/decide/beside.ts';
 import type { PrivateGrant } from '../../policy/input.ts';
 import type { Snapshot, View } from '../../policy/snapshot.ts';
 import { labelOffsets } from '../../wire/name.ts';
-import type { Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { Entry } from './entry.ts';
 
 /** The first address of an answer that a grant does not cover, copied; null where all are covered. */
@@ -18,7 +18,12 @@ export function ungranted(entry: Entry, grant: PrivateGrant): Uint8Array | null 
 }
 
 /** The first target of an answer's records that a view does not approve, or null. */
-export function unapproved(entry: Entry, snapshot: Snapshot, view: View, epoch: Seconds): Uint8Array | null {
+export function unapproved(
+  entry: Entry,
+  snapshot: Snapshot,
+  view: View,
+  epoch: EpochSeconds,
+): Uint8Array | null {
   for (const name of entry.targets()) {
     const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };
     if (!approvesName(snapshot, view, subject, epoch)) return name;

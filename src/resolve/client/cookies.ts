@@ -1,4 +1,4 @@
-import type { Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { Query } from '../../wire/question.ts';
 import type { Client } from '../ports.ts';
 import { SipHash } from './siphash.ts';
@@ -38,7 +38,7 @@ export class Cookies {
    * Whether the query shows a server cookie that we gave this address within the hour. Where it has a cookie, fills `out`
    * with option data for its reply: COOKIE_SIZE octets.
    */
-  judge(query: Query, client: Client, epoch: Seconds, out: Buffer): boolean {
+  judge(query: Query, client: Client, epoch: EpochSeconds, out: Buffer): boolean {
     if (query.cookieLength === 0) return false;
     const { message, cookieAt, cookieLength } = query;
     const input = this.#input;

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../../policy/snapshot.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 
 /**
  * What one client certificate proves under the trust of now. `identity/` makes it, once for a connection and again when
@@ -31,7 +32,7 @@ export type Judgement =
       readonly kind: 'accepted';
       readonly credential: Credential;
       /** Seconds since 1970 at which it has to be judged again: a certificate or a CRL ends. */
-      readonly until: number;
+      readonly until: EpochSeconds;
     }
   /** Chain, dates, CRL or purpose refuse it: the handshake fails, an open connection ends. */
   | { readonly kind: 'refused'; readonly rule: string; readonly message: string };
@@ -39,7 +40,7 @@ export type Judgement =
 /** Judges client certificates for one listener. Frozen: a reload makes another. */
 export interface CredentialJudge {
   /** `chain`: DER, the leaf first, then what else the client has shown, in any order. `epoch`: seconds since 1970. Never throws. */
-  judge(chain: readonly Uint8Array[], epoch: number): Judgement;
+  judge(chain: readonly Uint8Array[], epoch: EpochSeconds): Judgement;
   /** What a certificate says of itself, for the log. Nothing is verified, remembered or judged. Never throws. */
   describe(certificate: Uint8Array): ShownCertificate;
 }

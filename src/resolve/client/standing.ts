@@ -1,6 +1,6 @@
 import { UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import { type EdeText, edeText } from './ede-text.ts';
 
 /** What an identity has underway. It goes over from one policy to the next, by the identity's name. */
@@ -10,7 +10,7 @@ export class Underway {
   /** Questions of this identity that wait for an upstream. */
   inFlight = 0;
   /** When a limit refused a question last, monotonic milliseconds, and which limit. */
-  limitedAt = Number.NEGATIVE_INFINITY;
+  limitedAt: Monotonic = Number.NEGATIVE_INFINITY;
   limitedBy = '';
   /** Queries of this identity that ended, and how many of them were denied (with proof of their source), contained or limited. */
   queries = 0;
@@ -26,7 +26,7 @@ export class Underway {
   heardIn = -1;
   /** Answers of names that were new to the detectors, in the second that began at `answersSince`. */
   answers = 0;
-  answersSince: Milliseconds = Number.NEGATIVE_INFINITY;
+  answersSince: Monotonic = Number.NEGATIVE_INFINITY;
 
   constructor(id: number) {
     this.id = id;

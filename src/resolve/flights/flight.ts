@@ -1,4 +1,5 @@
 import { sameName } from '../../wire/name.ts';
+import type { Monotonic, Seconds } from '../../wire/quantity.ts';
 import type { Answer } from '../answer/answer.ts';
 import type { Entry } from '../answer/entry.ts';
 import { joinAnswers } from '../answer/join.ts';
@@ -44,10 +45,10 @@ export class Flight implements ForwardListener {
   /** What was asked at first. */
   question: UpstreamQuestion;
   /** Monotonic milliseconds. */
-  startedAt = 0;
+  startedAt: Monotonic = 0;
   renewal: Renewal = 'no';
   /** Seconds that what comes lives at least. */
-  leastLife = 0;
+  leastLife: Seconds = 0;
   isSlow = false;
   /** It has its answer, and waits for another flight's. */
   held = false;
@@ -74,7 +75,7 @@ export class Flight implements ForwardListener {
   }
 
   /** Becomes the flight of another question. */
-  begin(key: Key, group: number, renewal: Renewal, now: number): void {
+  begin(key: Key, group: number, renewal: Renewal, now: Monotonic): void {
     const own = this.#own;
     this.key.take(key);
     const { nameLength } = key;
@@ -168,6 +169,6 @@ export class Flight implements ForwardListener {
 }
 
 /** Hears until when what was renewed is kept. */
-export function keeper(then: (until: number) => void): Waiter {
+export function keeper(then: (until: Monotonic) => void): Waiter {
   return { next: null, settle: (_key, entry) => then(entry.isFailed ? entry.failedUntil : entry.freshUntil) };
 }

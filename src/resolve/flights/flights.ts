@@ -1,4 +1,5 @@
 import { TYPE } from '../../wire/iana.ts';
+import type { Milliseconds, Monotonic, Seconds } from '../../wire/quantity.ts';
 import type { Answer } from '../answer/answer.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import { clean } from '../answer/clean.ts';
@@ -16,13 +17,13 @@ import { RenewedEntries } from './renewed-entries.ts';
 import { UnkeptAnswers } from './unkept.ts';
 
 /** Milliseconds that a renewal may be late. */
-const RENEWAL_GRACE = 10_000;
+const RENEWAL_GRACE: Milliseconds = 10_000;
 /** And where asking failed: nobody's question may go out in its place. */
-const FAILURE_GRACE = 70_000;
+const FAILURE_GRACE: Milliseconds = 70_000;
 /** Milliseconds behind the life of a failure in which a name that fails again is not asked twice for it. */
-const FAILURE_MEMORY = 60_000;
+const FAILURE_MEMORY: Milliseconds = 60_000;
 /** Milliseconds from a question's start within which another may be asked for the end of its chain. */
-const MAX_FOLLOWING = 4_000;
+const MAX_FOLLOWING: Milliseconds = 4_000;
 
 /**
  * Questions on their way upstream. Identical ones become one (RFC 9520 §3.1 asks for it too); its end is put in the store
@@ -45,8 +46,8 @@ export class Flights implements Tower {
   readonly #landed: Key;
   /** Of the other address of a name. */
   readonly #beside: Key;
-  #maxTtl = 86_400;
-  #serveStale = 3600;
+  #maxTtl: Seconds = 86_400;
+  #serveStale: Seconds = 3600;
   #groupOf: InForce['groupOf'] = () => 0;
 
   constructor(forwarder: Forwarder, store: AnswerStore, clock: Clock, observer: BugObserver) {
@@ -105,18 +106,18 @@ export class Flights implements Tower {
   }
 
   /** A renewed answer is given until the next has come, which is due by then. */
-  isFresh(entry: Entry, now: number): boolean {
+  isFresh(entry: Entry, now: Monotonic): boolean {
     const grace = entry.renewed && !entry.isFailed ? RENEWAL_GRACE : 0;
     return entry.hasAnswer && now < entry.freshUntil + grace;
   }
 
   /** Nobody is asked again yet. */
-  isFailing(entry: Entry, now: number): boolean {
+  isFailing(entry: Entry, now: Monotonic): boolean {
     return entry.isFailed && now < entry.failedUntil + (entry.renewed ? FAILURE_GRACE : 0);
   }
 
   /** Whether an entry's answer may be given although it is no longer fresh (RFC 8767). */
-  mayServeStale(entry: Entry, now: number): boolean {
+  mayServeStale(entry: Entry, now: Monotonic): boolean {
     const longer = entry.hasRecord ? this.#serveStale * 1000 : 0;
     return entry.hasAnswer && now < entry.freshUntil + longer;
   }
@@ -139,7 +140,7 @@ export class Flights implements Tower {
    * Asks the group with that index what the key names, or joins the same question under way. `waiter.settle` is called once, later. What comes lives `leastLife` seconds
    * at least.
    */
-  join(key: Key, group: number, leastLife: number, waiter: Waiter): void {
+  join(key: Key, group: number, leastLife: Seconds, waiter: Waiter): void {
     const flight = this.#flights.find(key) ?? this.#start(key, group, 'no');
     flight.leastLife = Math.max(flight.leastLife, leastLife);
     flight.join(waiter);
@@ -152,11 +153,11 @@ export class Flights implements Tower {
   depart(
     key: Key,
     group: number,
-    leastLife: number,
+    leastLife: Seconds,
     waiter: Waiter,
     departures: Departures,
     order: number,
-    kept: ((until: number) => void) | null,
+    kept: ((until: Monotonic) => void) | null,
   ): void {
     const flight = this.#flights.take();
     flight.begin(key, group, kept === null ? 'no' : 'paid', this.#clock.monotonic());
@@ -179,7 +180,7 @@ export class Flights implements Tower {
     text: string,
     { group }: UpstreamQuestion,
     why: 'schedule' | 'paid',
-    then: (until: number) => void,
+    then: (until: Monotonic) => void,
   ): void {
     const key = this.#landed.read(text);
     const flight = this.#flights.find(key) ?? this.#start(key, group, why);
@@ -294,12 +295,12 @@ export class Flights implements Tower {
     return false;
   }
 
-  #succeed(answer: Answer, renewal: Renewal, leastLife: number, now: number): void {
+  #succeed(answer: Answer, renewal: Renewal, leastLife: Seconds, now: Monotonic): void {
     const life = lifeOfAnswer(answer, renewal, leastLife, this.#maxTtl);
     this.#landing.takeAnswer(answer, now, now + life * 1000, renewal !== 'no');
   }
 
-  #fail(old: Entry | null, outcome: Outcome, renewal: Renewal, now: number): void {
+  #fail(old: Entry | null, outcome: Outcome, renewal: Renewal, now: Monotonic): void {
     const life = lifeOfFailure(old?.failures ?? 0, renewal);
     const keep = old !== null && this.mayServeStale(old, now);
     this.#landing.takeFailure(old, keep, whyFailed(outcome), now + life * 1000, renewal !== 'no', now);

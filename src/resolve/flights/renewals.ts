@@ -1,9 +1,10 @@
 import type { Renewable } from '../../policy/compile/renewable.ts';
+import type { EpochSeconds, Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { Flights } from './flights.ts';
 
 /** Milliseconds before an answer's end at which it is asked for again: what an upstream may need at most. */
-const LEAD = 4_000;
+const LEAD: Milliseconds = 4_000;
 /** Questions that one tick sends at most, so that a thousand names are not asked for at once. */
 const PER_TICK = 50;
 
@@ -50,7 +51,7 @@ export class Renewals {
    * Sends what is due at `now`, monotonic milliseconds; `epoch` is seconds since 1970: a name is let go at the second at
    * which its rule ends. To be called a few times a second.
    */
-  tick(now: number, epoch: number): void {
+  tick(now: Monotonic, epoch: EpochSeconds): void {
     let sent = 0;
     for (const [key, renewal] of this.#due) {
       if (renewal.until <= epoch) {
@@ -77,8 +78,8 @@ interface Renewal {
   readonly type: number;
   group: number;
   /** Seconds since 1970 at which nothing approves it any more, or FOREVER. */
-  until: number;
+  until: EpochSeconds;
   /** Monotonic milliseconds at which it is asked for again. */
-  at: number;
+  at: Monotonic;
   waiting: boolean;
 }

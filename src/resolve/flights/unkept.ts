@@ -1,10 +1,11 @@
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { copyOfEntry, type Entry } from '../answer/entry.ts';
 
 /** Answers that are remembered, and octets that one may have. */
 const MAX_ANSWERS = 256;
 const MAX_OCTETS = 2048;
 /** Milliseconds. */
-const LIFE = 60_000;
+const LIFE: Milliseconds = 60_000;
 
 /**
  * The last answers that may not be kept, such as those with TTL 0: they are given to nobody, but whoever asks why a name did
@@ -25,7 +26,7 @@ export class UnkeptAnswers {
   }
 
   /** Null where nothing came under the key within the last minute; `now`: monotonic milliseconds. */
-  find(key: string, now: number): Entry | null {
+  find(key: string, now: Monotonic): Entry | null {
     const entry = this.#entries.get(key);
     return entry === undefined || now - entry.stored >= LIFE ? null : entry;
   }

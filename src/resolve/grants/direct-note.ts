@@ -1,8 +1,10 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
+
 /** Packets of a client to what it was not granted, for those who tell of it and keep its account. */
 export interface DirectNote {
   readonly note: 'direct';
   /** Milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly client: string;
   /** The same; of IPv6 its /64. */
   readonly network: string;

@@ -1,7 +1,7 @@
 import { addressToText } from '../../policy/address.ts';
 import { type AddressWords, firstOf, HeldAddress } from '../../wire/ip-address.ts';
 import { nameToText } from '../../wire/name.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
 import type { Enforcement, FirewallTerms, GrantWaiter } from './enforcement.ts';
 import { GrantBook, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
@@ -36,11 +36,11 @@ export class Gate {
   /** Where the packets of the turn's client are judged; not re-entrant. */
   readonly #place = new HeldAddress();
   /** When the first of what the answer opens ends. */
-  #soonest: Milliseconds = 0;
+  #soonest: Monotonic = 0;
   /** What `pass` found missing, of the one who asked and of its lease's address of the other family. */
   readonly #own: Want = { client: null, missing: [] };
   readonly #other: Want = { client: null, missing: [] };
-  #until: Milliseconds = 0;
+  #until: Monotonic = 0;
   #ports: readonly string[] = [];
   #chain: readonly string[] = [];
 
@@ -95,8 +95,8 @@ export class Gate {
     turn: Turn,
     want: Want,
     client: GrantedClient | null,
-    least: Milliseconds,
-    hard: Milliseconds,
+    least: Monotonic,
+    hard: Monotonic,
     ports: readonly string[],
   ): void {
     want.client = client;
@@ -115,7 +115,7 @@ export class Gate {
     }
   }
 
-  #hasRoom({ client, missing }: Want, now: Milliseconds): boolean {
+  #hasRoom({ client, missing }: Want, now: Monotonic): boolean {
     if (client === null || missing.length === 0) return true;
     const { book } = this;
     const isNew = !book.has(client);

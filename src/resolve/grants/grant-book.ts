@@ -1,5 +1,5 @@
 import type { IpAddress } from '../../wire/ip-address.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { GrantReason } from './grant-line.ts';
 import type { AddressGrant, GrantedClient, GrantPlace, NameGrant } from './granted-client.ts';
 
@@ -116,7 +116,7 @@ export class GrantBook {
     at: IpAddress,
     name: Uint8Array,
     ports: readonly string[],
-    until: Milliseconds,
+    until: Monotonic,
     reason: GrantReason,
   ): void {
     const known = this.named(client, at, name, name.length);

@@ -8,7 +8,7 @@ import type { Identity, View } from '../../policy/snapshot.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { ipAddress } from '../../wire/ip-address.ts';
 import { labelOffsets } from '../../wire/name.ts';
-import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Monotonic } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { GrantReason } from './grant-line.ts';
 import { ruleText } from './grant-terms.ts';
@@ -41,8 +41,8 @@ export function judged(
   { name, ports }: Pick<NameGrant, 'name' | 'ports'>,
   { identity, view, endsAt }: Asks,
   { snapshot, firewall }: InForce,
-  now: Milliseconds,
-  epoch: Seconds,
+  now: Monotonic,
+  epoch: EpochSeconds,
 ): Approved | null {
   const subject = { name, labels, labelCount: labelOffsets(name, labels) };
   const type = family === 4 ? TYPE.A : TYPE.AAAA;
@@ -68,12 +68,12 @@ const labels = new Uint8Array(128);
 export interface Asks {
   readonly identity: Identity;
   readonly view: View;
-  readonly endsAt: Milliseconds;
+  readonly endsAt: Monotonic;
 }
 
 /** What the policy of now says of a grant. */
 export interface Approved {
-  readonly until: Milliseconds;
+  readonly until: Monotonic;
   readonly ports: readonly string[];
   /** As long as the lease, which may have been given more time. */
   readonly keeps: boolean;
@@ -82,7 +82,7 @@ export interface Approved {
 }
 
 /** Until when a grant may last, monotonic milliseconds; 0 where it is over. */
-export function untilOf({ until }: Pick<NameGrant, 'until'>, approved: Approved | null): Milliseconds {
+export function untilOf({ until }: Pick<NameGrant, 'until'>, approved: Approved | null): Monotonic {
   if (approved === null) return 0;
   return approved.keeps ? approved.until : Math.min(until, approved.until);
 }

@@ -1,3 +1,5 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
+
 /**
  * What the resolver tells an enforcer, one JSON object a line, and what it hears. docs/enforce.md is the same for people. A
  * line has a number (`seq`), and an acknowledgement covers all lines up to its own that are not named as faults.
@@ -16,7 +18,7 @@ export interface LiveLine {
   readonly client: string;
   readonly identity: string;
   readonly lease: string | null;
-  readonly ttl_ms: number | null;
+  readonly ttl_ms: Milliseconds | null;
   /** Its certificate alone says who it is: no snapshot has to tell of it again. */
   readonly certified?: boolean;
 }
@@ -41,7 +43,7 @@ export interface GrantLine extends GrantReason {
   readonly name: string;
   readonly address: string;
   readonly ports: readonly string[];
-  readonly ttl_ms: number;
+  readonly ttl_ms: Milliseconds;
 }
 
 /** And no longer, from now on. What another name opens of the address is granted anew behind it. */
@@ -63,7 +65,7 @@ export interface EndLine {
   readonly identity: string | null;
   readonly lease: string | null;
   /** It may not send for so long, though a prefix that may holds it. */
-  readonly quarantine_ms: number;
+  readonly quarantine_ms: Milliseconds;
 }
 
 /** All that is live and granted has been told since `hello`: what the enforcer has besides is over. */

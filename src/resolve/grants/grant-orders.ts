@@ -4,7 +4,7 @@ import type { Snapshot } from '../../policy/snapshot.ts';
 import { firstOf } from '../../wire/ip-address.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { grantLine, textOf } from './gate.ts';
 import type { GrantOrder } from './grant-line.ts';
 import type { AddressGrant, GrantedClient, NameGrant } from './granted-client.ts';
@@ -14,11 +14,7 @@ export function* namesOf({ names }: AddressGrant): Generator<NameGrant> {
 }
 
 /** What the enforcer is told of an address that a client keeps, for each name that still opens it. */
-export function* regrant(
-  client: GrantedClient,
-  grant: AddressGrant,
-  now: Milliseconds,
-): Generator<GrantOrder> {
+export function* regrant(client: GrantedClient, grant: AddressGrant, now: Monotonic): Generator<GrantOrder> {
   for (const { name, ports, until, reason } of namesOf(grant))
     if (until > now) yield grantLine(client, nameToText(name), grant, ports, until - now, reason);
 }
@@ -30,7 +26,7 @@ export function endLine(client: string, lease: Lease | null, quarantine: Millise
 }
 
 /** Who is live by a lease that still holds. */
-export function* liveOf(lease: Lease, now: Milliseconds): Generator<GrantOrder> {
+export function* liveOf(lease: Lease, now: Monotonic): Generator<GrantOrder> {
   const { id, identity, endsAt } = lease;
   if (endsAt <= now) return;
   for (const prefix of judgedAt(lease))

@@ -1,26 +1,27 @@
 import { VERDICT } from '../../policy/decide/decision.ts';
 import { FOREVER } from '../../policy/input.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic, Seconds } from '../../wire/quantity.ts';
 import type { Turn } from '../story/turn.ts';
 import type { FirewallTerms } from './enforcement.ts';
 import type { GrantReason } from './grant-line.ts';
 
 /** Seconds: a grant lives for the TTL that was given, but at least the first, and the second on top. */
-const LEAST_TTL = 30;
+const LEAST_TTL: Seconds = 30;
 const GRACE = 60;
 
 /** The first moment at which nothing may be left of a grant: the end of the rule, the lease; else infinity. */
-export function hardEnd({ decision, asker, now, nextEpoch }: Turn): Milliseconds {
-  const rule = decision.until === FOREVER ? FOREVER_MS : now + 1000 * (decision.until - nextEpoch);
+export function hardEnd({ decision, asker, now, nextEpoch }: Turn): Monotonic {
+  const rule = decision.until === FOREVER ? ENDLESS : now + 1000 * (decision.until - nextEpoch);
   return asker.bound === null ? rule : Math.min(rule, asker.bound.endsAt);
 }
 
-const FOREVER_MS = Number.POSITIVE_INFINITY;
+/** A moment that never comes, and a life without an end. */
+const ENDLESS = Number.POSITIVE_INFINITY;
 
 /** How long a grant lives of an answer with this TTL (seconds). */
-export function lifeOf(turn: Turn, ttl: number): Milliseconds {
-  if (turn.asker.bound !== null && termsOf(turn)?.keep === 'lease') return FOREVER_MS;
+export function lifeOf(turn: Turn, ttl: Seconds): Milliseconds {
+  if (turn.asker.bound !== null && termsOf(turn)?.keep === 'lease') return ENDLESS;
   return 1000 * (Math.max(ttl, LEAST_TTL) + GRACE);
 }
 

@@ -1,4 +1,4 @@
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Query } from '../../wire/question.ts';
 import type { GrantPlace } from './granted-client.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
@@ -24,7 +24,7 @@ export class GrantedAnswers {
   }
 
   /** Until when the kernel has what this answer opens; 0 where that is not known. `version`: of the book. */
-  find(client: GrantPlace, query: Query, addresses: ReplyAddresses, version: number): Milliseconds {
+  find(client: GrantPlace, query: Query, addresses: ReplyAddresses, version: number): Monotonic {
     const { name, nameLength } = query;
     let a = Math.imul(client.w0 ^ this.#salt, 0x9e37_79b1) ^ client.family;
     let b = Math.imul(version ^ a, 0x85eb_ca6b) ^ query.type;
@@ -52,7 +52,7 @@ export class GrantedAnswers {
   }
 
   /** Remembers what `find` looked for last. */
-  keep(until: Milliseconds): void {
+  keep(until: Monotonic): void {
     const at = 2 * this.#place;
     this.#marks[at] = this.#first;
     this.#marks[at + 1] = this.#second;

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../../wire/ip-address.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { GrantReason } from './grant-line.ts';
 
 /** What one client may connect to, and who it is. */
@@ -43,7 +43,7 @@ export interface NameGrant {
   readonly name: Uint8Array;
   ports: readonly string[];
   /** Monotonic milliseconds until which the kernel has it. */
-  until: Milliseconds;
+  until: Monotonic;
   reason: GrantReason;
   next: NameGrant | null;
   /** The next whose hash is the same, where the address has an index. */

@@ -3,6 +3,7 @@ import type { LeaseTable } from '../../policy/lease/lease.ts';
 import { judgedAt } from '../../policy/lease/lease-claim.ts';
 import { ipAddress } from '../../wire/ip-address.ts';
 import { nameFromText } from '../../wire/name.ts';
+import type { EpochSeconds, Monotonic } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import { textOf } from './gate.ts';
 import { type GrantBook, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
@@ -30,7 +31,7 @@ export interface HeldGrant {
 export interface HeldRooms {
   readonly book: GrantBook;
   readonly leases: LeaseTable;
-  readonly clock: { monotonic(): number; epoch(): number };
+  readonly clock: { monotonic(): Monotonic; epoch(): EpochSeconds };
 }
 
 /**

@@ -3,7 +3,7 @@ import { judgedAt } from '../../policy/lease/lease-claim.ts';
 import { firstOf } from '../../wire/ip-address.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { ClockOffset, EpochSeconds, Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { Enforcement } from './enforcement.ts';
 import { certifiedLine, samePorts, textOf } from './gate.ts';
@@ -20,7 +20,7 @@ export interface ReviewRooms {
   readonly book: GrantBook;
   readonly enforcement: Enforcement;
   readonly leases: LeaseTable;
-  readonly clock: { monotonic(): number; epoch(): number };
+  readonly clock: { monotonic(): Monotonic; epoch(): EpochSeconds };
 }
 
 /**
@@ -81,7 +81,7 @@ export class GrantReview implements LeaseWatcher {
   }
 
   /** Static prefixes, and addresses in quarantine. */
-  *#live(now: Milliseconds): Generator<GrantOrder> {
+  *#live(now: Monotonic): Generator<GrantOrder> {
     const { leases } = this.#rooms;
     for (const [client, identity] of this.#prefixes)
       yield { op: 'live', client, identity, lease: null, ttl_ms: null };
@@ -133,7 +133,7 @@ export class GrantReview implements LeaseWatcher {
     prefix: Prefix,
     lease: Lease | null,
     quarantine: Milliseconds,
-    now: Milliseconds,
+    now: Monotonic,
   ): Generator<GrantOrder> {
     const client = textOfPrefix(prefix);
     yield endLine(client, lease, quarantine);
@@ -143,7 +143,7 @@ export class GrantReview implements LeaseWatcher {
     else yield { op: 'live', client, identity, lease: null, ttl_ms: null };
   }
 
-  #afterQuarantine(now: Milliseconds): void {
+  #afterQuarantine(now: Monotonic): void {
     for (const [client, until] of this.#calm) {
       if (now < until) continue;
       this.#calm.delete(client);
@@ -175,9 +175,9 @@ export class GrantReview implements LeaseWatcher {
     }
   }
 
-  #pruneAt: Milliseconds = 0;
+  #pruneAt: Monotonic = 0;
   /** Between the wall clock and the monotonic one, when grants were last looked at for it. */
-  #apart: Milliseconds;
+  #apart: ClockOffset;
 
   /** Drops all that is known of a prefix: what it asks next is granted anew. */
   #forget(prefix: Prefix): void {
@@ -189,7 +189,7 @@ export class GrantReview implements LeaseWatcher {
   }
 
   /** Takes from a client what the policy no longer approves, and what goes on for less long or at other ports. */
-  #look(client: GrantedClient, now: Milliseconds): void {
+  #look(client: GrantedClient, now: Monotonic): void {
     const { book, enforcement, clock, leases } = this.#rooms;
     const epoch = clock.epoch();
     const asked = asksOf(client, this.#inForce, leases);

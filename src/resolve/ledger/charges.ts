@@ -5,7 +5,7 @@ import type { Decision } from '../../policy/decide/decision.ts';
 import { wildcardTypes } from '../../policy/decide/wildcard-types.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import { KeyedHash } from '../../wire/half-siphash.ts';
-import type { Milliseconds, RrType, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Monotonic, RrType } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import type { TrustTarget } from '../story/trust-target.ts';
 import type { Asker, Turn } from '../story/turn.ts';
@@ -16,8 +16,8 @@ import { type Payer, Payers } from './payers.ts';
 /** Who pays for a question: the turn says it, or who explains a question beside all queries. */
 export interface Purse {
   readonly inForce: InForce;
-  readonly now: Milliseconds;
-  readonly epoch: Seconds;
+  readonly now: Monotonic;
+  readonly epoch: EpochSeconds;
   readonly asker: Payer & Pick<Asker, 'view'>;
 }
 
@@ -43,7 +43,7 @@ export class Charges {
    * Takes up the balances that were kept, and their key. Nothing may have been charged yet; `now` is monotonic milliseconds.
    * What several machines share, and what a lease had bound, is known from them.
    */
-  takeUp(key: Uint8Array, now: Milliseconds): void {
+  takeUp(key: Uint8Array, now: Monotonic): void {
     this.#hash = new KeyedHash(key);
     this.#payers = new Payers(key);
     // What the bill holds is hashed with the key before.

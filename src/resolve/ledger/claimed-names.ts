@@ -1,14 +1,16 @@
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
+
 /** Certificate names that are remembered with the address that they came from. */
 const MOST = 10_000;
 /** Milliseconds: the ledger's window. */
-const LIFE = 27 * 3_600_000;
+const LIFE: Milliseconds = 27 * 3_600_000;
 
 interface Seen {
   /** Keys of the first address of IPv4, and of the first /64. */
   readonly four: Machine;
   readonly six: Machine;
   shared: boolean;
-  until: number;
+  until: Monotonic;
 }
 
 interface Machine {
@@ -25,7 +27,7 @@ export class ClaimedNames {
   readonly #seen = new Map<string, Seen>();
 
   /** Notes that a name came from an address, by 64 bits of a keyed hash of it; `now` is monotonic milliseconds. */
-  isShared(name: string, low: number, high: number, isSix: boolean, now: number): boolean {
+  isShared(name: string, low: number, high: number, isSix: boolean, now: Monotonic): boolean {
     const seen = this.#find(name, now);
     const first = isSix ? seen.six : seen.four;
     if (!first.isKnown) {
@@ -41,17 +43,17 @@ export class ClaimedNames {
   }
 
   /** The same of a name that nobody shows now. */
-  isKnownShared(name: string, now: number): boolean {
+  isKnownShared(name: string, now: Monotonic): boolean {
     const seen = this.#seen.get(name);
     return seen !== undefined && seen.until > now && seen.shared;
   }
 
   /** Takes up after a restart that a name is shared. */
-  recall(name: string, now: number): void {
+  recall(name: string, now: Monotonic): void {
     this.#find(name, now).shared = true;
   }
 
-  #find(name: string, now: number): Seen {
+  #find(name: string, now: Monotonic): Seen {
     let seen = this.#seen.get(name);
     if (seen !== undefined && seen.until > now) return seen;
     this.#seen.delete(name);

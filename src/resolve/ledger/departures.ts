@@ -1,7 +1,9 @@
+import type { Tick } from '../../wire/quantity.ts';
+
 /** When charged questions leave; `assembly/` implements it. */
 export interface Departures {
   /** The tick at which a question that is charged now leaves. Ticks never go back, over restarts either. */
-  readonly tick: number;
+  readonly tick: Tick;
   /** Writes down what changed in the ledger though no question leaves: who was contained, what a further hour costs. */
   note(): void;
   /**

@@ -1,13 +1,15 @@
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
+
 /** Addresses that are remembered. */
 const MOST = 10_000;
 /** Milliseconds: the ledger's window. */
-const LIFE = 27 * 3_600_000;
+const LIFE: Milliseconds = 27 * 3_600_000;
 
 interface Leased {
   readonly text: string;
   /** The other half of its key. */
   readonly high: number;
-  until: number;
+  until: Monotonic;
 }
 
 /**
@@ -22,7 +24,7 @@ export class LeasedAddresses {
   }
 
   /** Notes that a live lease binds it; `now` is monotonic milliseconds. */
-  note(text: string, low: number, high: number, now: number): void {
+  note(text: string, low: number, high: number, now: Monotonic): void {
     const known = this.#leased.get(low);
     if (known !== undefined && known.high === high) {
       known.until = now + LIFE;
@@ -33,7 +35,7 @@ export class LeasedAddresses {
   }
 
   /** The address as text, if it was leased within the window; else null. */
-  find(low: number, high: number, now: number): string | null {
+  find(low: number, high: number, now: Monotonic): string | null {
     const known = this.#leased.get(low);
     return known === undefined || known.high !== high || known.until <= now ? null : known.text;
   }

@@ -2,7 +2,7 @@ import { decide } from '../../policy/decide/decide.ts';
 import { Decision, VERDICT } from '../../policy/decide/decision.ts';
 import { isTrustType } from '../../wire/iana.ts';
 import { labelOffsets } from '../../wire/name.ts';
-import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { Key } from '../answer/key.ts';
 import type { Flights } from '../flights/flights.ts';
 import type { InForce } from '../in-force.ts';
@@ -15,7 +15,7 @@ const MOST_A_CLIENT = 32;
 /** A name is kept for so long after its last use at least. */
 const KEPT = 3_600_000;
 /** Milliseconds before an answer's end at which it is asked for again. */
-const LEAD = 4_000;
+const LEAD: Milliseconds = 4_000;
 /** Questions that one tick sends at most. */
 const PER_TICK = 20;
 
@@ -36,9 +36,9 @@ interface PaidName {
   readonly order: number;
   /** The hour of its last use, counted from when it was paid for, which is the first. */
   hour: number;
-  readonly paidAt: Milliseconds;
+  readonly paidAt: Monotonic;
   /** When it is asked for again. */
-  at: Milliseconds;
+  at: Monotonic;
   waiting: boolean;
 }
 
@@ -64,7 +64,7 @@ export class PaidNames {
    * Takes a name that was just paid for; false where there is no room, and it will be charged again. `order`: of a keyed
    * hash. Its flight has not begun.
    */
-  add(key: string, question: UpstreamQuestion, by: PaidBy, order: number, now: Milliseconds): boolean {
+  add(key: string, question: UpstreamQuestion, by: PaidBy, order: number, now: Monotonic): boolean {
     if (this.#names.has(key)) return true;
     if (!this.#hasRoom(by)) return false;
     if (this.#names.size >= MOST && !this.#makeRoom(by.client)) return false;
@@ -94,7 +94,7 @@ export class PaidNames {
   }
 
   /** For the flight that a paid question began, and for renewals: until when what came is kept. */
-  landed(key: string, until: Milliseconds): void {
+  landed(key: string, until: Monotonic): void {
     const name = this.#names.get(key);
     if (name === undefined) {
       this.#flights.letGo(key);
@@ -105,13 +105,13 @@ export class PaidNames {
   }
 
   /** Whether a further hour has begun in which nobody has asked for the name yet: that it is asked for tells one bit. */
-  owes(key: Key, now: Milliseconds): boolean {
+  owes(key: Key, now: Monotonic): boolean {
     const name = this.#names.size === 0 ? undefined : this.#names.get(key.text);
     return name !== undefined && hourOf(name, now) > name.hour;
   }
 
   /** Notes that somebody asked for a name that is kept, and has paid what `owes` said. */
-  use(key: Key, now: Milliseconds): void {
+  use(key: Key, now: Monotonic): void {
     const name = this.#names.size === 0 ? undefined : this.#names.get(key.text);
     if (name !== undefined) name.hour = hourOf(name, now);
   }
@@ -130,7 +130,7 @@ export class PaidNames {
    * Sends what is due, failures too: when namegate asks again never depends on when a client asked. Else whoever sees the
    * questions could be told by them, at no cost. To be called a few times a second.
    */
-  tick(inForce: InForce, now: Milliseconds, epoch: Seconds): void {
+  tick(inForce: InForce, now: Monotonic, epoch: EpochSeconds): void {
     const due: PaidName[] = [];
     for (const name of this.#names.values()) {
       if (name.waiting || now < name.at) continue;
@@ -175,7 +175,7 @@ export class PaidNames {
   }
 }
 
-function hourOf({ paidAt }: PaidName, now: Milliseconds): number {
+function hourOf({ paidAt }: PaidName, now: Monotonic): number {
   return Math.floor((now - paidAt) / KEPT);
 }
 
@@ -183,7 +183,7 @@ function hourOf({ paidAt }: PaidName, now: Milliseconds): number {
  * Whole hours: the moment of the last use would tell more than its hour. In the first nobody pays, so that whether somebody
  * asked in it must tell nothing either: a name is kept for two hours at least.
  */
-function endOf({ paidAt, hour }: PaidName): Milliseconds {
+function endOf({ paidAt, hour }: PaidName): Monotonic {
   return paidAt + (hour + 2) * KEPT;
 }
 
@@ -194,7 +194,7 @@ function count<Key>(counts: Map<Key, number>, key: Key, by: number): void {
 }
 
 /** Whether the identity that paid may still ask, at any of its stages. */
-function isApproved(inForce: InForce, { by, question }: PaidName, epoch: Seconds): boolean {
+function isApproved(inForce: InForce, { by, question }: PaidName, epoch: EpochSeconds): boolean {
   const standing = inForce.standings.named(by.identity);
   const { name, type } = question;
   const subject = { name, labels: scratch, labelCount: labelOffsets(name, scratch) };

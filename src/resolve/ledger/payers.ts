@@ -7,7 +7,7 @@ import type { CertificateTable } from '../../policy/snapshot.ts';
 import type { BudgetSetting } from '../../settings/settings.ts';
 import { KeyedHash } from '../../wire/half-siphash.ts';
 import { isMapped } from '../../wire/ip-address.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Credential } from '../client/credential.ts';
 import type { Standing } from '../client/standing.ts';
 import type { InForce } from '../in-force.ts';
@@ -73,7 +73,7 @@ export class Payers {
   }
 
   /** Takes up from balances that were kept what several machines share, and what a lease had bound. */
-  takeUp(holders: Iterable<Holder>, now: Milliseconds): void {
+  takeUp(holders: Iterable<Holder>, now: Monotonic): void {
     for (const { kind, subject, isShared } of holders) {
       if (kind !== HOLDER.CLAIM) continue;
       if (isShared) this.#claimed.recall(subject, now);
@@ -89,7 +89,7 @@ export class Payers {
     { client, bound, standing }: Payer,
     { budgets, snapshot }: Pick<InForce, 'budgets' | 'snapshot'>,
     budget: BudgetSetting | null,
-    now: Milliseconds,
+    now: Monotonic,
   ): void {
     const own = budget ?? budgets.lease_wildcard;
     const claim = budget ?? budgets.claim_wildcard;
@@ -128,7 +128,7 @@ export class Payers {
     own: BudgetSetting | null,
     claim: BudgetSetting,
     times: number,
-    now: Milliseconds,
+    now: Monotonic,
   ): void {
     this.#meet(client);
     // A /64 is many machines, or one that has 2^64 addresses: it alerts, and is denied to nobody unless the policy says so.
@@ -152,7 +152,7 @@ export class Payers {
     subject: PayerKey,
     claim: BudgetSetting,
     times: number,
-    now: Milliseconds,
+    now: Monotonic,
   ): void {
     for (let i = 0; i < bill.accountCount; i++) {
       const { kind, low, high } = bill.accounts[i]!;
@@ -195,7 +195,7 @@ export class Payers {
     budget: BudgetSetting,
     times: number,
     claims: readonly PayerKey[],
-    now: Milliseconds,
+    now: Monotonic,
   ): void {
     if (!this.#isSixHashed) {
       this.#hash.run(this.#scratch, writeSix(client, this.#scratch, 0));

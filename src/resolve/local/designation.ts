@@ -2,12 +2,13 @@ import { WireError } from '../../wire/error.ts';
 import { writeUint16 } from '../../wire/header.ts';
 import type { AddressWords } from '../../wire/ip-address.ts';
 import { nameFromText } from '../../wire/name.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 
 /** The zone apex of discovery: `_dns.resolver.arpa` (RFC 9462 §4). */
 export const DISCOVERY = wire('_dns.resolver.arpa');
 
 /** Seconds. Where we listen may change with a restart. */
-export const DESIGNATION_TTL = 300;
+export const DESIGNATION_TTL: Seconds = 300;
 
 /** A DNS over TLS listener that a client may be told of, and for which addresses of ours its certificate speaks. */
 export interface Designation {

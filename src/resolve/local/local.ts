@@ -55,7 +55,7 @@ function writeDesignations(
 }
 
 /** RFC 8482: a short answer that says that there is no long one. */
-export function writeAny(writer: ReplyWriter, ttl: number): void {
+export function writeAny(writer: ReplyWriter, ttl: Seconds): void {
   writer.record(QUESTION, TYPE.HINFO, ttl, HINFO);
 }
 
@@ -65,7 +65,7 @@ export function writeLocal(
   owner: number,
   local: LocalName,
   type: number,
-  cap: number,
+  cap: Seconds,
 ): void {
   for (const rrset of local.rrsets) {
     if (rrset.type !== type && rrset.type !== TYPE.CNAME) continue;

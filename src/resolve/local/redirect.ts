@@ -2,6 +2,7 @@ import type { LocalName, Snapshot } from '../../policy/snapshot.ts';
 import { NO_NODE } from '../../policy/tree.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { sameName } from '../../wire/name.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { QUESTION, type ReplyWriter } from '../../wire/reply.ts';
 import type { Form } from '../answer/answer.ts';
 import { recordsOf } from '../answer/join.ts';
@@ -29,7 +30,7 @@ export function followRedirects(snapshot: Snapshot, first: NonNullable<LocalName
 }
 
 /** Writes the CNAMEs of redirects; returns the offset of the last target's name in the reply. */
-export function writeLinks(writer: ReplyWriter, links: readonly Uint8Array[], ttl: number): number {
+export function writeLinks(writer: ReplyWriter, links: readonly Uint8Array[], ttl: Seconds): number {
   let owner: number = QUESTION;
   for (const link of links) owner = writer.record(owner, TYPE.CNAME, ttl, link);
   return owner;

@@ -15,7 +15,7 @@ import type { PrivateGrant } from '../../policy/input.ts';
 import type { LocalRedirect, Stage } from '../../policy/snapshot.ts';
 import { RCODE } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
-import type { Milliseconds, RrType, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Milliseconds, Monotonic, RrType } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
 import { unapproved, ungranted } from '../answer/withheld.ts';
 import type { Standing } from '../client/standing.ts';
@@ -29,8 +29,8 @@ export interface Moment {
   readonly inForce: InForce;
   readonly standing: Standing;
   readonly stage: Stage | null;
-  readonly now: Milliseconds;
-  readonly epoch: Seconds;
+  readonly now: Monotonic;
+  readonly epoch: EpochSeconds;
   /** The source of the questions may be forged. */
   readonly unproven?: boolean;
   /** Whether the ledger would let nothing leave for a name that is not kept. */
@@ -38,7 +38,7 @@ export interface Moment {
 }
 
 /** Milliseconds for which a question that a limit refused is told. */
-const LIMIT_TOLD = 60_000;
+const LIMIT_TOLD: Milliseconds = 60_000;
 
 /**
  * Explains a question as `explain` does, with what is so now. It reads what is kept, asks nobody, and takes nothing from a

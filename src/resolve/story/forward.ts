@@ -1,7 +1,7 @@
 import { GROUND } from '../../policy/decide/decision.ts';
 import { REASON } from '../../policy/explain/reason.ts';
 import { EDE, isTrustType } from '../../wire/iana.ts';
-import type { RrType, Seconds } from '../../wire/quantity.ts';
+import type { Monotonic, RrType, Seconds } from '../../wire/quantity.ts';
 import { edeText } from '../client/ede-text.ts';
 import { EXIT } from '../exit.ts';
 import type { Flights } from '../flights/flights.ts';
@@ -14,9 +14,9 @@ import type { Pending, Resumption } from './resume.ts';
 import { LAST_ROUND, type Turn } from './turn.ts';
 
 /** Seconds that an answer to a written-out name is kept at least: else a TTL of 0 would let a client tell time by asking. */
-const LEAST_LIFE = 5;
+const LEAST_LIFE: Seconds = 5;
 /** And what a validator asks about. */
-const LEAST_TRUST_LIFE = 300;
+const LEAST_TRUST_LIFE: Seconds = 300;
 
 /**
  * Asks an upstream for `turn.wanted`, and puts the query by; or says why it may not be asked. Returns LATER, or the
@@ -94,7 +94,7 @@ function depart(
   const question = questionOf(wanted, query.type);
   const isPlain = turn.course.trust === null;
   const kept = isPlain && paid.add(text, question, by, order, turn.now);
-  const then = kept ? (until: number) => paid.landed(text, until) : null;
+  const then = kept ? (until: Monotonic) => paid.landed(text, until) : null;
   flights.depart(key, wanted.group, life, pending, departures, order, then);
 }
 

@@ -2,7 +2,7 @@ import { KIND } from '../../policy/snapshot.ts';
 import { FLAG } from '../../wire/header.ts';
 import { isTrustType } from '../../wire/iana.ts';
 import { MAX_NAME } from '../../wire/name.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
 import type { Key } from '../answer/key.ts';
 import type { Flights } from '../flights/flights.ts';
@@ -74,7 +74,7 @@ function heldUnder(turn: Turn, flights: Flights, checkingDisabled: boolean): Hel
   return heldIn(entry, key, now, flights);
 }
 
-function heldIn(entry: Entry, key: Key, now: Milliseconds, flights: Flights): Held {
+function heldIn(entry: Entry, key: Key, now: Monotonic, flights: Flights): Held {
   if (flights.isFresh(entry, now)) return HELD.FRESH;
   const failing = flights.isFailing(entry, now);
   if ((failing || flights.isSlow(key)) && flights.mayServeStale(entry, now)) return HELD.STALE;

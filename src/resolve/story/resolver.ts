@@ -1,7 +1,7 @@
 import type { Decision } from '../../policy/decide/decision.ts';
 import type { Explanation } from '../../policy/explain/explain.ts';
 import { boundOf } from '../../policy/lease/bound.ts';
-import type { Milliseconds, RrType, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Monotonic, RrType } from '../../wire/quantity.ts';
 import { Tally } from '../client/tally.ts';
 import { Flights } from '../flights/flights.ts';
 import type { Gate } from '../grants/gate.ts';
@@ -55,7 +55,7 @@ export class Resolver implements Answerer {
   }
 
   /** Asks for paid names that are due; to be called a few times a second. */
-  keepPaidNames(now: Milliseconds, epoch: Seconds): void {
+  keepPaidNames(now: Monotonic, epoch: EpochSeconds): void {
     this.paid.tick(this.#inForce, now, epoch);
   }
 

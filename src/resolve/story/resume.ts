@@ -1,5 +1,5 @@
 import { HeldAddress } from '../../wire/ip-address.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
 import type { Key } from '../answer/key.ts';
 import type { Underway } from '../client/standing.ts';
@@ -67,7 +67,7 @@ export class Pending extends HeldAddress implements Client, Waiter {
   round: Round = 0;
   next: Waiter | null = null;
   /** When it came, of the monotonic clock. */
-  since: Milliseconds = Number.NaN;
+  since: Monotonic = Number.NaN;
   readonly #room: Buffer = Buffer.allocUnsafe(ROOM);
   /** Null while it is no query's. */
   #underway: Underway | null = null;

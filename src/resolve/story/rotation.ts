@@ -1,6 +1,6 @@
 import { readUint16 } from '../../wire/header.ts';
 import { TYPE } from '../../wire/iana.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Sections } from '../answer/answer.ts';
 
 /** From a record's TTL back to its type, and on to its RDATA (RFC 1035 §4.1.3). */
@@ -19,7 +19,7 @@ export function rotateAddresses(
   at: number,
   sections: Sections,
   type: number,
-  now: Milliseconds,
+  now: Monotonic,
 ): void {
   const size = type === TYPE.A ? 4 : type === TYPE.AAAA ? 16 : 0;
   if (size === 0 || sections.answers < 2) return;
@@ -40,7 +40,7 @@ export function rotateAddresses(
 }
 
 /** It spreads load and keeps no secret: the time of the first answer, to the microsecond, is seed enough. */
-function draw(now: Milliseconds): number {
+function draw(now: Monotonic): number {
   if (state === 0) state = Math.floor(now * 1000) | 1;
   state ^= state << 13;
   state ^= state >>> 17;

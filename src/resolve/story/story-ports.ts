@@ -1,5 +1,5 @@
 import type { LeaseTable } from '../../policy/lease/lease.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { AnswerStore } from '../answer/answer-store.ts';
 import type { Cookies } from '../client/cookies.ts';
 import type { Gate } from '../grants/gate.ts';
@@ -42,5 +42,5 @@ export interface Observer extends BugObserver {
    */
   ended(turn: Turn, length: number): void;
   /** The queries that came together at `began`, and ended without waiting, leave now. Must not throw. */
-  left(began: Milliseconds): void;
+  left(began: Monotonic): void;
 }

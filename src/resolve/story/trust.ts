@@ -2,6 +2,7 @@ import { approvesName } from '../../policy/decide/beside.ts';
 import { VERDICT } from '../../policy/decide/decision.ts';
 import { WildcardsAbove, wildcardsAbove } from '../../policy/decide/wildcards.ts';
 import { labelOffsets, MAX_NAME } from '../../wire/name.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Charges } from '../ledger/charges.ts';
 import type { TrustTarget } from './trust-target.ts';
 import type { Turn } from './turn.ts';
@@ -9,7 +10,7 @@ import type { Turn } from './turn.ts';
 /** Names kept in all; the oldest goes first. */
 const MAX_NAMES = 4096;
 /** Milliseconds for which a validator may ask about a chain that it was given. */
-const LIFE = 300_000;
+const LIFE: Milliseconds = 300_000;
 
 const FREE = new Uint8Array(0);
 

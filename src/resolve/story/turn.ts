@@ -3,7 +3,7 @@ import { EMPTY_VIEW } from '../../policy/identity.ts';
 import type { Bound } from '../../policy/lease/lease.ts';
 import type { Stage, View } from '../../policy/snapshot.ts';
 import type { Ede, Rcode } from '../../wire/iana.ts';
-import type { Milliseconds, Seconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Monotonic } from '../../wire/quantity.ts';
 import { Query } from '../../wire/question.ts';
 import { PADDING_BLOCK, ReplyWriter, UDP_PAYLOAD } from '../../wire/reply.ts';
 import type { Entry } from '../answer/entry.ts';
@@ -25,10 +25,10 @@ export class Turn {
   /** What is in force for this query: taken once, at its beginning. */
   inForce: InForce;
   /** Of the monotonic clock, and whole seconds since 1970. */
-  now: Milliseconds = 0;
-  epoch: Seconds = 0;
+  now: Monotonic = 0;
+  epoch: EpochSeconds = 0;
   /** The whole second that has not passed yet: what must not outlive a date is counted from here. */
-  nextEpoch: Seconds = 0;
+  nextEpoch: EpochSeconds = 0;
   /** Who asks: `recognise.ts`. */
   readonly asker: Asker;
   /** What is asked: `readQuery`. */
@@ -51,7 +51,7 @@ export class Turn {
   }
 
   /** Monotonic milliseconds, and seconds since 1970. Whole ones are no objects for V8, so they are rounded here, once. */
-  readClock(monotonic: Milliseconds, epoch: Seconds): void {
+  readClock(monotonic: Monotonic, epoch: EpochSeconds): void {
     this.now = monotonic;
     this.epoch = Math.floor(epoch);
     this.nextEpoch = Math.ceil(epoch);
@@ -154,7 +154,7 @@ export class Fetched {
   /** How often it has waited; 0 is its first time round, and then the rest says nothing. */
   round: Round = 0;
   /** When the query came, of the monotonic clock. */
-  since: Milliseconds = 0;
+  since: Monotonic = 0;
   key: Key | null = null;
   entry: Entry | null = null;
   /** The entry's answer is given although it is no longer fresh. */
