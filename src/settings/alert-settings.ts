@@ -1,3 +1,5 @@
+import type { Milliseconds } from '../wire/quantity.ts';
+
 /** Kinds of events that a sink may take. What was dropped is told to each sink besides. */
 export const ALERT_KINDS = [
   'finding',
@@ -41,7 +43,7 @@ export interface AlertSettings {
 export interface AlertQuota {
   readonly octets: number;
   /** Milliseconds that an event is kept. */
-  readonly age: number;
+  readonly age: Milliseconds;
 }
 
 export const DEFAULT_ALERTS: AlertSettings = {
@@ -101,7 +103,7 @@ export interface OtlpSinkSetting extends AnySink {
   readonly headers: Readonly<Record<string, string>>;
   readonly isGzipped: boolean;
   /** Milliseconds that one request may take. */
-  readonly timeout: number;
+  readonly timeout: Milliseconds;
   readonly tokenFile: string | null;
   readonly tls: SinkTls;
 }

@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { TlsSetting } from './tls-settings.ts';
 
 /** What of the server file `namegate enforce` and the resolver's side of it read. */
@@ -5,7 +6,7 @@ export interface EnforceSetting {
   /** Absolute path of the unix socket that joins the two; null where feeds alone tell others. */
   readonly socket: string | null;
   /** Milliseconds that an answer waits for its grants. */
-  readonly wait: number;
+  readonly wait: Milliseconds;
   /** What becomes of an answer whose grants are not in the kernel: `closed` SERVFAIL, `open` it is given. */
   readonly fail: 'closed' | 'open';
   /** Names of interfaces, perhaps with `*` at the end: what comes in there is judged. */

@@ -1,7 +1,9 @@
+import type { Milliseconds } from '../wire/quantity.ts';
+
 /** The history of what clients asked: it is there wherever there is a state folder, unless it is off. */
 export interface HistorySettings {
   /** Milliseconds for which an account is kept after its last question. */
-  readonly keep: number;
+  readonly keep: Milliseconds;
   /** Octets that the database may have. */
   readonly size: number;
 }

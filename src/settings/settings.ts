@@ -1,4 +1,5 @@
 import type { Prefix } from '../wire/prefix.ts';
+import type { EpochSeconds, Seconds } from '../wire/quantity.ts';
 import type { AlertSettings } from './alert-settings.ts';
 import type { DetectSettings } from './detect-settings.ts';
 import type { EnforceSetting } from './enforce-settings.ts';
@@ -125,18 +126,18 @@ export interface UpstreamServer {
 export interface CacheSetting {
   readonly size: number;
   /** Seconds. */
-  readonly maxTtl: number;
+  readonly maxTtl: Seconds;
   /** Seconds after its end that an answer may still be given when every upstream failed. */
-  readonly serveStale: number;
+  readonly serveStale: Seconds;
   /** `identity`: each identity has its own entries, where timing between identities matters. */
   readonly share: 'all' | 'identity';
 }
 
 export interface ReplySetting {
   /** Seconds; TTLs given to clients are at most this. */
-  readonly maxTtl: number;
+  readonly maxTtl: Seconds;
   /** Seconds; the same for what a stage, lease or exception approves. */
-  readonly dynamicMaxTtl: number;
+  readonly dynamicMaxTtl: Seconds;
   readonly edeText: boolean;
   /** Whom a client is told to ask where no rule's owner can say more; empty for nobody. */
   readonly contact: string;
@@ -181,7 +182,7 @@ export interface TokenGrant {
   /** Certificates that its leases may bind, in the form of `Credential.names`. */
   readonly certificates: readonly string[];
   /** Seconds since 1970 at which it is worth nothing, or FOREVER. */
-  readonly until: number;
+  readonly until: EpochSeconds;
 }
 
 /** An issuer of jobs' tokens. */
@@ -195,7 +196,7 @@ export interface OidcSetting {
 /** Bounds of exceptions that are made over the API. */
 export interface ExceptionSetting {
   /** Seconds. */
-  readonly maxTtl: number;
+  readonly maxTtl: Seconds;
 }
 
 export interface RenewSetting {
