@@ -2,6 +2,7 @@ import { byLabel, counter, type Samples } from '../metric/metric.ts';
 import { ANSWER_IT, type Client, DROP_IT, type Limits, TRUNCATE_IT } from '../resolve/ports.ts';
 import { WordHash } from '../wire/half-siphash.ts';
 import { isMapped } from '../wire/ip-address.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 
 export interface IdentityRate {
   readonly name: string;
@@ -52,12 +53,12 @@ export class RateLimits implements Limits {
   }
 
   /** Whether a query of this identity is within its `qps` and `burst`; true for an index that has no limit. */
-  identity(index: number, now: number): boolean {
+  identity(index: number, now: Monotonic): boolean {
     return this.#identities.take(index, now);
   }
 
   /** ANSWER_IT, TRUNCATE_IT or DROP_IT for an answer over UDP to this client, which is `unknown`. */
-  unknown(client: Client, now: number): 0 | 1 | 2 {
+  unknown(client: Client, now: Monotonic): 0 | 1 | 2 {
     return this.#unknown.judge(client, now);
   }
 }
@@ -94,7 +95,7 @@ class TokenBuckets {
     this.#filledAt = filledAt;
   }
 
-  take(index: number, now: number): boolean {
+  take(index: number, now: Monotonic): boolean {
     const qps = this.#qps[index] ?? 0;
     if (qps === 0) return true;
     const since = now - this.#filledAt[index]!;
@@ -105,7 +106,7 @@ class TokenBuckets {
   }
 }
 
-const WINDOW_MS = 1000;
+const WINDOW_MS: Milliseconds = 1000;
 const ROWS = 4;
 const SLOTS = 16_384;
 const SLOT_BITS = 14;
@@ -131,13 +132,13 @@ class PrefixCounts {
   readonly #counts = new Uint32Array(ROWS * SLOTS);
   readonly #slots = new Uint32Array(ROWS);
   #window = 0;
-  #windowStart = Number.NEGATIVE_INFINITY;
+  #windowStart: Monotonic = Number.NEGATIVE_INFINITY;
 
   constructor(key0: number, key1: number) {
     this.#hash = new WordHash(key0, key1);
   }
 
-  judge(client: Client, now: number): 0 | 1 | 2 {
+  judge(client: Client, now: Monotonic): 0 | 1 | 2 {
     if (now - this.#windowStart >= WINDOW_MS) {
       this.#windowStart = now;
       this.#window = (this.#window + 1) | 0;

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { ShownCertificate } from '../resolve/client/credential.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { Spoofable } from '../settings/settings.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { StrandedClients } from './udp/stranded.ts';
 
 /**
@@ -24,7 +25,7 @@ export interface Listener {
    * Takes nothing new at once, waits at most `drainMs` for the answers in flight, then lets go of every socket and
    * timer. Resolves when all is closed; never rejects; a second call waits for the first.
    */
-  close(drainMs: number): Promise<void>;
+  close(drainMs: Milliseconds): Promise<void>;
   /** Streams only: connections whose last query was under this lease take no more, and end when they have their answers. */
   endLease?(lease: string): void;
 }
@@ -44,7 +45,7 @@ export interface ListenOptions {
   /** Told of trouble, at most once a minute for each kind. */
   readonly notice: (notice: ListenNotice) => void;
   /** Milliseconds that never go back. */
-  readonly now?: () => number;
+  readonly now?: () => Monotonic;
   /** Told who is sent from UDP to TCP, and who comes; one for all listeners. */
   readonly stranded?: StrandedClients;
 }
@@ -110,7 +111,7 @@ export type ListenNotice =
 /** DNS's fixed header (RFC 1035 §4.1.1): no message is shorter. */
 export const HEADER_OCTETS = 12;
 
-export function monotonic(): number {
+export function monotonic(): Monotonic {
   return performance.now();
 }
 
@@ -120,14 +121,14 @@ export function listenerUrl(listener: Listener): string {
   return `${listener.protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-const PACE_MS = 60_000;
+const PACE_MS: Milliseconds = 60_000;
 
 /** Lets few notices of a kind through each minute, so that a flood of trouble is not a flood of log lines. */
 export class Pace {
   readonly #most: number;
   #count = 0;
   #told = 0;
-  #next = Number.NEGATIVE_INFINITY;
+  #next: Monotonic = Number.NEGATIVE_INFINITY;
 
   /** `most`: notices a minute. */
   constructor(most = 1) {
@@ -135,7 +136,7 @@ export class Pace {
   }
 
   /** How many happened since the last notice, this one included, when a notice is due; else 0. */
-  due(now: number): number {
+  due(now: Monotonic): number {
     this.#count++;
     if (now >= this.#next) {
       this.#next = now + PACE_MS;

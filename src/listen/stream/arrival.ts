@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { AddressWords } from '../../wire/ip-address.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Member } from './crowd.ts';
 import { readProxyHeader } from './proxy.ts';
 
@@ -29,10 +30,10 @@ export class Arrival implements Member {
   /** How it ended has been counted, or is nothing to count: we ended it. */
   counted = false;
   readonly #host: ArrivalHost;
-  readonly #deadline: number;
+  readonly #deadline: Monotonic;
   #seen: Buffer | null = null;
 
-  constructor(socket: Socket, address: Readonly<AddressWords>, host: ArrivalHost, deadline: number) {
+  constructor(socket: Socket, address: Readonly<AddressWords>, host: ArrivalHost, deadline: Monotonic) {
     this.socket = socket;
     this.address = { ...address };
     this.port = socket.remotePort ?? 0;
@@ -49,7 +50,7 @@ export class Arrival implements Member {
   }
 
   /** Ends it where its time is over. */
-  check(now: number): void {
+  check(now: Monotonic): void {
     if (now > this.#deadline) this.end('late', 'too late');
   }
 

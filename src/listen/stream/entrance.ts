@@ -1,9 +1,10 @@
+import type { Monotonic } from '../../wire/quantity.ts';
 import { Arrival } from './arrival.ts';
 import { Crowd, type CrowdCaps, type Member } from './crowd.ts';
 
 /** A connection, or a socket on its way to be one. */
 export interface Guest extends Member {
-  check(now: number): void;
+  check(now: Monotonic): void;
   finish(): void;
   reset(): void;
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { CredentialJudge } from '../../resolve/client/credential.ts';
 import { type ChainCheck, chainCheck, type Examine } from '../../socket/chain-check.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 
 /** What a listener shows, and whom it takes. A reload makes another. */
 export interface TlsMaterial {
@@ -25,7 +26,7 @@ export const CHAIN_REFUSED = 'ERR_SSL_CERTIFICATE_VERIFY_FAILED';
 /** Octets of the key that tickets are sealed with, as Node takes it. */
 const TICKET_KEY = 48;
 /** Milliseconds that a ticket key is used for: who holds it can read what TLS 1.2 sessions that resumed by it said. */
-const TICKET_KEY_MS = 12 * 3_600_000;
+const TICKET_KEY_MS: Milliseconds = 12 * 3_600_000;
 /** Seconds that a ticket is good for. */
 const SESSION_SECONDS = 3_600;
 
@@ -47,11 +48,11 @@ export interface HandshakeEvents {
  */
 export class Handshakes {
   readonly #events: HandshakeEvents;
-  readonly #now: () => number;
+  readonly #now: () => Monotonic;
   readonly #check: ChainCheck | null;
   readonly #id: number;
   #ticketKey = randomBytes(TICKET_KEY);
-  #keyMadeAt: number;
+  #keyMadeAt: Monotonic;
   #material: TlsMaterial;
   #server: Server;
 
@@ -59,7 +60,7 @@ export class Handshakes {
    * Throws where the material is no certificate and its key. Without a `check`, chains are refused when the handshake is done,
    * and clients get no alert.
    */
-  constructor(material: TlsMaterial, events: HandshakeEvents, now: () => number, check = chainCheck()) {
+  constructor(material: TlsMaterial, events: HandshakeEvents, now: () => Monotonic, check = chainCheck()) {
     this.#events = events;
     this.#now = now;
     this.#check = check;

@@ -7,6 +7,7 @@ import {
   type ShownCertificate,
 } from '../../resolve/client/credential.ts';
 import { type ChainFault, X509_ERROR } from '../../socket/chain-check.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 
 /** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
 const MAX_CHAIN = 8;
@@ -20,7 +21,7 @@ export interface Proof {
   readonly chain: readonly Buffer[] | null;
   credential: Credential | null;
   /** Seconds since 1970 at which it has to be judged again. */
-  until: number;
+  until: EpochSeconds;
 }
 
 /** Whom a listener trusts, and whether it has to know its clients. */
@@ -39,13 +40,13 @@ export interface ShownTrust {
  */
 export class Proofs {
   #trust: ShownTrust;
-  readonly #epoch: () => number;
+  readonly #epoch: () => EpochSeconds;
   /** The longest unused first. */
   readonly #remembered = new Map<string, readonly Buffer[]>();
   #octets = 0;
 
   /** `epoch`: seconds since 1970. */
-  constructor(trust: ShownTrust, epoch: () => number) {
+  constructor(trust: ShownTrust, epoch: () => EpochSeconds) {
     this.#trust = trust;
     this.#epoch = epoch;
   }

@@ -1,4 +1,5 @@
 import type { Answerer } from '../../resolve/ports.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import type { Proof } from './proofs.ts';
 import type { ReplyBatch } from './reply-batch.ts';
 import type { StreamBounds, StreamCounters } from './stream-limits.ts';
@@ -12,7 +13,7 @@ export interface StreamHost<Connection> {
   readonly limits: StreamBounds;
   readonly counters: StreamCounters;
   readonly batch: ReplyBatch;
-  now(): number;
+  now(): Monotonic;
   fault(error: unknown): void;
   /** Judges a proof again where that is due; whether it is refused. */
   isDistrusted(connection: Connection, proof: Proof): boolean;

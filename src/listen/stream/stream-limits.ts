@@ -1,15 +1,16 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { ListenCounters } from '../listener.ts';
 
 /** Milliseconds, octets and counts that bound one connection. */
 export interface StreamBounds {
   /** Silence with nothing in flight, after which the connection ends (RFC 7766 §6.2.3). */
-  readonly idleMs: number;
+  readonly idleMs: Milliseconds;
   /** From a message's first octet to its last. */
-  readonly messageMs: number;
+  readonly messageMs: Milliseconds;
   /** Without a write coming to its end while some wait: the client does not read. */
-  readonly stallMs: number;
+  readonly stallMs: Milliseconds;
   /** From the connection's begin until it may ask: a balancer's header and the handshake. */
-  readonly handshakeMs: number;
+  readonly handshakeMs: Milliseconds;
   /** Questions whose answers are not there yet; at this many, reading stops. */
   readonly inFlight: number;
   /** Octets of answers that wait for the client; at this many, reading stops. */
@@ -71,7 +72,7 @@ export function newCounters(): StreamCounters {
 }
 
 /** How long a connection may be silent. The value of the edns-tcp-keepalive option, there in units of 100 ms (RFC 7828 §3.1). */
-export const TCP_IDLE_MS = 10_000;
+export const TCP_IDLE_MS: Milliseconds = 10_000;
 
 export const STREAM_LIMITS: StreamBounds = {
   idleMs: TCP_IDLE_MS,

@@ -4,6 +4,7 @@ import { addressText, clientKey, readAddress } from '../../socket/address-words.
 import type { ChainFault } from '../../socket/chain-check.ts';
 import type { AddressWords } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { type ListenerEndpoint, type ListenOptions, monotonic } from '../listener.ts';
 import { isWithin } from '../prefixes.ts';
 import { Arrival, type ArrivalEnd, type ArrivalHost } from './arrival.ts';
@@ -21,7 +22,7 @@ import type { StreamOptions, TlsListener, TlsOptions } from './stream-options.ts
 const CLIENTS = 1000;
 const BACKLOG = 1024;
 /** Milliseconds that sockets have to close when all of them were reset. */
-const CLOSE_MS = 500;
+const CLOSE_MS: Milliseconds = 500;
 /**
  * One port that takes DNS over a stream, TCP or TLS: who may come in (`Crowd`), what has to happen first (a balancer's
  * header, a handshake: `Arrival`), and then a `Connection`. Sockets that have not come that far have a quarter of the
@@ -36,7 +37,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   readonly batch: ReplyBatch;
   readonly answerer: ListenOptions['answerer'];
   readonly gathers: boolean;
-  readonly now: () => number;
+  readonly now: () => Monotonic;
   readonly #notices: StreamNotices;
   readonly #stranded: ListenOptions['stranded'];
   readonly #server: Server;
@@ -48,7 +49,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
   readonly #scratch: AddressWords = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
   /** Of the handshake in which it was found: OpenSSL ends that one before another goes on. */
   #refusal: CredentialRefusal | null = null;
-  readonly #checkMs: number;
+  readonly #checkMs: Milliseconds;
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
   #started = false;
@@ -118,7 +119,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
     }
   }
 
-  close(drainMs: number): Promise<void> {
+  close(drainMs: Milliseconds): Promise<void> {
     this.#closing ??= this.#drain(drainMs);
     return this.#closing;
   }
@@ -131,7 +132,7 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
     judgeInTurns(open, this.now);
   }
 
-  async #drain(drainMs: number): Promise<void> {
+  async #drain(drainMs: Milliseconds): Promise<void> {
     let last: NodeJS.Timeout | undefined;
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());

@@ -1,4 +1,5 @@
 import type { ShownCertificate } from '../../resolve/client/credential.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import { type ListenNotice, Pace } from '../listener.ts';
 
 /** What is told of a certificate that does not count. Null where none was shown. */
@@ -13,10 +14,10 @@ const CERTIFICATES = 10;
 /** Tells of what happens to connections, each kind (of handshakes and PROXY headers, each reason: a closed set) once a minute, for a flood of trouble must not be a flood of log lines. */
 export class StreamNotices {
   readonly #notice: (notice: ListenNotice) => void;
-  readonly #now: () => number;
+  readonly #now: () => Monotonic;
   readonly #paces = new Map<string, Pace>();
 
-  constructor(notice: (notice: ListenNotice) => void, now: () => number) {
+  constructor(notice: (notice: ListenNotice) => void, now: () => Monotonic) {
     this.#notice = notice;
     this.#now = now;
   }

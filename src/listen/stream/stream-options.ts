@@ -1,5 +1,6 @@
 import type { ChainCheck } from '../../socket/chain-check.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { Listener, ListenOptions } from '../listener.ts';
 import type { TlsMaterial } from './handshakes.ts';
 import type { StreamBounds } from './stream-limits.ts';
@@ -20,7 +21,7 @@ export interface TlsOptions extends StreamOptions {
   /** What refuses chains within the handshake; `chainCheck()` unless said, null for none. */
   readonly check?: ChainCheck | null;
   /** Seconds since 1970, for what certificates say. */
-  readonly epoch?: () => number;
+  readonly epoch?: () => EpochSeconds;
 }
 
 export interface TlsListener extends Listener {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { readAddress } from '../../socket/address-words.ts';
 import type { AddressWords } from '../../wire/ip-address.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { Arrived } from './arrival.ts';
 import type { BatchOwner, ReplyBatch } from './reply-batch.ts';
 
@@ -10,10 +11,10 @@ export class StreamSender {
   /** The socket that a TLS one runs over, or the same one: only it can be reset. */
   readonly #raw: Socket;
   #flushed = 0;
-  #flushedAt: number;
+  #flushedAt: Monotonic;
 
   /** `now`: monotonic milliseconds, as in `stalls`. */
-  constructor({ socket, raw }: Arrived, now: number) {
+  constructor({ socket, raw }: Arrived, now: Monotonic) {
     this.#socket = socket;
     this.#raw = raw;
     this.#flushedAt = now;
@@ -32,7 +33,7 @@ export class StreamSender {
   }
 
   /** Whether something has been unsent for longer than `most` milliseconds, and no octet of it has left in that time. */
-  stalls(now: number, most: number): boolean {
+  stalls(now: Monotonic, most: Milliseconds): boolean {
     const unsent = this.#socket.writableLength;
     const flushed = this.#socket.bytesWritten - unsent;
     if (unsent > 0 && flushed === this.#flushed) return now - this.#flushedAt > most;

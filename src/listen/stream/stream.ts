@@ -3,6 +3,7 @@ import type { Credential } from '../../resolve/client/credential.ts';
 import { type Client, DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
 import { FrameReader } from '../../wire/framing.ts';
 import { type AddressWords, HeldAddress } from '../../wire/ip-address.ts';
+import type { Monotonic } from '../../wire/quantity.ts';
 import { HEADER_OCTETS } from '../listener.ts';
 import { ReplyOnce } from '../reply-once.ts';
 import type { Arrived } from './arrival.ts';
@@ -37,9 +38,9 @@ export class Connection extends HeldAddress implements Client, Member, BatchOwne
   #reading = true;
   #inFlight = 0;
   #later: ReplyLater | null = null;
-  #lastActive: number;
+  #lastActive: Monotonic;
   /** When the partial message began, while it is read. */
-  #begunAt = 0;
+  #begunAt: Monotonic = 0;
   #completed = false;
   /** The client has said all (half-close), or the server is draining: end when the last answer has left. */
   #last = false;
@@ -119,7 +120,7 @@ export class Connection extends HeldAddress implements Client, Member, BatchOwne
   }
 
   /** Ends it where a bound of time is passed. Late by as much as the calls are apart. */
-  check(now: number): void {
+  check(now: Monotonic): void {
     const { limits, counters } = this.#host;
     if (!this.#trusted()) return;
     if (this.#sender.stalls(now, limits.stallMs)) {

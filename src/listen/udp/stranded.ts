@@ -2,15 +2,16 @@ import { addressText } from '../../socket/address-words.ts';
 import { WordHash } from '../../wire/half-siphash.ts';
 import { type AddressWords, isMapped } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { PrefixTable } from '../prefixes.ts';
 
 /** Clients that are kept in mind: SETS times WAYS. */
 const SETS = 256;
 const WAYS = 4;
 /** Milliseconds that a client has to come over TCP. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS: Milliseconds = 5_000;
 /** Milliseconds after its last such reply that a client is forgotten. */
-const MEMORY_MS = 3_600_000;
+const MEMORY_MS: Milliseconds = 3_600_000;
 /** Clients that are told in one call of `look`. */
 const MOST_TOLD = 5;
 
@@ -23,8 +24,8 @@ export interface Stranded {
 
 interface Entry extends AddressWords {
   /** When the first of its replies was, in milliseconds; and the last. */
-  since: number;
-  last: number;
+  since: Monotonic;
+  last: Monotonic;
   replies: number;
   told: boolean;
   /** It has been seen over TCP or TLS since. */
@@ -54,7 +55,7 @@ export class StrandedClients {
   }
 
   /** A reply over UDP sends this client to TCP. `now`: milliseconds that never go back. */
-  sent(address: Readonly<AddressWords>, now: number): void {
+  sent(address: Readonly<AddressWords>, now: Monotonic): void {
     const base = this.#setOf(address);
     let place = base;
     let worth = Number.POSITIVE_INFINITY;
@@ -85,7 +86,7 @@ export class StrandedClients {
   }
 
   /** Clients that have not come in their time and were not told yet, MOST_TOLD of them. To be called every few seconds. */
-  look(now: number): Stranded[] {
+  look(now: Monotonic): Stranded[] {
     const told: Stranded[] = [];
     if (this.#taken === 0) return told;
     for (const [at, entry] of this.#entries.entries()) {
@@ -112,7 +113,7 @@ export class StrandedClients {
   }
 
   /** Those among some addresses that were sent to TCP and have not come in their time, told or not. */
-  among(prefixes: readonly Prefix[], now: number): string[] {
+  among(prefixes: readonly Prefix[], now: Monotonic): string[] {
     const table = new PrefixTable(prefixes);
     const found: string[] = [];
     for (const entry of this.#entries) {
@@ -142,7 +143,11 @@ function isSame(a: Readonly<AddressWords>, b: Readonly<AddressWords>): boolean {
 }
 
 /** A flood of forged sources makes no more objects than there are places. */
-function renewed(old: Entry | null, { family, w0, w1, w2, w3 }: Readonly<AddressWords>, now: number): Entry {
+function renewed(
+  old: Entry | null,
+  { family, w0, w1, w2, w3 }: Readonly<AddressWords>,
+  now: Monotonic,
+): Entry {
   if (old === null)
     return { family, w0, w1, w2, w3, since: now, last: now, replies: 1, told: false, came: false };
   old.family = family;

@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { DROPPED, LATER, type ReplyLater } from '../../resolve/ports.ts';
 import { readAddress } from '../../socket/address-words.ts';
 import type { AddressWords } from '../../wire/ip-address.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import {
   type ListenCounters,
   type Listener,
@@ -39,7 +40,7 @@ class PortableUdp implements Listener {
   readonly #socket: Socket;
   readonly #client: RemoteClient;
   readonly #reply = Buffer.allocUnsafeSlow(REPLY_OCTETS);
-  readonly #now: () => number;
+  readonly #now: () => Monotonic;
   readonly #faultPace = new Pace();
   readonly #socketPace = new Pace();
   #state: 'new' | 'open' | 'draining' | 'closed' = 'new';
@@ -85,12 +86,12 @@ class PortableUdp implements Listener {
     });
   }
 
-  close(drainMs: number): Promise<void> {
+  close(drainMs: Milliseconds): Promise<void> {
     this.#closing ??= this.#drain(drainMs);
     return this.#closing;
   }
 
-  async #drain(drainMs: number): Promise<void> {
+  async #drain(drainMs: Milliseconds): Promise<void> {
     const wasOpen = this.#state === 'open';
     this.#state = 'draining';
     if (wasOpen && this.#waiting + this.#sending > 0) {

@@ -2,6 +2,7 @@ import { DROPPED, LATER } from '../../resolve/ports.ts';
 import { BATCH, DatagramBatch, SLOT, WAY_BACK } from '../../socket/datagrams.ts';
 import type { Native, Poll, UdpSocket } from '../../socket/native.ts';
 import { EAGAIN, EINTR, SendQueue } from '../../socket/send-queue.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import {
   type ListenCounters,
   type Listener,
@@ -27,7 +28,7 @@ const PAUSE = 50;
 /** Ways back that are kept for queries to come. */
 const MOST_FREE = 1024;
 /** Milliseconds between looks at whether the socket has fallen silent with data waiting. */
-const WATCH_MS = 1000;
+const WATCH_MS: Milliseconds = 1000;
 
 /**
  * UDP on Linux, 64 datagrams a system call: libuv says when the socket can be read, recvmmsg fills the slots, each query
@@ -45,7 +46,7 @@ class BatchedUdp implements Listener, SlotHost {
   readonly counters: ListenCounters = { received: 0, answered: 0, dropped: 0, sendErrors: 0, faults: 0 };
   readonly #native: Native;
   readonly #options: UdpOptions;
-  readonly #now: () => number;
+  readonly #now: () => Monotonic;
   readonly #faultPace = new Pace();
   readonly #socketPace = new Pace();
   readonly #inbox: DatagramBatch;
@@ -93,12 +94,12 @@ class BatchedUdp implements Listener, SlotHost {
     this.#watch.unref();
   }
 
-  close(drainMs: number): Promise<void> {
+  close(drainMs: Milliseconds): Promise<void> {
     this.#closing ??= this.#drain(drainMs);
     return this.#closing;
   }
 
-  async #drain(drainMs: number): Promise<void> {
+  async #drain(drainMs: Milliseconds): Promise<void> {
     this.#draining = true;
     if (this.#watch !== null) clearInterval(this.#watch);
     if (this.#socket !== null && this.#waiting > 0) {
