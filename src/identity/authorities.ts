@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { error, isError, type Problem, warning } from '../policy/problem.ts';
 import type { PemFile, TlsSetting } from '../settings/settings.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { USAGE } from './extensions.ts';
 import { nameText } from './name-text.ts';
@@ -39,7 +40,7 @@ export class Authorities {
 }
 
 /** Reads `client_ca` and the bundles. `epoch`: seconds since 1970. */
-export function readAuthorities(tls: TlsSetting, epoch: number, problems: Problem[]): Authorities {
+export function readAuthorities(tls: TlsSetting, epoch: EpochSeconds, problems: Problem[]): Authorities {
   const found = new Map<string, Found>();
   const files = tls.trustDomains.map(({ name, bundle }) => ({ name, file: bundle }));
   if (tls.clientCa !== null) files.unshift({ name: CLIENT_CA, file: tls.clientCa });
@@ -85,7 +86,7 @@ interface Found extends Authority {
   readonly vouchesFor: Set<string>;
 }
 
-function readFile(file: PemFile, epoch: number, problems: Problem[]): Omit<Found, 'vouchesFor'>[] {
+function readFile(file: PemFile, epoch: EpochSeconds, problems: Problem[]): Omit<Found, 'vouchesFor'>[] {
   const before = problems.length;
   const read = isJson(file.text) ? readJwks(file, problems) : readCertificates(file, problems);
   const certificates = read.flatMap((entry) => {
@@ -156,7 +157,7 @@ function isJson(text: string): boolean {
 }
 
 /** The CA, or null with a warning: what nothing can be verified with does no harm beside others. */
-function usable(entry: Entry, file: PemFile, epoch: number, problems: Problem[]): Certificate | null {
+function usable(entry: Entry, file: PemFile, epoch: EpochSeconds, problems: Problem[]): Certificate | null {
   const refuse = (message: string, fix: string): null => {
     problems.push(warning('trust-unused', at(file, entry.line), message, fix));
     return null;
@@ -199,6 +200,6 @@ export function at(file: PemFile, line = 1): Problem['at'] {
 }
 
 /** `2026-12-31T00:00:00Z`. */
-export function dateOf(epoch: number): string {
+export function dateOf(epoch: EpochSeconds): string {
   return new Date(epoch * 1000).toISOString().replace('.000Z', 'Z');
 }

@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import { DerReader, TAG } from './der.ts';
 import { type Extensions, latin, readExtensions } from './extensions.ts';
 import { keyFault, readSigned, type Signed } from './signature.ts';
@@ -18,8 +19,8 @@ export class Certificate {
   readonly issuer: string;
   readonly subject: string;
   /** Seconds since 1970: from the first on, and before the second. */
-  readonly notBefore: number;
-  readonly notAfter: number;
+  readonly notBefore: EpochSeconds;
+  readonly notAfter: EpochSeconds;
   /** SHA-256 of the SubjectPublicKeyInfo. */
   readonly keyId: string;
   readonly extensions: Extensions;
@@ -62,8 +63,8 @@ interface Fields {
   readonly serial: Uint8Array;
   readonly issuer: string;
   readonly subject: string;
-  readonly notBefore: number;
-  readonly notAfter: number;
+  readonly notBefore: EpochSeconds;
+  readonly notAfter: EpochSeconds;
   readonly spki: Uint8Array;
   readonly extensions: Extensions;
 }

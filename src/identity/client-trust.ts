@@ -6,6 +6,7 @@ import {
   type ShownCertificate,
 } from '../resolve/client/credential.ts';
 import type { TlsSetting } from '../settings/settings.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import { at, CLIENT_CA, readAuthorities } from './authorities.ts';
 import type { Certificate } from './certificate.ts';
 import { dnsNamesOf, purposeFault, ruleBroken, spiffeIdOf } from './client-certificate.ts';
@@ -25,7 +26,7 @@ const MOST_SHOWN = 8;
  */
 export function buildTrust(
   tls: TlsSetting,
-  epoch: number,
+  epoch: EpochSeconds,
   memo: CertificateMemo = new CertificateMemo(),
 ): { trust: ClientTrust | null; problems: Problem[] } {
   const problems = checkServer(tls, epoch);
@@ -61,11 +62,11 @@ export class ClientTrust implements CredentialJudge {
   }
 
   /** The CRLs in force, and whether one nears its end. */
-  crls(epoch: number): CrlState[] {
+  crls(epoch: EpochSeconds): CrlState[] {
     return this.#ground.revocation.states(epoch);
   }
 
-  judge(chain: readonly Uint8Array[], epoch: number): Judgement {
+  judge(chain: readonly Uint8Array[], epoch: EpochSeconds): Judgement {
     const [first, ...rest] = chain;
     if (first === undefined) return refused('none', 'it has shown no certificate');
     if (rest.length >= MOST_SHOWN)

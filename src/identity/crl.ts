@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import type { Certificate } from './certificate.ts';
 import { DerReader, TAG } from './der.ts';
 import { latin, readExtension } from './extensions.ts';
@@ -9,14 +10,20 @@ export class Crl {
   /** The Name's DER, one character an octet. */
   readonly issuer: string;
   /** Seconds since 1970. */
-  readonly thisUpdate: number;
-  readonly nextUpdate: number;
+  readonly thisUpdate: EpochSeconds;
+  readonly nextUpdate: EpochSeconds;
   /** Entries. */
   readonly revoked: number;
   readonly #signed: Signed;
   readonly #entries: Entries;
 
-  constructor(signed: Signed, issuer: string, thisUpdate: number, nextUpdate: number, entries: Entries) {
+  constructor(
+    signed: Signed,
+    issuer: string,
+    thisUpdate: EpochSeconds,
+    nextUpdate: EpochSeconds,
+    entries: Entries,
+  ) {
     this.#signed = signed;
     this.issuer = issuer;
     this.thisUpdate = thisUpdate;

@@ -1,3 +1,5 @@
+import type { EpochSeconds } from '../wire/quantity.ts';
+
 /** Tags of what certificates are made of (X.690 §8, RFC 5280 appendix A). */
 export const TAG = {
   BOOLEAN: 0x01,
@@ -178,7 +180,7 @@ export class DerReader {
   }
 
   /** UTCTime or GeneralizedTime in the one form of RFC 5280 §4.1.2.5, as seconds since 1970. */
-  time(): number {
+  time(): EpochSeconds {
     const short = this.tag === TAG.UTC_TIME;
     const { octets, end, at } = this.enter(short ? TAG.UTC_TIME : TAG.GENERALIZED_TIME);
     if (this.malformed || end - at !== (short ? 13 : 15) || octets[end - 1] !== 0x5a) {

@@ -1,3 +1,4 @@
+import type { EpochSeconds } from '../wire/quantity.ts';
 import type { Certificate } from './certificate.ts';
 import { readCertificate } from './certificate.ts';
 import { dnsNamesOf, purposeFault, RULES, ruleBroken } from './client-certificate.ts';
@@ -14,8 +15,8 @@ export interface CertificateFacts {
   /** Hexadecimal. */
   readonly serial: string;
   /** Seconds since 1970. */
-  readonly notBefore: number;
-  readonly notAfter: number;
+  readonly notBefore: EpochSeconds;
+  readonly notAfter: EpochSeconds;
   /** URI names as they stand there, what is not printable ASCII as `?`. */
   readonly uris: readonly string[];
   /** Host names in lower case, without wildcards. */

@@ -1,3 +1,4 @@
+import type { EpochSeconds } from '../wire/quantity.ts';
 import { type Authorities, type Authority, CLIENT_CA, dateOf } from './authorities.ts';
 import type { Certificate } from './certificate.ts';
 import { CLIENT_AUTH, USAGE } from './extensions.ts';
@@ -29,7 +30,7 @@ export type Paths =
       /** For whom a path was found: CLIENT_CA, or names of trust domains. */
       readonly vouchedFor: ReadonlySet<string>;
       /** Seconds since 1970: the first end of a certificate or CRL on one of the paths. */
-      readonly until: number;
+      readonly until: EpochSeconds;
     }
   | { readonly kind: 'refused'; readonly rule: PathRule; readonly message: string };
 
@@ -47,7 +48,7 @@ export interface PathGround {
 export function findPaths(
   leaf: Certificate,
   shown: readonly Certificate[],
-  epoch: number,
+  epoch: EpochSeconds,
   ground: PathGround,
 ): Paths {
   return new PathSearch(shown, epoch, ground).from(leaf);
@@ -55,16 +56,16 @@ export function findPaths(
 
 class PathSearch {
   readonly #shown: readonly Certificate[];
-  readonly #epoch: number;
+  readonly #epoch: EpochSeconds;
   readonly #ground: PathGround;
   readonly #budget = { left: MOST_SIGNATURES };
   readonly #vouchedFor = new Set<string>();
   #steps = MOST_STEPS;
-  #until = Number.POSITIVE_INFINITY;
+  #until: EpochSeconds = Number.POSITIVE_INFINITY;
   /** The fault that was met farthest from the leaf tells most. */
   #fault: { depth: number; rule: PathRule; message: string } | null = null;
 
-  constructor(shown: readonly Certificate[], epoch: number, ground: PathGround) {
+  constructor(shown: readonly Certificate[], epoch: EpochSeconds, ground: PathGround) {
     this.#shown = shown;
     this.#epoch = epoch;
     this.#ground = ground;
@@ -86,7 +87,7 @@ class PathSearch {
   }
 
   /** `path`: the leaf first. `unlisted`: the first issuer on it without a CRL. */
-  #climb(path: readonly Certificate[], until: number, unlisted: Certificate | null): void {
+  #climb(path: readonly Certificate[], until: EpochSeconds, unlisted: Certificate | null): void {
     const child = path.at(-1)!;
     if (path.length >= LONGEST_PATH) {
       for (const { certificate } of this.#issuersOf(child)) {
@@ -118,7 +119,12 @@ class PathSearch {
    * Below `client_ca` every issuer needs a CRL once there are any. A CA of a trust domain's bundle alone does not: SPIFFE
    * has short lives in the place of revocation; a CRL that is there counts.
    */
-  #arrive(vouchesFor: ReadonlySet<string>, end: number, missing: Certificate | null, depth: number): void {
+  #arrive(
+    vouchesFor: ReadonlySet<string>,
+    end: EpochSeconds,
+    missing: Certificate | null,
+    depth: number,
+  ): void {
     if (missing !== null && this.#ground.revocation.required && vouchesFor.has(CLIENT_CA)) {
       this.#note(depth, { rule: 'crl', message: `there is no CRL of ${nameText(missing.subject)}` });
       return;
@@ -171,7 +177,7 @@ interface Wrong {
 }
 
 /** What is asked of every certificate on a path. */
-function certificateFault(certificate: Certificate, epoch: number): Wrong | null {
+function certificateFault(certificate: Certificate, epoch: EpochSeconds): Wrong | null {
   const { notBefore, notAfter, extensions, key } = certificate;
   if (epoch < notBefore) return { rule: 'dates', message: `it is not valid before ${dateOf(notBefore)}` };
   // The second of its end is no longer in it, as in OpenSSL.

@@ -1,5 +1,6 @@
 import { error, type Problem, warning } from '../policy/problem.ts';
 import type { PemFile, TlsSetting } from '../settings/settings.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import { type Authorities, at, CLIENT_CA, dateOf } from './authorities.ts';
 import type { Certificate } from './certificate.ts';
 import { type Crl, readCrl } from './crl.ts';
@@ -13,7 +14,7 @@ export interface CrlState {
   readonly issuer: string;
   /** Seconds since 1970. */
   readonly thisUpdate: number;
-  readonly nextUpdate: number;
+  readonly nextUpdate: EpochSeconds;
   /** Entries. */
   readonly revoked: number;
   /** `near`: a quarter of its life is left, or a day where that is less. `early`: it has not begun. */
@@ -22,7 +23,7 @@ export interface CrlState {
 
 /** What CRLs say of one link of a path. `until`: seconds since 1970 at which they have to be asked again. */
 export type RevocationStanding =
-  | { readonly kind: 'good'; readonly until: number }
+  | { readonly kind: 'good'; readonly until: EpochSeconds }
   | { readonly kind: 'unlisted' }
   | { readonly kind: 'refused'; readonly rule: 'revoked' | 'crl'; readonly message: string };
 
@@ -40,7 +41,7 @@ export class Revocation {
     this.#acceptEnded = acceptEnded;
   }
 
-  standing(certificate: Certificate, issuer: Certificate, epoch: number): RevocationStanding {
+  standing(certificate: Certificate, issuer: Certificate, epoch: EpochSeconds): RevocationStanding {
     const crl = this.#crls.get(keyOf(issuer));
     if (crl === undefined) return { kind: 'unlisted' };
     // What is revoked stays so, however old the list is that says it.
@@ -57,7 +58,7 @@ export class Revocation {
     return this.#crls.has(keyOf(issuer));
   }
 
-  states(epoch: number): CrlState[] {
+  states(epoch: EpochSeconds): CrlState[] {
     return [...this.#crls.values()].map((crl) => {
       const { thisUpdate, nextUpdate, revoked } = crl;
       return { issuer: nameText(crl.issuer), thisUpdate, nextUpdate, revoked, state: stateOf(crl, epoch) };
@@ -69,7 +70,7 @@ export class Revocation {
 export function readRevocation(
   tls: TlsSetting,
   authorities: Authorities,
-  epoch: number,
+  epoch: EpochSeconds,
   problems: Problem[],
 ): Revocation {
   const crls = new Map<string, Crl>();
@@ -128,7 +129,7 @@ function warnOfTime(
   file: PemFile,
   line: number,
   ended: TlsSetting['crlEnded'],
-  epoch: number,
+  epoch: EpochSeconds,
   problems: Problem[],
 ): void {
   const issuer = nameText(crl.issuer);
@@ -156,7 +157,7 @@ function warnOfMissing(
   }
 }
 
-function stateOf({ thisUpdate, nextUpdate }: Crl, epoch: number): CrlState['state'] {
+function stateOf({ thisUpdate, nextUpdate }: Crl, epoch: EpochSeconds): CrlState['state'] {
   if (epoch < thisUpdate) return 'early';
   const left = nextUpdate - epoch;
   if (left <= 0) return 'ended';

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { error, type Problem, warning } from '../policy/problem.ts';
 import type { PemFile, TlsSetting } from '../settings/settings.ts';
-import { unreachable } from '../wire/quantity.ts';
+import { type EpochSeconds, type Seconds, unreachable } from '../wire/quantity.ts';
 import { at, dateOf } from './authorities.ts';
 import { readCertificate } from './certificate.ts';
 import { SERVER_AUTH } from './extensions.ts';
@@ -10,7 +10,7 @@ import { nameText } from './name-text.ts';
 import { readPem } from './pem.ts';
 
 /** What is wrong with the certificate and key that a listener shows. `epoch`: seconds since 1970. */
-export function checkServer({ certificate, key }: TlsSetting, epoch: number): Problem[] {
+export function checkServer({ certificate, key }: TlsSetting, epoch: EpochSeconds): Problem[] {
   const problems: Problem[] = [];
   const leaf = readLeaf(certificate, problems);
   const secret = readSecret(key, problems);
@@ -75,7 +75,7 @@ function readSecret(file: PemFile, problems: Problem[]): KeyObject | null {
 
 /** Days before its end at which a certificate is told of. */
 const NEAR_DAYS = 14;
-const DAY = 86_400;
+const DAY: Seconds = 86_400;
 
 /** One certificate of the chain that a listener shows. */
 export interface ShownDates {
@@ -84,8 +84,8 @@ export interface ShownDates {
   /** Of its first line in the file, from 1. */
   readonly line: number;
   /** Seconds since 1970. */
-  readonly notBefore: number;
-  readonly notAfter: number;
+  readonly notBefore: EpochSeconds;
+  readonly notAfter: EpochSeconds;
 }
 
 export type DatesState = 'good' | 'early' | 'near' | 'last-day' | 'ended';
@@ -100,7 +100,7 @@ export function shownDates({ text }: PemFile): ShownDates[] {
 }
 
 /** `near`: 14 days are left or fewer. What lives for less than a day is renewed by a machine: there it is a quarter of its life. */
-export function datesState({ notBefore, notAfter }: ShownDates, epoch: number): DatesState {
+export function datesState({ notBefore, notAfter }: ShownDates, epoch: EpochSeconds): DatesState {
   const left = notAfter - epoch;
   if (left <= 0) return 'ended';
   if (epoch < notBefore) return 'early';
@@ -110,7 +110,7 @@ export function datesState({ notBefore, notAfter }: ShownDates, epoch: number): 
   return left <= NEAR_DAYS * DAY ? 'near' : 'good';
 }
 
-function checkDates(file: PemFile, epoch: number, problems: Problem[]): void {
+function checkDates(file: PemFile, epoch: EpochSeconds, problems: Problem[]): void {
   for (const dates of shownDates(file)) {
     const { subject, line, notBefore, notAfter } = dates;
     const tell = (code: string, message: string, fix: string): void => {
@@ -140,7 +140,7 @@ function checkDates(file: PemFile, epoch: number, problems: Problem[]): void {
   }
 }
 
-function timeLeft(seconds: number): string {
+function timeLeft(seconds: Seconds): string {
   if (seconds >= 2 * DAY) return `${Math.floor(seconds / DAY)} days`;
   return seconds >= 7_200 ? `${Math.floor(seconds / 3_600)} h` : `${Math.ceil(seconds / 60)} min`;
 }

@@ -1,4 +1,5 @@
 import type { ShownCertificate } from '../resolve/client/credential.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import { type Certificate, hashOf, readCertificate } from './certificate.ts';
 import { nameText } from './name-text.ts';
 import { algorithmFault } from './signature.ts';
@@ -28,6 +29,6 @@ function weaknessOf({ signed, key }: Certificate): string | null {
   return algorithmFault(signed.algorithm) ?? key.fault;
 }
 
-function timeText(seconds: number): string {
+function timeText(seconds: EpochSeconds): string {
   return Number.isFinite(seconds) ? new Date(seconds * 1000).toISOString() : '';
 }
