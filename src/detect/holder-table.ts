@@ -1,3 +1,4 @@
+import type { Tick } from '../wire/quantity.ts';
 import { MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
 import { HOLDER, Holder, type HolderKind, SLICES, TICKS_A_SLICE } from './holder.ts';
 
@@ -69,7 +70,7 @@ export class HolderTable {
   }
 
   /** Units that a holder that is not there begins with. */
-  foldedBalance(fold: string, tick: number): number {
+  foldedBalance(fold: string, tick: Tick): number {
     const folded = this.#folds.get(fold);
     if (folded === undefined) return 0;
     const now = Math.floor(tick / TICKS_A_SLICE);
@@ -82,7 +83,7 @@ export class HolderTable {
   }
 
   /** Adds a holder that is not there, with the sums of its fold. May evict another. */
-  add(holder: Holder, tick: number): void {
+  add(holder: Holder, tick: Tick): void {
     const folded = this.#folds.get(holder.fold);
     if (folded !== undefined) holder.takeOver(folded.spent, folded.slice, tick);
     while (
@@ -123,7 +124,7 @@ export class HolderTable {
   }
 
   /** Takes a fold back; what was folded meanwhile under its key stays, slice by slice the larger. */
-  restoreFold(key: string, slice: number, spent: Float64Array, tick: number): void {
+  restoreFold(key: string, slice: number, spent: Float64Array, tick: Tick): void {
     this.#foldInto(key, spent, slice, tick);
   }
 
@@ -132,7 +133,7 @@ export class HolderTable {
     this.#folds.delete(fold);
   }
 
-  #evict(tick: number): void {
+  #evict(tick: Tick): void {
     let victim = this.#oldest!;
     let left = Math.max(1, Math.min(CANDIDATES, this.#count - HELD));
     for (let at = this.#oldest; at !== null && left > 0; at = at.newer, left--) {
@@ -145,12 +146,12 @@ export class HolderTable {
   }
 
   /** A fold whose sums have left the window says nothing any more. What stays is as many as the wildcards of a day's policies. */
-  #dropEmptyFolds(tick: number): void {
+  #dropEmptyFolds(tick: Tick): void {
     for (const key of this.#folds.keys()) if (this.foldedBalance(key, tick) === 0) this.#folds.delete(key);
     this.#foldsAtLook = Math.max(LOOK_AT_FOLDS, 2 * this.#folds.size);
   }
 
-  #foldInto(key: string, spent: Float64Array, slice: number, tick: number): void {
+  #foldInto(key: string, spent: Float64Array, slice: number, tick: Tick): void {
     // A fold is a holder of its own kind: the larger sum of each slice, in the present window.
     const folded = new Holder(HOLDER.IDENTITY, '', '', NO_BASE, 0, 0, '');
     const before = this.#folds.get(key);

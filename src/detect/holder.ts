@@ -1,3 +1,4 @@
+import type { Tick } from '../wire/quantity.ts';
 import { REMEMBERED, TICK_MS } from './charge.ts';
 
 /** A window is 24 h, in slices of 3 h: with the slice under way there are nine, so that nothing is forgotten too early. */
@@ -43,15 +44,15 @@ export class Holder {
   /** The fold that it goes into when it is evicted. */
   readonly fold: string;
   /** Tick of the last charge, or -1. */
-  last = -1;
+  last: Tick = -1;
   /** Units on disk that are not spent yet. */
   reserved = 0;
   /** The thresholds of its last charge, in units; 0 is off. */
   alert = 0;
   contain = 0;
   /** Ticks since when, or -1. */
-  alertedAt = -1;
-  containedAt = -1;
+  alertedAt: Tick = -1;
+  containedAt: Tick = -1;
   /** Crossings that nobody was told of yet, as bits: 1 << CROSSING. */
   untold = 0;
   /** Several machines have the key. */
@@ -68,7 +69,7 @@ export class Holder {
   readonly #spent = new Float64Array(SLICES);
   /** The slice that was looked at last, and the tick at which the next begins. */
   #slice = 0;
-  #sliceEnd = TICKS_A_SLICE;
+  #sliceEnd: Tick = TICKS_A_SLICE;
   #total = 0;
   /** Low word, high word and slice of each name, as a ring once it is full. */
   #names = new Int32Array(FIRST_NAMES * WORDS_A_NAME);
@@ -130,13 +131,13 @@ export class Holder {
   }
 
   /** Units charged in the window that ends at `tick`. */
-  balance(tick: number): number {
+  balance(tick: Tick): number {
     this.#slide(tick);
     return this.#total;
   }
 
   /** Adds units to the slice of `tick`; returns the balance. */
-  spend(units: number, tick: number): number {
+  spend(units: number, tick: Tick): number {
     this.#slide(tick);
     const at = this.#slice % SLICES;
     this.#spent[at] = this.#spent[at]! + units;
@@ -145,7 +146,7 @@ export class Holder {
   }
 
   /** Takes over, slice by slice, the larger of its own sums and `spent`, whose last slice is `slice`. */
-  takeOver(spent: Float64Array, slice: number, tick: number): void {
+  takeOver(spent: Float64Array, slice: number, tick: Tick): void {
     this.#slide(tick);
     for (let age = 0; age < SLICES; age++) {
       const at = slice - age;
@@ -178,7 +179,7 @@ export class Holder {
   }
 
   /** Where the name with this hash stands, if it was paid for in the window; else -1. */
-  placeOf(low: number, high: number, tick: number): number {
+  placeOf(low: number, high: number, tick: Tick): number {
     this.#slide(tick);
     const oldest = this.#slice - SLICES;
     const names = this.#names;
@@ -195,13 +196,13 @@ export class Holder {
   }
 
   /** Says that the name at `place` was paid for again. */
-  refresh(place: number, tick: number): void {
+  refresh(place: number, tick: Tick): void {
     this.#slide(tick);
     this.#names[place * WORDS_A_NAME + 2] = this.#slice;
   }
 
   /** Remembers a name, in place of the one that has been there the longest where there is no more room. */
-  remember(low: number, high: number, tick: number): void {
+  remember(low: number, high: number, tick: Tick): void {
     this.#slide(tick);
     this.restoreName(low, high, this.#slice);
   }
@@ -252,7 +253,7 @@ export class Holder {
   }
 
   /** Slices that are no longer in the window count nothing. Time that goes back changes nothing. */
-  #slide(tick: number): void {
+  #slide(tick: Tick): void {
     if (tick < this.#sliceEnd) return;
     const slice = Math.floor(tick / TICKS_A_SLICE);
     // What was reserved belongs to the slice that it was written for.

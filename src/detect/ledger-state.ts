@@ -1,3 +1,4 @@
+import type { Tick } from '../wire/quantity.ts';
 import { HOLDER, Holder, type HolderKind, SLICES } from './holder.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -17,14 +18,14 @@ export interface HolderRecord {
   readonly alert: number;
   readonly contain: number;
   /** Ticks, or -1. */
-  readonly alertedAt: number;
-  readonly containedAt: number;
+  readonly alertedAt: Tick;
+  readonly containedAt: Tick;
   /** Crossings that nobody was told of, as bits; left out where there are none. */
   readonly untold?: number;
   /** Several machines have the key; left out where one has. */
   readonly shared?: true;
   /** Of an orderly stop alone: the tick of the last charge, and the names that are paid for, base64 of little-endian words. */
-  readonly last?: number;
+  readonly last?: Tick;
   readonly names?: string;
 }
 
@@ -38,7 +39,7 @@ export interface FoldRecord {
  * A holder as it has to be on disk before a question that it paid for leaves. With `exact` what is reserved is given back:
  * only where nothing is charged any more.
  */
-export function holderRecord(holder: Holder, tick: number, exact: boolean): HolderRecord {
+export function holderRecord(holder: Holder, tick: Tick, exact: boolean): HolderRecord {
   holder.balance(tick);
   const { spent, slice } = holder.sums;
   const drawn = Array.from(spent);
@@ -74,7 +75,7 @@ export function holderRecord(holder: Holder, tick: number, exact: boolean): Hold
 /** All that has to be on disk, the holders that were charged last at the end. */
 export function* ledgerRecords(
   ledger: Ledger,
-  tick: number,
+  tick: Tick,
   exact: boolean,
 ): Generator<HolderRecord | FoldRecord> {
   for (const [fold, slice, spent] of ledger.holders.folds()) yield { fold, slice, spent: Array.from(spent) };
@@ -82,7 +83,7 @@ export function* ledgerRecords(
 }
 
 /** Takes a record back. Returns false for what is no record of this version, and changes nothing then. */
-export function restoreRecord(ledger: Ledger, record: object, tick: number): boolean {
+export function restoreRecord(ledger: Ledger, record: object, tick: Tick): boolean {
   if (isFold(record)) {
     ledger.holders.restoreFold(record.fold, record.slice, Float64Array.from(record.spent), tick);
     return true;

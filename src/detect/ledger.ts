@@ -1,3 +1,4 @@
+import type { Tick } from '../wire/quantity.ts';
 import type { Account } from './account.ts';
 import { type Bill, MAX_ACCOUNTS, MAX_BASES } from './bill.ts';
 import { END, UNITS_A_BIT } from './charge.ts';
@@ -47,7 +48,7 @@ export class Ledger {
    * Charges a question to all its keys, or to none and returns false: it must not leave. An audited one is charged whatever
    * it crosses, and then `refusedBy` says so.
    */
-  charge(bill: Bill, tick: number): boolean {
+  charge(bill: Bill, tick: Tick): boolean {
     const fits = this.quote(bill, tick);
     this.#holdFound(bill);
     if (!fits) this.#tellContained(bill, tick);
@@ -75,7 +76,7 @@ export class Ledger {
   }
 
   /** Charges so many units to all keys of the bill, or to none and returns false. Names do not matter. */
-  chargeUnits(bill: Bill, units: number, tick: number): boolean {
+  chargeUnits(bill: Bill, units: number, tick: Tick): boolean {
     this.quote(bill, tick);
     for (let i = 0; i < bill.accountCount; i++) {
       const account = bill.accounts[i]!;
@@ -97,7 +98,7 @@ export class Ledger {
   }
 
   /** Whether a question would be paid for. Changes nothing. */
-  quote(bill: Bill, tick: number): boolean {
+  quote(bill: Bill, tick: Tick): boolean {
     this.refusedBy = null;
     this.cost = 0;
     this.left = Number.POSITIVE_INFINITY;
@@ -141,7 +142,7 @@ export class Ledger {
   }
 
   /** Ends the states of keys whose window has moved on: called now and then. */
-  sweep(tick: number): void {
+  sweep(tick: Tick): void {
     for (const holder of this.#contained) {
       // Room for a name or two: a single short one may fit all the time.
       const free = holder.contain === 0 || holder.balance(tick) + RESERVATION <= holder.contain;
@@ -173,7 +174,7 @@ export class Ledger {
   }
 
   /** For what comes back from disk: `since` is a tick, or -1. */
-  restoreContainment(holder: Holder, since: number): void {
+  restoreContainment(holder: Holder, since: Tick): void {
     holder.containedAt = since;
     if (since >= 0) this.#contained.add(holder);
     else this.#contained.delete(holder);
@@ -205,7 +206,7 @@ export class Ledger {
   }
 
   /** Of a key that has no holder, what it would begin with. */
-  #spentOf(holder: Holder | null, bill: Bill, base: number, account: Account, tick: number): number {
+  #spentOf(holder: Holder | null, bill: Bill, base: number, account: Account, tick: Tick): number {
     return holder?.balance(tick) ?? this.holders.foldedBalance(foldOf(bill, base, account), tick);
   }
 
@@ -218,7 +219,7 @@ export class Ledger {
    * The holder of a key that `quote` looked for, made where there is none. Its thresholds are those of the wildcard that decides
    * under it: a narrower one's say nothing of a wider key, but where nothing else has been said of it.
    */
-  #holderOf(bill: Bill, base: number, index: number, tick: number): Holder {
+  #holderOf(bill: Bill, base: number, index: number, tick: Tick): Holder {
     const account = bill.accounts[index]!;
     const found = this.#found[base * MAX_ACCOUNTS + index] ?? null;
     const holder = found ?? this.#add(bill, base, account, tick);
@@ -228,7 +229,7 @@ export class Ledger {
     return holder;
   }
 
-  #add(bill: Bill, base: number, account: Account, tick: number): Holder {
+  #add(bill: Bill, base: number, account: Account, tick: Tick): Holder {
     const all = account.kind === HOLDER.IDENTITY;
     const name = bill.base(base);
     const holder = new Holder(
@@ -244,7 +245,7 @@ export class Ledger {
     return holder;
   }
 
-  #pay(holder: Holder, account: Account, bill: Bill, at: number, tick: number): void {
+  #pay(holder: Holder, account: Account, bill: Bill, at: number, tick: Tick): void {
     const place = this.#places[at]!;
     holder.isShared = account.isShared;
     const { octets } = holder;
@@ -259,7 +260,7 @@ export class Ledger {
     holder.last = tick;
   }
 
-  #spend(holder: Holder, cost: number, tick: number): number {
+  #spend(holder: Holder, cost: number, tick: Tick): number {
     const balance = holder.spend(cost, tick);
     holder.reserved -= cost;
     if (holder.reserved < 0) {
@@ -275,7 +276,7 @@ export class Ledger {
   }
 
   /** Notes every key of the question's own wildcard that refuses it. */
-  #tellContained(bill: Bill, tick: number): void {
+  #tellContained(bill: Bill, tick: Tick): void {
     for (let i = 0; i < bill.accountCount; i++) {
       const account = bill.accounts[i]!;
       if (account.contain === 0) continue;

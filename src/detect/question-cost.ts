@@ -1,3 +1,4 @@
+import type { Tick } from '../wire/quantity.ts';
 import type { Bill } from './bill.ts';
 import { knownNameCost, newNameCost, occasionCost, trustNameCost } from './charge.ts';
 import { HOLDER, type HolderKind, LONGEST_WAIT } from './holder.ts';
@@ -8,8 +9,8 @@ export function costOf(
   base: number,
   kind: HolderKind,
   place: number,
-  last: number,
-  tick: number,
+  last: Tick,
+  tick: Tick,
 ): number {
   const wait = last < 0 ? LONGEST_WAIT : Math.max(0, tick - last);
   const occasion = occasionCost(wait, bill.types);

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import type { Thresholds } from './kinds.ts';
 import type { Observed, OctetHash } from './observed.ts';
 
@@ -12,14 +13,14 @@ const LAST_LEASES = 64;
 /** What an identity has used, in the form that is kept. */
 export interface Acquainted {
   /** Milliseconds since 1970. */
-  readonly since: number;
+  readonly since: EpochMilliseconds;
   readonly leases: number;
   /** Hashes of names; null where there were too many. */
   readonly names: readonly number[] | null;
 }
 
 interface Identity {
-  readonly since: number;
+  readonly since: EpochMilliseconds;
   leases: number;
   readonly lastLeases: string[];
   /** Null where there were too many. */
@@ -77,7 +78,7 @@ export class Acquaintance {
     this.#identities.set(identity, { since, leases, lastLeases: [], names: isFull ? null : new Set(names) });
   }
 
-  #of(identity: string, at: number): Identity | null {
+  #of(identity: string, at: EpochMilliseconds): Identity | null {
     let known = this.#identities.get(identity);
     if (known === undefined) {
       if (this.#identities.size >= MOST_IDENTITIES) return null;

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds, EpochTick } from '../../wire/quantity.ts';
 import { knownNameCost, newNameCost, occasionCost, TICK_MS } from '../charge.ts';
 import { LONGEST_WAIT } from '../holder.ts';
 import { isUnderArpa } from './clients.ts';
@@ -61,7 +62,7 @@ export class Attempts {
   /** Those with questions that no sight counts yet. */
   readonly #pending = new Set<DomainAttempt>();
   #next = 1;
-  #tick = 0;
+  #tick: EpochTick = 0;
   #evicted: ((attempt: DomainAttempt) => void) | null = null;
   readonly #evict = (place: number): void => this.#fold(this.#attempts[place]!, this.#tick);
 
@@ -153,7 +154,7 @@ export class Attempts {
   }
 
   /** Forgets what was told longer than a day ago; to be called now and then. */
-  sweep(now: number): void {
+  sweep(now: EpochMilliseconds): void {
     const tick = Math.floor(now / TICK_MS);
     for (const place of [...this.#places.all()])
       if (tick - this.#attempts[place]!.last > LONGEST_WAIT) this.#forget(place);
@@ -164,11 +165,11 @@ export class Attempts {
     }
   }
 
-  #isOver({ told, toldAt }: DomainAttempt, tick: number): boolean {
+  #isOver({ told, toldAt }: DomainAttempt, tick: EpochTick): boolean {
     return told > 0 && tick - toldAt >= DAY_TICKS;
   }
 
-  #judge(attempt: DomainAttempt, asked: Observed, tick: number, limits: Limits, isLong: boolean): void {
+  #judge(attempt: DomainAttempt, asked: Observed, tick: EpochTick, limits: Limits, isLong: boolean): void {
     const before = attempt.told;
     if (before === 1 && !isLong) return;
     const { name, at } = asked;
@@ -184,7 +185,7 @@ export class Attempts {
     this.#keep(attempt);
   }
 
-  #charge(attempt: DomainAttempt, { domain, count }: Observed, hash: number, tick: number): number {
+  #charge(attempt: DomainAttempt, { domain, count }: Observed, hash: number, tick: EpochTick): number {
     slide(attempt, tick);
     const wait = attempt.last < 0 ? LONGEST_WAIT : Math.max(0, tick - attempt.last);
     attempt.last = tick;
@@ -229,7 +230,7 @@ export class Attempts {
     else this.#changed.delete(number);
   }
 
-  #fold(evicted: DomainAttempt, tick: number): void {
+  #fold(evicted: DomainAttempt, tick: EpochTick): void {
     this.#unkeep(evicted);
     if (evicted.told > 0) return;
     const { identity } = evicted;

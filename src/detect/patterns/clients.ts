@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { MOST_DOMAINS, type Thresholds } from './kinds.ts';
 import type { Observed, OctetHash, UpstreamOutcome } from './observed.ts';
 import { SharedPlaces } from './shared-places.ts';
@@ -70,7 +71,7 @@ export class Clients {
   }
 
   /** Identities whose clients that had to go swept together. To be called every second or so. */
-  *sweptTogether(now: number, limits: NonNullable<Thresholds['sweep']>): Generator<string> {
+  *sweptTogether(now: EpochMilliseconds, limits: NonNullable<Thresholds['sweep']>): Generator<string> {
     for (const [identity, fold] of this.#rings.folds) {
       const recent = recentDomains(
         fold.words,

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import { SharedTable } from '../shared-table.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
@@ -9,7 +10,7 @@ const MOST_OF_ALL = 8_192;
 /** Types of one name that are told apart. */
 const MOST_TYPES = 4;
 /** What is kept of a name that goes on having answers is so old at most. */
-const STALE_MS = 3_600_000;
+const STALE_MS: Milliseconds = 3_600_000;
 /** What one call of `changes` gives. */
 const MOST_CHANGES = 256;
 
@@ -19,9 +20,9 @@ export const DEPENDENCY_KEY = 'detect dependency ';
 interface OfType {
   readonly type: number;
   /** The last answer, and the last that held data. */
-  answered: number;
-  data: number;
-  failing: number;
+  answered: EpochMilliseconds;
+  data: EpochMilliseconds;
+  failing: EpochMilliseconds;
 }
 
 interface Dependency {
@@ -32,7 +33,7 @@ interface Dependency {
   /** It is told that it fails. */
   told: boolean;
   /** When it was written down last; -1 for never. */
-  keptAt: number;
+  keptAt: EpochMilliseconds;
 }
 
 /**
@@ -56,11 +57,11 @@ export class Dependencies {
     { identity, type, at, outcome }: Pick<UpstreamOutcome, 'identity' | 'type' | 'at' | 'outcome'>,
     name: string,
     limits: NonNullable<Thresholds['dependency']>,
-    notBefore = -1,
+    notBefore: EpochMilliseconds = -1,
   ): 'failed' | 'over' | null {
     const known = this.#known.get(identity, name);
     const of = known?.types.find((one) => one.type === type);
-    const isRecent = (time: number): boolean => time >= 0 && at - time <= limits.known;
+    const isRecent = (time: EpochMilliseconds): boolean => time >= 0 && at - time <= limits.known;
     // Where there was data, none is no answer; where there never was any, that is the answer.
     const isGood =
       outcome === 'good' ||
@@ -89,7 +90,7 @@ export class Dependencies {
       type,
       at,
       hasData,
-    }: { identity: string; name: string; type: number; at: number; hasData: boolean },
+    }: { identity: string; name: string; type: number; at: EpochMilliseconds; hasData: boolean },
   ): 'over' | null {
     const known = before ?? {
       number: this.#next++,

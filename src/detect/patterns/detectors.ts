@@ -1,5 +1,6 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { Acquaintance } from './acquaintance.ts';
 import { ATTEMPT_KEY, Attempts, hashesOf } from './attempts.ts';
 import { Clients } from './clients.ts';
@@ -138,7 +139,7 @@ export class Detectors {
   }
 
   /** What time brings; to be called every second or so. */
-  pass(now: number, out: Noticed[]): void {
+  pass(now: EpochMilliseconds, out: Noticed[]): void {
     out.push(...this.#late.splice(0));
     for (const attempt of this.#attempts.pending) out.push(this.#attemptOf(attempt));
     const limits = this.#limits.sweep;
@@ -149,13 +150,13 @@ export class Detectors {
   }
 
   /** Forgets what is over; to be called every few minutes. */
-  tidy(now: number): void {
+  tidy(now: EpochMilliseconds): void {
     this.#attempts.sweep(now);
     this.endings.tidy(now);
   }
 
   /** What the next run has to know, since the last call: sums of days and hours, and what is told and not over. */
-  changes(now: number, all: boolean, out: KeptChanges): void {
+  changes(now: EpochMilliseconds, all: boolean, out: KeptChanges): void {
     this.#attempts.changes(out);
     this.#dependencies.changes(out);
     this.endings.changes(out);

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds, EpochTick } from '../../wire/quantity.ts';
 import { TICK_MS, UNITS_A_BIT } from '../charge.ts';
 import { SLICES, TICKS_A_SLICE } from '../holder.ts';
 import { MOST_LONG_NAMES, type Thresholds } from './kinds.ts';
@@ -19,14 +20,14 @@ export interface DomainAttempt {
   readonly sums: Int32Array;
   slice: number;
   /** Tick of the last charge, or -1. */
-  last: number;
+  last: EpochTick;
   names: number;
   /** Hash and second of each long name, as a ring. */
   long: Int32Array | null;
   longs: number;
   told: 0 | 1 | 2;
   /** When it was told. */
-  toldAt: number;
+  toldAt: EpochTick;
   /** Units of others of its identity, with which it began. */
   base: number;
   /** It was told for these, and not for its own: all such are one finding. */
@@ -48,9 +49,9 @@ export interface KeptAttempt {
   /** Null for one that is told. */
   readonly sums: readonly number[] | null;
   readonly slice: number;
-  readonly last: number;
+  readonly last: EpochTick;
   readonly told: 0 | 1 | 2;
-  readonly toldAt: number;
+  readonly toldAt: EpochTick;
   readonly isTogether?: boolean;
 }
 
@@ -131,14 +132,14 @@ export function add(attempt: DomainAttempt, units: number, most: number): void {
 }
 
 /** What is told needs no sums any more. */
-export function tell(attempt: DomainAttempt, told: 1 | 2, tick: number): void {
+export function tell(attempt: DomainAttempt, told: 1 | 2, tick: EpochTick): void {
   if (attempt.told === 0) attempt.toldAt = tick;
   attempt.told = told;
   attempt.last = tick;
 }
 
 /** Takes over the sums of a fold, and none of its names. Where these are told, it is told with all others of its identity. */
-export function beginWith(attempt: DomainAttempt, fold: DomainAttempt, tick: number, most: number): void {
+export function beginWith(attempt: DomainAttempt, fold: DomainAttempt, tick: EpochTick, most: number): void {
   slide(fold, tick);
   attempt.base = totalOf(fold);
   // What the fold has is kept with it.
@@ -153,7 +154,7 @@ export function beginWith(attempt: DomainAttempt, fold: DomainAttempt, tick: num
 }
 
 /** Takes, slice by slice, the larger of two sums. */
-export function foldInto(fold: DomainAttempt, evicted: DomainAttempt, tick: number): void {
+export function foldInto(fold: DomainAttempt, evicted: DomainAttempt, tick: EpochTick): void {
   slide(evicted, tick);
   slide(fold, tick);
   fold.last = tick;
@@ -161,7 +162,7 @@ export function foldInto(fold: DomainAttempt, evicted: DomainAttempt, tick: numb
 }
 
 /** Slices that are no longer in the window count nothing. Time that goes back changes nothing. */
-export function slide(attempt: DomainAttempt, tick: number): void {
+export function slide(attempt: DomainAttempt, tick: EpochTick): void {
   const slice = Math.floor(tick / TICKS_A_SLICE);
   if (slice <= attempt.slice) return;
   const gone = Math.min(SLICES, slice - attempt.slice);
@@ -182,7 +183,7 @@ export function remembers(attempt: DomainAttempt, hash: number): boolean {
 export function isManifold(
   attempt: DomainAttempt,
   hash: number,
-  at: number,
+  at: EpochMilliseconds,
   { names, within }: NonNullable<Thresholds['attempt']>,
 ): boolean {
   attempt.long ??= new Int32Array(2 * MOST_LONG_NAMES);

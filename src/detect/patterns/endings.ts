@@ -1,11 +1,12 @@
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 
 /** Claims of ended leases that are remembered, and for how long. */
 const MOST = 8_192;
-const MEMORY = 3_600_000;
+const MEMORY: Milliseconds = 3_600_000;
 /** A claim may be in quarantine for longer: whose it was is known for a day. */
-const KEPT = 86_400_000;
+const KEPT: Milliseconds = 86_400_000;
 /** Leases that live. */
 const MOST_LIVE = 32_768;
 
@@ -15,7 +16,7 @@ interface Ending {
   readonly lease: string;
   readonly identity: string;
   /** Milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
 }
 
 /** Which lease a claim had last, when that has ended. The oldest makes room. */
@@ -31,7 +32,7 @@ export class Endings {
     this.#live.set(lease, { identity, claims });
   }
 
-  ended(lease: string, at: number): void {
+  ended(lease: string, at: EpochMilliseconds): void {
     const { identity, claims } = this.#live.get(lease) ?? { identity: '', claims: [] };
     this.#live.delete(lease);
     for (const claim of claims) {
@@ -48,7 +49,7 @@ export class Endings {
   }
 
   /** Forgets what is too long ago; to be called now and then. */
-  tidy(now: number): void {
+  tidy(now: EpochMilliseconds): void {
     for (const [claim, { at }] of this.#byClaim) if (now - at > KEPT) this.#forget(claim);
   }
 
@@ -74,7 +75,7 @@ export class Endings {
   /** The lease after whose end a claim asks, or null. */
   after(
     claim: string,
-    at: number,
+    at: EpochMilliseconds,
     isInQuarantine: boolean,
     { grace }: NonNullable<Thresholds['after-end']>,
   ): Ending | null {

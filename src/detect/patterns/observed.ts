@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import type { Detected } from './kinds.ts';
 
 /** What was decided of a question, as a detector wants to know it. */
@@ -12,7 +13,7 @@ export interface Who {
 /** One question, or `count` equal ones, as the detectors hear of it. */
 export interface Observed {
   /** Milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly identity: string;
   /** Whom it is held against within the identity: the name of a certificate, or an address. */
   readonly claim: string;
@@ -44,7 +45,7 @@ export interface Observed {
 
 /** What became of an approved question upstream. */
 export interface UpstreamOutcome {
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   readonly identity: string;
   readonly claim: string;
   readonly who: Who;

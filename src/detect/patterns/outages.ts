@@ -1,20 +1,22 @@
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
+
 /** What an outage of a whole group is about, in place of a name. */
 export const EVERY_NAME = 'every name upstream';
 
 /** Registered domains that fail before an upstream is blamed, and not each of them. */
 const MOST_BLAMED = 3;
 /** Answers of one name are told so seldom, and a little: what was silent for less may have answered meanwhile. */
-const LEAST_SILENCE_MS = 35_000;
+const LEAST_SILENCE_MS: Milliseconds = 35_000;
 
 /** What is known of one group of upstreams. Milliseconds since 1970; -1 for never. */
 interface Group {
   /** The first failure since the last answer, and hashes of the registered domains that have failed since. */
-  since: number;
+  since: EpochMilliseconds;
   readonly domains: Set<number>;
   /** Nothing has an answer: it is told in place of the names. */
   isDown: boolean;
   /** When it was over last. */
-  endedAt: number;
+  endedAt: EpochMilliseconds;
   /** Identities to which it is told, and those of which nothing is open. */
   readonly told: Set<string>;
   readonly calm: Set<string>;
@@ -28,7 +30,7 @@ export class Outages {
   readonly #groups = new Map<number, Group>();
 
   /** Hears that a name had an answer from upstream just now; gives the identities for which an outage is over. */
-  answered(group: number, identity: string, at: number): readonly string[] {
+  answered(group: number, identity: string, at: EpochMilliseconds): readonly string[] {
     const of = this.#of(group);
     of.since = -1;
     of.domains.clear();
@@ -44,7 +46,7 @@ export class Outages {
   }
 
   /** Hears that a name has none. `domain`: a hash of its registered domain. `patience`: how long a dependency fails before it is told. */
-  failed(group: number, domain: number, at: number, patience: number): void {
+  failed(group: number, domain: number, at: EpochMilliseconds, patience: Milliseconds): void {
     const of = this.#of(group);
     if (of.since < 0) of.since = at;
     if (of.domains.size < MOST_BLAMED) of.domains.add(domain);
@@ -62,7 +64,7 @@ export class Outages {
   }
 
   /** When its last outage ended: what has failed since before that is not known to fail by itself. */
-  endOf(group: number): number {
+  endOf(group: number): EpochMilliseconds {
     return this.#groups.get(group)?.endedAt ?? -1;
   }
 

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 
@@ -8,7 +9,7 @@ const FEW_HOURS = 3;
 /** Identities that are followed. */
 const MOST = 4_096;
 /** How old what is kept of an hour under way may be. */
-const STALE_MS = 300_000;
+const STALE_MS: Milliseconds = 300_000;
 
 export const RATE_KEY = 'detect rate ';
 
@@ -16,8 +17,8 @@ export const RATE_KEY = 'detect rate ';
 export interface Rate {
   readonly identity: string;
   /** Milliseconds since 1970 of the end, and the length. */
-  readonly at: number;
-  readonly span: number;
+  readonly at: EpochMilliseconds;
+  readonly span: Milliseconds;
   /** Questions that were asked, those that a limit refused among them. */
   readonly questions: number;
   /** Of them, those for TXT. */
@@ -28,13 +29,13 @@ export interface Rate {
 
 interface Identity {
   /** Since when it is over its limit; -1 for not. */
-  overLimit: number;
+  overLimit: EpochMilliseconds;
   hour: number;
   asked: number;
   txt: number;
   /** Questions and TXT of the last hours in which it asked, the newest last. */
   readonly hours: { asked: number; txt: number }[];
-  keptAt: number;
+  keptAt: EpochMilliseconds;
 }
 
 /** What the next run has of an identity. */
@@ -90,7 +91,7 @@ export class Rates {
   }
 
   /** Adds what has to be kept since the last call; `all`: the hour under way too, since it stops. */
-  changes(now: number, all: boolean, out: KeptChanges): void {
+  changes(now: EpochMilliseconds, all: boolean, out: KeptChanges): void {
     for (const identity of this.#changed) {
       const state = this.#identities.get(identity);
       if (state !== undefined && !all && now - state.keptAt < STALE_MS && now >= state.keptAt) continue;

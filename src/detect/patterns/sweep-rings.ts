@@ -1,3 +1,4 @@
+import type { EpochSeconds, Milliseconds } from '../../wire/quantity.ts';
 import { MOST_DOMAINS, type Thresholds } from './kinds.ts';
 
 /** Domains of a client to which few are denied. */
@@ -64,7 +65,7 @@ export class SweepRings {
   sweeps(
     place: number,
     hash: number,
-    second: number,
+    second: EpochSeconds,
     { domains, within }: NonNullable<Thresholds['sweep']>,
   ): boolean {
     const count = this.#counts[place]!;
@@ -113,7 +114,13 @@ export class SweepRings {
 }
 
 /** Whether a domain is among so many from `base` on; then this is its last second. */
-function isKnown(words: Int32Array, base: number, places: number, hash: number, second: number): boolean {
+function isKnown(
+  words: Int32Array,
+  base: number,
+  places: number,
+  hash: number,
+  second: EpochSeconds,
+): boolean {
   for (let at = base; at < base + 2 * places; at += 2) {
     if (words[at] !== hash) continue;
     words[at + 1] = Math.max(second, words[at + 1]!);
@@ -122,7 +129,7 @@ function isKnown(words: Int32Array, base: number, places: number, hash: number, 
   return false;
 }
 
-function put(words: Int32Array, at: number, hash: number, second: number): void {
+function put(words: Int32Array, at: number, hash: number, second: EpochSeconds): void {
   words[at] = hash;
   words[at + 1] = second;
 }
@@ -132,8 +139,8 @@ export function recentDomains(
   words: Int32Array,
   base: number,
   places: number,
-  second: number,
-  within: number,
+  second: EpochSeconds,
+  within: Milliseconds,
 ): number {
   const oldest = second - Math.floor(within / 1000);
   let recent = 0;
