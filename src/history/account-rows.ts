@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
-import { passOver } from '../wire/quantity.ts';
+import { type EpochMilliseconds, passOver } from '../wire/quantity.ts';
 import type { HeardQuestion } from './heard.ts';
 
 const DAY = 86_400_000;
@@ -99,12 +99,12 @@ export class AccountRows {
     this.#grow.run(names, domains, number);
   }
 
-  asked(number: number, last: number): void {
+  asked(number: number, last: EpochMilliseconds): void {
     this.#touch.run(last, '', '', number);
   }
 
   /** A row of `asked` was made for a question of that time. */
-  began(number: number, row: number, at: number): void {
+  began(number: number, row: number, at: EpochMilliseconds): void {
     this.#begin.run(row, at, at, number);
   }
 
@@ -146,7 +146,7 @@ export class AccountRows {
   }
 
   /** What was asked from `from` to `to` may be missing: says so of each account that was live then. */
-  lose(why: string, from: number, to: number): void {
+  lose(why: string, from: number, to: EpochMilliseconds): void {
     this.#lose.run(why, to, from, Math.floor(from / DAY), Math.floor(to / DAY));
   }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { typeToText } from '../wire/iana.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { type TailEvent, wordOf } from './tail.ts';
 
 /** Rows that are looked up at once, the most frequent: those who look on see no more of one moment. */
@@ -56,5 +57,5 @@ interface Row {
   readonly policy: string;
   readonly proven: number;
   readonly expected: number;
-  readonly last: number;
+  readonly last: EpochMilliseconds;
 }

@@ -1,13 +1,14 @@
 import { DatabaseSync } from 'node:sqlite';
 import { DatabaseRefusal, versionOf } from '../database/database.ts';
 import type { AskedRow } from '../policy/learn/asked-row.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { HISTORY_VERSION } from './history-database.ts';
 
 /** Which questions are wanted: all that is named holds. */
 export interface AskedFilter {
   readonly identity?: string;
   /** Those asked at this time or later, in milliseconds since 1970. */
-  readonly since?: number;
+  readonly since?: EpochMilliseconds;
 }
 
 /**

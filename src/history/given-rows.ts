@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 const HOUR = 3_600_000;
 /** Addresses of one question that are written down in one hour. */
@@ -23,7 +24,7 @@ export class GivenRows {
   }
 
   /** From `at` on (milliseconds since 1970) a question's answers hold these addresses and no others. */
-  take(asked: number, addresses: readonly string[], at: number): void {
+  take(asked: number, addresses: readonly string[], at: EpochMilliseconds): void {
     for (const { number, address } of this.#current.all(asked)) {
       if (!addresses.includes(address as string)) this.#end.run(at, number as number);
     }

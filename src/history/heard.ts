@@ -1,6 +1,7 @@
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import type { DirectNote } from '../resolve/grants/direct-note.ts';
 import type { CountedQuestion } from '../resolve/story/counted-question.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 /** What the history hears of the ring, as the worker that reads it tells. */
 export type HeardRecord = HeardAsked | HeardGiven | HeardNote;
@@ -10,7 +11,7 @@ export interface HeardQuestion {
   readonly identity: string;
   readonly proven: boolean;
   /** Milliseconds since 1970. */
-  readonly at: number;
+  readonly at: EpochMilliseconds;
   /** Wire name in lower case. */
   readonly name: Uint8Array;
   readonly type: number;
@@ -69,8 +70,8 @@ export function readHeardNote(text: string): LeaseNote | DirectNote | null {
 /** How often questions were asked that were heard of. */
 export interface HeardCounts {
   readonly id: string;
-  sweep(hear: (entry: number, generation: number, count: number, last: number) => boolean): void;
-  readonly lost: { readonly count: number; readonly from: number; readonly to: number };
+  sweep(hear: (entry: number, generation: number, count: number, last: EpochMilliseconds) => boolean): void;
+  readonly lost: { readonly count: number; readonly from: number; readonly to: EpochMilliseconds };
   again(): void;
   forget(): void;
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
 import type { DirectNote } from '../resolve/grants/direct-note.ts';
-import { unreachable } from '../wire/quantity.ts';
+import { type EpochMilliseconds, unreachable } from '../wire/quantity.ts';
 import { AccountRows } from './account-rows.ts';
 import { Entries } from './entries.ts';
 import { GivenRows } from './given-rows.ts';
@@ -49,7 +49,7 @@ export class HistoryStore {
   #written = 0;
 
   /** `registered`: where the registered domain of a wire name starts. `now`: milliseconds since 1970. Throws a DatabaseRefusal. */
-  constructor(path: string, registered: (name: Uint8Array) => number, now: number) {
+  constructor(path: string, registered: (name: Uint8Array) => number, now: EpochMilliseconds) {
     const database = openHistory(path);
     this.#database = database;
     this.#accounts = new AccountRows(database);
@@ -81,7 +81,7 @@ export class HistoryStore {
   }
 
   /** Gives what was counted without a slot, by row of `asked`. */
-  commit({ heard, place, counts }: HistoryBatch, now: number): ReadonlyMap<number, number> {
+  commit({ heard, place, counts }: HistoryBatch, now: EpochMilliseconds): ReadonlyMap<number, number> {
     this.#transact(() => {
       for (const each of heard) this.#take(each);
       if (counts !== null) this.#sweep(counts);
@@ -91,7 +91,7 @@ export class HistoryStore {
   }
 
   /** What was asked from `from` to `to` may be missing in the accounts that were live then. */
-  lose(why: string, from: number, to: number): void {
+  lose(why: string, from: number, to: EpochMilliseconds): void {
     this.#transact(() => this.#accounts.lose(why, from, to), null);
   }
 
@@ -101,7 +101,7 @@ export class HistoryStore {
   }
 
   /** Drops the oldest accounts where there is need; true where more may have to go. `now`: milliseconds since 1970. */
-  makeRoom(setting: RoomSetting, now: number): boolean {
+  makeRoom(setting: RoomSetting, now: EpochMilliseconds): boolean {
     let more = false;
     this.#transact(() => {
       more = this.#room.make(setting, now);
@@ -153,7 +153,7 @@ export class HistoryStore {
     }
   }
 
-  #count(asked: Asked, count: number, last: number): void {
+  #count(asked: Asked, count: number, last: EpochMilliseconds): void {
     this.#questions.add(asked, count, last);
     this.recent.count(asked.number, count);
     this.#written += count;

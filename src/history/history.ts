@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DatabaseRefusal, isDamage, keepAside } from '../database/database.ts';
-import { passOver } from '../wire/quantity.ts';
+import { type EpochMilliseconds, type Milliseconds, passOver } from '../wire/quantity.ts';
 import { againEvents } from './again.ts';
 import { type HeardCounts, type HeardRecord, readHeardNote } from './heard.ts';
 import { HISTORY_FILE } from './history-database.ts';
@@ -23,26 +23,26 @@ export interface HistoryPlace {
   /** Where the registered domain of a wire name starts. */
   readonly registered: (name: Uint8Array) => number;
   /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly now: () => EpochMilliseconds;
   /** A database that could not be read is kept under another name. */
   readonly damaged: (text: string, copy: string) => void;
 }
 
 /** Who looks on: hears of questions that are known and were asked again. */
 export interface HistoryWatcher {
-  isWatched(now: number): boolean;
-  again(event: TailEvent, now: number): void;
+  isWatched(now: EpochMilliseconds): boolean;
+  again(event: TailEvent, now: EpochMilliseconds): void;
 }
 
 /** Between two looks at the table of counts. */
-const SWEEP_MS = 2_000;
+const SWEEP_MS: Milliseconds = 2_000;
 /** Between two looks for accounts that are to go. */
-const ROOM_MS = 60_000;
+const ROOM_MS: Milliseconds = 60_000;
 /** What the system may not have written yet when the machine stops. */
 const UNSYNCED_MS = 60_000;
 const STOPPED = 'the machine stopped, or files of the state folder were lost';
 /** Between two looks for leases whose report nobody has read. */
-const LOOK_MS = 30_000;
+const LOOK_MS: Milliseconds = 30_000;
 
 const OFF_FILE = 'history.off';
 const OFF = 'the history was off';
@@ -67,9 +67,9 @@ export class History {
   /** Up to where in the ring another run has written records down. */
   #done: number | null;
   #committed = 0;
-  #nextSweep = 0;
-  #nextLook = 0;
-  #nextRoom = 0;
+  #nextSweep: EpochMilliseconds = 0;
+  #nextLook: EpochMilliseconds = 0;
+  #nextRoom: EpochMilliseconds = 0;
 
   /** Throws a DatabaseRefusal. */
   constructor(place: HistoryPlace, setting: RoomSetting, watcher: HistoryWatcher | null = null) {
@@ -105,7 +105,7 @@ export class History {
     }
   }
 
-  flush(_now: number, all: boolean): void {
+  flush(_now: EpochMilliseconds, all: boolean): void {
     if (all) this.#nextSweep = 0;
   }
 
@@ -134,7 +134,7 @@ export class History {
   }
 
   /** Leases of which nobody read the report, though something was refused: each once. To be called a few times a minute. */
-  unreported(now: number): Unreported[] {
+  unreported(now: EpochMilliseconds): Unreported[] {
     if (now < this.#nextLook && this.#nextLook - now <= LOOK_MS) return [];
     this.#nextLook = now + LOOK_MS;
     try {

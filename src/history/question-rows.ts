@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { nameToText } from '../wire/name.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { AccountRows, KnownAccount } from './account-rows.ts';
 import type { HeardAsked, HeardQuestion } from './heard.ts';
 
@@ -102,7 +103,7 @@ export class QuestionRows {
   }
 
   /** Adds to the count of a row. `last`: when it was asked last, in milliseconds since 1970. */
-  add({ number, account, rule }: Asked, count: number, last: number): void {
+  add({ number, account, rule }: Asked, count: number, last: EpochMilliseconds): void {
     this.#count.run(count, last, number);
     this.#accounts.asked(account, last);
     if (rule !== null) this.#touchRule.run(last, rule);
@@ -150,7 +151,7 @@ export class QuestionRows {
     return this.#number(`name ${text}`, this.#findName, this.#addName, [text], [text, reverseOf(text)]);
   }
 
-  #ruleOf(values: readonly string[], at: number): number {
+  #ruleOf(values: readonly string[], at: EpochMilliseconds): number {
     return this.#number(`rule ${values.join(' ')}`, this.#findRule, this.#addRule, values, [
       ...values,
       at,
@@ -158,7 +159,7 @@ export class QuestionRows {
     ]);
   }
 
-  #use(account: KnownAccount, rule: number, at: number): void {
+  #use(account: KnownAccount, rule: number, at: EpochMilliseconds): void {
     this.#touchRule.run(at, rule);
     const key = `rule ${account.number} ${rule}`;
     if (this.#used.has(key)) return;

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { unreachable } from '../wire/quantity.ts';
+import { type EpochMilliseconds, unreachable } from '../wire/quantity.ts';
 import { refusedOf } from './refused-rows.ts';
 import { type QuestionFacts, type SearchQuestion, search } from './search.ts';
 import type { TailQuestion } from './tail.ts';
@@ -16,12 +16,12 @@ export type HistoryQuestion =
       readonly by: 'lease' | 'job' | 'identity' | 'client';
       /** The lease's id, KEY=VALUE, the identity's name, or the client as `lease` has it. */
       readonly value: string;
-      readonly since: number;
+      readonly since: EpochMilliseconds;
     }
   /** What accounts asked at `since` or later, by their numbers. */
-  | { readonly what: 'rows'; readonly accounts: readonly number[]; readonly since: number }
+  | { readonly what: 'rows'; readonly accounts: readonly number[]; readonly since: EpochMilliseconds }
   /** Where accounts tried to connect to at `since` or later, and were refused. */
-  | { readonly what: 'refused'; readonly accounts: readonly number[]; readonly since: number }
+  | { readonly what: 'refused'; readonly accounts: readonly number[]; readonly since: EpochMilliseconds }
   | SearchQuestion;
 
 /** An account, as `lease` has it. */
@@ -36,10 +36,10 @@ export interface AccountFacts {
   readonly job: string | null;
   readonly opener: string | null;
   readonly holder: string | null;
-  readonly opened: number;
+  readonly opened: EpochMilliseconds;
   /** Of the last question. */
   readonly last: number;
-  readonly ended: number | null;
+  readonly ended: EpochMilliseconds | null;
   readonly how: string | null;
   readonly policy: string;
   readonly complete: number;

@@ -1,3 +1,5 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
+
 const MINUTE = 60_000;
 /** Minutes that are remembered. */
 export const MOST_MINUTES = 10;
@@ -15,13 +17,13 @@ interface Minute {
 /** How often rows of `asked` were asked in the last minutes: what the table has forgotten, for it has totals alone. */
 export class Recent {
   /** Milliseconds since 1970 from which on all was heard. */
-  readonly since: number;
+  readonly since: EpochMilliseconds;
   readonly #minutes: Minute[] = [];
   /** Of a transaction that is not committed: questions with a slot of their own, and those that were counted. */
   #told = new Map<number, number>();
   #counted = new Map<number, number>();
 
-  constructor(since: number) {
+  constructor(since: EpochMilliseconds) {
     this.since = since;
   }
 
@@ -34,7 +36,7 @@ export class Recent {
   }
 
   /** The transaction holds. Gives what was counted in it, by row. */
-  keep(now: number): ReadonlyMap<number, number> {
+  keep(now: EpochMilliseconds): ReadonlyMap<number, number> {
     const counted = this.#counted;
     if (this.#told.size + counted.size > 0) {
       const minute = this.#minuteOf(now);
@@ -55,7 +57,7 @@ export class Recent {
   /** Questions of the last `minutes` by row, and how many are not told apart. */
   within(
     minutes: number,
-    now: number,
+    now: EpochMilliseconds,
   ): { readonly rows: ReadonlyMap<number, number>; readonly others: number } {
     const last = Math.floor(now / MINUTE);
     const rows = new Map<number, number>();
@@ -68,7 +70,7 @@ export class Recent {
     return { rows, others };
   }
 
-  #minuteOf(now: number): Minute {
+  #minuteOf(now: EpochMilliseconds): Minute {
     const number = Math.floor(now / MINUTE);
     const found = this.#minutes.at(-1);
     if (found?.number === number) return found;

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { DirectNote } from '../resolve/grants/direct-note.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { AccountRows, KnownAccount } from './account-rows.ts';
 
 /** Places of an account that have rows of their own; what is beyond has one row without an address. */
@@ -17,8 +18,8 @@ export interface RefusedFacts {
   readonly proven: number;
   /** The name that the address was granted with last, to anybody. */
   readonly name: string | null;
-  readonly first: number;
-  readonly last: number;
+  readonly first: EpochMilliseconds;
+  readonly last: EpochMilliseconds;
   readonly count: number;
 }
 
@@ -83,7 +84,7 @@ export class RefusedRows {
 export function refusedOf(
   database: DatabaseSync,
   accounts: readonly number[],
-  since: number,
+  since: EpochMilliseconds,
 ): RefusedFacts[] {
   return database
     .prepare(`

@@ -1,9 +1,10 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { openHistoryToRead } from './asked-rows.ts';
 
 /** What the history says of an identity. Times are milliseconds since 1970. */
 export interface IdentityUse {
   readonly identity: string;
-  readonly last: number;
+  readonly last: EpochMilliseconds;
   /** Leases, or clients and days. */
   readonly jobs: number;
   /** What was refused, by stage: different names and questions. */
@@ -15,7 +16,7 @@ export interface RuleUse {
   readonly identity: string;
   readonly pattern: string;
   readonly first: number;
-  readonly last: number;
+  readonly last: EpochMilliseconds;
   readonly jobs: number;
 }
 

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 const DAY = 86_400_000;
 /** Accounts that go in one transaction, so that none of them is long. */
@@ -35,7 +36,7 @@ export class Room {
   }
 
   /** Drops some accounts if there is need; true where more may have to go. `now`: milliseconds since 1970. Within a transaction. */
-  make({ keep, size }: RoomSetting, now: number): boolean {
+  make({ keep, size }: RoomSetting, now: EpochMilliseconds): boolean {
     const today = Math.floor(now / DAY);
     const isLarge = this.size > size * (1 - SPARE);
     const rows = this.#oldest.all(isLarge ? now : now - keep, today);

@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { unreachable } from '../wire/quantity.ts';
+import { type EpochMilliseconds, unreachable } from '../wire/quantity.ts';
 import { reverseOf } from './question-rows.ts';
 
 /** Who asked for a name or was given an address. Times are milliseconds since 1970. */
@@ -7,8 +7,8 @@ export interface SearchQuestion {
   readonly what: 'find';
   readonly by: 'name' | 'address' | 'lease' | 'identity';
   readonly values: readonly string[];
-  readonly since: number;
-  readonly until: number;
+  readonly since: EpochMilliseconds;
+  readonly until: EpochMilliseconds;
   /** Of these alone: what others asked takes no place and is not told of. Null: of all. */
   readonly identities: readonly string[] | null;
   readonly limit: number;
@@ -27,8 +27,8 @@ export interface QuestionFacts {
   readonly approved_stage: string | null;
   readonly stage: string;
   readonly rule: string | null;
-  readonly first: number;
-  readonly last: number;
+  readonly first: EpochMilliseconds;
+  readonly last: EpochMilliseconds;
   readonly count: number;
 }
 

@@ -1,3 +1,4 @@
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import { reverseOf } from './question-rows.ts';
 
 /** What a reader of the tail asks: what happened after the place that it has read up to. */
@@ -55,7 +56,7 @@ export interface TailRecord {
     readonly identity: string;
     readonly proven: boolean;
     readonly expected: boolean;
-    readonly at: number;
+    readonly at: EpochMilliseconds;
     readonly draft: Readonly<Record<string, unknown>>;
   };
   readonly audited?: boolean;
@@ -67,7 +68,7 @@ const MOST_EVENTS = 4_096;
 /** Characters of one answer; one event may go beyond it. */
 const MOST_TEXT = 65_536;
 /** After the last question of a reader, so long events are kept for its return. */
-const IDLE_MS = 60_000;
+const IDLE_MS: Milliseconds = 60_000;
 
 interface Kept {
   readonly identity: string;
@@ -83,7 +84,7 @@ export class Tail {
   readonly #events: Kept[] = [];
   /** Number of the first event that is kept. */
   #first = 0;
-  #until = Number.NEGATIVE_INFINITY;
+  #until: EpochMilliseconds = Number.NEGATIVE_INFINITY;
   /** Kinds of which each decision has a record of its own; of others the first, and then counts. */
   #decided: ReadonlySet<string> = new Set();
 
@@ -98,11 +99,11 @@ export class Tail {
   }
 
   /** Somebody looks on, or did until just now. `now`: milliseconds since 1970. */
-  isWatched(now: number): boolean {
+  isWatched(now: EpochMilliseconds): boolean {
     return now < this.#until && this.#until - now <= IDLE_MS;
   }
 
-  take({ record, question, audited = false, folded = 0 }: TailRecord, now: number): void {
+  take({ record, question, audited = false, folded = 0 }: TailRecord, now: EpochMilliseconds): void {
     if (question === undefined || (record !== 'decision' && record !== 'asked') || !this.isWatched(now))
       return;
     const { kind, draft, at, identity, proven, expected } = question;
@@ -124,12 +125,12 @@ export class Tail {
   }
 
   /** A question that is known was asked again. */
-  again(event: TailEvent, now: number): void {
+  again(event: TailEvent, now: EpochMilliseconds): void {
     const kind = event.verdict === 'local' ? 'allow' : event.verdict;
     if (this.isWatched(now) && !this.#decided.has(kind)) this.#put(event);
   }
 
-  page({ after, identities, verdicts, name }: TailQuestion, now: number): TailPage {
+  page({ after, identities, verdicts, name }: TailQuestion, now: EpochMilliseconds): TailPage {
     if (!this.isWatched(now)) this.#begin();
     this.#until = now + IDLE_MS;
     const end = this.#first + this.#events.length;

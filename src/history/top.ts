@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { Recent } from './recent.ts';
 
 /** What was asked most in the last minutes. */
@@ -26,7 +27,7 @@ export interface TopName {
 /** The most frequent first. Times are milliseconds since 1970. */
 export interface Top {
   /** From which on all was heard. */
-  readonly since: number;
+  readonly since: EpochMilliseconds;
   readonly questions: number;
   readonly refused: number;
   /** Questions that are in no list: of too many different ones. */
@@ -50,7 +51,7 @@ export function topOf(
   database: DatabaseSync,
   recent: Recent,
   { minutes, identities, limit }: TopQuestion,
-  now: number,
+  now: EpochMilliseconds,
 ): Top {
   const { rows, others } = recent.within(minutes, now);
   const sorted = [...rows].sort(([, a], [, b]) => b - a);

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 /** After its end a lease has so long for its report to be read. */
 const GRACE_MS = 600_000;
@@ -39,12 +40,12 @@ export class Unreporteds {
   }
 
   /** Somebody reads the report of these accounts. `now`: milliseconds since 1970. */
-  read(accounts: readonly number[], now: number): void {
+  read(accounts: readonly number[], now: EpochMilliseconds): void {
     this.#read.run(now, JSON.stringify(accounts));
   }
 
   /** Those that are to be told now, each once. */
-  take(now: number): Unreported[] {
+  take(now: EpochMilliseconds): Unreported[] {
     return this.#find.all(now - OLD_MS, now - GRACE_MS).map(({ number, id, identity, owner }) => {
       const names = this.#names.all(number as number).map(({ name }) => name as string);
       this.#told.run(number as number);
