@@ -8,6 +8,7 @@ import type { Log } from '../report/log.ts';
 import type { Clock } from '../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../settings/settings.ts';
 import type { Prefix } from '../wire/prefix.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { AlertDesk } from './alerts/alert-routes.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { ExceptionBook, type RecompileResult } from './exceptions/exception-book.ts';
@@ -22,7 +23,7 @@ import type { LedgerDesk } from './ledger/ledger-view.ts';
 import type { Explain } from './policy/policy-routes.ts';
 
 /** Between two looks for leases whose time has run out, so that their streams are closed, and at the clock. */
-const TICK_MS = 500;
+const TICK_MS: Milliseconds = 500;
 /** Between two tries to write down what could not be. */
 const RETRY_TICKS = 10;
 

@@ -1,12 +1,13 @@
 import type { Clock } from '../resolve/ports.ts';
+import type { ClockOffset, Milliseconds } from '../wire/quantity.ts';
 
 /** Milliseconds by which the machine's clock may drift from the monotonic one between two looks. */
-const DRIFT_MS = 3_000;
+const DRIFT_MS: Milliseconds = 3_000;
 
 /** Notices when the machine's clock was set, or the machine slept: TTLs go by the monotonic clock, dates by the machine's. */
 export class ClockWatch {
   readonly #clock: Clock;
-  #offset: number;
+  #offset: ClockOffset;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -14,7 +15,7 @@ export class ClockWatch {
   }
 
   /** Milliseconds that the clock has jumped since the last look, forwards or (negative) back; 0 where it did not. */
-  look(): number {
+  look(): Milliseconds {
     const offset = offsetOf(this.#clock);
     const jump = offset - this.#offset;
     this.#offset = offset;
@@ -22,6 +23,6 @@ export class ClockWatch {
   }
 }
 
-function offsetOf(clock: Clock): number {
+function offsetOf(clock: Clock): ClockOffset {
   return clock.epoch() * 1000 - clock.monotonic();
 }

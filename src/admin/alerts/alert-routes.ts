@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestAnswer, WorkerStatus } from '../../outbox/feed-messages.ts';
 import type { FeedRequest } from '../../outbox/requests.ts';
 import type { Log } from '../../report/log.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { administers, callerName, forbidden, mayInspectAll } from '../callers/callers.ts';
 import { callerOf, sendRefusal } from '../http/api-exchange.ts';
 import { Refusal } from '../http/refusal.ts';
@@ -87,6 +88,6 @@ function viewOf({ store, sinks: states, trouble, faults }: WorkerStatus): object
   };
 }
 
-function iso(at: number | null): string | null {
+function iso(at: EpochMilliseconds | null): string | null {
   return at === null ? null : new Date(at).toISOString();
 }

@@ -6,7 +6,7 @@ import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { AdminSetting } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type Milliseconds, type Monotonic, unreachable } from '../../wire/quantity.ts';
 import { Refusal } from '../http/refusal.ts';
 import { type Caller, findGrant } from './callers.ts';
 import { Issuers } from './issuers.ts';
@@ -16,7 +16,7 @@ const BURST = 20;
 const PER_SECOND = 5;
 const WAIT_MS = 1_000;
 /** Milliseconds between two lines of the log about failures. */
-const TELL_MS = 10_000;
+const TELL_MS: Milliseconds = 10_000;
 const MAX_TOKEN = 8_192;
 
 /** Says who asks: on the socket whoever reaches it, on HTTP whom the token names. */
@@ -26,9 +26,9 @@ export class Authentication {
   readonly #issuers = new Issuers();
   #setting: AdminSetting;
   #credit = BURST;
-  #counted: number;
+  #counted: Monotonic;
   #untold = 0;
-  #nextLine = 0;
+  #nextLine: Monotonic = 0;
 
   constructor(setting: AdminSetting, clock: Clock, log: Log) {
     this.#clock = clock;

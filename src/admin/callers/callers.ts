@@ -3,7 +3,7 @@ import { covers, occupied } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
 import type { Right, TokenGrant } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import { unreachable } from '../../wire/quantity.ts';
+import { type EpochSeconds, unreachable } from '../../wire/quantity.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { Job } from './jobs.ts';
 import { isSameOwner, type JobOwner, type Owner, tokenName } from './owner.ts';
@@ -41,7 +41,11 @@ export function callerName(caller: Caller): string {
 }
 
 /** The grant of a token, or null. The time that it takes does not depend on the token. `now`: seconds since 1970. */
-export function findGrant(token: string, grants: readonly TokenGrant[], now: number): TokenGrant | null {
+export function findGrant(
+  token: string,
+  grants: readonly TokenGrant[],
+  now: EpochSeconds,
+): TokenGrant | null {
   const wanted = createHash('sha256').update(token).digest();
   let found: TokenGrant | null = null;
   for (const grant of grants) {

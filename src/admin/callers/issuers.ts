@@ -9,6 +9,7 @@ import {
   jwtVerify,
 } from 'jose';
 import type { OidcSetting } from '../../settings/settings.ts';
+import type { EpochSeconds, Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { Job } from './jobs.ts';
 
 /** What became of a token. */
@@ -52,7 +53,7 @@ export class Issuers {
   }
 
   /** Checks signature, issuer, audience and dates. `now`: seconds since 1970. Never rejects. */
-  async verify(token: string, now: number): Promise<Verified> {
+  async verify(token: string, now: EpochSeconds): Promise<Verified> {
     if (token.length > MAX_TOKEN) return refused('the token is too large');
     let issuer: string | undefined;
     try {
@@ -84,7 +85,7 @@ async function verifyWith(
   token: string,
   setting: OidcSetting,
   key: JWTVerifyGetKey,
-  now: number,
+  now: EpochSeconds,
 ): Promise<Verified> {
   const { issuer, audience } = setting;
   try {
@@ -122,7 +123,7 @@ class KeysUnavailable extends Error {}
 const MAX_JWKS = 256 * 1024;
 const FETCH_MS = 5_000;
 /** After a failure nobody asks again for so long. */
-const RETRY_MS = 10_000;
+const RETRY_MS: Milliseconds = 10_000;
 /** After a success nobody asks for a key that was not there for so long: an issuer's next key counts that soon. */
 const UNKNOWN_KEY_MS = 5_000;
 /** Keys are asked for anew after so long: a key that the issuer has withdrawn counts no longer. */
@@ -134,7 +135,7 @@ const KEY_FAULTS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_IN
 class RemoteKeys {
   readonly get: JWTVerifyGetKey;
   readonly #url: string;
-  #failed = Number.NEGATIVE_INFINITY;
+  #failed: Monotonic = Number.NEGATIVE_INFINITY;
   #fault = '';
 
   constructor(url: string) {

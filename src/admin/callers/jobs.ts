@@ -1,10 +1,11 @@
 import type { Identity } from '../../policy/snapshot.ts';
+import type { EpochSeconds, Milliseconds } from '../../wire/quantity.ts';
 import type { UsedMark } from '../leases/lease-record.ts';
 import type { JobOwner } from './owner.ts';
 import { markKey } from './used-marks.ts';
 
 /** Milliseconds for which a job is remembered: no runner's job lasts longer, so that nobody issues tokens for it any more. */
-const REMEMBER_MS = 7 * 86_400_000;
+const REMEMBER_MS: Milliseconds = 7 * 86_400_000;
 /** Claims that a lease's `job` shows, as far as a token has them. */
 const SHOWN = [
   'repository',
@@ -74,7 +75,7 @@ export class Job {
   }
 
   /** What must not have been used before: the job, and the token (`jti`) where it has a name. `now`: seconds since 1970. */
-  marks(now: number): UsedMark[] {
+  marks(now: EpochSeconds): UsedMark[] {
     const { owner } = this;
     const marks = owner === null ? [] : [{ key: owner.key, until: now * 1000 + REMEMBER_MS }];
     const jti = this.#text('jti');

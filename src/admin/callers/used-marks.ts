@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import type { UsedMark } from '../leases/lease-record.ts';
 
 /** Marks kept; when there are more, no job can open a lease until some have ended. */
 const MAX_MARKS = 200_000;
 /** Milliseconds between two looks through all of them. */
-const TIDY_MS = 60_000;
+const TIDY_MS: Milliseconds = 60_000;
 
 /**
  * What jobs' own tokens have been used for: once per job, and once per token (`jti`). A mark stays until no token of that job
@@ -14,7 +15,7 @@ export class UsedMarks {
   readonly #until = new Map<string, number>();
   /** Asked for by requests that are being written. */
   readonly #reserved = new Set<string>();
-  #nextTidy = 0;
+  #nextTidy: EpochMilliseconds = 0;
 
   /** Takes the marks for a request, or says why it may not have them. They are `keep`t or `free`d afterwards. */
   reserve(marks: readonly UsedMark[]): 'used' | 'full' | null {
@@ -36,7 +37,7 @@ export class UsedMarks {
   }
 
   /** Forgets what has ended by `now` (milliseconds since 1970). */
-  tidy(now: number): void {
+  tidy(now: EpochMilliseconds): void {
     // A mark that has ended refuses what its token no longer allows: it may stay a while.
     if (now < this.#nextTidy && this.#until.size < MAX_MARKS) return;
     this.#nextTidy = now + TIDY_MS;

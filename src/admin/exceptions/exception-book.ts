@@ -4,6 +4,7 @@ import type { Journal, JournalFault } from '../../journal/journal.ts';
 import { isError, type Problem } from '../../policy/problem.ts';
 import type { Log } from '../../report/log.ts';
 import type { Clock } from '../../resolve/ports.ts';
+import type { EpochSeconds, Seconds } from '../../wire/quantity.ts';
 import { notDurable, Refusal } from '../http/refusal.ts';
 import { iso } from '../leases/lease-view.ts';
 import { Turns } from '../turns.ts';
@@ -38,7 +39,7 @@ export interface WantedException {
   readonly name: string;
   readonly types: readonly string[] | null;
   /** Seconds. */
-  readonly ttl: number;
+  readonly ttl: Seconds;
   readonly reason: string;
   readonly approvedBy: string;
 }
@@ -235,7 +236,7 @@ export class ExceptionBook {
   }
 
   /** It approves nothing from now on; compiled on, it says when it ended. */
-  #endNow(id: string, now: number): void {
+  #endNow(id: string, now: EpochSeconds): void {
     this.#all = told(
       this.#all.map((exception) => (exception.id === id ? endedAt(exception, now) : exception)),
       now,

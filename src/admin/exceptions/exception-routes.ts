@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { readPattern } from '../../config/names.ts';
 import { secondsToText } from '../../config/units.ts';
 import type { ExceptionSetting } from '../../settings/settings.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { administers, type Caller, callerName, forbidden, mayInspect } from '../callers/callers.ts';
 import { answer, callerOf, type IdParams, sendRefusal } from '../http/api-exchange.ts';
 import { plainText } from '../http/plain-text.ts';
@@ -60,7 +61,7 @@ interface AddBody {
   readonly identity: string;
   readonly name: string;
   readonly types?: readonly string[] | null;
-  readonly ttl: number;
+  readonly ttl: Seconds;
   readonly reason: string;
   readonly approved_by?: string;
 }

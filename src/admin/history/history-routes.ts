@@ -11,6 +11,7 @@ import { overlaps } from '../../policy/lease/lease-claim.ts';
 import { typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { type AlertDesk, silent } from '../alerts/alert-routes.ts';
 import { callerName, forbidden, mayRead, maySee, readable } from '../callers/callers.ts';
 import { ownerFrom } from '../callers/owner.ts';
@@ -205,7 +206,11 @@ function isAt({ claim, client }: AccountFacts, prefixes: readonly Prefix[]): boo
   });
 }
 
-function timeOf(text: string | undefined, otherwise: number, pointer: string): number | Refusal {
+function timeOf(
+  text: string | undefined,
+  otherwise: EpochMilliseconds,
+  pointer: string,
+): EpochMilliseconds | Refusal {
   if (text === undefined) return otherwise;
   const at = Date.parse(text);
   return Number.isNaN(at) ? Refusal.at(pointer, 'write it as 2026-11-28T00:00:00Z') : at;

@@ -3,14 +3,15 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TailPage, TailQuestion } from '../../history/tail.ts';
 import type { Clock } from '../../resolve/ports.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { HistoryDesk } from './history-routes.ts';
 
 /** Between two looks for what is new, and where there is more already. */
 const LOOK_MS = 250;
 const NEXT_MS = 50;
 /** Between two signs of life, so that neither side takes silence for an end; and two looks whether the caller still may. */
-const BEAT_MS = 15_000;
-const CHECK_MS = 2_000;
+const BEAT_MS: Milliseconds = 15_000;
+const CHECK_MS: Milliseconds = 2_000;
 /** After which a reader that lost its connection comes again. */
 const RETRY_MS = 2_000;
 

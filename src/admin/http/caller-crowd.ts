@@ -1,14 +1,15 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 
 /** Milliseconds between two lines of the log about connections that made room. */
-const TELL_MS = 60_000;
+const TELL_MS: Milliseconds = 60_000;
 
 export interface CrowdOptions {
   /** Connections at once. */
   readonly most: number;
   /** Monotonic milliseconds. */
-  readonly now: () => number;
+  readonly now: () => Monotonic;
   /** Hears, at most once a minute, how many connections made room or were refused since the last time. */
   readonly tell: (shed: number) => void;
 }
@@ -23,7 +24,7 @@ export class CallerCrowd {
   readonly #waiting = new Set<Socket>();
   readonly #all = new Set<Socket>();
   #shed = 0;
-  #nextTell = Number.NEGATIVE_INFINITY;
+  #nextTell: Monotonic = Number.NEGATIVE_INFINITY;
 
   constructor(server: Server, options: CrowdOptions) {
     this.#options = options;

@@ -2,6 +2,7 @@ import type { Journal, JournalFault } from '../../journal/journal.ts';
 import type { Lease, LeaseClaim } from '../../policy/lease/lease.ts';
 import { PendingClaims } from '../../policy/lease/pending-claims.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
+import type { ClockOffset, EpochMilliseconds, Monotonic, Seconds } from '../../wire/quantity.ts';
 import type { HeldLease } from '../callers/callers.ts';
 import { UsedMarks } from '../callers/used-marks.ts';
 import { noLease, notDurable, Refusal } from '../http/refusal.ts';
@@ -144,7 +145,7 @@ export class LeaseBook {
 
   async #change(
     id: string,
-    { stage, ttl }: { readonly stage?: string; readonly ttl?: number },
+    { stage, ttl }: { readonly stage?: string; readonly ttl?: Seconds },
     by: string,
   ): Promise<LeaseView | Refusal> {
     const { table, clock, log } = this.#options;
@@ -252,7 +253,7 @@ export class LeaseBook {
   }
 
   /** Puts what the journal says in force: see `replayLeases`. */
-  replay(entries: readonly LeaseEntry[], newest: number, doubtful: ReadonlySet<string>): void {
+  replay(entries: readonly LeaseEntry[], newest: EpochMilliseconds, doubtful: ReadonlySet<string>): void {
     const state = { details: this.#details, used: this.#used, identities: this.#identities };
     replayLeases(this.#options, state, entries, newest, doubtful);
   }
@@ -263,7 +264,7 @@ export class LeaseBook {
     return leaseState(table, this.#details, this.#used, clock);
   }
 
-  #conflict(claim: LeaseClaim, now: number): Refusal | null {
+  #conflict(claim: LeaseClaim, now: Monotonic): Refusal | null {
     const live = this.#options.table.conflict({ id: '', ...claim }, now);
     if (live !== null)
       return new Refusal('lease-conflict', `the ${live.on} has the live lease ${live.lease}`, [
@@ -274,7 +275,7 @@ export class LeaseBook {
   }
 
   /** Milliseconds from the monotonic clock to the machine's. */
-  #offset(): number {
+  #offset(): ClockOffset {
     const { clock } = this.#options;
     return Math.round(clock.epoch() * 1000) - clock.monotonic();
   }

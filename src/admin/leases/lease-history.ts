@@ -1,4 +1,4 @@
-import { passOver } from '../../wire/quantity.ts';
+import { type EpochMilliseconds, passOver } from '../../wire/quantity.ts';
 import type { LeaseEntry, LeaseRecord, UsedMark } from './lease-record.ts';
 
 type Quarantined = Extract<LeaseEntry, { t: 'quarantine' }>;
@@ -11,7 +11,7 @@ export interface LeaseHistory {
 }
 
 /** What is left at `wall` (milliseconds since 1970) of what was written. */
-export function historyOf(entries: readonly LeaseEntry[], wall: number): LeaseHistory {
+export function historyOf(entries: readonly LeaseEntry[], wall: EpochMilliseconds): LeaseHistory {
   const leases = new Map<string, LeaseRecord>();
   const quarantines = new Map<string, Quarantined>();
   const used: UsedMark[] = [];
@@ -22,7 +22,7 @@ export function historyOf(entries: readonly LeaseEntry[], wall: number): LeaseHi
       quarantine,
     );
   };
-  const calm = ({ addresses, certificate, client, quarantine }: LeaseRecord, at: number): void =>
+  const calm = ({ addresses, certificate, client, quarantine }: LeaseRecord, at: EpochMilliseconds): void =>
     put({ t: 'quarantine', at, addresses, certificate, client, until: at + quarantine });
   for (const entry of entries) {
     switch (entry.t) {

@@ -7,6 +7,7 @@ import type { Identity } from '../../policy/snapshot.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import { firstOf } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import {
   type Caller,
   callerName,
@@ -30,7 +31,7 @@ export interface OpenBody {
   readonly identity: string;
   readonly stage?: string | null;
   readonly source?: 'enforced' | null;
-  readonly ttl?: number;
+  readonly ttl?: Seconds;
   readonly job?: Readonly<Record<string, string | number | boolean>> | null;
 }
 

@@ -2,6 +2,7 @@ import { parsePrefix, wordsToText } from '../../config/addresses.ts';
 import { TextFault } from '../../config/problems.ts';
 import type { LeaseClaim } from '../../policy/lease/lease.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 
 /** What a lease is, in the journal, the API and the command line alike. */
 export interface LeaseTerms {
@@ -20,46 +21,46 @@ export interface LeaseTerms {
 
 /** A lease as it outlives the process. Times are milliseconds since 1970. */
 export interface LeaseRecord extends LeaseTerms {
-  readonly opened: number;
-  readonly expires: number;
+  readonly opened: EpochMilliseconds;
+  readonly expires: EpochMilliseconds;
   /** Who opened it. */
   readonly by: string;
   /** The job that opened it by its own token, or null. */
   readonly holder: string | null;
   /** Milliseconds. */
-  readonly quarantine: number;
+  readonly quarantine: Milliseconds;
 }
 
 /** A job's own token opens once: what is remembered of it, and until when (milliseconds since 1970). */
 export interface UsedMark {
   readonly key: string;
-  readonly until: number;
+  readonly until: EpochMilliseconds;
 }
 
 /** What the journal holds. `at`: when it was written, milliseconds since 1970. */
 export type LeaseEntry =
   | {
       readonly t: 'open';
-      readonly at: number;
+      readonly at: EpochMilliseconds;
       readonly lease: LeaseRecord;
       readonly used: readonly UsedMark[];
     }
   | {
       readonly t: 'change';
-      readonly at: number;
+      readonly at: EpochMilliseconds;
       readonly id: string;
       readonly stage: string | null;
-      readonly expires: number;
+      readonly expires: EpochMilliseconds;
     }
-  | { readonly t: 'end'; readonly at: number; readonly id: string }
-  | { readonly t: 'used'; readonly at: number; readonly marks: readonly UsedMark[] }
+  | { readonly t: 'end'; readonly at: EpochMilliseconds; readonly id: string }
+  | { readonly t: 'used'; readonly at: EpochMilliseconds; readonly marks: readonly UsedMark[] }
   | {
       readonly t: 'quarantine';
-      readonly at: number;
+      readonly at: EpochMilliseconds;
       readonly addresses: readonly string[];
       readonly certificate: string | null;
       readonly client?: string | null;
-      readonly until: number;
+      readonly until: EpochMilliseconds;
     };
 
 /** `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. */

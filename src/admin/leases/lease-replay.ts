@@ -1,5 +1,6 @@
 import type { Lease } from '../../policy/lease/lease.ts';
 import type { Identity } from '../../policy/snapshot.ts';
+import type { EpochMilliseconds, Monotonic } from '../../wire/quantity.ts';
 import { ownerFrom } from '../callers/owner.ts';
 import type { UsedMarks } from '../callers/used-marks.ts';
 import type { LeaseBookOptions } from './lease-book-options.ts';
@@ -23,7 +24,7 @@ export function replayLeases(
   options: LeaseBookOptions,
   state: ReplayedLeases,
   entries: readonly LeaseEntry[],
-  newest: number,
+  newest: EpochMilliseconds,
   doubtful: ReadonlySet<string>,
 ): void {
   const { clock, table } = options;
@@ -47,7 +48,7 @@ function restore(
   { table, clock, log, account }: LeaseBookOptions,
   { details, identities }: ReplayedLeases,
   record: LeaseRecord,
-  endsAt: number,
+  endsAt: Monotonic,
 ): void {
   const { id, identity, stage, job, opened, by } = record;
   const known = identities.get(identity);

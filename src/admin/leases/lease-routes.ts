@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { overlaps } from '../../policy/lease/lease-claim.ts';
 import type { Clock } from '../../resolve/ports.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { callerName, forbidden, mayAdvance, mayEnd, maySee } from '../callers/callers.ts';
 import { answer, callerOf, type IdParams, sendRefusal } from '../http/api-exchange.ts';
 import { noLease, Refusal } from '../http/refusal.ts';
@@ -98,7 +99,7 @@ export function leaseRoutes(
 
 interface ChangeBody {
   readonly stage?: string;
-  readonly ttl?: number;
+  readonly ttl?: Seconds;
 }
 
 interface ListQuery {

@@ -2,6 +2,7 @@ import { secondsToText } from '../../config/units.ts';
 import type { Lease } from '../../policy/lease/lease.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import type { Owner } from '../callers/owner.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { UsedMark } from './lease-record.ts';
@@ -16,7 +17,7 @@ export interface WantedLease {
   readonly client: Prefix | null;
   readonly sourceEnforced: boolean;
   /** Seconds. */
-  readonly ttl: number;
+  readonly ttl: Seconds;
   readonly job: Readonly<Record<string, string>> | null;
   readonly by: string;
   readonly owner: Owner;
@@ -48,7 +49,7 @@ export function judgeStage(identity: Identity | undefined, lease: Lease, stage: 
 }
 
 /** The TTL against what the identity allows. */
-export function judgeTtl(identity: Identity | undefined, ttl: number | undefined): Refusal | null {
+export function judgeTtl(identity: Identity | undefined, ttl: Seconds | undefined): Refusal | null {
   if (ttl === undefined) return null;
   if (identity === undefined) return Refusal.at('/ttl', 'the policy no longer has its identity');
   const most = identity.maxLease;

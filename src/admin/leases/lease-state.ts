@@ -1,4 +1,5 @@
 import type { LeaseTable } from '../../policy/lease/lease.ts';
+import type { EpochSeconds, Monotonic } from '../../wire/quantity.ts';
 import type { UsedMarks } from '../callers/used-marks.ts';
 import { type LeaseEntry, prefixToText } from './lease-record.ts';
 import { type Details, recordOf } from './lease-view.ts';
@@ -11,7 +12,7 @@ export function* leaseState(
   table: LeaseTable,
   details: ReadonlyMap<string, Details>,
   used: UsedMarks,
-  clock: { readonly monotonic: () => number; readonly epoch: () => number },
+  clock: { readonly monotonic: () => Monotonic; readonly epoch: () => EpochSeconds },
 ): Generator<LeaseEntry> {
   const at = clock.epoch() * 1000;
   const now = clock.monotonic();

@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import type { Lease } from '../../policy/lease/lease.ts';
 import type { LeaseNote } from '../../policy/lease/lease-note.ts';
 import type { Log } from '../../report/log.ts';
+import type { ClockOffset, EpochMilliseconds } from '../../wire/quantity.ts';
 import { holderOf, type Owner } from '../callers/owner.ts';
 import { type LeaseRecord, type LeaseTerms, prefixToText } from './lease-record.ts';
 
@@ -27,7 +28,7 @@ export interface Details extends Pick<LeaseRecord, 'opened' | 'by'> {
 }
 
 /** `offset`: milliseconds from the monotonic clock to the machine's. */
-export function viewOf(lease: Lease, { opened, by }: Details, offset: number): LeaseView {
+export function viewOf(lease: Lease, { opened, by }: Details, offset: ClockOffset): LeaseView {
   const { endsAt, known } = lease;
   const [from, until] = [iso(opened), iso(endsAt + offset)];
   return { ...termsOf(lease), opened: from, expires: until, opened_by: by, in_force: known };
@@ -41,13 +42,13 @@ function termsOf(lease: Lease): LeaseTerms {
 }
 
 /** The same as it outlives the process. */
-export function recordOf(lease: Lease, { opened, by, owner }: Details, offset: number): LeaseRecord {
+export function recordOf(lease: Lease, { opened, by, owner }: Details, offset: ClockOffset): LeaseRecord {
   const { endsAt, quarantine } = lease;
   const expires = endsAt + offset;
   return { ...termsOf(lease), opened, expires, by, holder: holderOf(owner), quarantine };
 }
 
-export function iso(milliseconds: number): string {
+export function iso(milliseconds: EpochMilliseconds): string {
   return new Date(Math.round(milliseconds)).toISOString();
 }
 
@@ -64,7 +65,7 @@ const chance = Buffer.alloc(64 * CHANCE);
 let drawn = chance.length;
 
 /** In the order opened: milliseconds since 1970, then chance. */
-export function leaseId(at: number): string {
+export function leaseId(at: EpochMilliseconds): string {
   if (drawn === chance.length) {
     randomFillSync(chance);
     drawn = 0;

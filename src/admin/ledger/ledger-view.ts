@@ -4,11 +4,12 @@ import type { Holder } from '../../detect/holder.ts';
 import type { Ledger } from '../../detect/ledger.ts';
 import type { JournalFault } from '../../journal/journal.ts';
 import { nameToText } from '../../wire/name.ts';
+import type { EpochSeconds, Tick } from '../../wire/quantity.ts';
 
 /** What the admin API sees of the leak ledger. */
 export interface LedgerDesk {
   readonly ledger: Ledger;
-  readonly tick: number;
+  readonly tick: Tick;
   /** Writes down all balances; null once they are durable. */
   writeAll(): Promise<JournalFault | null>;
 }
@@ -39,11 +40,11 @@ export interface BalanceView {
 const OCTET = 8 * UNITS_A_BIT;
 
 /** `epoch`: seconds since 1970, now. */
-export function balanceView(holder: Holder, tick: number, epoch: number): BalanceView {
+export function balanceView(holder: Holder, tick: Tick, epoch: EpochSeconds): BalanceView {
   const { kind, subject, identity, base, alert, contain, alertedAt, containedAt } = holder;
   const units = holder.balance(tick);
   const left = contain === 0 ? null : Math.max(0, Math.floor((contain - units) / OCTET));
-  const since = (at: number): string | null =>
+  const since = (at: Tick): string | null =>
     at < 0 ? null : isoTime(epoch - ((tick - at) * TICK_MS) / 1000);
   return {
     key: KEYS[kind],
@@ -70,6 +71,6 @@ function shareOf({ spent, contain, alert }: BalanceView): number {
   return contain !== null ? spent / contain : alert !== null ? spent / (2 * alert) : 0;
 }
 
-function isoTime(seconds: number): string {
+function isoTime(seconds: EpochSeconds): string {
   return new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
 }
