@@ -2,6 +2,7 @@ import { TCP_IDLE_MS } from '../listen/stream/stream-limits.ts';
 import { type Answerer, type Client, DROPPED, LATER } from '../resolve/ports.ts';
 import { FLAG, HEADER_SIZE, messageFlags, opcodeOf } from '../wire/header.ts';
 import { EDE, OPCODE, RCODE } from '../wire/iana.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import { Query, readQuery } from '../wire/question.ts';
 import { NO_EDE, ReplyWriter } from '../wire/reply.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -27,10 +28,10 @@ export class StubAnswerer implements Answerer {
   readonly #writer = new ReplyWriter();
   readonly #scratch = Buffer.alloc(LONGEST);
   #dispatcher: Dispatcher | null = null;
-  #patience = 0;
+  #patience: Milliseconds = 0;
 
   /** Before the first query. `patience`: milliseconds that a question may wait. */
-  attach(dispatcher: Dispatcher, patience: number): void {
+  attach(dispatcher: Dispatcher, patience: Milliseconds): void {
     this.#dispatcher = dispatcher;
     this.#patience = patience;
   }
@@ -62,7 +63,7 @@ export class StubAnswerer implements Answerer {
   }
 
   /** Gives a client the server's reply. As `DispatchEvents.replied`. */
-  replied(question: Question, message: Buffer): number | null {
+  replied(question: Question, message: Buffer): Milliseconds | null {
     const read = replyForClient(message, question, this.#scratch);
     if (read === null) {
       this.failed(question, 'the reply is malformed');

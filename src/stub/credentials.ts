@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { FileReader } from '../config/files/files.ts';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 /** Paths of PEM files. */
 export interface CredentialFiles {
@@ -20,8 +21,8 @@ export interface StubCredentials {
   /** As the certificate prints it, for people. */
   readonly subject: string;
   /** Milliseconds since 1970. */
-  readonly notBefore: number;
-  readonly notAfter: number;
+  readonly notBefore: EpochMilliseconds;
+  readonly notAfter: EpochMilliseconds;
   /** What namegate will not accept, though TLS does: texts for the log. */
   readonly doubts: readonly string[];
 }

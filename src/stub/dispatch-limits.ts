@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../wire/quantity.ts';
 import { LINK_LIMITS, type LinkLimits } from './link.ts';
 
 /** What may wait at once, and how long, in counts, octets and milliseconds. */
@@ -9,15 +10,15 @@ export interface DispatchLimits extends LinkLimits {
   /** Of all that wait. */
   readonly octets: number;
   /** From a question's arrival to SERVFAIL. Below the 5 s of a stub resolver. */
-  readonly patience: number;
+  readonly patience: Milliseconds;
   /** Once nobody has answered for so long, a question fails at once where no server may be dialled yet. */
-  readonly outage: number;
+  readonly outage: Milliseconds;
   /** When a dial has had no answer for so long, the next server is dialled beside it. */
-  readonly stagger: number;
+  readonly stagger: Milliseconds;
   /** A server is dialled again so long after it failed, while a later one serves. */
-  readonly comeBack: number;
+  readonly comeBack: Milliseconds;
   /** A silent connection of one server is replaced so often at most: a slow name is no dead server. */
-  readonly doubtEvery: number;
+  readonly doubtEvery: Milliseconds;
 }
 
 export const DISPATCH_LIMITS: DispatchLimits = {

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import type { TlsServerAddress } from '../socket/tls-connector.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { DispatchLimits } from './dispatch-limits.ts';
 import { DotServer, type ServerOwner } from './dot-server.ts';
 import type { Link } from './link.ts';
@@ -10,7 +11,7 @@ export interface DispatchEvents {
    * The server's reply to a question, good during the call; it is the last word on it. Returns how long the server keeps the
    * connection, as `Link.keepFor` takes it, or -1 where it does not say; null where the reply is malformed.
    */
-  replied(question: Question, message: Buffer): number | null;
+  replied(question: Question, message: Buffer): Milliseconds | null;
   /** The last word on a question that got no reply. */
   failed(question: Question, why: string): void;
   /** A server failed, or answered after that was told. `down` at most once in 10 s for a server. */
@@ -20,10 +21,10 @@ export interface DispatchEvents {
 }
 
 /** Milliseconds between two looks at deadlines, backoffs and silence, while anything waits. */
-const TICK_MS = 100;
-const REPORT_EVERY = 10_000;
+const TICK_MS: Milliseconds = 100;
+const REPORT_EVERY: Milliseconds = 10_000;
 /** Failures that are further apart are not one outage: nobody asked between them. */
-const SEPARATE_MS = 15_000;
+const SEPARATE_MS: Milliseconds = 15_000;
 /** Times that one question goes out: once more after a connection was lost or silent under it. */
 const MAX_ASKS = 2;
 
@@ -45,9 +46,9 @@ export class Dispatcher implements ServerOwner {
   #overUdp = 0;
   #tick: NodeJS.Timeout | null = null;
   /** Since when nobody answers; -1 while somebody does. */
-  #brokenSince = -1;
-  #failedAt = Number.NEGATIVE_INFINITY;
-  #dialledAt = Number.NEGATIVE_INFINITY;
+  #brokenSince: Monotonic = -1;
+  #failedAt: Monotonic = Number.NEGATIVE_INFINITY;
+  #dialledAt: Monotonic = Number.NEGATIVE_INFINITY;
   #serving = false;
   #firstTold = false;
   #closed = false;
@@ -189,7 +190,7 @@ export class Dispatcher implements ServerOwner {
     this.#serving = false;
   }
 
-  #usable(now: number): Link | null {
+  #usable(now: Monotonic): Link | null {
     for (const server of this.#servers) {
       const link = server.usable();
       if (link === null) continue;
@@ -200,7 +201,7 @@ export class Dispatcher implements ServerOwner {
   }
 
   /** Dials servers that stand before the one that serves. When one is ready, it serves. */
-  #comeBack(serving: DotServer, now: number): void {
+  #comeBack(serving: DotServer, now: Monotonic): void {
     for (const server of this.#servers) {
       if (server === serving) return;
       if (now - server.failedAt >= this.#limits.comeBack) this.#dialOne(server, now);
@@ -208,13 +209,13 @@ export class Dispatcher implements ServerOwner {
   }
 
   /** Dials the next server whose turn has come; false where there is none. */
-  #dial(now: number): boolean {
+  #dial(now: Monotonic): boolean {
     const early = now - this.#dialledAt < this.#limits.stagger;
     if (early && this.#servers.some(({ connecting }) => connecting)) return false;
     return this.#servers.some((server) => this.#dialOne(server, now));
   }
 
-  #dialOne(server: DotServer, now: number): boolean {
+  #dialOne(server: DotServer, now: Monotonic): boolean {
     if (this.#closed || !server.mayDial(now)) return false;
     this.#dialledAt = now;
     this.counters.dials++;
@@ -223,7 +224,7 @@ export class Dispatcher implements ServerOwner {
   }
 
   /** Nobody has answered for a while, no connection is there or on its way, and none may be dialled yet. */
-  #isHopeless(now: number): boolean {
+  #isHopeless(now: Monotonic): boolean {
     if (this.#brokenSince < 0 || now - this.#brokenSince < this.#limits.outage) return false;
     return this.#servers.every(({ links, retryAt }) => links.size === 0 && now < retryAt);
   }
@@ -251,7 +252,7 @@ export class Dispatcher implements ServerOwner {
   }
 
   /** A connection that is silent gets no more questions; what is out on it moves when another is ready. */
-  #doubt(server: DotServer, now: number): void {
+  #doubt(server: DotServer, now: Monotonic): void {
     if (now - server.doubtedAt < this.#limits.doubtEvery) return;
     for (const link of [...server.links]) {
       if (link.suspect || !link.isStalled(now)) continue;

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { TlsConnector, type TlsServerAddress } from '../socket/tls-connector.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import { Link, type LinkLimits, type LinkOwner } from './link.ts';
 import { serverUrl } from './server-url.ts';
 import type { Question } from './stub-question.ts';
@@ -26,15 +27,15 @@ export class DotServer implements LinkOwner {
   /** Since its last answer. */
   failures = 0;
   /** Monotonic milliseconds. */
-  failedAt = Number.NEGATIVE_INFINITY;
-  retryAt = Number.NEGATIVE_INFINITY;
+  failedAt: Monotonic = Number.NEGATIVE_INFINITY;
+  retryAt: Monotonic = Number.NEGATIVE_INFINITY;
   /** Why it failed last; empty while it has not. */
   fault = '';
   /** When a silent connection was doubted last. */
-  doubtedAt = Number.NEGATIVE_INFINITY;
+  doubtedAt: Monotonic = Number.NEGATIVE_INFINITY;
   /** What the log was told last, and when. */
   reportedDown = false;
-  reportedAt = Number.NEGATIVE_INFINITY;
+  reportedAt: Monotonic = Number.NEGATIVE_INFINITY;
   readonly #limits: LinkLimits;
   readonly #owner: ServerOwner;
   #connector: TlsConnector;
@@ -52,7 +53,7 @@ export class DotServer implements LinkOwner {
     return false;
   }
 
-  mayDial(now: number): boolean {
+  mayDial(now: Monotonic): boolean {
     return now >= this.retryAt && this.links.size < MAX_LINKS && !this.connecting;
   }
 
@@ -85,7 +86,7 @@ export class DotServer implements LinkOwner {
     this.fault = '';
   }
 
-  failed(now: number, fault: string): void {
+  failed(now: Monotonic, fault: string): void {
     const backoff = Math.min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** Math.min(this.failures, 10));
     this.failures++;
     this.failedAt = now;

@@ -1,17 +1,18 @@
 import type { Log } from '../report/log.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import type { StubCredentials } from './credentials.ts';
 
-const LOOK_EVERY = 60_000;
+const LOOK_EVERY: Milliseconds = 60_000;
 /** A certificate is near its end in the last fifth of its life, or in its last 30 days, whichever is shorter. */
 const LAST_PART = 1 / 5;
-const LAST_MS = 30 * 86_400_000;
+const LAST_MS: Milliseconds = 30 * 86_400_000;
 
 /** Where in its life a certificate is at `now`, milliseconds since 1970. */
 export type Age = 'early' | 'good' | 'ending' | 'ended';
 
 export function ageOf(
   { notBefore, notAfter }: Pick<StubCredentials, 'notBefore' | 'notAfter'>,
-  now: number,
+  now: EpochMilliseconds,
 ): Age {
   if (now < notBefore) return 'early';
   if (now >= notAfter) return 'ended';
@@ -22,13 +23,13 @@ export function ageOf(
 export class Lifetime {
   readonly #file: string;
   readonly #log: Log;
-  readonly #now: () => number;
+  readonly #now: () => EpochMilliseconds;
   readonly #timer: NodeJS.Timeout;
   #credentials: StubCredentials | null = null;
   #told: Age = 'good';
 
   /** `now`: milliseconds since 1970, as the machine's clock says. */
-  constructor(file: string, log: Log, now: () => number = Date.now) {
+  constructor(file: string, log: Log, now: () => EpochMilliseconds = Date.now) {
     this.#file = file;
     this.#log = log;
     this.#now = now;

@@ -1,15 +1,16 @@
 import type { TLSSocket } from 'node:tls';
 import { DnsStream, type DnsStreamOwner, StreamQuestion } from '../socket/dns-stream.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Question, Way } from './stub-question.ts';
 
 /** Bounds of one connection, in milliseconds, counts and octets. */
 export interface LinkLimits {
   /** A TCP connect and TLS handshake take at most this. */
-  readonly connect: number;
+  readonly connect: Milliseconds;
   /** Without an octet for so long, though something is awaited, another connection is tried. */
-  readonly stall: number;
+  readonly stall: Milliseconds;
   /** Silence with nothing awaited, after which it is closed, where the server names no time (RFC 7828). */
-  readonly idle: number;
+  readonly idle: Milliseconds;
   /** Questions without an answer at once, those that nobody waits for any more included, and their octets. */
   readonly inFlight: number;
   readonly outstanding: number;
@@ -73,13 +74,13 @@ export class Link implements Way, DnsStreamOwner {
   readonly #stream: DnsStream<Entry>;
   readonly #handshake: NodeJS.Timeout;
   #idle: NodeJS.Timeout;
-  #idleMs: number;
+  #idleMs: Milliseconds;
   /** Octets of all entries. */
   #outstanding = 0;
   #awaited = 0;
   #unsolicited = 0;
   /** When the last octet came, or the first question after silence went out. */
-  #heardAt = 0;
+  #heardAt: Monotonic = 0;
   #retired = false;
   #corked = false;
   #gone = false;
@@ -113,12 +114,12 @@ export class Link implements Way, DnsStreamOwner {
     return this.#awaited;
   }
 
-  isStalled(now: number): boolean {
+  isStalled(now: Monotonic): boolean {
     return this.#awaited > 0 && now - this.#heardAt >= this.#limits.stall;
   }
 
   /** Puts the question out. Only where there is room. What is asked in one turn of the event loop leaves together. */
-  ask(question: Question, now: number): void {
+  ask(question: Question, now: Monotonic): void {
     const entry = new Entry(this.#stream.freeId(), question);
     this.#stream.add(entry);
     this.#outstanding += entry.frame.length;
@@ -148,7 +149,7 @@ export class Link implements Way, DnsStreamOwner {
   }
 
   /** How long the server keeps it when it is idle, in units of 100 ms; 0: no new questions (RFC 7828 §3.2.2). */
-  keepFor(keepalive: number): void {
+  keepFor(keepalive: Milliseconds): void {
     if (keepalive === 0) {
       this.retire();
       return;

@@ -1,6 +1,7 @@
 import { HEADER_SIZE, readUint16, sectionCount, writeUint16 } from '../wire/header.ts';
 import { OPTION, TYPE } from '../wire/iana.ts';
 import { skipName } from '../wire/name.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { Query } from '../wire/question.ts';
 
 /** Questions are padded to a multiple of so many octets (RFC 8467 §4.1). */
@@ -53,7 +54,7 @@ export interface ReplyRead {
   /** Octets of the reply that was written. */
   readonly length: number;
   /** How long the server keeps the connection, in units of 100 ms, or -1 where it does not say. */
-  readonly keepalive: number;
+  readonly keepalive: Milliseconds;
 }
 
 /**

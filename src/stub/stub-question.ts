@@ -1,4 +1,5 @@
 import type { ReplyLater } from '../resolve/ports.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import type { Query } from '../wire/question.ts';
 import { questionForServer, type ReplyWanted } from './options.ts';
 
@@ -9,7 +10,7 @@ export interface ClientTerms {
   readonly keepalive: number;
   readonly limit: number;
   /** Monotonic milliseconds at which it hears that no answer came. */
-  readonly deadline: number;
+  readonly deadline: Monotonic;
 }
 
 /** Where a question is out: a connection. */
@@ -17,7 +18,7 @@ export interface Way {
   /** The server at its other end. */
   readonly label: string;
   /** Something is awaited there, and nothing has come for too long. */
-  isStalled(now: number): boolean;
+  isStalled(now: Monotonic): boolean;
   /** Nobody waits for what went out under this ID any more. */
   cancel(id: number): void;
   /** Ends it now; `fault`: why the server is to blame. */
@@ -32,7 +33,7 @@ export class Question implements ReplyWanted {
   readonly keepalive: number;
   readonly limit: number;
   readonly overUdp: boolean;
-  readonly deadline: number;
+  readonly deadline: Monotonic;
   /** As it goes to a server; the connection gives it an ID. */
   readonly octets: Buffer;
   /** Times that it went out on a connection. */

@@ -2,6 +2,7 @@ import { FileWatch } from '../config/files/watch.ts';
 import type { Log } from '../report/log.ts';
 import type { Answerer } from '../resolve/ports.ts';
 import type { TlsServerAddress } from '../socket/tls-connector.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import { StubAnswerer } from './answerer.ts';
 import {
   type CredentialFiles,
@@ -15,9 +16,9 @@ import { Dispatcher } from './dispatcher.ts';
 import { Lifetime } from './lifetime.ts';
 
 /** Milliseconds that answers in flight have when the stub stops. */
-const DRAIN_MS = 4_500;
+const DRAIN_MS: Milliseconds = 4_500;
 /** Milliseconds that the line `ready` waits to say whether a server is reached. */
-const FIRST_WORD_MS = 1_000;
+const FIRST_WORD_MS: Milliseconds = 1_000;
 
 /** The sockets that clients ask on. */
 export interface ClientSide {
@@ -25,7 +26,7 @@ export interface ClientSide {
   readonly urls: readonly string[];
   /** Resolves when queries are taken; rejects with the system's error. */
   start(): Promise<void>;
-  close(drainMs: number): Promise<void>;
+  close(drainMs: Milliseconds): Promise<void>;
 }
 
 export interface StubOptions {
@@ -36,7 +37,7 @@ export interface StubOptions {
   readonly log: Log;
   readonly limits?: Partial<DispatchLimits>;
   /** Milliseconds between two looks at the files. */
-  readonly poll?: number;
+  readonly poll?: Milliseconds;
 }
 
 /**
