@@ -3,17 +3,18 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../report/log.ts';
 import type { RulesLine } from '../resolve/grants/grant-line.ts';
 import { peerUser } from '../socket/netlink.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import type { Firewall } from './firewall.ts';
 import type { RefusalWatch } from './refusal-watch.ts';
 import { Session } from './session.ts';
 import type { SkeletonTerms } from './table-skeleton.ts';
 
 /** Milliseconds between two looks at the rules. */
-const LOOK_MS = 1_000;
-const SWEEP_MS = 10_000;
+const LOOK_MS: Milliseconds = 1_000;
+const SWEEP_MS: Milliseconds = 10_000;
 /** Between two looks at refused packets, and between two times that they are told. */
-const REFUSED_MS = 100;
-const TELL_MS = 1_000;
+const REFUSED_MS: Milliseconds = 100;
+const TELL_MS: Milliseconds = 1_000;
 
 export interface EnforcerOptions {
   readonly firewall: Firewall;

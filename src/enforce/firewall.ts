@@ -1,4 +1,5 @@
 import type { GrantOrder, HeldLine } from '../resolve/grants/grant-line.ts';
+import type { Milliseconds, SinceBoot } from '../wire/quantity.ts';
 import { clientPlaceOf, holds, isPrefix, setOf, textOfPlace } from './client-place.ts';
 import { keptFromReturning } from './cut-flows.ts';
 import { GrantIndex } from './grant-index.ts';
@@ -18,7 +19,7 @@ export interface FirewallParts {
   /** Runs a script of nft(8); null, or what is wrong. */
   readonly nft: (script: string) => string | null;
   /** Monotonic milliseconds since the machine started. */
-  readonly now: () => number;
+  readonly now: () => SinceBoot;
   /** Keeps for what grants were given; null where nothing does. */
   readonly journal: GrantJournal | null;
 }
@@ -28,7 +29,7 @@ const REVIVED_MS = 3_600_000;
 /** Elements that are taken out in one transaction. */
 const AT_ONCE = 256;
 /** Milliseconds that a grant may have left beyond what was told of it: less is how long the telling took. */
-const TELLING_MS = 1_000;
+const TELLING_MS: Milliseconds = 1_000;
 
 /** What was found when the rules were looked at. */
 export interface Condition {
@@ -166,7 +167,7 @@ export class Firewall {
   }
 
   /** What takes out the grants that were not told, and gives those that were told for less long that end. */
-  #untold(now: number): ElementChange[] {
+  #untold(now: SinceBoot): ElementChange[] {
     const told = this.#told;
     this.#told = null;
     if (told === null) return [];
@@ -211,7 +212,7 @@ export class Firewall {
   }
 
   /** Notes for what an order is. Returns the lines of the journal. */
-  #noteOrigin(order: GrantOrder, now: number): string {
+  #noteOrigin(order: GrantOrder, now: SinceBoot): string {
     if (order.op === 'grant' && this.#told !== null)
       for (const key of keysOf(order.client, order.address, order.ports)) {
         const place = `${setOf(key.length === 16 ? 4 : 6, 'grants')} ${key.toString('latin1')}`;
@@ -230,12 +231,12 @@ export class Firewall {
     return over.map((client) => this.#origins.end(client)).join('');
   }
 
-  #make(order: GrantOrder, now: number): Made | string {
+  #make(order: GrantOrder, now: SinceBoot): Made | string {
     const changes = changesOf(order, this.#index, now, this.#told === null ? 0 : TELLING_MS);
     return typeof changes === 'string' ? changes : { changes, back: this.#index.note(changes, now) };
   }
 
-  #applyOne(order: GrantOrder, now: number): string | null {
+  #applyOne(order: GrantOrder, now: SinceBoot): string | null {
     const made = this.#make(order, now);
     if (typeof made === 'string') return made;
     const [fault] = this.#parts.elements.commit(made.changes);

@@ -1,3 +1,4 @@
+import type { Milliseconds, SinceBoot } from '../wire/quantity.ts';
 import { clientOfKey, grantText, textOfPlace } from './client-place.ts';
 import { type ElementChange, type HeldElement, TABLE } from './kernel/elements.ts';
 import { SETS } from './table-skeleton.ts';
@@ -7,7 +8,7 @@ export interface IndexedGrant {
   readonly set: string;
   readonly key: Buffer;
   /** Monotonic milliseconds. */
-  readonly until: number;
+  readonly until: SinceBoot;
 }
 
 /** What the sets hold, by client, as it was put there: so that nobody has to list a set when a client is over. */
@@ -27,7 +28,7 @@ export class GrantIndex {
   }
 
   /** What a set was found to hold. */
-  take(set: string, held: readonly HeldElement[], now: number): void {
+  take(set: string, held: readonly HeldElement[], now: SinceBoot): void {
     this.note(
       held.map(({ key, left }) => ({ set, key, ttl: left ?? Number.POSITIVE_INFINITY })),
       now,
@@ -35,7 +36,7 @@ export class GrantIndex {
   }
 
   /** These changes are in force, or will be. Returns the changes that take them back, to be noted at the same `now`. */
-  note(changes: readonly ElementChange[], now: number): ElementChange[] {
+  note(changes: readonly ElementChange[], now: SinceBoot): ElementChange[] {
     const back: ElementChange[] = [];
     for (const { set, key, ttl } of changes) {
       const family = set.endsWith('4') ? 4 : 6;
@@ -58,7 +59,7 @@ export class GrantIndex {
   }
 
   /** Until when a client has a grant; 0 for one that it has not. */
-  until(client: string, key: Buffer): number {
+  until(client: string, key: Buffer): SinceBoot {
     return this.#grants.get(client)?.get(key.toString('latin1'))?.until ?? 0;
   }
 
@@ -71,9 +72,9 @@ export class GrantIndex {
   }
 
   /** All that has not ended, as nft(8) adds it. */
-  script(now: number): string {
+  script(now: SinceBoot): string {
     const lines: string[] = [];
-    const left = (until: number): string => `timeout ${Math.max(1, Math.ceil(until - now))}ms`;
+    const left = (until: SinceBoot): string => `timeout ${Math.max(1, Math.ceil(until - now))}ms`;
     for (const [kind, map] of [
       ['live', this.live],
       ['certified', this.certified],
@@ -86,7 +87,7 @@ export class GrantIndex {
     return lines.map((line) => `add element inet ${TABLE} ${line}\n`).join('');
   }
 
-  sweep(now: number): void {
+  sweep(now: SinceBoot): void {
     for (const [client, grants] of this.#grants) {
       for (const [key, { until }] of grants) {
         if (until > now) continue;
@@ -99,7 +100,7 @@ export class GrantIndex {
       for (const [text, until] of map) if (until <= now) map.delete(text);
   }
 
-  #noteGrant(client: string, set: string, key: Buffer, ttl: number | null, now: number): void {
+  #noteGrant(client: string, set: string, key: Buffer, ttl: Milliseconds | null, now: SinceBoot): void {
     let grants = this.#grants.get(client);
     const name = key.toString('latin1');
     if (ttl === null) {

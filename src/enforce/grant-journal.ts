@@ -8,6 +8,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import type { SinceBoot } from '../wire/quantity.ts';
 import type { GrantOrigins } from './grant-origins.ts';
 
 /** Lines beyond twice what there is, after which the file is written anew. */
@@ -34,7 +35,7 @@ export class GrantJournal {
   }
 
   /** Takes up what an enforcer before this one wrote, and begins a file of its own. */
-  open(origins: GrantOrigins, now: number): void {
+  open(origins: GrantOrigins, now: SinceBoot): void {
     const [head, ...lines] = this.#read().split('\n');
     if (head === headOf(this.#boot)) for (const text of lines) if (text !== '') origins.retell(text);
     origins.sweep(now);

@@ -1,15 +1,15 @@
 import type { GrantLine, GrantOrder, HeldLine, LiveLine } from '../resolve/grants/grant-line.ts';
-import { unreachable } from '../wire/quantity.ts';
+import { type SinceBoot, unreachable } from '../wire/quantity.ts';
 import { clientPlaceOf, isPrefix } from './client-place.ts';
 
 /** A grant as it was told. `until`: monotonic milliseconds since the machine started. */
-export type GrantOrigin = Omit<GrantLine, 'op' | 'ttl_ms'> & { readonly until: number };
+export type GrantOrigin = Omit<GrantLine, 'op' | 'ttl_ms'> & { readonly until: SinceBoot };
 
 /** A client that its certificate alone makes known. */
 interface CertifiedOrigin {
   readonly identity: string;
   readonly lease: string | null;
-  readonly until: number;
+  readonly until: SinceBoot;
 }
 
 interface ClientOrigins {
@@ -28,7 +28,7 @@ export class GrantOrigins {
   size = 0;
 
   /** An order that is about to be in force. Returns the line by which a journal tells it again; empty where it tells nothing. */
-  note(order: GrantOrder, now: number): string {
+  note(order: GrantOrder, now: SinceBoot): string {
     const place = order.op === 'snapshot' ? null : clientPlaceOf(order.client);
     if (order.op === 'snapshot' || place === null || isPrefix(place)) return '';
     const client = place.text;
@@ -87,7 +87,7 @@ export class GrantOrigins {
   }
 
   /** What the resolver is told. `until` says until when the kernel has it, 0 for what it has not. */
-  *held(now: number, until: (origin: GrantOrigin) => number): Generator<HeldLine> {
+  *held(now: SinceBoot, until: (origin: GrantOrigin) => SinceBoot): Generator<HeldLine> {
     for (const [client, { grants, certified }] of this.#clients) {
       if (certified !== null && certified.until > now) {
         const { identity, lease } = certified;
@@ -102,7 +102,7 @@ export class GrantOrigins {
     }
   }
 
-  sweep(now: number): void {
+  sweep(now: SinceBoot): void {
     for (const [client, known] of this.#clients) {
       for (const [key, { until }] of known.grants)
         if (until <= now) {
@@ -130,7 +130,11 @@ export class GrantOrigins {
     return taken;
   }
 
-  #certify(client: string, { identity, lease }: Pick<LiveLine, 'identity' | 'lease'>, until: number): string {
+  #certify(
+    client: string,
+    { identity, lease }: Pick<LiveLine, 'identity' | 'lease'>,
+    until: SinceBoot,
+  ): string {
     this.#of(client).certified = { identity, lease, until };
     return line({ op: 'live', client, identity, lease, until });
   }

@@ -1,5 +1,5 @@
 import type { GrantLine, GrantOrder, LiveLine, RevokeLine } from '../resolve/grants/grant-line.ts';
-import { unreachable } from '../wire/quantity.ts';
+import { type Milliseconds, type SinceBoot, unreachable } from '../wire/quantity.ts';
 import {
   type ClientPlace,
   clientPlaceOf,
@@ -14,7 +14,7 @@ import type { GrantIndex } from './grant-index.ts';
 import type { ElementChange } from './kernel/elements.ts';
 
 /** The longest that anything is granted or live for, milliseconds: a year. */
-const LONGEST = 365 * 86_400_000;
+const LONGEST: Milliseconds = 365 * 86_400_000;
 
 /**
  * What an order changes in the sets, or a text that says what is wrong with it. A grant that would last at most `slack`
@@ -23,7 +23,7 @@ const LONGEST = 365 * 86_400_000;
 export function changesOf(
   order: GrantOrder,
   index: GrantIndex,
-  now: number,
+  now: SinceBoot,
   slack = 0,
 ): ElementChange[] | string {
   if (order.op === 'snapshot') return [];
@@ -52,7 +52,7 @@ function live(client: ClientPlace, { ttl_ms: ttl, certified }: LiveLine): Elemen
   ];
 }
 
-function end(client: ClientPlace, quarantine: number, index: GrantIndex): ElementChange[] | string {
+function end(client: ClientPlace, quarantine: Milliseconds, index: GrantIndex): ElementChange[] | string {
   if (quarantine !== 0 && !isTime(quarantine)) return 'quarantine_ms is no time';
   const { family, octets: key } = client;
   const changes: ElementChange[] = [];
@@ -80,8 +80,8 @@ function grants(
   client: ClientPlace,
   order: GrantLine | RevokeLine,
   index: GrantIndex,
-  now: number,
-  slack: number,
+  now: SinceBoot,
+  slack: Milliseconds,
 ): ElementChange[] | string {
   if (isPrefix(client)) return 'a grant is for one client';
   const ports = Array.isArray(order.ports) ? portsOf(order.ports) : null;

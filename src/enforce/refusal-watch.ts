@@ -1,4 +1,5 @@
 import type { GrantOrder, RefusedLine, UntoldLine } from '../resolve/grants/grant-line.ts';
+import type { Monotonic } from '../wire/quantity.ts';
 import type { RefusedPacket } from './kernel/packet.ts';
 import { Refusals } from './refusals.ts';
 
@@ -47,7 +48,7 @@ export class RefusalWatch {
   }
 
   /** Orders that are about to be in force: what was refused before belongs to whoever had the address before. */
-  hear(orders: readonly GrantOrder[], now: number): void {
+  hear(orders: readonly GrantOrder[], now: Monotonic): void {
     const changes = orders.filter(({ op }) => op === 'live' || op === 'end');
     if (changes.length === 0) return;
     this.look();

@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
 import {
   type KernelFault,
   type NetfilterExchange,
@@ -36,7 +37,7 @@ const MOST = 400;
 export interface ElementChange {
   readonly set: string;
   readonly key: Buffer;
-  readonly ttl: number | null;
+  readonly ttl: Milliseconds | null;
 }
 
 /** An element that a set holds. `left`: milliseconds, or null for one without an end. */
