@@ -1,5 +1,6 @@
 import { TextFault } from '../config/problems.ts';
 import { parseDuration } from '../config/units.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 
 /** What `--since` and `--until` take, as people and flow logs write it. */
 export const TIME_HELP =
@@ -7,21 +8,21 @@ export const TIME_HELP =
 
 export const SINCE_HELP = `asked then or later: ${TIME_HELP}`;
 
-const DAY = 86_400_000;
+const DAY: Milliseconds = 86_400_000;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?$/i;
 
 /** Times of one search, in milliseconds since 1970. */
 export interface TimeSpan {
-  readonly since: number;
+  readonly since: EpochMilliseconds;
   /** Before it; the largest safe integer for no end. */
-  readonly until: number;
+  readonly until: EpochMilliseconds;
 }
 
 /** What two options say, or what is wrong with them. `now`: milliseconds since 1970. */
 export function timeSpan(
   { since, until }: { readonly since?: string | undefined; readonly until?: string | undefined },
-  now: number,
+  now: EpochMilliseconds,
 ): TimeSpan | string {
   const from = since === undefined ? 0 : momentOf(since, now);
   const to = until === undefined ? Number.MAX_SAFE_INTEGER : momentOf(until, now);
@@ -33,7 +34,7 @@ export function timeSpan(
 }
 
 /** Milliseconds since 1970, or null for what is no time. Without a zone it is UTC. */
-export function momentOf(text: string, now: number): number | null {
+export function momentOf(text: string, now: EpochMilliseconds): EpochMilliseconds | null {
   if (/^\d{10}$/.test(text)) return Number(text) * 1_000;
   if (/^\d{13}$/.test(text)) return Number(text);
   const duration = parseDuration(text);
@@ -43,7 +44,7 @@ export function momentOf(text: string, now: number): number | null {
   return date === undefined ? null : calendar(date, minutes!, seconds, zone);
 }
 
-function calendar(date: string, minutes: string, seconds: string, zone: string): number | null {
+function calendar(date: string, minutes: string, seconds: string, zone: string): EpochMilliseconds | null {
   const offset = /^[+-]/.test(zone) ? zone.replace(/^(...):?/, '$1:') : 'Z';
   const at = Date.parse(`${date}T${minutes}${seconds}${offset}`);
   const day = Date.parse(`${date}T00:00Z`);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { FindingList } from '../../outbox/kept-findings.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { shortTime, tableLines } from '../table.ts';
 import { escapeText, type Terminal } from '../terminal.ts';
 import { type AdminClientOptions, askAdmin, withAdminOptions } from './admin-client.ts';
@@ -58,7 +59,7 @@ export function findingsVerb(terminal: Terminal): Command {
 }
 
 /** Milliseconds since 1970, or NaN. */
-function timeOf(text: string, now: number): number {
+function timeOf(text: string, now: EpochMilliseconds): EpochMilliseconds {
   const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   if (unit !== undefined) return now - Number(number) * UNITS[unit]!;
   return /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?Z)?$/.test(text)

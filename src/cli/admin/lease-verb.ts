@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { LeaseView } from '../../admin/leases/lease-view.ts';
 import { TextFault } from '../../config/problems.ts';
 import { parseDuration } from '../../config/units.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { given } from '../given.ts';
 import { shortTime, tableLines } from '../table.ts';
 import { escapeText, type Terminal } from '../terminal.ts';
@@ -155,7 +156,7 @@ function pathOf(id: string): string {
 }
 
 /** Seconds, null where none is written, or what is wrong. */
-export function readTtl(text: string | undefined): number | null | string {
+export function readTtl(text: string | undefined): Seconds | null | string {
   if (text === undefined) return null;
   const duration = parseDuration(text);
   if (/^\d+$/.test(text))

@@ -4,6 +4,7 @@ import { load } from '../../config/load.ts';
 import { loadEnforce } from '../../config/load-enforce.ts';
 import { isLoaded } from '../../config/loaded.ts';
 import type { ListenAt, ListenSetting } from '../../settings/settings.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { refuseLoad } from '../policy/print-problems.ts';
 import { isHere, listenerTarget } from '../query/listener-target.ts';
 import { parseTarget, type Target } from '../query/target.ts';
@@ -92,10 +93,10 @@ async function doctor(terminal: Terminal, options: Options): Promise<number> {
 const MAX_PROBES = 32;
 
 /** Milliseconds that each probe has; they run side by side. */
-const PATIENCE = 2000;
+const PATIENCE: Milliseconds = 2000;
 
 /** Milliseconds that a nameserver has: namegate and its stub say within 4 s that nobody above them answers. */
-const NAMESERVER_PATIENCE = 4500;
+const NAMESERVER_PATIENCE: Milliseconds = 4500;
 
 /** Nameservers that are asked; stubs use three. */
 const MAX_NAMESERVERS = 8;

@@ -1,6 +1,7 @@
 import { WireError } from '../../wire/error.ts';
 import { TYPE } from '../../wire/iana.ts';
 import { nameFromText } from '../../wire/name.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { exchange, type Transport } from '../query/one-question.ts';
 import { queryMessage, readReply } from '../query/readable-message.ts';
 import type { Target } from '../query/target.ts';
@@ -38,7 +39,11 @@ const QUESTION = 'github.com._why.namegate.internal';
 const STUB = 'namegate stub: ';
 
 /** Asks, and waits at most `patience` milliseconds. */
-export async function identify(target: Target, transport: Transport, patience: number): Promise<Responder> {
+export async function identify(
+  target: Target,
+  transport: Transport,
+  patience: Milliseconds,
+): Promise<Responder> {
   const name = nameFromText(QUESTION);
   const query = name instanceof WireError ? null : queryMessage(name, TYPE.TXT);
   if (query === null) throw new Error(`${QUESTION} cannot be asked for`);

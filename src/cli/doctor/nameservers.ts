@@ -1,4 +1,4 @@
-import { unreachable } from '../../wire/quantity.ts';
+import { type Milliseconds, unreachable } from '../../wire/quantity.ts';
 import { type Target, targetText } from '../query/target.ts';
 import { bad, type Finding, note, ok } from './finding.ts';
 import { identify, type Responder } from './identify.ts';
@@ -14,7 +14,7 @@ export interface Nameserver {
 export function askNameservers(
   hosts: readonly string[],
   port: number,
-  patience: number,
+  patience: Milliseconds,
 ): Promise<Nameserver[]> {
   return Promise.all(
     hosts.map(async (host) => {

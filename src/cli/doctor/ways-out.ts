@@ -1,4 +1,4 @@
-import { unreachable } from '../../wire/quantity.ts';
+import { type Milliseconds, unreachable } from '../../wire/quantity.ts';
 import { tryConnect } from '../query/one-question.ts';
 import { type Target, targetText } from '../query/target.ts';
 import { escapeText } from '../terminal.ts';
@@ -47,7 +47,10 @@ const LOCAL_MODULES = new Set(['files', 'dns', 'myhostname', 'mymachines']);
 export type WayOutProbe = Target;
 
 /** Tries only what was named. */
-export async function probeFindings(probes: readonly WayOutProbe[], patience: number): Promise<Finding[]> {
+export async function probeFindings(
+  probes: readonly WayOutProbe[],
+  patience: Milliseconds,
+): Promise<Finding[]> {
   if (probes.length === 0) {
     return [
       note(
@@ -60,7 +63,7 @@ export async function probeFindings(probes: readonly WayOutProbe[], patience: nu
   return Promise.all(probes.map((probe) => probeOne(probe, patience)));
 }
 
-async function probeOne(probe: WayOutProbe, patience: number): Promise<Finding> {
+async function probeOne(probe: WayOutProbe, patience: Milliseconds): Promise<Finding> {
   const { host, port } = probe;
   const tries =
     port === 0
@@ -99,7 +102,7 @@ async function tryDns(
   host: string,
   port: number,
   transport: 'udp' | 'tcp',
-  patience: number,
+  patience: Milliseconds,
 ): Promise<Tried> {
   const at = `${transport.toUpperCase()} ${port}`;
   const answerer = await identify({ host, port }, transport, patience);
@@ -119,7 +122,7 @@ async function tryDns(
   }
 }
 
-async function tryTcp(host: string, port: number, what: string, patience: number): Promise<Tried> {
+async function tryTcp(host: string, port: number, what: string, patience: Milliseconds): Promise<Tried> {
   const at = `TCP ${port}`;
   const reason = await tryConnect({ host, port }, patience);
   return reason === null ? { result: 'out', at, text: what } : { result: 'held', at, text: reason };

@@ -2,6 +2,7 @@ import type { PatternUse } from '../../history/dependency-rows.ts';
 import type { KeptFinding } from '../../outbox/kept-findings.ts';
 import type { ExplainedRule } from '../../policy/explain/rule-text.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import { viewRules } from '../policy/patterns.ts';
 
 /** What an identity may need at a stage. Times are RFC 3339. */
@@ -30,7 +31,7 @@ export interface DependencyFailure {
   readonly now: boolean;
 }
 
-const DAY = 86_400_000;
+const DAY: Milliseconds = 86_400_000;
 
 /** Destinations by identities and stages. `findings`: of the kind `dependency`. `now`: milliseconds since 1970. */
 export function dependenciesOf(
@@ -38,7 +39,7 @@ export function dependenciesOf(
   identities: readonly Identity[],
   uses: readonly PatternUse[],
   findings: readonly KeptFinding[],
-  now: number,
+  now: EpochMilliseconds,
 ): Dependency[] {
   const used = new Map(uses.map((use) => [`${use.identity} ${use.stage} ${use.pattern}`, use]));
   const failed = Map.groupBy(

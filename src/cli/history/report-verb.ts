@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { type Report, SECTIONS } from '../../history/report.ts';
 import { mergeReports, shorten } from '../../history/report-merge.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { AdminClient, type AdminClientOptions } from '../admin/admin-client.ts';
 import { CONFIG_HELP, escapeText, type Terminal } from '../terminal.ts';
 import { SINCE_HELP, timeSpan } from '../time-option.ts';
@@ -176,7 +177,7 @@ function exitOf({ totals, complete, direct }: Report, failOn: readonly string[])
 }
 
 /** The path of the request, or what is wrong. `since`: milliseconds since 1970. */
-function pathOf({ lease, job, identity, address }: ReportOptions, since: number): string {
+function pathOf({ lease, job, identity, address }: ReportOptions, since: EpochMilliseconds): string {
   if ([lease, job, identity].filter((one) => one !== undefined).length !== 1)
     return 'name one of --lease, --job and --identity';
   if (lease !== undefined) return `/v1/leases/${encodeURIComponent(lease)}/report`;

@@ -3,6 +3,7 @@ import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { type IdentityUse, type RuleUse, readUse } from '../../history/review-rows.ts';
 import { isoTime } from '../../policy/explain/rule-text.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import { HISTORY_HELP, historyPath } from '../learn/history-place.ts';
 import { liveClient, liveExceptions } from '../policy/explain-lease.ts';
 import { exceptionRules, viewRules } from '../policy/patterns.ts';
@@ -11,7 +12,7 @@ import { tableLines } from '../table.ts';
 import { CONFIG_HELP, count, EXIT_PROBLEMS, escapeText, type Terminal } from '../terminal.ts';
 
 /** A rule that was used longer ago than this is a candidate to be revoked. */
-const UNUSED_MS = 30 * 86_400_000;
+const UNUSED_MS: Milliseconds = 30 * 86_400_000;
 
 interface ReviewOptions {
   readonly config?: string;
@@ -99,7 +100,7 @@ function reviewed(
   identity: Identity,
   use: IdentityUse | undefined,
   used: ReadonlyMap<string, RuleUse>,
-  now: number,
+  now: EpochMilliseconds,
 ): Reviewed {
   const { name, owner, reviewBy, view, stages } = identity;
   const excepted = new Set(exceptionRules(snapshot, view).map(({ pattern }) => pattern));

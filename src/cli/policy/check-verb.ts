@@ -7,6 +7,7 @@ import { load, loadPolicyOnly } from '../../config/load.ts';
 import type { LoadResult } from '../../config/loaded.ts';
 import { isError } from '../../policy/problem.ts';
 import { DEFAULT_BUDGETS } from '../../settings/settings.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import {
   CONFIG_HELP,
   count,
@@ -94,7 +95,7 @@ function report({ problems, snapshot, settings }: LoadResult): object {
 function text(
   terminal: Terminal,
   { problems, sources, snapshot, settings }: LoadResult,
-  now: number,
+  now: EpochSeconds,
 ): string[] {
   const color = terminal.colors.out;
   const lines = problems.map((problem) => formatProblem(problem, sources, { color }));

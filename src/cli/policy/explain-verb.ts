@@ -6,6 +6,7 @@ import { explain, explanationLine, withState } from '../../policy/explain/explai
 import type { Snapshot } from '../../policy/snapshot.ts';
 import { typeFromText } from '../../wire/iana.ts';
 import { lowerName } from '../../wire/name.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { AdminClient } from '../admin/admin-client.ts';
 import { readQuestionName } from '../query/question-name.ts';
 import {
@@ -134,7 +135,12 @@ async function explainQuestion(
 }
 
 /** Who asks, or what is wrong with how that was said. */
-function findAsker(snapshot: Snapshot, trusts: Trusts, options: Options, at: number): SeenClient | string {
+function findAsker(
+  snapshot: Snapshot,
+  trusts: Trusts,
+  options: Options,
+  at: EpochSeconds,
+): SeenClient | string {
   if (options.cert !== undefined) return seeCertificate(options.cert, trusts, snapshot, at);
   const identity =
     options.identity === undefined

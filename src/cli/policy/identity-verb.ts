@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { load } from '../../config/load.ts';
 import { describeIdentity } from '../../policy/explain/describe.ts';
 import type { Identity, Snapshot, View } from '../../policy/snapshot.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { tableLines } from '../table.ts';
 import {
   CONFIG_HELP,
@@ -61,7 +62,7 @@ function withPolicy(
   terminal: Terminal,
   verb: string,
   { config }: Options,
-  use: (snapshot: Snapshot, now: number) => number,
+  use: (snapshot: Snapshot, now: EpochSeconds) => number,
 ): number {
   const missing = missingServerFile(config);
   if (missing !== null) return terminal.usage(verb, missing);
@@ -71,7 +72,7 @@ function withPolicy(
   return refuseLoad(terminal, { problems, sources });
 }
 
-function list(terminal: Terminal, { identities }: Snapshot, now: number, { json }: Options): number {
+function list(terminal: Terminal, { identities }: Snapshot, now: EpochSeconds, { json }: Options): number {
   if (json === true) {
     terminal.print(
       JSON.stringify({ identities: identities.map((identity) => describeIdentity(identity, now)) }),
@@ -94,7 +95,13 @@ function list(terminal: Terminal, { identities }: Snapshot, now: number, { json 
   return EXIT_GOOD;
 }
 
-function show(terminal: Terminal, snapshot: Snapshot, now: number, name: string, { json }: Options): number {
+function show(
+  terminal: Terminal,
+  snapshot: Snapshot,
+  now: EpochSeconds,
+  name: string,
+  { json }: Options,
+): number {
   const identity = snapshot.identities.find((one) => one.name === name);
   if (identity === undefined) {
     const known = enumerate(snapshot.identities.map((one) => one.name)) || 'none';
@@ -165,15 +172,15 @@ function recognition({ certificates, addresses, claims, proof, selfAdvance }: Id
   return all.length === 0 ? ['by leases alone'] : all;
 }
 
-function reviewText({ reviewBy }: Identity, now: number): string {
+function reviewText({ reviewBy }: Identity, now: EpochSeconds): string {
   if (reviewBy === null) return 'never: overdue';
   return reviewBy <= now ? `${day(reviewBy)}: overdue` : day(reviewBy);
 }
 
-function isoSeconds(seconds: number): string {
+function isoSeconds(seconds: EpochSeconds): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-function day(seconds: number): string {
+function day(seconds: EpochSeconds): string {
   return isoSeconds(seconds).replace('T00:00:00Z', '');
 }

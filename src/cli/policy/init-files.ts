@@ -1,3 +1,5 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
+
 /** What `namegate init` can begin, with what each is for. */
 export const USES = {
   runner: 'a runner host: its own jobs ask namegate on loopback',
@@ -13,7 +15,7 @@ export interface NewFile {
 }
 
 /** The files of a use by their paths in the folder. `now` is milliseconds since 1970: reviews are due half a year later. */
-export function filesFor(use: Use, now: number): Readonly<Record<string, NewFile>> {
+export function filesFor(use: Use, now: EpochMilliseconds): Readonly<Record<string, NewFile>> {
   const review = new Date(now + 182 * 86_400_000).toISOString().slice(0, 10);
   const plain = (text: string): NewFile => ({ text, mode: 0o644 });
   return {

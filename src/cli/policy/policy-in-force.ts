@@ -3,6 +3,7 @@ import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { isError } from '../../policy/problem.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import type { Settings } from '../../settings/settings.ts';
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { EXIT_USAGE, missingServerFile, serverFile, type Terminal } from '../terminal.ts';
 import { complainProblems } from './print-problems.ts';
 
@@ -21,7 +22,7 @@ export function policyInForce(
   terminal: Terminal,
   verb: string,
   config: string | undefined,
-  now: number,
+  now: EpochMilliseconds,
   exceptions: readonly DynamicException[] = [],
 ): PolicyInForce | number {
   const missing = missingServerFile(config);

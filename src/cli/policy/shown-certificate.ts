@@ -5,6 +5,7 @@ import { findCertificate, TWO } from '../../policy/certificates.ts';
 import { UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
 import type { Credential } from '../../resolve/client/credential.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { enumerate } from '../terminal.ts';
 
 /** As whom a client is seen that shows a certificate. */
@@ -23,7 +24,7 @@ export function seeCertificate(
   file: string,
   trusts: Trusts,
   snapshot: Snapshot,
-  epoch: number,
+  epoch: EpochSeconds,
 ): SeenClient | string {
   let octets: Buffer;
   try {

@@ -8,6 +8,7 @@ import { suggestName } from '../../policy/explain/suggest.ts';
 import { createLog } from '../../report/log.ts';
 import { ServiceManager } from '../../report/service-manager.ts';
 import { NamegateServer } from '../../server.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { complainProblems } from '../policy/print-problems.ts';
 import { listenerTarget } from '../query/listener-target.ts';
 import {
@@ -108,7 +109,7 @@ function greet(
   terminal: Terminal,
   server: NamegateServer,
   { settings, snapshot }: Loaded,
-  took: number,
+  took: Milliseconds,
 ): void {
   const line = (label: string, text: string): void =>
     terminal.print(`  ${terminal.paint('dim', label.padEnd(10))} ${text}`);

@@ -12,6 +12,7 @@ import {
   sectionCount,
 } from '../../wire/header.ts';
 import { lowerOctet } from '../../wire/name.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { Target } from './target.ts';
 
 export type Transport = 'udp' | 'tcp';
@@ -22,7 +23,7 @@ export type Exchanged =
       readonly kind: 'reply';
       readonly octets: Buffer;
       /** From sending to receiving, in milliseconds. */
-      readonly elapsed: number;
+      readonly elapsed: Milliseconds;
       /** Our own address. */
       readonly local: string;
     }
@@ -35,7 +36,7 @@ export type Exchanged =
     };
 
 /** Milliseconds after which a question is sent again over UDP. */
-const RESEND_MS = 1000;
+const RESEND_MS: Milliseconds = 1000;
 
 /**
  * Sends one query and waits at most `patience` milliseconds for its reply. Whatever else arrives is passed over: the
@@ -45,12 +46,12 @@ export function exchange(
   query: Buffer,
   target: Target,
   transport: Transport,
-  patience: number,
+  patience: Milliseconds,
 ): Promise<Exchanged> {
   return transport === 'udp' ? overUdp(query, target, patience) : overTcp(query, target, patience);
 }
 
-function overUdp(query: Buffer, { host, port }: Target, patience: number): Promise<Exchanged> {
+function overUdp(query: Buffer, { host, port }: Target, patience: Milliseconds): Promise<Exchanged> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
     let started = 0;
@@ -81,7 +82,7 @@ function overUdp(query: Buffer, { host, port }: Target, patience: number): Promi
   });
 }
 
-function overTcp(query: Buffer, { host, port }: Target, patience: number): Promise<Exchanged> {
+function overTcp(query: Buffer, { host, port }: Target, patience: Milliseconds): Promise<Exchanged> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     let started = 0;
@@ -118,7 +119,7 @@ function overTcp(query: Buffer, { host, port }: Target, patience: number): Promi
 }
 
 /** Whether a TCP connection comes about within `patience` milliseconds: null, or why not. It is closed at once. */
-export function tryConnect({ host, port }: Target, patience: number): Promise<string | null> {
+export function tryConnect({ host, port }: Target, patience: Milliseconds): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const finish = (reason: string | null): void => {
@@ -158,7 +159,7 @@ function questionEnd(query: Uint8Array): number {
   return at + 5;
 }
 
-function silence(patience: number, connected: boolean): Exchanged {
+function silence(patience: Milliseconds, connected: boolean): Exchanged {
   return { kind: 'failure', reason: `no answer within ${patience / 1000} s`, connected };
 }
 

@@ -7,6 +7,7 @@ import { isError } from '../../policy/problem.ts';
 import { FLAG, messageFlags } from '../../wire/header.ts';
 import { typeFromText, typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { complainProblems } from '../policy/print-problems.ts';
 import { CONFIG_HELP, EXIT_GOOD, EXIT_PROBLEMS, EXIT_USAGE, serverFile, type Terminal } from '../terminal.ts';
 import { listenerTarget } from './listener-target.ts';
@@ -85,7 +86,7 @@ async function query(
   return typeof result.reply !== 'string' && result.reply.status === 'NOERROR' ? EXIT_GOOD : EXIT_PROBLEMS;
 }
 
-const MAX_TIMEOUT = 600_000;
+const MAX_TIMEOUT: Milliseconds = 600_000;
 
 /** The server named, or the first listener of the server file; null after its problems were told, else what is wrong. */
 function chooseServer(terminal: Terminal, options: Options, transport: Transport): Target | string | null {
@@ -111,7 +112,7 @@ interface Asked {
   /** What came, or why nothing useful did. */
   readonly reply: ReadableReply | string;
   /** Milliseconds of the last exchange; 0 without a reply. */
-  readonly elapsed: number;
+  readonly elapsed: Milliseconds;
 }
 
 interface Result extends Asked {
@@ -120,7 +121,12 @@ interface Result extends Asked {
   readonly type: string;
 }
 
-async function ask(message: Buffer, server: Target, transport: Transport, timeout: number): Promise<Asked> {
+async function ask(
+  message: Buffer,
+  server: Target,
+  transport: Transport,
+  timeout: Milliseconds,
+): Promise<Asked> {
   const got = await exchange(message, server, transport, timeout);
   const first = asked(got, transport);
   if (transport === 'tcp' || got.kind === 'failure') return first;
@@ -170,6 +176,6 @@ function tell(
     terminal.print([record.name, record.ttl, record.class, record.type, record.data].join('\t'));
 }
 
-function rounded(milliseconds: number): number {
+function rounded(milliseconds: Milliseconds): Milliseconds {
   return Math.round(milliseconds * 10) / 10;
 }

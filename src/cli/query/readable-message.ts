@@ -4,6 +4,7 @@ import { HEADER_SIZE, messageFlags, RCODE_MASK, sectionCount } from '../../wire/
 import { CLASS, TYPE, typeToText } from '../../wire/iana.ts';
 import { ADDITIONAL, ANSWER, AUTHORITY, readMessage, type WireRecord } from '../../wire/message.ts';
 import { nameToText } from '../../wire/name.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { UDP_PAYLOAD } from '../../wire/reply.ts';
 import { escapeText } from '../terminal.ts';
 import { dataText } from './record-data.ts';
@@ -43,7 +44,7 @@ export interface ReadableReply {
 export interface ReplyRecord {
   readonly name: string;
   /** Seconds. */
-  readonly ttl: number;
+  readonly ttl: Seconds;
   readonly class: string;
   readonly type: string;
   readonly data: string;
