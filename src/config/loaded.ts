@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Problem } from '../policy/problem.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { EpochSeconds } from '../wire/quantity.ts';
 import type { DynamicException } from './policy/exceptions.ts';
 
 /**
@@ -43,7 +44,7 @@ export interface LoadOptions {
   /** NAMEGATE_UPSTREAM is read from it. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Seconds since 1970. */
-  readonly now: number;
+  readonly now: EpochSeconds;
   /** 32 random bits for the tree's hash. */
   readonly salt: number;
   /** What the admin API excepts beside what stands in files. */

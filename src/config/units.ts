@@ -1,4 +1,5 @@
 import { FOREVER } from '../policy/input.ts';
+import type { EpochSeconds, Milliseconds, Seconds } from '../wire/quantity.ts';
 import { TextFault } from './problems.ts';
 
 /** Regular expressions of the units for JSON Schema; the functions below decide. */
@@ -9,7 +10,7 @@ export const FORM = {
 } as const;
 
 /** Milliseconds of `300s`, `1d`: an integer and one of ms, s, m, h, d. At most 2^31 - 1 s, as a TTL (RFC 2181 §8). */
-export function parseDuration(text: string): number | TextFault {
+export function parseDuration(text: string): Milliseconds | TextFault {
   const match = /^(\d+)(ms|s|m|h|d)$/.exec(text);
   if (match === null) {
     const loose = /^\s*(\d+)\s*([a-z]*)\s*$/i.exec(text);
@@ -35,7 +36,7 @@ export function parseDuration(text: string): number | TextFault {
 }
 
 /** Seconds as `parseDuration` reads them: in the largest unit that holds them whole. */
-export function secondsToText(seconds: number): string {
+export function secondsToText(seconds: Seconds): string {
   for (const [unit, size] of [
     ['d', 86_400],
     ['h', 3_600],
@@ -46,8 +47,8 @@ export function secondsToText(seconds: number): string {
   return `${seconds}s`;
 }
 
-const MAX_SECONDS = 2 ** 31 - 1;
-const MAX_DURATION = MAX_SECONDS * 1000;
+const MAX_SECONDS: Seconds = 2 ** 31 - 1;
+const MAX_DURATION: Milliseconds = MAX_SECONDS * 1000;
 const DURATION = new Map([
   ['ms', 1],
   ['s', 1_000],
@@ -107,7 +108,7 @@ const SIZE = new Map([
  * out, fractions are cut off), or of a bare date, which means the start of that day in UTC. From 1970 to
  * 2106-02-07, where FOREVER is.
  */
-export function parseTime(text: string): number | TextFault {
+export function parseTime(text: string): EpochSeconds | TextFault {
   const match =
     /^(\d{4})-(\d\d)-(\d\d)(?:[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?$/.exec(text);
   if (match === null) {
@@ -175,7 +176,7 @@ function isGood(text: string): boolean {
   return !(parseTime(text) instanceof TextFault);
 }
 
-function zoneSeconds(zone: string): number | null {
+function zoneSeconds(zone: string): Seconds | null {
   if (zone === 'Z' || zone === 'z') return 0;
   const hours = Number(zone.slice(1, 3));
   const minutes = Number(zone.slice(-2));

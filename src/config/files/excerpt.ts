@@ -1,4 +1,5 @@
 import { isError, type Problem } from '../../policy/problem.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { dots, nextPem, withoutSecrets } from './secrets.ts';
 
 export interface ExcerptOptions {
@@ -84,7 +85,7 @@ export function printable(text: string): string {
 class Lines {
   readonly #sources: ReadonlyMap<string, string>;
   #file = '';
-  #line = 1;
+  #line: Seconds = 1;
   #start = 0;
   /** The PEM block that the line lies in, or the next one. */
   #pem = { start: 0, end: 0 };

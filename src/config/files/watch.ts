@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import { combine, digestOf } from './files.ts';
 import { faultCode, lookLater, lookWhereLater } from './look.ts';
 
@@ -31,9 +32,9 @@ export interface WatchOptions {
   /** Without it the poll alone finds a change: `folderEvents` in `events.ts` sees it at once, and loads a package. */
   readonly events?: OpenEvents;
   /** Milliseconds between two looks at the files' times; 1,000 unless given. */
-  readonly poll?: number;
+  readonly poll?: Milliseconds;
   /** Milliseconds without events before the content is read; 50 unless given. */
-  readonly settle?: number;
+  readonly settle?: Milliseconds;
 }
 
 /** A file that was written less than this before it was read may be written again without a trace in its times. */
@@ -71,7 +72,7 @@ export class FileWatch {
   #told = '';
   #events: FolderEvents | null = null;
   #settling: NodeJS.Timeout | null = null;
-  #firstHint = 0;
+  #firstHint: Monotonic = 0;
   #polls = 0;
   #paused = false;
   #closed = false;

@@ -1,5 +1,6 @@
 import type { IdentityInput, RuleInput } from '../../policy/input.ts';
 import { isMetaType, typeFromText } from '../../wire/iana.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { FileReader } from '../files/files.ts';
 import { readPattern } from '../names.ts';
 import type { Problems } from '../problems.ts';
@@ -15,7 +16,7 @@ export interface DynamicException {
   /** Mnemonics or TYPEn, or null for the default of the pattern's kind. */
   readonly types: readonly string[] | null;
   /** Seconds since 1970. */
-  readonly until: number;
+  readonly until: EpochSeconds;
   readonly reason: string;
   readonly approvedBy: string;
 }

@@ -1,5 +1,6 @@
 import type { EntryInput, IdentityInput, IdentityLimits, RuleInput, StageInput } from '../../policy/input.ts';
 import { FOREVER } from '../../policy/input.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { PolicyFile } from '../schema/policy-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
 import { quote } from '../units.ts';
@@ -61,7 +62,11 @@ function readName(written: WrittenIdentity, { marks, problems }: PolicyContext):
 
 export const IDENTIFIER_FIX = 'write letters, digits, - and _, a letter or digit first';
 
-function readAudit(written: WrittenIdentity, mode: 'enforce' | 'audit', context: PolicyContext): number {
+function readAudit(
+  written: WrittenIdentity,
+  mode: 'enforce' | 'audit',
+  context: PolicyContext,
+): EpochSeconds {
   const { marks, problems } = context;
   const until = readTime(written, 'audit_until', context);
   if (mode === 'audit') {

@@ -8,6 +8,7 @@ import type {
 } from '../../policy/input.ts';
 import { type Pattern, patternText } from '../../policy/pattern/pattern.ts';
 import type { Position } from '../../policy/problem.ts';
+import type { Seconds } from '../../wire/quantity.ts';
 import { TextFault } from '../problems.ts';
 import type { PolicyFile } from '../schema/policy-schema.ts';
 import type { Repaired } from '../schema/shape.ts';
@@ -32,7 +33,7 @@ type Written = Repaired<PolicyFile>;
 type WrittenDestination = NonNullable<NonNullable<Written['destinations']>[string]>;
 
 /** TTL in seconds of a record that says nothing of its own: a change of the policy is seen within a minute. */
-export const DEFAULT_TTL = 60;
+export const DEFAULT_TTL: Seconds = 60;
 
 /** What one file of a policy says. */
 export interface PolicyPart extends PolicyInput {
@@ -175,7 +176,10 @@ function readRecord(
   return { name, type, ttl, rdata, at: marks.value(written, 'name') };
 }
 
-function readTtl(written: { ttl?: number | string | undefined }, { marks, problems }: PolicyContext): number {
+function readTtl(
+  written: { ttl?: Seconds | string | undefined },
+  { marks, problems }: PolicyContext,
+): Seconds {
   const { ttl } = written;
   if (typeof ttl !== 'string') return ttl ?? DEFAULT_TTL;
   const duration = parseDuration(ttl);

@@ -5,6 +5,7 @@ import { DEFAULT_BUDGETS } from '../../settings/settings.ts';
 import { isMetaType, typeFromText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import { parsePrefix } from '../addresses.ts';
 import { readBudget } from '../budgets.ts';
 import type { FileReader } from '../files/files.ts';
@@ -95,7 +96,7 @@ export function readTime<Key extends string>(
   holder: { readonly [name in Key]?: string | undefined },
   key: Key,
   { marks, problems }: PolicyContext,
-): number | null {
+): EpochSeconds | null {
   const text = holder[key];
   if (text === undefined) return null;
   const time = parseTime(text);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FOREVER } from '../../policy/input.ts';
 import type { TokenGrant } from '../../settings/settings.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { Marks } from '../files/marks.ts';
 import { readYaml } from '../files/yaml.ts';
 import { relativeTo } from '../policy/lists.ts';
@@ -75,7 +76,7 @@ type WrittenToken = Repaired<z.infer<typeof tokenFileSchema>['tokens'][number]>;
 interface TokenContext {
   readonly marks: Marks;
   readonly problems: Problems;
-  readonly now: number;
+  readonly now: EpochSeconds;
 }
 
 /** The tokens of the file at `path`, as the server file writes it. What is wrong stands in the problems. */
@@ -163,7 +164,7 @@ function readNames(written: readonly (string | undefined)[], { marks, problems }
 function readUntil(
   token: { readonly until?: string | undefined },
   { marks, problems, now }: TokenContext,
-): number {
+): EpochSeconds {
   if (token.until === undefined) return FOREVER;
   const until = parseTime(token.until);
   if (typeof until === 'number') {

@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { TextFault } from '../problems.ts';
 import { parseDuration, parseSize } from '../units.ts';
 import type { ServerContext } from './server-context.ts';
@@ -26,7 +27,7 @@ export function readDuration<K extends string>(
   key: K,
   least: Least,
   context: ServerContext,
-): number | null {
+): Milliseconds | null {
   return readAmount(parseDuration, 'too short', written, key, least, context);
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Milliseconds } from '../../wire/quantity.ts';
 
 /** What the variables of the OpenTelemetry specification say of OTLP exporters (Protocol Exporter, Configuration Options). */
 export interface OtlpEnvironment {
@@ -6,7 +7,7 @@ export interface OtlpEnvironment {
   readonly headers: Readonly<Record<string, string>>;
   readonly isGzipped: boolean;
   /** Milliseconds. */
-  readonly timeout: number;
+  readonly timeout: Milliseconds;
   readonly ca: string | null;
   readonly certificate: string | null;
   readonly key: string | null;
@@ -14,7 +15,7 @@ export interface OtlpEnvironment {
   readonly faults: readonly string[];
 }
 
-const TIMEOUT = 10_000;
+const TIMEOUT: Milliseconds = 10_000;
 
 /** The variable of logs goes before that of all signals. To an endpoint of all signals `v1/logs` is added. */
 export function otlpEnvironment(env: Readonly<Record<string, string | undefined>>): OtlpEnvironment {

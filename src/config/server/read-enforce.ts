@@ -5,6 +5,7 @@ import {
   type EnforceSetting,
   type GrantFeedSetting,
 } from '../../settings/enforce-settings.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { parsePrefix } from '../addresses.ts';
 import { relativeTo } from '../policy/lists.ts';
 import { readPorts } from '../port-list.ts';
@@ -16,11 +17,11 @@ import type { ServerContext } from './server-context.ts';
 
 type Written = NonNullable<Repaired<z.infer<typeof schema>>>;
 
-const WAIT_MS = 100;
+const WAIT_MS: Milliseconds = 100;
 /** What `sun_path` holds beside its final NUL (unix(7)). */
 const MAX_PATH = 107;
 /** A stub asks again after some seconds; nothing is won by a longer wait. */
-const LONGEST_WAIT_MS = 2_000;
+const LONGEST_WAIT_MS: Milliseconds = 2_000;
 const INTERFACE = /^[A-Za-z0-9_.@-]{1,15}\*?$/;
 const USER = /^(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})$/;
 
@@ -99,7 +100,7 @@ function judgeTogether(written: Written, { marks, problems }: Context): void {
       );
 }
 
-function readWait(written: Written, { marks, problems }: Context): number {
+function readWait(written: Written, { marks, problems }: Context): Milliseconds {
   if (written.wait === undefined) return WAIT_MS;
   const wait = parseDuration(written.wait);
   if (wait instanceof TextFault) problems.fault(wait, marks.inside(written, 'wait', wait.offset));

@@ -1,3 +1,4 @@
+import type { Seconds } from '../../wire/quantity.ts';
 import type { Marks } from '../files/marks.ts';
 import { type Problems, TextFault } from '../problems.ts';
 import { parseDuration } from '../units.ts';
@@ -6,9 +7,9 @@ import { parseDuration } from '../units.ts';
 export function readSeconds<Key extends string>(
   holder: { readonly [name in Key]?: string | undefined } | undefined,
   key: Key,
-  least: number,
+  least: Seconds,
   { marks, problems }: { readonly marks: Marks; readonly problems: Problems },
-): number | null {
+): Seconds | null {
   const text = holder?.[key];
   if (holder === undefined || text === undefined) return null;
   const duration = parseDuration(text);

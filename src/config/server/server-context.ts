@@ -1,4 +1,5 @@
 import type { Position } from '../../policy/problem.ts';
+import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { FileReader } from '../files/files.ts';
 import type { Marks } from '../files/marks.ts';
 import type { Problems } from '../problems.ts';
@@ -11,7 +12,7 @@ export interface ServerContext {
   /** The value of NAMEGATE_UPSTREAM, or undefined. */
   readonly override: string | undefined;
   /** Seconds since 1970. */
-  readonly now: number;
+  readonly now: EpochSeconds;
   /** The environment: variables that other programs share. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Addresses of this machine's interfaces: a wildcard listener listens on them too. */
