@@ -2,6 +2,7 @@ import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { startWithOptions } from './cli/process/runtime-options.ts';
 import { takeSignals } from './cli/process/signals.ts';
+import type { Milliseconds } from './wire/quantity.ts';
 
 // Before anything else is loaded, which takes a while.
 const arguments_ = process.argv.slice(2);
@@ -18,7 +19,7 @@ if (cache.directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= cache.d
 const { run } = await import('./cli/program.ts');
 
 /** Milliseconds after which an end does not wait for what holds on: a socket that the system does not give back, say. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS: Milliseconds = 1_000;
 
 process.exitCode = await run(arguments_);
 setTimeout(() => process.exit(), PATIENCE_MS).unref();

@@ -31,11 +31,12 @@ import { Resolver } from './resolve/story/resolver.ts';
 import type { AdminSetting } from './settings/settings.ts';
 import { loadNative } from './socket/linux-native.ts';
 import { Upstreams } from './upstream/forwarder.ts';
+import type { Milliseconds } from './wire/quantity.ts';
 
 /** Milliseconds that answers in flight have when the server stops. */
-const DRAIN_MS = 4_000;
+const DRAIN_MS: Milliseconds = 4_000;
 /** Milliseconds that files and sockets have to close when the drain is over. */
-const CLOSE_MS = 800;
+const CLOSE_MS: Milliseconds = 800;
 
 /** Builds the rooms, plugs them together, starts them, swaps a snapshot, drains. */
 export class NamegateServer {
