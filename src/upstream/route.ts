@@ -20,8 +20,8 @@ export class Route implements UdpRoute, Peer {
   grouped = true;
   readonly #way: RouteWay;
   #window = 0;
-  #now = 0;
-  #before = 0;
+  #inWindow = 0;
+  #inLast = 0;
 
   constructor(way: RouteWay, address: Buffer | null) {
     this.#way = way;
@@ -33,12 +33,12 @@ export class Route implements UdpRoute, Peer {
   count(now: Monotonic): number {
     const window = Math.floor(now / WINDOW);
     if (window !== this.#window) {
-      this.#before = window === this.#window + 1 ? this.#now : 0;
+      this.#inLast = window === this.#window + 1 ? this.#inWindow : 0;
       this.#window = window;
-      this.#now = 0;
+      this.#inWindow = 0;
     }
-    this.#now++;
-    return Math.max(this.#now, this.#before);
+    this.#inWindow++;
+    return Math.max(this.#inWindow, this.#inLast);
   }
 
   ask(query: Query, listener: UdpListener, how: UdpAsk, now: Monotonic): UdpExchange {

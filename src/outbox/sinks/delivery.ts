@@ -49,7 +49,7 @@ export class Delivery {
   /** Position up to which all was sent; the source has the one up to which all was acknowledged. */
   #sent: number;
   /** Raised when all is sent again from the cursor: what was held before counts no more. */
-  #epoch = 0;
+  #rewinds = 0;
   #held: Promise<void> = Promise.resolve();
   #waitingHeld = 0;
   /** Why what was held did not count after all. */
@@ -101,7 +101,7 @@ export class Delivery {
 
   /** Sends again all that comes behind the cursor, which was moved back. */
   rewind(): void {
-    this.#epoch++;
+    this.#rewinds++;
     this.#sent = this.#options.source.cursor(this.#options.name);
     this.wake();
   }
@@ -138,14 +138,14 @@ export class Delivery {
   async #step(): Promise<void> {
     const { source, selection } = this.#options;
     const limit = this.#isProbing ? 1 : MOST_EVENTS;
-    const epoch = this.#epoch;
+    const rewinds = this.#rewinds;
     const { events, reached } = source.page(this.#sent, selection, limit, MOST_OCTETS);
     if (events.length === 0) {
       const hasMoved = reached > this.#sent;
       this.#sent = reached;
       // Also what could not be written down before, when the disk was full.
       const isBehind = this.#waitingHeld === 0 && source.cursor(this.#options.name) < reached;
-      if (hasMoved || isBehind) this.#acknowledge(reached, epoch, Promise.resolve(null), false);
+      if (hasMoved || isBehind) this.#acknowledge(reached, rewinds, Promise.resolve(null), false);
       this.#isIdle = !hasMoved;
       if (!hasMoved) await this.#sleep(IDLE);
       return;
@@ -153,9 +153,9 @@ export class Delivery {
     source.underWay(this.#options.name, events.at(-1)!.position);
     const outcome = await this.#send(events);
     if (this.#closing.signal.aborted) return;
-    if (epoch === this.#epoch) this.#take(events, reached, outcome);
+    if (rewinds === this.#rewinds) this.#take(events, reached, outcome);
     source.underWay(this.#options.name, this.#sent);
-    if (epoch !== this.#epoch) return;
+    if (rewinds !== this.#rewinds) return;
     if (outcome.trouble !== null) await this.#pause(outcome.trouble);
     else if (this.#deadInARow > MOST_DEAD_IN_A_ROW) {
       const reason = `${this.#deadInARow} events in a row were not taken, the last since ${outcome.dead.at(-1)?.reason ?? ''}`;
@@ -183,23 +183,23 @@ export class Delivery {
     if (accepted === 0) return;
     const position = accepted === events.length ? reached : events[accepted - 1]!.position;
     this.#sent = position;
-    this.#acknowledge(position, this.#epoch, held ?? Promise.resolve(null), dead.length < accepted);
+    this.#acknowledge(position, this.#rewinds, held ?? Promise.resolve(null), dead.length < accepted);
   }
 
   /** Moves the cursor once the position counts, and never before those in front of it. */
-  #acknowledge(position: number, epoch: number, held: Promise<Trouble | null>, isTaken: boolean): void {
+  #acknowledge(position: number, rewinds: number, held: Promise<Trouble | null>, isTaken: boolean): void {
     const { source, name } = this.#options;
     const isFree = this.#waitingHeld === 0;
     this.#waitingHeld++;
     const settle = async (): Promise<void> => {
       const trouble = await held;
       this.#waitingHeld--;
-      if (epoch !== this.#epoch) return;
+      if (rewinds !== this.#rewinds) return;
       if (trouble === null) {
         source.advance(name, position);
         this.#recovered(isTaken);
       } else if (!this.#closing.signal.aborted) {
-        this.#epoch++;
+        this.#rewinds++;
         this.#sent = source.cursor(name);
         source.underWay(name, this.#sent);
         this.#lost = trouble;
