@@ -1,3 +1,5 @@
+import type { Milliseconds } from '../wire/quantity.ts';
+
 /**
  * What a question that leaves because of a wildcard costs, in whole units of 1/1,024 bit, always rounded up.
  *
@@ -20,7 +22,7 @@ export const UNITS_A_BIT = 1024;
 export const REMEMBERED = 1024;
 
 /** Milliseconds of a tick. Questions that are charged leave on ticks, so that the moment tells no more than their number. */
-export const TICK_MS = 10;
+export const TICK_MS: Milliseconds = 10;
 
 const PER_OCTET = Math.ceil(Math.log2(40) * UNITS_A_BIT);
 const BASIC = 2 * UNITS_A_BIT;

@@ -82,7 +82,7 @@ export class Holder {
   #samples: Uint8Array | null = null;
   #sampled = 0;
   /** Units that were charged at the last sample. */
-  #sampledAt = 0;
+  #sampledAt: Tick = 0;
 
   constructor(
     kind: HolderKind,

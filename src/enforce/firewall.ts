@@ -25,7 +25,7 @@ export interface FirewallParts {
 }
 
 /** Milliseconds of silence after which a UDP flow that was cut may be begun from outside, as any may. */
-const REVIVED_MS = 3_600_000;
+const REVIVED_MS: Milliseconds = 3_600_000;
 /** Elements that are taken out in one transaction. */
 const AT_ONCE = 256;
 /** Milliseconds that a grant may have left beyond what was told of it: less is how long the telling took. */

@@ -1,5 +1,5 @@
 import type { GrantOrder, RefusedLine, UntoldLine } from '../resolve/grants/grant-line.ts';
-import type { Monotonic } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { RefusedPacket } from './kernel/packet.ts';
 import { Refusals } from './refusals.ts';
 
@@ -8,7 +8,7 @@ const MOST_DATAGRAMS = 64;
 /** Lines that wait since leases changed; what had to wait longer keeps no lease of then. */
 const MOST_EARLY = 4_096;
 /** What a lease's client sends so soon after its end counts as sent by it: a packet takes a moment to be told. */
-const AFTER_MS = 1_000;
+const AFTER_MS: Milliseconds = 1_000;
 
 export interface RefusalSource {
   /** See `PacketLog.read`. */

@@ -39,7 +39,7 @@ const SWEEP_MS: Milliseconds = 2_000;
 /** Between two looks for accounts that are to go. */
 const ROOM_MS: Milliseconds = 60_000;
 /** What the system may not have written yet when the machine stops. */
-const UNSYNCED_MS = 60_000;
+const UNSYNCED_MS: Milliseconds = 60_000;
 const STOPPED = 'the machine stopped, or files of the state folder were lost';
 /** Between two looks for leases whose report nobody has read. */
 const LOOK_MS: Milliseconds = 30_000;

@@ -151,7 +151,7 @@ const LAST_GIVEN = 'iif(given.current = 1, max(given.last, asked.last), given.la
 class Searcher {
   readonly #database: DatabaseSync;
   readonly #most: number;
-  readonly #times: readonly [since: number, until: number];
+  readonly #times: readonly [since: EpochMilliseconds, until: EpochMilliseconds];
   readonly #isAlways: boolean;
   readonly #statements = new Map<string, StatementSync>();
 

@@ -1,10 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { EpochMilliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 
 /** After its end a lease has so long for its report to be read. */
-const GRACE_MS = 600_000;
+const GRACE_MS: Milliseconds = 600_000;
 /** What ended longer ago is told no more. */
-const OLD_MS = 86_400_000;
+const OLD_MS: Milliseconds = 86_400_000;
 const AT_ONCE = 20;
 const SHOWN_NAMES = 5;
 

@@ -3,7 +3,7 @@ import { GROUND } from '../policy/decide/decision.ts';
 import type { Underway } from '../resolve/client/standing.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { nameFromText } from '../wire/name.ts';
-import type { Monotonic } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 
 /** Questions of one client, type and domain that are heard in a second. */
 export const HEARD_OF_DOMAIN = 64;
@@ -19,7 +19,7 @@ const PLACES = 16_384;
 const CLIENTS = 16_384;
 /** What one slot stands for beside its own question. */
 const MOST_MORE = 0xffff;
-const SECOND_MS = 1_000;
+const SECOND_MS: Milliseconds = 1_000;
 /** Seconds after which nobody tells any more what was only counted. */
 const PATIENCE = 2;
 

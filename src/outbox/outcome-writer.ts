@@ -20,9 +20,9 @@ const ANCOUNT = 6;
 const PLACES = 16_384;
 const CLIENTS = 16_384;
 /** An answer is told again after so long, one out of the cache, and what is no answer: milliseconds. */
-const GOOD_MS = 30_000;
-const KEPT_MS = 1_200_000;
-const BAD_MS = 1_000;
+const GOOD_MS: Milliseconds = 30_000;
+const KEPT_MS: Milliseconds = 1_200_000;
+const BAD_MS: Milliseconds = 1_000;
 /** Answers out of the cache that are told in a second. */
 const KEPT_A_SECOND = 32;
 const SECOND: Milliseconds = 1_000;

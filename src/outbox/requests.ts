@@ -1,4 +1,4 @@
-import { type EpochMilliseconds, unreachable } from '../wire/quantity.ts';
+import { type EpochMilliseconds, type Milliseconds, unreachable } from '../wire/quantity.ts';
 import { type FeedEvent, KINDS, type Kind, type Placed } from './event.ts';
 import type { Store } from './event-store.ts';
 import type { FindingList, FindingSelection } from './kept-findings.ts';
@@ -6,7 +6,7 @@ import type { Sending } from './sinks/sink.ts';
 import { ulid } from './ulid.ts';
 
 /** Milliseconds that a receiver has to answer. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS: Milliseconds = 8_000;
 /** Dead letters that are shown, and that are sent again in one call. */
 const MOST_DEAD = 100;
 
@@ -56,7 +56,7 @@ export interface SinkReach {
   /** The cursor of a sink was moved back. */
   rewind(name: string): void;
   /** Sends events to a sink past all that waits; null where there is no such sink. */
-  tryOut(name: string, events: readonly Placed[], patience: number): Promise<Sending | null>;
+  tryOut(name: string, events: readonly Placed[], patience: Milliseconds): Promise<Sending | null>;
 }
 
 export interface RequestParts {

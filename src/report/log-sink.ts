@@ -9,7 +9,7 @@ const FLUSH_MS: Milliseconds = 200;
 /** Characters that may wait for a reader that stalls; then lines are dropped and counted. */
 const MAX_WAITING = 1024 * 1024;
 /** How long the last flush waits for a reader that stalls. */
-const LAST_FLUSH_MS = 500;
+const LAST_FLUSH_MS: Milliseconds = 500;
 
 /**
  * Lines to a descriptor, gathered for a moment, bounded, and written without waiting for a reader: a pager that

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer } from '../socket/node-http.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
@@ -9,8 +10,8 @@ import type { Readiness } from './readiness.ts';
 const MAX_CONNECTIONS = 64;
 const MAX_HEADER = 8192;
 /** A request must be whole by then. */
-const REQUEST_MS = 5_000;
-const KEEP_ALIVE_MS = 5_000;
+const REQUEST_MS: Milliseconds = 5_000;
+const KEEP_ALIVE_MS: Milliseconds = 5_000;
 
 export interface StatusOptions {
   /** A literal address. */

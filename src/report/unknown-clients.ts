@@ -3,7 +3,7 @@ import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 
 /** Networks that are remembered, so that each is told once an hour. */
 const MAX_NETWORKS = 1024;
-const TELL_AGAIN_MS = 3_600_000;
+const TELL_AGAIN_MS: Milliseconds = 3_600_000;
 /** Networks that are told a minute: whoever forges sources has as many as he wants. */
 const A_MINUTE = 10;
 const MINUTE_MS: Milliseconds = 60_000;

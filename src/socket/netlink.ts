@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Milliseconds } from '../wire/quantity.ts';
 
 /**
  * A socket to one of the kernel's own protocols (netlink(7)). Calls wait for the kernel: this is for a process that answers
@@ -37,7 +38,7 @@ interface Koffi {
 }
 
 /** Opens one; `patience` in milliseconds, `room` in octets for what waits. A text says why it is not to be had. */
-export function openNetlink(protocol: number, patience: number, room = BUFFER): NetlinkSocket | string {
+export function openNetlink(protocol: number, patience: Milliseconds, room = BUFFER): NetlinkSocket | string {
   const native = loadCalls();
   if (typeof native === 'string') return native;
   const { koffi, socket, send, recv, setsockopt, close } = native;

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Milliseconds } from '../wire/quantity.ts';
 
 /** Calls of the C library on connected streams that Node does not offer. Each thread loads them for itself. */
 export interface StreamCalls {
@@ -6,7 +7,7 @@ export interface StreamCalls {
    * Ends a TCP connection with ETIMEDOUT once something sent was not acknowledged by the other machine for so many milliseconds
    * (TCP_USER_TIMEOUT, tcp(7)): otherwise the kernel goes on trying for a quarter of an hour.
    */
-  setUserTimeout(descriptor: number, milliseconds: number): void;
+  setUserTimeout(descriptor: number, milliseconds: Milliseconds): void;
   /** Writes to a socket what it takes at once; gives how many octets, or -errno: EAGAIN where it takes none. */
   sendNow(descriptor: number, octets: Buffer): number;
   /** The name of an error number: `EPIPE`. */

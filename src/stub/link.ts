@@ -38,9 +38,9 @@ export interface LinkOwner {
 }
 
 /** Before the server's own time is over we close, so that no question crosses its end. */
-const AHEAD_MS = 1000;
+const AHEAD_MS: Milliseconds = 1000;
 /** TCP asks after a silent peer this often. */
-const PROBE_MS = 15_000;
+const PROBE_MS: Milliseconds = 15_000;
 
 /** What is out under one ID. */
 class Entry extends StreamQuestion {

@@ -8,7 +8,7 @@ const DNS_PORT = 53;
 const MAX_SERVERS = 8;
 const MAX_OCTETS = 64 * 1024;
 /** A file that changed so shortly before it was read may change again without a new time stamp. */
-const FRESH_MS = 2000;
+const FRESH_MS: Milliseconds = 2000;
 
 export interface SystemList {
   readonly servers: readonly UpstreamServer[];

@@ -14,7 +14,7 @@ import { Issuers } from './issuers.ts';
 /** Failures that are answered at once, in a burst and a second; later ones wait. Good tokens never do. */
 const BURST = 20;
 const PER_SECOND = 5;
-const WAIT_MS = 1_000;
+const WAIT_MS: Milliseconds = 1_000;
 /** Milliseconds between two lines of the log about failures. */
 const TELL_MS: Milliseconds = 10_000;
 const MAX_TOKEN = 8_192;

@@ -121,13 +121,13 @@ function refused(reason: string): Verified {
 class KeysUnavailable extends Error {}
 
 const MAX_JWKS = 256 * 1024;
-const FETCH_MS = 5_000;
+const FETCH_MS: Milliseconds = 5_000;
 /** After a failure nobody asks again for so long. */
 const RETRY_MS: Milliseconds = 10_000;
 /** After a success nobody asks for a key that was not there for so long: an issuer's next key counts that soon. */
-const UNKNOWN_KEY_MS = 5_000;
+const UNKNOWN_KEY_MS: Milliseconds = 5_000;
 /** Keys are asked for anew after so long: a key that the issuer has withdrawn counts no longer. */
-const KEEP_MS = 120_000;
+const KEEP_MS: Milliseconds = 120_000;
 /** No answer, no 200, no JSON, no set of keys. */
 const KEY_FAULTS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID']);
 

@@ -1,9 +1,10 @@
 import type { AccountFacts } from '../../history/questions.ts';
 import type { FailedDependency } from '../../history/report.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { AlertDesk } from '../alerts/alert-routes.ts';
 
 /** An outage is told at its beginning and its end: it may have begun so long before a job. */
-const LONGEST_MS = 7 * 86_400_000;
+const LONGEST_MS: Milliseconds = 7 * 86_400_000;
 const MOST = 100;
 
 /** Approved names that failed upstream while the accounts' jobs ran, by what the detectors found. None where nobody knows. */

@@ -7,13 +7,13 @@ import type { Milliseconds } from '../../wire/quantity.ts';
 import type { HistoryDesk } from './history-routes.ts';
 
 /** Between two looks for what is new, and where there is more already. */
-const LOOK_MS = 250;
-const NEXT_MS = 50;
+const LOOK_MS: Milliseconds = 250;
+const NEXT_MS: Milliseconds = 50;
 /** Between two signs of life, so that neither side takes silence for an end; and two looks whether the caller still may. */
 const BEAT_MS: Milliseconds = 15_000;
 const CHECK_MS: Milliseconds = 2_000;
 /** After which a reader that lost its connection comes again. */
-const RETRY_MS = 2_000;
+const RETRY_MS: Milliseconds = 2_000;
 
 export interface Following {
   readonly raw: ServerResponse;

@@ -12,6 +12,7 @@ import type { Clock } from '../../resolve/ports.ts';
 import type { AdminSetting, ExceptionSetting } from '../../settings/settings.ts';
 import { createServer } from '../../socket/node-http.ts';
 import type { Prefix } from '../../wire/prefix.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { type AlertDesk, alertRoutes } from '../alerts/alert-routes.ts';
 import type { Authentication } from '../callers/authentication.ts';
 import { mayInspectAll } from '../callers/callers.ts';
@@ -39,10 +40,10 @@ const MAX_BODY = 16 * 1024;
 const MAX_HEADERS = 16 * 1024;
 const MAX_CONNECTIONS = 512;
 /** A request must be whole by then. */
-const REQUEST_MS = 10_000;
-const KEEP_ALIVE_MS = 5_000;
+const REQUEST_MS: Milliseconds = 10_000;
+const KEEP_ALIVE_MS: Milliseconds = 5_000;
 /** Silence of a client that does not read its answer, or of a load of the policy. */
-const SILENCE_MS = 120_000;
+const SILENCE_MS: Milliseconds = 120_000;
 const CROWDED = 'the admin API has as many connections as it takes: the longest silent ones make room';
 
 export interface ApiOptions {

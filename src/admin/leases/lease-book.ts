@@ -137,7 +137,7 @@ export class LeaseBook {
   /** Moves a lease to another stage, or gives it another time to live from now on, or both; all of it or nothing. */
   change(
     id: string,
-    change: { readonly stage?: string; readonly ttl?: number },
+    change: { readonly stage?: string; readonly ttl?: Seconds },
     by: string,
   ): Promise<LeaseView | Refusal> {
     return this.#turns.take(id, () => this.#change(id, change, by));

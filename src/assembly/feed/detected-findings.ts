@@ -2,10 +2,11 @@ import { DETECTED, DETECTED_KINDS } from '../../detect/patterns/kinds.ts';
 import { byLabel, counter, gauge, type Samples } from '../../metric/metric.ts';
 import type { Draft } from '../../outbox/draft.ts';
 import type { Log } from '../../report/log.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 
 /** Lines in the log a minute: what is beyond stands in the database and at the sinks. */
 const MOST_LINES = 60;
-const MINUTE_MS = 60_000;
+const MINUTE_MS: Milliseconds = 60_000;
 
 /** Findings of detectors, and addresses that were tried, in the log and in the metrics. */
 export class DetectedFindings {

@@ -3,12 +3,12 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { ClientTrust } from '../../identity/client-trust.ts';
 import type { FeedAt } from '../../settings/enforce-settings.ts';
 import { listenOnPath } from '../../socket/unix-path.ts';
-import type { EpochSeconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Milliseconds } from '../../wire/quantity.ts';
 
 /** Connections of one feed at once, those in their handshake too; and new ones of one address in a second. */
 const MOST_CONNECTIONS = 64;
 const MOST_NEW = 5;
-const HANDSHAKE_MS = 5_000;
+const HANDSHAKE_MS: Milliseconds = 5_000;
 /** Certificates that a consumer may show. */
 const MOST_CHAIN = 8;
 

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { socketAddress } from '../../admin/http/unix-socket.ts';
 import { type AdminTarget, adminTarget, targetOf } from '../../config/server/admin-target.ts';
 import { request } from '../../socket/node-http.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import {
   CONFIG_HELP,
   EXIT_PROBLEMS,
@@ -60,18 +61,18 @@ export type AdminAnswer =
   | { readonly kind: 'refused'; readonly status: number; readonly detail: string }
   | { readonly kind: 'unreached'; readonly reason: string };
 
-const ANSWER_MS = 60_000;
+const ANSWER_MS: Milliseconds = 60_000;
 const MAX_ANSWER = 16 * 2 ** 20;
 /** A stream that says nothing for so long is dead: the server gives a sign of life every 15 s. */
-const SILENCE_MS = 45_000;
+const SILENCE_MS: Milliseconds = 45_000;
 
 /** One way to the admin API of a running server. */
 export class AdminClient {
   readonly #target: AdminTarget;
   readonly #token: string | null;
-  readonly #patience: number;
+  readonly #patience: Milliseconds;
 
-  private constructor(target: AdminTarget, token: string | null, patience: number) {
+  private constructor(target: AdminTarget, token: string | null, patience: Milliseconds) {
     this.#target = target;
     this.#token = token;
     this.#patience = patience;
@@ -80,7 +81,7 @@ export class AdminClient {
   /** By options, else by the server file; or what is wrong with them. `patience` in milliseconds. */
   static from(
     { config, admin, tokenFile }: AdminClientOptions,
-    patience: number = ANSWER_MS,
+    patience: Milliseconds = ANSWER_MS,
   ): AdminClient | string {
     let target: AdminTarget | string | null;
     if (admin === undefined) {

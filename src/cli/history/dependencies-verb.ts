@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { readPatternUse } from '../../history/dependency-rows.ts';
 import { MOST_FINDINGS } from '../../outbox/kept-findings.ts';
 import { readFindings } from '../../outbox/read-findings.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { HISTORY_HELP, historyPath } from '../learn/history-place.ts';
 import { policyInForce } from '../policy/policy-in-force.ts';
 import { shortTime, tableLines } from '../table.ts';
@@ -10,7 +11,7 @@ import { dependencyGraph, titleOf } from './dependency-graph.ts';
 import { type Dependency, dependenciesOf } from './dependency-table.ts';
 
 /** Findings of failures that are looked at: those of the last week. */
-const LOOK_BACK_MS = 7 * 86_400_000;
+const LOOK_BACK_MS: Milliseconds = 7 * 86_400_000;
 
 interface DependencyOptions {
   readonly config?: string;

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { type Report, SECTIONS } from '../../history/report.ts';
 import { mergeReports, shorten } from '../../history/report-merge.ts';
-import type { EpochMilliseconds } from '../../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import { AdminClient, type AdminClientOptions } from '../admin/admin-client.ts';
 import { CONFIG_HELP, escapeText, type Terminal } from '../terminal.ts';
 import { SINCE_HELP, timeSpan } from '../time-option.ts';
@@ -14,7 +14,7 @@ import { reportText } from './report-text.ts';
 const EXIT_FAILED = 1;
 /** It cannot be known. */
 const EXIT_UNSURE = 3;
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS: Milliseconds = 15_000;
 /** Octets that are printed. */
 const MOST_OCTETS = 2 ** 20;
 

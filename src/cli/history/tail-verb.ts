@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
 import { TAIL_VERDICTS, type TailEvent } from '../../history/tail.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { AdminClient, type AdminClientOptions, withAdminOptions } from '../admin/admin-client.ts';
 import { EventStream, type StreamEvent } from '../admin/event-stream.ts';
 import { given } from '../given.ts';
 import { count as counted, EXIT_PROBLEMS, escapeText, type Terminal } from '../terminal.ts';
 
 /** Before a connection that was lost is made again. */
-const RETRY_MS = 2_000;
+const RETRY_MS: Milliseconds = 2_000;
 
 interface TailOptions extends AdminClientOptions {
   readonly identity?: string;

@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { Top, TopName } from '../../history/top.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { type AdminClientOptions, askAdmin, withAdminOptions } from '../admin/admin-client.ts';
 import { given } from '../given.ts';
 import { shortTime, tableLines } from '../table.ts';
 import { count, escapeText, type Terminal } from '../terminal.ts';
 
 /** Between two looks on a terminal. */
-const LOOK_MS = 2_000;
+const LOOK_MS: Milliseconds = 2_000;
 /** Puts the cursor at the beginning and clears what is behind it (ECMA-48). */
 const CLEAR = '\x1b[H\x1b[J';
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { DynamicException } from '../../config/policy/exceptions.ts';
 import { adminTarget } from '../../config/server/admin-target.ts';
 import type { ExplainedState } from '../../policy/explain/explain.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { AdminClient, type AdminClientOptions, askAdmin } from '../admin/admin-client.ts';
 import { EXIT_GOOD, EXIT_PROBLEMS, escapeText, serverFile, type Terminal } from '../terminal.ts';
 
@@ -22,7 +23,7 @@ export async function explainLease(
 }
 
 /** Milliseconds that a server has to say what it excepts. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS: Milliseconds = 1_000;
 
 /**
  * What the server of this client excepts beside the files, where it can be asked: explaining goes without it where nobody

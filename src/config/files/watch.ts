@@ -38,7 +38,7 @@ export interface WatchOptions {
 }
 
 /** A file that was written less than this before it was read may be written again without a trace in its times. */
-const RACY_MS = 2_500;
+const RACY_MS: Milliseconds = 2_500;
 const FULL_EVERY = 60;
 /** Events may go on for ever; they delay a look by no more than this many settle times. */
 const PATIENCE = 10;

@@ -1,8 +1,9 @@
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from '../../socket/netlink.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { messagesOf, type NetlinkMessage, NetlinkWriter } from './netlink-message.ts';
 
 /** Milliseconds that the kernel has: another program's large commit holds the same lock. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS: Milliseconds = 5_000;
 
 export const NLM = { REQUEST: 1, ACK: 4, EXCL: 0x200, CREATE: 0x400, DUMP: 0x300 } as const;
 const NLMSG_ERROR = 2;

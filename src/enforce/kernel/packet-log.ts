@@ -1,4 +1,5 @@
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from '../../socket/netlink.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import { NetfilterExchange } from './netlink-exchange.ts';
 import { attributesOf, messagesOf, type NetlinkWriter } from './netlink-message.ts';
 import { type RefusedPacket, readPacket } from './packet.ts';
@@ -12,7 +13,7 @@ const BIND = 1;
 const COPY_PACKET = 2;
 const PAYLOAD = 9;
 
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS: Milliseconds = 1_000;
 /** Octets of a packet that are copied: its headers. */
 const COPIED = 96;
 /** Octets that wait in the kernel at most. What comes then is lost, and counted. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { CredentialJudge } from '../../resolve/client/credential.ts';
 import { type ChainCheck, chainCheck, type Examine } from '../../socket/chain-check.ts';
-import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic, Seconds } from '../../wire/quantity.ts';
 
 /** What a listener shows, and whom it takes. A reload makes another. */
 export interface TlsMaterial {
@@ -28,7 +28,7 @@ const TICKET_KEY = 48;
 /** Milliseconds that a ticket key is used for: who holds it can read what TLS 1.2 sessions that resumed by it said. */
 const TICKET_KEY_MS: Milliseconds = 12 * 3_600_000;
 /** Seconds that a ticket is good for. */
-const SESSION_SECONDS = 3_600;
+const SESSION_SECONDS: Seconds = 3_600;
 
 export interface HandshakeEvents {
   /** The handshake is done, and what Node checks is good. */

@@ -1,4 +1,5 @@
 import type { AlertSettings, SinkSetting } from '../../settings/alert-settings.ts';
+import type { Milliseconds } from '../../wire/quantity.ts';
 import type { EventSource, Kind, Placed } from '../event.ts';
 import { Delivery } from './delivery.ts';
 import { makeSink } from './make-sink.ts';
@@ -62,7 +63,7 @@ export class Sinks {
   }
 
   /** Sends events to a sink past all that waits, over a connection of its own; null where there is no such sink. */
-  async tryOut(name: string, events: readonly Placed[], patience: number): Promise<Sending | null> {
+  async tryOut(name: string, events: readonly Placed[], patience: Milliseconds): Promise<Sending | null> {
     const running = this.#running.get(name);
     if (running === undefined) return null;
     const sink = await makeSink(running.setting, running.isDurable, this.#clock);
