@@ -214,6 +214,36 @@ t.test('the checker reports each kind of breach', async (t) => {
     t.strictSame(rulesOf({ 'wire/a.ts': '// switch (x) {}\nconst y = z.switch(x);' }), []);
   });
 
+  t.test('times', async (t) => {
+    for (const text of [
+      'function f(now: number): void {}',
+      'interface X { readonly sentAt: number | null }',
+      'interface X { until?: number; }',
+      'interface X { readonly now: () => number }',
+      'interface X { epoch(): number; }',
+      'class X { get freshUntil(): number { return 1; } }',
+      'class X { #begunAt = -1; }',
+      'class X { readonly idleMs = RETRY_MS; }',
+      'const RETRY_MS = 5_000;',
+      'const answer_ttl = (ttl: number) => ttl;',
+    ]) {
+      t.strictSame(rulesOf({ 'cache/a.ts': text }), ['time cache/a.ts:1'], text);
+    }
+    for (const text of [
+      'function f(now: Monotonic): void {}',
+      'interface X { readonly sentAt: Monotonic | null }',
+      'const RETRY_MS: Milliseconds = 5_000;',
+      'const now = clock.monotonic();',
+      'const x = isLate ? until : number;',
+      'const x = { until: 5 };',
+      'const ages: Map<string, number> = new Map();',
+      'function entryAt(at: number): number {}',
+      'call(x.now(), y);',
+    ]) {
+      t.strictSame(rulesOf({ 'cli/a.ts': text }), [], text);
+    }
+  });
+
   t.test('purity', async (t) => {
     const impure = [
       "import { createHash } from 'node:crypto';",

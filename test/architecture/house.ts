@@ -1,4 +1,5 @@
 import { type Dependency, dependenciesOf, type Token, tokensOf } from './source.ts';
+import { plainTimes } from './time-names.ts';
 
 /**
  * The house rules of ARCHITECTURE.md as a function of the source text: `breaches` reads a tree of files and
@@ -20,7 +21,8 @@ export interface Breach {
     | 'import'
     | 'twice'
     | 'dead'
-    | 'switch';
+    | 'switch'
+    | 'time';
   /** Path below `src/`. */
   readonly file: string;
   /** From 1; 0 where the whole file is meant. */
@@ -84,6 +86,15 @@ const LONGEST_FILE = 350;
  */
 const SAME_WORD: ReadonlySet<string> = new Set(['Query', 'Delivery']);
 
+/** Declarations with the name of a time that may be plain numbers, and why. */
+const NO_TIMES: Readonly<Record<string, string>> = {
+  'metric/histogram.ts milliseconds': 'the room stands beside the one that has the types',
+  'outbox/count-writer.ts entryAt': 'a place in octets',
+  'outbox/sinks/stdout.ts sendNow': 'what was sent, in octets',
+  'policy/tree.ts labelAt': 'a place in octets',
+  'socket/stream-calls.ts sendNow': 'what was sent, in octets',
+};
+
 /** Names that say nothing of what a file or folder holds. */
 const GRAB_BAGS = /^(?:utils?|helpers?|types|common|misc|shared|lib|constants)$/;
 
@@ -130,7 +141,7 @@ export function breaches(tree: Tree): Breach[] {
     }
     const tokens = tokensOf(text);
     const dependencies = dependenciesOf(tokens);
-    found.push(...breachesOfChoice(file, tokens));
+    found.push(...breachesOfChoice(file, tokens), ...breachesOfTime(file, tokens));
     if (room.rank <= LAST_PURE_RANK) found.push(...breachesOfPurity(file, room, tokens));
     for (const dependency of dependencies) {
       if (dependency.specifier.startsWith('.')) {
@@ -243,6 +254,16 @@ function breachesOfChoice(file: string, tokens: readonly Token[]): Breach[] {
       found.push({ rule: 'switch', file, line: token.line, message: 'a switch without a default' });
   }
   return found;
+}
+
+/** A time has a type of its kind, so that the compiler takes no other. */
+function breachesOfTime(file: string, tokens: readonly Token[]): Breach[] {
+  return plainTimes(tokens)
+    .filter(({ name }) => NO_TIMES[`${file} ${name}`] === undefined)
+    .map(({ name, line }) => {
+      const message = `${name} is a plain number: give it the kind of time that it is (wire/quantity.ts)`;
+      return { rule: 'time', file, line, message };
+    });
 }
 
 /** Whether a word is a name of its own: not a member, not a key, not part of a declaration of a member. */
