@@ -68,7 +68,10 @@ export class Sinks {
     if (running === undefined) return null;
     const sink = await makeSink(running.setting, running.isDurable, this.#clock);
     try {
-      return await sink.send(events, AbortSignal.timeout(patience));
+      const sending = await sink.send(events, AbortSignal.timeout(patience));
+      // What counts only while its connection stays open is not ended by us.
+      await sending.held;
+      return sending;
     } finally {
       sink.close();
     }

@@ -113,6 +113,21 @@ t.test('what a connection took that ended soon is sent again on the next', async
   t.match(rig.sinks.states, [{ status: 'ok' }]);
 });
 
+t.test('what is sent past all that waits counts once its own connection stayed open', async (t) => {
+  const receiver = new Receiver();
+  await receiver.listen(t);
+  const rig = new Rig(t);
+  await rig.use(setting(receiver.port));
+  const event = { position: 0, event: DENY };
+  const sent = await rig.sinks.tryOut('siem', [event], 8_000);
+  t.match(sent, { accepted: 1, trouble: null });
+  t.equal(await sent?.held, null, 'and it was not ended before');
+  t.same(receiver.frames.length, 1);
+  receiver.mode = 'close';
+  const cut = await rig.sinks.tryOut('siem', [event], 8_000);
+  t.match(await cut?.held, { reason: /has closed the connection/ });
+});
+
 t.test('a receiver that reads nothing delays no other', async (t) => {
   const [slow, good] = [new Receiver(), new Receiver()];
   slow.mode = 'ignore';
