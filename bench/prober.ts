@@ -2,13 +2,15 @@
  * A client that keeps one question in flight: it sends, waits in the kernel for the answer, and notes how long that took.
  * Blocking calls, so that no event loop of ours is in the figures. A program of its own, since it blocks:
  *
- *     node bench/prober.ts [ADDRESS:]PORT SECONDS PACE NAME…
+ *     node bench/prober.ts [--server PID] [ADDRESS:]PORT SECONDS PACE NAME…
  *
  * asks 127.0.0.1, or the address, for the names in turn, a question each PACE microseconds (0: as soon as the last is answered), and prints
- * {"latencies": […], "gap": …}: milliseconds ascending, and the longest time between two answers in a row. Ends with an
- * error when an answer takes a second.
+ * {"latencies": […], "gap": …, "slow": […]}: milliseconds ascending, the longest time between two answers in a row, and,
+ * where the server's process is given, its slow answers. Ends with an error when an answer takes a second.
  */
+import { openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { parseArgs } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { printHelp } from './help.ts';
 import { question } from './messages.ts';
@@ -18,7 +20,23 @@ export interface Probed {
   readonly latencies: Float64Array;
   /** Milliseconds. */
   readonly gap: number;
+  /** Answers that took the server `SLOW_MS` or more by its own doing, in the order in which they came. */
+  readonly slow: readonly SlowAnswer[];
 }
+
+/** What a slow answer's time was. All are milliseconds. */
+export interface SlowAnswer {
+  /** When the question went out, on the system's monotonic clock. */
+  readonly at: number;
+  readonly took: number;
+  /** That without the waits of the server's main thread and of this client for a processor: what another machine would not mend. */
+  readonly own: number;
+  /** For how long of it the server's main thread ran. In the rest it slept, or the kernel held it. */
+  readonly ran: number;
+}
+
+/** Of `SlowAnswer.own`: others are not told. */
+const SLOW_MS = 1;
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
@@ -29,7 +47,34 @@ interface Library {
   func(prototype: string): (...args: unknown[]) => unknown;
 }
 
-function probe(host: string, port: number, seconds: number, pace: number, names: readonly string[]): Probed {
+/** What the scheduler has counted of a process's main thread, in /proc/PID/schedstat. */
+class Scheduled {
+  /** Milliseconds for which it ran, and for which it could run and had no processor. */
+  ran = 0;
+  waited = 0;
+  readonly #file: number;
+  readonly #text = Buffer.alloc(64);
+
+  constructor(pid: number) {
+    this.#file = openSync(`/proc/${pid}/schedstat`, 'r');
+  }
+
+  read(): void {
+    readSync(this.#file, this.#text, 0, 64, 0);
+    const end = this.#text.indexOf(0x20);
+    this.ran = Number(this.#text.toString('latin1', 0, end)) / 1e6;
+    this.waited = Number(this.#text.toString('latin1', end + 1, this.#text.indexOf(0x20, end + 1))) / 1e6;
+  }
+}
+
+function probe(
+  host: string,
+  port: number,
+  seconds: number,
+  pace: number,
+  names: readonly string[],
+  pid: number | null,
+): Probed {
   const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): Library };
   const lib = koffi.load(null);
   const socket = lib.func('int socket(int, int, int)');
@@ -53,6 +98,9 @@ function probe(host: string, port: number, seconds: number, pace: number, names:
   const queries = names.map((name) => question(name));
   const reply = Buffer.alloc(4096);
   const found: number[] = [];
+  const slow: SlowAnswer[] = [];
+  const server = pid === null ? null : new Scheduled(pid);
+  const self = new Scheduled(process.pid);
   const started = performance.now();
   const end = started + seconds * 1000;
   let answered = started;
@@ -63,24 +111,42 @@ function probe(host: string, port: number, seconds: number, pace: number, names:
     if (early > 0) usleep(early);
     const query = queries[id % queries.length]!;
     query.writeUInt16BE(id & 0xffff);
+    server?.read();
+    if (server !== null) self.read();
+    const waits = server === null ? 0 : server.waited + self.waited;
+    const ran = server?.ran ?? 0;
     const sent = performance.now();
     if (sent >= end) break;
     send(fd, query, query.length, 0);
     const length = Number(receive(fd, reply, reply.length, 0));
     if (length < 12 || reply.readUInt16BE() !== (id & 0xffff)) throw new Error(`no answer to question ${id}`);
     const now = performance.now();
-    found.push(now - sent);
+    const took = now - sent;
+    found.push(took);
+    if (server !== null && took >= SLOW_MS) {
+      server.read();
+      self.read();
+      const own = took - (server.waited + self.waited - waits);
+      if (own >= SLOW_MS)
+        slow.push({ at: Number(process.hrtime.bigint()) / 1e6 - took, took, own, ran: server.ran - ran });
+    }
     if (id > 0) gap = Math.max(gap, now - answered);
     answered = now;
   }
   close(fd);
-  return { latencies: Float64Array.from(found).sort(), gap };
+  return { latencies: Float64Array.from(found).sort(), gap, slow };
 }
 
 if (import.meta.main && isMainThread && !printHelp(import.meta.url)) {
-  const [place = '', seconds = '', pace = '', ...names] = process.argv.slice(2);
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { server: { type: 'string' } },
+  });
+  const [place = '', seconds = '', pace = '', ...names] = positionals;
   const [port = '', host = '127.0.0.1'] = place.split(':').reverse();
-  const { latencies, gap } = probe(host, Number(port), Number(seconds), Number(pace), names);
-  const told = [...latencies].map((ms) => Number(ms.toFixed(5)));
-  process.stdout.write(JSON.stringify({ latencies: told, gap: Number(gap.toFixed(5)) }));
+  const pid = values.server === undefined ? null : Number(values.server);
+  const probed = probe(host, Number(port), Number(seconds), Number(pace), names, pid);
+  const short = (_: string, value: unknown): unknown =>
+    typeof value === 'number' ? Number(value.toFixed(5)) : value;
+  process.stdout.write(JSON.stringify({ ...probed, latencies: [...probed.latencies] }, short));
 }
