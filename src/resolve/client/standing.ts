@@ -42,33 +42,36 @@ export class Standing {
   readonly underway: Underway;
   /** How many of its questions may wait for an upstream at once. */
   readonly share: number;
-  /** By whom to ask, then by reason. */
-  readonly #texts = new Map<string, Map<string, EdeText>>();
-  /** By view and audit. */
-  readonly #trusts: Map<string, number>;
+  /** By whom to ask, then by reason. Null until the first is asked for. */
+  #texts: Map<string, Map<string, EdeText>> | null = null;
+  /** By view and audit. Null until the first is asked for. */
+  #trusts: Map<string, number> | null = null;
 
   /** `before`: the standing of the same name that this one replaces, or null. It stays as it is. */
   constructor(identity: Identity, share: number, before: Standing | null) {
     this.identity = identity;
     this.share = share;
     this.underway = before?.underway ?? new Underway(identity.index < 0 ? 0 : ++lastId);
-    const ids = new Set([identity, ...identity.stages].map(({ view }) => view.id));
-    const same = before !== null && before.identity.auditUntil === identity.auditUntil;
-    this.#trusts = new Map(same ? [...before.#trusts].filter(([id]) => ids.has(id)) : []);
+    // A reload makes as many of these as there are identities, and queries wait meanwhile.
+    if (before === null || before.#trusts === null) return;
+    if (before.identity.auditUntil !== identity.auditUntil) return;
+    for (const [id, trust] of before.#trusts) if (hasView(identity, id)) this.#keepTrust(id, trust);
   }
 
   /** A number for what may be resolved with this view: unique for the process, and never that of another view or audit. */
   trust(view: View): number {
-    let trust = this.#trusts.get(view.id);
-    if (trust === undefined) {
-      trust = ++lastTrust;
-      this.#trusts.set(view.id, trust);
-    }
+    return this.#trusts?.get(view.id) ?? this.#keepTrust(view.id, ++lastTrust);
+  }
+
+  #keepTrust(id: string, trust: number): number {
+    this.#trusts ??= new Map();
+    this.#trusts.set(id, trust);
     return trust;
   }
 
   /** EDE text for a reason, one of a few, and whom to ask: one of the policy's owners, or the contact. */
   text(reason: string, ask: string): EdeText {
+    this.#texts ??= new Map();
     let texts = this.#texts.get(ask);
     if (texts === undefined) {
       texts = new Map();
@@ -81,6 +84,10 @@ export class Standing {
     }
     return text;
   }
+}
+
+function hasView({ view, stages }: Identity, id: string): boolean {
+  return view.id === id || stages.some((stage) => stage.view.id === id);
 }
 
 /** The standings of all identities under one policy. */
