@@ -6,7 +6,7 @@ import { FeedRoom } from './assembly/feed/feed-room.ts';
 import { type FirewallRoom, firewallOf } from './assembly/firewall/firewall-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
-import { giveBackMemory } from './assembly/memory.ts';
+import { giveBackMemory, giveBackSnapshot } from './assembly/memory.ts';
 import { ReloadRoom } from './assembly/reload-room.ts';
 import type { LoadOutcome } from './assembly/reloads.ts';
 import type { ServerOptions } from './assembly/server-options.ts';
@@ -157,7 +157,10 @@ export class NamegateServer {
         firewall: this.#firewall,
         log,
         epoch: CLOCK.epoch,
-        taken: () => giveBackMemory(this.#native),
+        taken: (before) => {
+          giveBackSnapshot(before, this.#native);
+          giveBackMemory(this.#native);
+        },
       },
       first,
     );

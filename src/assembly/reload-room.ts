@@ -1,4 +1,5 @@
 import type { LoadOptions } from '../config/loaded.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { InForce } from '../resolve/in-force.ts';
 import { SYSTEM_TIMERS } from './chores.ts';
@@ -20,8 +21,8 @@ export interface ReloadRooms extends Omit<Rooms, 'trust'> {
   readonly builder: TrustBuilder;
   readonly listeners: Listeners;
   readonly log: Log;
-  /** A load has come in force, and the memory of the one before is free. */
-  readonly taken: () => void;
+  /** A load has come in force, and nobody will read the snapshot of the one before again. */
+  readonly taken: (before: Snapshot) => void;
 }
 
 /** Parts that take the first load from here; the others are made with it. */

@@ -1,6 +1,6 @@
 import { isLoaded, type LoadResult } from '../config/loaded.ts';
-import { release } from '../policy/compile/arrays.ts';
 import { isError, type Problem } from '../policy/problem.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
 import type { Log } from '../report/log.ts';
 import type { Readiness } from '../report/readiness.ts';
 import { RestartNeeds } from '../report/restart.ts';
@@ -16,8 +16,8 @@ export interface LoadTakerOptions {
   readonly log: Log;
   /** Seconds since 1970. */
   readonly epoch: () => EpochSeconds;
-  /** A load has come in force, and the memory of the one before is free. */
-  readonly taken: () => void;
+  /** A load has come in force, and nobody will read the snapshot of the one before again. */
+  readonly taken: (before: Snapshot) => void;
 }
 
 /** Takes what was read: it comes into force whole and is told, or what is in force stays and the problems are told. */
@@ -50,8 +50,7 @@ export class LoadTaker {
     for (const key of this.#restart.changed(result.settings)) {
       log.warn('restart-needed', `the change of ${key} needs a restart; the old value stays`, { key });
     }
-    release(before, setImmediate);
-    taken();
+    taken(before);
     readiness.reloadDone();
     log.info('policy-loaded', 'a new policy is in force', {
       why,

@@ -1,6 +1,6 @@
 import { setPriority } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { largeBuffers } from '../policy/compile/arrays.ts';
+import { shared } from '../policy/compile/arrays.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import { freeze, type LoadOptions, type LoadResult } from './loaded.ts';
 
@@ -83,14 +83,14 @@ async function work({ serverFile, options, beside }: Job): Promise<void> {
   // Only what problems point into is looked at again.
   const wanted = new Set(rest.problems.map(({ at }) => at.file));
   const sources = new Map([...rest.sources].filter(([file]) => wanted.has(file)));
-  const say = (said: Said, buffers: ArrayBuffer[]): void => port.postMessage(said, buffers);
+  const say = (said: Said): void => port.postMessage(said);
   const { small, pieces } = snapshot === null ? { small: null, pieces: [] } : takenApart(snapshot);
   port.on('message', () => {
     const piece = pieces.shift();
     if (piece === undefined) port.close();
-    else say({ kind: 'piece', piece }, largeBuffers(piece));
+    else say({ kind: 'piece', piece: shared(piece) });
   });
-  say({ kind: 'result', result: { ...rest, sources, snapshot: null }, small }, []);
+  say({ kind: 'result', result: { ...rest, sources, snapshot: null }, small });
 }
 
 /**

@@ -25,6 +25,9 @@ const EVENTS = 64;
 const POLLIN = 1;
 const UV_POLL = 8;
 const UV_READABLE = 1;
+const MADV_DONTNEED = 4;
+/** The largest pages of a system that Node runs on. What is a multiple of them is one of smaller pages too. */
+const PAGE = 65_536n;
 
 type Call = ((...args: unknown[]) => unknown) & { async(...args: unknown[]): void };
 
@@ -34,7 +37,7 @@ interface Koffi {
   pointer(type: unknown): unknown;
   register(callback: () => void, type: unknown): unknown;
   unregister(callback: unknown): void;
-  address(value: Buffer): bigint;
+  address(value: ArrayBufferView): bigint;
   errno(): number;
   os: { readonly errno: Readonly<Record<string, number>> };
 }
@@ -69,7 +72,9 @@ class LinuxNative implements Native {
   >;
   readonly #epoll: Readonly<Record<'create' | 'control' | 'wait', Call>>;
   readonly #trim: Call | null;
+  readonly #madvise: Call;
   readonly #programPages: ProgramPages;
+  readonly #emptying = new Set<ArrayBufferView>();
   readonly #pollCallback: unknown;
   readonly #closeCallback: unknown;
 
@@ -90,8 +95,8 @@ class LinuxNative implements Native {
     this.#recvmmsg = func('int recvmmsg(int, void *, uint32_t, int, void *)');
     this.#sendmmsg = func('int sendmmsg(int, void *, uint32_t, int)');
     this.#trim = optional(() => func('int malloc_trim(size_t)'));
-    const madvise = func('int madvise(uintptr_t, size_t, int)');
-    this.#programPages = new ProgramPages((...told) => madvise.async(...told));
+    this.#madvise = func('int madvise(uintptr_t, size_t, int)');
+    this.#programPages = new ProgramPages((...told) => this.#madvise.async(...told));
     this.#pollCallback = koffi.pointer(koffi.proto('void namegate_poll(void *, int, int)'));
     this.#closeCallback = koffi.pointer(koffi.proto('void namegate_closed(void *)'));
     this.#uv = {
@@ -254,13 +259,23 @@ class LinuxNative implements Native {
     this.#usleep(microseconds);
   }
 
-  address(buffer: Buffer): bigint {
+  address(buffer: Uint8Array | Uint32Array): bigint {
     return BigInt(this.#koffi.address(buffer));
   }
 
   giveBackMemory(): void {
     this.#trim?.async(0, () => {});
     this.#programPages.giveBack();
+  }
+
+  emptyArray(array: Uint8Array | Uint32Array): void {
+    const start = this.address(array);
+    const from = (start + PAGE - 1n) & -PAGE;
+    const octets = Number(((start + BigInt(array.byteLength)) & -PAGE) - from);
+    if (octets <= 0) return;
+    // V8 may not free what the thread is at: the addresses could be another's by then.
+    this.#emptying.add(array);
+    this.#madvise.async(from, octets, MADV_DONTNEED, () => this.#emptying.delete(array));
   }
 
   #set(fd: number, level: number, option: number, value: number): number {

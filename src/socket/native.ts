@@ -34,6 +34,11 @@ export interface Native {
    * program's own file, many of which only a start needs (madvise(2)).
    */
   giveBackMemory(): void;
+  /**
+   * Gives the whole pages of an array back to the system, in a thread of libuv's (madvise(2)). They read as zeros afterwards.
+   * The array must stand in memory of its own: one of V8's, not in a mapped file.
+   */
+  emptyArray(array: Uint8Array | Uint32Array): void;
 }
 
 export interface UdpSocket {

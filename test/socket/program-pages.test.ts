@@ -4,6 +4,8 @@ import { loadNative } from '../../src/socket/linux-native.ts';
 import { unchangedRanges } from '../../src/socket/program-pages.ts';
 
 const PROGRAM = '/opt/node 26/bin/node';
+const MIB = 1_048_576;
+const native = loadNative();
 
 /** A mapping as proc_pid_smaps(5) shows it. */
 function mapping(range: string, rights: string, file: string, anonymous: number): string {
@@ -33,7 +35,6 @@ t.test('code and constants of the program alone, and only where nobody wrote', a
 });
 
 t.test('memory is given back, and the program goes on', async (t) => {
-  const native = loadNative();
   if (typeof native === 'string') {
     t.comment(`no native calls: ${native}`);
     return;
@@ -47,4 +48,21 @@ t.test('memory is given back, and the program goes on', async (t) => {
     t.equal(JSON.parse(JSON.stringify([/b+/.exec('abb')?.[0], 'ß'.normalize('NFD')]))[0], 'bb');
   }
   t.ok(process.resourceUsage().minorPageFault > before + 20, 'pages came back as they were touched');
+});
+
+t.test('the pages of an array are given back, and nothing beside them', async (t) => {
+  if (typeof native === 'string') {
+    t.comment(`no native calls: ${native}`);
+    return;
+  }
+  const buffer = new SharedArrayBuffer(40 * MIB);
+  const octets = new Uint8Array(buffer).fill(7);
+  const middle = new Uint32Array(buffer, 12 * MIB, 4 * MIB);
+  const before = process.memoryUsage.rss();
+  native.emptyArray(middle);
+  native.emptyArray(new Uint8Array(new SharedArrayBuffer(100)));
+  while (middle[2 * MIB] !== 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.ok(before - process.memoryUsage.rss() > 12 * MIB, 'the system has them');
+  t.equal(octets.subarray(0, 12 * MIB).indexOf(0), -1, 'what stands in front is as it was');
+  t.equal(octets.subarray(28 * MIB).indexOf(0), -1, 'and what stands behind');
 });

@@ -39,6 +39,7 @@ function altered(others: Partial<Native>): Native {
     poll: (fd, wake) => native.poll(fd, wake),
     pause: (microseconds) => native.pause(microseconds),
     giveBackMemory: () => native.giveBackMemory(),
+    emptyArray: (array) => native.emptyArray(array),
     socketAddress: (host, port) => native.socketAddress(host, port),
     openConnected: (address) => native.openConnected(address),
     close: (fd) => native.close(fd),

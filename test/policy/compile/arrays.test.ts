@@ -1,31 +1,39 @@
 import t from 'tap';
-import { largeBuffers, release } from '../../../src/policy/compile/arrays.ts';
+import { type LargeArray, largeArrays, release, shared } from '../../../src/policy/compile/arrays.ts';
 import { single } from '../build.ts';
 
-t.test('the large arrays have a buffer each, so that each can cross between threads', async (t) => {
-  const snapshot = single(['a.example', 'n{0..9}.b.example', '**.c.example']);
-  const buffers = largeBuffers(snapshot);
-  t.equal(new Set(buffers).size, 14);
-  t.same(largeBuffers({ nodeFlags: snapshot.nodeFlags }), [snapshot.nodeFlags.buffer]);
+const NAMES = ['a.example', 'n{0..9}.b.example', '**.c.example'];
+
+t.test('the large arrays have a buffer each, so that each can be given back', async (t) => {
+  const snapshot = single(NAMES);
+  const arrays = largeArrays(snapshot);
+  t.equal(new Set(arrays.map(({ buffer }) => buffer)).size, 14);
+  t.same(largeArrays({ nodeFlags: snapshot.nodeFlags }), [snapshot.nodeFlags]);
 });
 
-t.test('memory is given back at once, or a buffer a turn', async (t) => {
-  const held = (snapshot: ReturnType<typeof single>): number =>
-    largeBuffers(snapshot).filter(({ byteLength }) => byteLength > 0).length;
-  const atOnce = single(['a.example']);
-  release(atOnce);
-  t.equal(held(atOnce), 0);
+t.test('in shared memory a snapshot is the same, and what was given is empty', async (t) => {
+  const given = single(NAMES);
+  const expected = structuredClone(given);
+  const parts = shared(given);
+  t.same(parts, expected);
+  t.ok(largeArrays(parts).every(({ buffer }) => buffer instanceof SharedArrayBuffer));
+  t.ok(largeArrays(given).every(({ length }) => length === 0));
+  const { nodeFlags } = single(NAMES);
+  t.same(Object.keys(shared({ nodeFlags })), ['nodeFlags'], 'and so is a part of it');
+});
 
-  const inTurns = single(['a.example']);
-  const before = held(inTurns);
+t.test('memory is given back, an array a turn', async (t) => {
+  const snapshot = single(NAMES);
+  const given = new Set<LargeArray>();
   const turns: (() => void)[] = [];
-  release(inTurns, (step) => turns.push(step));
-  t.equal(held(inTurns), before, 'nothing yet: the caller has other things to do');
-  let steps = 0;
-  for (let step = turns.shift(); step !== undefined; step = turns.shift()) {
-    step();
-    steps++;
+  release(
+    snapshot,
+    (array) => given.add(array),
+    (step) => turns.push(step),
+  );
+  for (let steps = 0; turns.length > 0; steps++) {
+    t.equal(given.size, steps, 'the caller has other things to do');
+    turns.shift()!();
   }
-  t.equal(steps, 14);
-  t.equal(held(inTurns), 0);
+  t.same(given, new Set(largeArrays(snapshot)));
 });
