@@ -161,7 +161,7 @@ export class LeaseBook {
       endsAt: ttl === undefined ? lease.endsAt : now + ttl * 1000,
     };
     const at = Math.round(clock.epoch() * 1000);
-    const entry: LeaseEntry = { t: 'change', at, id, stage: next.stage, expires: at + next.endsAt - now };
+    const entry: LeaseEntry = { t: 'change', at, id, stage: next.stage, expires: at + (next.endsAt - now) };
     const fault = await this.#write(entry, () => {
       table.change(id, next, clock.monotonic());
     });

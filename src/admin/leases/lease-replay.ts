@@ -34,12 +34,12 @@ export function replayLeases(
   const { leases, quarantines, used } = historyOf(entries, wall);
   state.used.keep(used);
   for (const lease of leases) {
-    const endsAt = now + lease.expires - wall;
+    const endsAt = now + (lease.expires - wall);
     if (doubtful.has(lease.id)) table.quarantine(claimOf(lease), endsAt);
     else restore(options, state, lease, endsAt);
   }
   for (const quarantine of quarantines) {
-    table.quarantine(claimOf(quarantine), now + quarantine.until - wall);
+    table.quarantine(claimOf(quarantine), now + (quarantine.until - wall));
   }
   state.used.tidy(wall);
 }

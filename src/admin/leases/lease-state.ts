@@ -18,7 +18,7 @@ export function* leaseState(
   const now = clock.monotonic();
   for (const { addresses, certificate, client, endsAt } of table.quarantines()) {
     if (endsAt <= now) continue;
-    const until = endsAt + at - now;
+    const until = at + (endsAt - now);
     const judged = client == null ? null : prefixToText(client);
     const texts = addresses.map(prefixToText);
     yield { t: 'quarantine', at, addresses: texts, certificate, client: judged, until };
