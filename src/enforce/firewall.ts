@@ -52,7 +52,7 @@ export class Firewall {
   #isNew = false;
   readonly #origins = new GrantOrigins();
   /** Grants that were told since the resolver began to tell all, by set and key, and until when; null where all is told. */
-  #told: Map<string, number> | null = null;
+  #told: Map<string, SinceBoot> | null = null;
 
   constructor(parts: FirewallParts) {
     this.#parts = parts;

@@ -14,9 +14,9 @@ export interface IndexedGrant {
 /** What the sets hold, by client, as it was put there: so that nobody has to list a set when a client is over. */
 export class GrantIndex {
   /** Monotonic milliseconds until which an address is live, by its text. */
-  readonly live = new Map<string, number>();
+  readonly live = new Map<string, SinceBoot>();
   /** The same of clients that a certificate alone makes known. */
-  readonly certified = new Map<string, number>();
+  readonly certified = new Map<string, SinceBoot>();
   readonly #grants = new Map<string, Map<string, IndexedGrant>>();
   size = 0;
 

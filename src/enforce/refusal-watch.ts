@@ -25,7 +25,7 @@ export class RefusalWatch {
   readonly #source: RefusalSource;
   /** Leases of the addresses that are live, or were so a moment ago, in the order in which they ended. */
   readonly #leases = new Map<string, string>();
-  readonly #ended = new Map<string, number>();
+  readonly #ended = new Map<string, Monotonic>();
   readonly #refusals = new Refusals((client) => this.#leases.get(client) ?? null);
   /** Told with what was known of leases before they changed. */
   readonly #early: RefusedLine[] = [];

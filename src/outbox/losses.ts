@@ -52,7 +52,7 @@ export type DroppedBody = Pick<
 export class Losses {
   readonly #untold = new Map<string, Untold>();
   readonly #doubtful = new Map<string, Doubtful[]>();
-  readonly #toldAt = new Map<string, number>();
+  readonly #toldAt = new Map<string, EpochMilliseconds>();
   /** Keys whose sum changed since `changes` was asked. */
   readonly #changed = new Set<string>();
   /** Lost since the start, by why. */

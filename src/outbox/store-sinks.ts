@@ -20,7 +20,7 @@ export interface Taker {
 /** How far each sink has come, and what its receiver does not take. */
 export class StoreSinks {
   readonly #cursors = new Map<string, number>();
-  readonly #acknowledged = new Map<string, number>();
+  readonly #acknowledged = new Map<string, EpochMilliseconds>();
   #takers: ReadonlyMap<string, ReadonlySet<Kind>> = new Map();
   /** Position up to which a sink may have been sent events, also by another run; it never goes back. */
   readonly #sent = new Map<string, number>();

@@ -12,7 +12,7 @@ const MINUTE_MS: Milliseconds = 60_000;
 export class UnknownClients {
   /** Questions of networks that were not told, since the last that was. */
   suppressed = 0;
-  readonly #told = new Map<number, number>();
+  readonly #told = new Map<number, Monotonic>();
   #minute: Monotonic = Number.NEGATIVE_INFINITY;
   #tellings = 0;
 

@@ -9,12 +9,12 @@ export type Quantity<Kind extends string> = number & {
 };
 
 /**
- * A length of time in seconds. A TTL is one (RFC 2181 §8). What is one: lengths add up, and a length and a moment of the same
- * unit give a moment. `test/times.test.ts` reads all sums, differences and comparisons, and refuses what mixes kinds.
+ * A duration in seconds. A TTL is one (RFC 2181 §8). The compiler takes any sum for any kind, so `test/times.test.ts` reads all
+ * sums, differences and comparisons: two moments of one clock are a duration apart, and nothing else mixes.
  */
 export type Seconds = Quantity<'seconds'>;
 
-/** A length of time in milliseconds. */
+/** A duration in milliseconds. */
 export type Milliseconds = Quantity<'milliseconds'>;
 
 /** A moment of the clock that never goes back, in milliseconds since this process began: `performance.now()`. */

@@ -12,7 +12,7 @@ const TIDY_MS: Milliseconds = 60_000;
  * can be valid any more. Keys are kept as hashes: their size is not the token's to choose.
  */
 export class UsedMarks {
-  readonly #until = new Map<string, number>();
+  readonly #until = new Map<string, EpochMilliseconds>();
   /** Asked for by requests that are being written. */
   readonly #reserved = new Set<string>();
   #nextTidy: EpochMilliseconds = 0;

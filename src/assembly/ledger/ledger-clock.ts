@@ -70,8 +70,8 @@ export class LedgerClock {
     return { boot: this.#boot.id, uptime: this.#boot.uptime(), tick: this.now };
   }
 
-  /** A private getter would cost a call of the runtime. */
-  #passed(): Tick {
+  /** Whole ticks since `#start`. A private getter would cost a call of the runtime. */
+  #passed(): number {
     return Math.floor((this.#monotonic() - this.#start) / TICK_MS);
   }
 }

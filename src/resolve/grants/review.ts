@@ -34,7 +34,7 @@ export class GrantReview implements LeaseWatcher {
   /** Clients that are still to be looked at under the policy of now. */
   #queue: GrantedClient[] = [];
   /** Static prefixes that are in quarantine after a lease of just these addresses, as text, and until when. */
-  readonly #calm = new Map<string, Milliseconds>();
+  readonly #calm = new Map<string, Monotonic>();
 
   constructor(rooms: ReviewRooms, inForce: InForce) {
     this.#rooms = rooms;
