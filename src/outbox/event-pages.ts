@@ -27,6 +27,7 @@ export class EventPages {
   readonly #findings: StatementSync;
   readonly #before: StatementSync;
   readonly #ends: StatementSync;
+  readonly #newest: StatementSync;
   readonly #oldest: StatementSync;
   readonly #between: Readonly<Record<Table, StatementSync>>;
 
@@ -46,6 +47,11 @@ export class EventPages {
     );
     this.#ends = database.prepare(
       'SELECT (SELECT min(position) FROM decision) AS decision, (SELECT min(position) FROM finding) AS finding',
+    );
+    this.#newest = database.prepare(
+      `SELECT max(at) AS at FROM (
+         SELECT at FROM (SELECT at FROM decision ORDER BY position DESC LIMIT 1) UNION ALL
+         SELECT at FROM (SELECT at FROM finding ORDER BY position DESC LIMIT 1))`,
     );
     this.#oldest = database.prepare(
       `SELECT (SELECT at FROM decision WHERE position > ?1 ORDER BY position LIMIT 1) AS decision,
@@ -88,6 +94,11 @@ export class EventPages {
     // One more may lie behind a full page.
     const isWhole = rows.length < limit;
     return { events, reached: isWhole ? Math.max(after, upTo) : events.at(-1)!.position };
+  }
+
+  /** The time of the last event, in milliseconds since 1970; null without one. */
+  newest(): EpochMilliseconds | null {
+    return (this.#newest.get() as { at: number | null }).at;
   }
 
   /** The position before the first event of that time or later; Infinity where there is none. */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { EpochMilliseconds } from '../wire/quantity.ts';
+import type { AgeClock } from './age-clock.ts';
 import type { Loss } from './draft.ts';
 import { DECISIONS, type FeedEvent, KINDS } from './event.ts';
 import { type Losses, sinksText } from './losses.ts';
@@ -53,8 +53,10 @@ export class EventRoom {
     return this.decisions.isBehind || this.findings.isBehind;
   }
 
-  /** Makes room where a quota is full, and for what is too old. `now`: milliseconds since 1970. */
-  make(now: EpochMilliseconds): void {
+  /** Makes room where a quota is full, and for what is too old. */
+  make(ages: AgeClock): void {
+    const now = ages.now();
+    if (ages.takeSetBack()) for (const quota of [this.decisions, this.findings]) quota.redate(now);
     const isOwed = ({ position, kind }: EventRow): boolean => this.#sinks.isOwed(position, KINDS[kind]!);
     const keepsOwed = this.#full === 'drop_new';
     const { decisions, findings } = this;

@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { EpochMilliseconds } from '../wire/quantity.ts';
+import { AgeClock } from './age-clock.ts';
 import type { Batch, Draft, Loss } from './draft.ts';
 import {
   DECISIONS,
@@ -23,6 +24,8 @@ import { Statements } from './store-statements.ts';
 import type { StoreStatus } from './store-status.ts';
 import { ulid } from './ulid.ts';
 
+/** Key of the table `state` for what the clock of ages keeps. */
+const AGE_KEY = 'age';
 /** The number under which `sequence` keeps the last position. */
 const POSITION = -1;
 
@@ -38,6 +41,9 @@ export class Store implements EventSource {
   readonly #pages: EventPages;
   readonly #losses = new Losses();
   readonly #room: EventRoom;
+  readonly #ages: AgeClock;
+  /** What it keeps, as the database has it. */
+  #age: string;
   #setting: StoreSetting;
   #last = 0;
   /** The last number of each kind, by the kind's own. */
@@ -54,6 +60,10 @@ export class Store implements EventSource {
     this.#sinks = new StoreSinks(this.#database);
     this.#pages = new EventPages(this.#database);
     this.#room = new EventRoom(this.#database, setting, this.#sinks, this.#losses);
+    const [age] = this.state(AGE_KEY);
+    this.#age = age?.[1] ?? '';
+    const running = options.running ?? (() => performance.now());
+    this.#ages = new AgeClock(options.now, running, this.#pages.newest(), this.#age);
     const rows = this.#database.prepare('SELECT kind, last FROM sequence').all() as unknown as {
       kind: number;
       last: number;
@@ -92,10 +102,11 @@ export class Store implements EventSource {
       for (const draft of drafts) this.#take(draft);
       for (const loss of losses) this.#lose(loss);
       for (const [key, value] of state) this.#keep(key, value);
-      this.#room.make(this.#options.now());
+      this.#room.make(this.#ages);
       this.#tellLosses();
       this.#keepLosses();
       for (const [key, value] of this.#room.changes()) this.#keep(key, value);
+      this.#keepAge();
       for (const [kind, number] of this.#numbers.entries()) {
         if (number > 0) this.#statements.setSequence.run(kind, number);
       }
@@ -187,6 +198,7 @@ export class Store implements EventSource {
       numbers: [...this.#numbers],
       losses: this.#losses.copy(),
       room: this.#room.copy(),
+      age: this.#age,
     };
     try {
       this.#statements.begin.run();
@@ -199,6 +211,7 @@ export class Store implements EventSource {
       this.#numbers = before.numbers;
       this.#losses.reset(before.losses);
       this.#room.reset(before.room);
+      this.#age = before.age;
       throw error;
     }
   }
@@ -207,7 +220,7 @@ export class Store implements EventSource {
     const isDecision = DECISIONS.has(draft.kind);
     const { decisions, findings } = this.#room;
     if (isDecision && this.#setting.full === 'drop_new' && decisions.isFull) {
-      this.#room.make(this.#options.now());
+      this.#room.make(this.#ages);
       if (decisions.isFull) {
         const { kind: of, at, identity = 'other', count = 1 } = draft;
         this.#lose({ of, why: 'quota', lost: { [identity]: count }, from: at, to: at }, 1);
@@ -258,6 +271,13 @@ export class Store implements EventSource {
 
   #keepLosses(): void {
     for (const [key, value] of this.#losses.changes()) this.#keep(`loss ${key}`, value);
+  }
+
+  #keepAge(): void {
+    const { kept } = this.#ages;
+    if (kept === this.#age) return;
+    this.#keep(AGE_KEY, kept === '' ? null : kept);
+    this.#age = kept;
   }
 
   #keep(key: string, value: string | null): void {

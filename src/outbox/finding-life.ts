@@ -10,6 +10,8 @@ const MOST_OF_ALL = 2_048;
 /** Of one identity, findings that are about one thing; then each is about a registered domain, and the last about all. */
 const SINGLE = 64;
 const SAMPLES = 5;
+/** A clock that is set back by more than that ends the windows that it began ahead. */
+const BACK: Milliseconds = 3_600_000;
 
 /** Keys of what the store keeps of open findings. */
 export const OPEN_KEY = 'open ';
@@ -122,7 +124,9 @@ export class FindingLife {
 
   /** Closes what is over by `now` (milliseconds since 1970). */
   flush(now: EpochMilliseconds, out: Draft[]): void {
-    for (const { value } of [...this.#open.all()]) if (now >= value.until) this.#close(value, out);
+    for (const { value } of [...this.#open.all()]) {
+      if (now >= value.until || now < value.to - BACK) this.#close(value, out);
+    }
   }
 
   /** How many findings are open, by what they are. */
@@ -192,6 +196,7 @@ export class FindingLife {
     if (open.pending === 0) open.from = at;
     open.pending += count;
     open.total += count;
+    open.from = Math.min(open.from, at);
     open.to = at;
     this.#changed.set(open.number, open);
   }

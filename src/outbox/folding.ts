@@ -210,6 +210,8 @@ export class Folding {
     }
     entry.pending++;
     entry.total++;
+    // A clock may be set back between two questions.
+    entry.from = Math.min(entry.from, question.at);
     entry.to = question.at;
     if (entry.draft.client !== undefined && entry.client !== question.client) {
       // It stands for several clients now.
@@ -261,7 +263,8 @@ export class Folding {
   #sweep(now: EpochMilliseconds): void {
     this.#sweptAt = now;
     for (const entry of this.#table.all()) {
-      if (entry.pending === 0 && now - entry.writtenAt >= IDLE_MS) this.#table.delete(entry);
+      const isOver = now - entry.writtenAt >= IDLE_MS || now < entry.writtenAt;
+      if (entry.pending === 0 && isOver) this.#table.delete(entry);
     }
     this.#last = null;
     for (const asker of this.#askers.values()) if (!this.#table.has(asker)) this.#askers.delete(asker.text);

@@ -42,6 +42,7 @@ export class Quota {
   readonly #rowsAfter: StatementSync;
   readonly #delete: StatementSync;
   readonly #first: StatementSync;
+  readonly #redate: StatementSync;
 
   constructor(database: DatabaseSync, table: 'decision' | 'finding', setting: QuotaSetting) {
     this.setting = setting;
@@ -50,6 +51,7 @@ export class Quota {
     );
     this.#delete = database.prepare(`DELETE FROM ${table} WHERE position > ? AND position <= ?`);
     this.#first = database.prepare(`SELECT at FROM ${table} ORDER BY position LIMIT 1`);
+    this.#redate = database.prepare(`UPDATE ${table} SET at = ?1 WHERE at > ?1`);
     const sum = database
       .prepare(
         `SELECT count(*) AS rows, coalesce(sum(length(CAST(body AS BLOB))), 0) AS octets FROM ${table}`,
@@ -78,6 +80,12 @@ export class Quota {
     this.octets += Buffer.byteLength(body) + ROW;
     this.rows++;
     if (at < this.#oldest) this.#oldest = at;
+  }
+
+  /** What a clock dated ahead that was then set back would stay for as long as that: it grows old from now on. */
+  redate(now: EpochMilliseconds): void {
+    this.#redate.run(now);
+    this.#oldest = this.#readOldest();
   }
 
   /**

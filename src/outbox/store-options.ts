@@ -1,4 +1,4 @@
-import type { EpochMilliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Monotonic } from '../wire/quantity.ts';
 import type { QuotaSetting } from './quota.ts';
 
 /** How the store keeps events; a load may change it. */
@@ -20,4 +20,6 @@ export interface StoreOptions {
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly now: () => EpochMilliseconds;
+  /** Milliseconds of a clock that nobody sets; the process's unless given. */
+  readonly running?: () => Monotonic;
 }

@@ -1,17 +1,12 @@
-import { globSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ask } from '../server/client.ts';
 import { house, Namegate, until } from '../server/namegate.ts';
 import { upstream } from '../server/upstream.ts';
+import { FAKETIME, FakedClock } from './faked-clock.ts';
 import { policyOf } from './policy.ts';
 
-/**
- * A clock that jumps by a day. libfaketime stands before the C library of the server's process and moves its wall clock
- * alone: the clock that timers run on goes on, as it does when an administrator or NTP sets the time.
- */
+/** A clock that jumps by a day. */
 
-const LIBRARY = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0] ?? '';
 const DAY = 86_400;
 
 /** `2026-11-20T21:00:00Z`, so many seconds from now. */
@@ -55,34 +50,21 @@ const EXPECTED: Readonly<Record<'-1d' | '+0' | '+1d', Seen>> = {
   '+1d': { always: 'NOERROR', coming: 'NXDOMAIN', gone: 'NXDOMAIN', audited: 'NXDOMAIN' },
 };
 
-const skip = LIBRARY === '' && !process.env['CI'] ? 'not installed: libfaketime' : false;
+const skip = FAKETIME === '' && !process.env['CI'] ? 'not installed: libfaketime' : false;
 
 t.test(
   'the clock jumps by a day either way: nothing changes but what the dates of the policy say',
   { skip },
   async (t) => {
-    t.not(LIBRARY, '', 'libfaketime is installed');
+    t.not(FAKETIME, '', 'libfaketime is installed');
     const up = await upstream(t, ({ name }, to) => {
       const answer = (): void => to.reply({ answer: [`${name} 300 A 198.51.100.1`] });
       if (name.includes('.slow.')) setTimeout(answer, 700);
       else answer();
     });
     const folder = house(t, { policy: policy(), servers: `[${up.url}]` });
-    const file = join(folder, 'clock');
-    const jump = (offset: string): void => {
-      writeFileSync(`${file}.new`, offset);
-      renameSync(`${file}.new`, file);
-    };
-    jump('+0');
-    const variables = {
-      LD_PRELOAD: LIBRARY,
-      FAKETIME_TIMESTAMP_FILE: file,
-      FAKETIME_NO_CACHE: '1',
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      NO_FAKE_STAT: '1',
-    };
-    const under = ['env', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)];
-    const server = await new Namegate(t, folder, { under }).started();
+    const clock = new FakedClock(folder);
+    const server = await new Namegate(t, folder, { under: clock.under }).started();
     let changes = 0;
     let slow = 0;
     const order: (keyof typeof EXPECTED)[] = ['+0', '+1d', '-1d', '+0', '-1d', '+1d'];
@@ -90,7 +72,7 @@ t.test(
       // A question is under way while the clock jumps.
       const waiting = ask(server, `n${slow++}.slow.example.com`);
       await until(() => up.seen.at(-1)?.name.includes('.slow.') === true);
-      jump(offset);
+      clock.jump(offset);
       const what = `after ${i} jumps, at ${offset}`;
       t.same(await outcomes(server), EXPECTED[offset], what);
       t.equal((await waiting).rcode, 'NOERROR', `${what}: what was under way is answered`);

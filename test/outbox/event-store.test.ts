@@ -19,6 +19,13 @@ const ALL: Selection = { kinds: new Set(KINDS), minSeverity: 'operations' };
 
 class Clock {
   now = Date.UTC(2026, 10, 20);
+  /** Milliseconds that somebody has set it forward. */
+  set = 0;
+
+  jump(by: number): void {
+    this.now += by;
+    this.set += by;
+  }
 }
 
 interface Made {
@@ -38,6 +45,7 @@ function made(t: Test, setting = SETTING): Made {
       server: 'ns1',
       version: '1.2.3',
       now: () => clock.now,
+      running: () => clock.now - clock.set,
     };
     const store = new Store(options);
     t.teardown(() => store.close());
@@ -264,6 +272,41 @@ t.test('quotas', async (t) => {
     store.commit(batch([draft('finding', clock)]));
     t.strictSame(numbers(events(store)), ['finding 2'], 'numbers go on');
   });
+});
+
+t.test('a clock that is set ages nothing before it has gone on so for a day', async (t) => {
+  const { store, clock, again } = made(t, { ...SETTING, decisions: { octets: 2 ** 30, age: 7 * DAY } });
+  const kept = (of = store): string[] => {
+    of.commit(batch([]));
+    return numbers(events(of));
+  };
+  store.commit(batch([draft('deny', clock), draft('finding', clock)]));
+  clock.jump(40 * DAY);
+  store.commit(batch([draft('deny', clock)]));
+  t.strictSame(kept(), ['deny 1', 'finding 1', 'deny 2'], 'set forward');
+  t.equal(
+    events(store).at(-1)?.time,
+    '2026-12-30T00:00:00.000Z',
+    'an event tells the time that the clock says',
+  );
+  clock.now += DAY / 2;
+  clock.jump(-40 * DAY);
+  t.strictSame(kept(), ['deny 1', 'finding 1', 'deny 2'], 'and back');
+  clock.now += 7 * DAY + 1;
+  t.strictSame(kept(), ['finding 1'], 'what was dated ahead grows old as the others');
+  clock.jump(40 * DAY);
+  store.commit(batch([draft('deny', clock)]));
+  store.close();
+  clock.now += DAY;
+  const later = again();
+  t.strictSame(kept(later), ['finding 1', 'deny 3'], 'a restart believes it no sooner');
+  clock.now += DAY / 2;
+  t.strictSame(kept(later), ['finding 1', 'deny 3']);
+  clock.now += DAY / 2;
+  t.strictSame(kept(later), ['deny 3'], 'after a day it counts');
+  clock.jump(-100 * DAY);
+  later.commit(batch([draft('deny', clock)]));
+  t.strictSame(kept(later), ['deny 3', 'deny 4'], 'set back');
 });
 
 t.test('who has lost what', async (t) => {

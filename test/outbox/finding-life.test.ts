@@ -44,6 +44,17 @@ function begin(_t: Test): Life {
   };
 }
 
+t.test('a clock that is set back ends what began ahead of it, and no time runs backwards', async (t) => {
+  const { see, pass } = begin(t);
+  see({ at: START });
+  const [again] = see({ at: START - HOUR / 2 });
+  t.ok(again!.first! <= again!.last!, `from ${again!.first} to ${again!.last}`);
+  t.strictSame(pass(START - HOUR / 2), [], 'a correction ends nothing');
+  see({ at: START + 30_000 });
+  t.match(pass(START - 2 * HOUR), [{ activity: 'close', total: 3 }]);
+  t.match(see({ at: START - 2 * HOUR }), [{ activity: 'create' }], 'and it begins anew');
+});
+
 t.test('create, update when it doubles, close at the end', async (t) => {
   const { see, pass } = begin(t);
   const events: Draft[] = [];

@@ -44,7 +44,7 @@ export class OtlpSink implements EventSink {
     let reply: Reply;
     try {
       const shown = await this.#credentials.shown();
-      const fault = Credentials.fault(shown, this.#clock.now());
+      const fault = this.#credentials.fault(shown, this.#clock.now());
       if (fault !== null) return refused(fault);
       reply = await this.#request(part, shown, signal);
     } catch (error) {
@@ -57,7 +57,7 @@ export class OtlpSink implements EventSink {
   }
 
   async renew(): Promise<boolean> {
-    const isOther = await this.#credentials.renew();
+    const isOther = await this.#credentials.renew(this.#clock.now());
     if (isOther) this.#post.forget();
     return isOther;
   }

@@ -18,6 +18,8 @@ export class Credentials {
   readonly #tls: SinkTls;
   readonly #tokenFile: string | null;
   #shown: Shown | null = null;
+  /** The certificate that is shown was out of its time when somebody looked last. */
+  #wasFaulty = false;
 
   constructor(tls: SinkTls, tokenFile: string | null) {
     this.#tls = tls;
@@ -30,25 +32,24 @@ export class Credentials {
     return this.#shown;
   }
 
-  /** Reads all files anew; whether one is another than before. Throws where a file cannot be read, and keeps what it knew. */
-  async renew(): Promise<boolean> {
+  /**
+   * Reads all files anew; whether one is another than before, or is good by now. Throws where a file cannot be read, and keeps what
+   * it knew. `now`: milliseconds since 1970.
+   */
+  async renew(now: EpochMilliseconds): Promise<boolean> {
     const next = await this.#read();
     const before = this.#shown ?? NOTHING;
     this.#shown = next;
-    return (['ca', 'cert', 'key', 'token'] as const).some((part) => next[part] !== before[part]);
+    const wasFaulty = this.#wasFaulty;
+    const isGoodNow = wasFaulty && this.fault(next, now) === null;
+    return isGoodNow || (['ca', 'cert', 'key', 'token'] as const).some((part) => next[part] !== before[part]);
   }
 
   /** Why a receiver would refuse the certificate that is shown, or null. `now`: milliseconds since 1970. */
-  static fault({ cert }: Shown, now: EpochMilliseconds): string | null {
-    if (cert === undefined) return null;
-    try {
-      const { validFrom, validTo } = new X509Certificate(cert);
-      if (now >= Date.parse(validTo)) return `its certificate has ended on ${validTo}`;
-      if (now < Date.parse(validFrom)) return `its certificate begins on ${validFrom}`;
-      return null;
-    } catch {
-      return 'its certificate cannot be read';
-    }
+  fault(shown: Shown, now: EpochMilliseconds): string | null {
+    const fault = faultOf(shown, now);
+    this.#wasFaulty = fault !== null;
+    return fault;
   }
 
   async #read(): Promise<Shown> {
@@ -62,6 +63,18 @@ export class Credentials {
       key: await read(key),
       token: token === undefined ? null : token.trim(),
     };
+  }
+}
+
+function faultOf({ cert }: Shown, now: EpochMilliseconds): string | null {
+  if (cert === undefined) return null;
+  try {
+    const { validFrom, validTo } = new X509Certificate(cert);
+    if (now >= Date.parse(validTo)) return `its certificate has ended on ${validTo}`;
+    if (now < Date.parse(validFrom)) return `its certificate begins on ${validFrom}`;
+    return null;
+  } catch {
+    return 'its certificate cannot be read';
   }
 }
 

@@ -48,7 +48,7 @@ export class SyslogStream implements EventSink {
   }
 
   async renew(): Promise<boolean> {
-    const isOther = await this.#credentials.renew();
+    const isOther = await this.#credentials.renew(this.#clock.now());
     if (isOther) this.#leave();
     return isOther;
   }
@@ -76,7 +76,7 @@ export class SyslogStream implements EventSink {
     if (protocol === 'tcp') return open(connectTcp({ host, port }), 'connect', where, this.#clock, signal);
     try {
       const shown = await this.#credentials.shown();
-      const fault = Credentials.fault(shown, this.#clock.now());
+      const fault = this.#credentials.fault(shown, this.#clock.now());
       if (fault !== null) return { kind: 'refused', reason: fault };
       const { ca, cert, key } = shown;
       const socket = connectTls({

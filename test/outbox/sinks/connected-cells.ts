@@ -13,7 +13,7 @@ import {
   type Receiver,
   strangers,
 } from './receivers.ts';
-import { once, Rig, until } from './rig.ts';
+import { fastClock, once, Rig, until } from './rig.ts';
 
 /** How a receiver fails that a sink is connected to. */
 export function connected(kind: Connected, isOtlp: boolean): Cells {
@@ -80,6 +80,7 @@ export function connected(kind: Connected, isOtlp: boolean): Cells {
     'certificate ended': kind.isTls
       ? async (t) => {
           await ownCertificate(t, kind);
+          await ownClock(t, kind);
           await itsCertificate(t, kind);
         }
       : NO_CERTIFICATE,
@@ -125,6 +126,19 @@ async function ownCertificate(t: Test, kind: Connected): Promise<void> {
   t.equal(receiver.seqs().length, 0);
   files.show(clients.issue());
   await rig.use(kind.setting(receiver.port, files));
+  await allArrived(t, rig, receiver, 2);
+}
+
+/** A machine without a clock of its own starts in 1970: its certificate is good once the time is known. */
+async function ownClock(t: Test, kind: Connected): Promise<void> {
+  const receiver = kind.make(GOOD);
+  await receiver.up(t);
+  let now: () => number = () => 0;
+  const rig = new Rig(t, { ...fastClock(25), now: () => now() });
+  await rig.use(kind.setting(receiver.port, filesOf(t)));
+  rig.deny(2);
+  t.match(await trouble(rig, 'it is refused'), /^refused its certificate begins on/);
+  now = Date.now;
   await allArrived(t, rig, receiver, 2);
 }
 
