@@ -18,7 +18,7 @@ export interface ListenerCertificates {
 
 /** What the certificates of servers are for. */
 export const TLS_NAME = 'upstream.bench.example';
-const CLIENT_NAME = 'spiffe://bench.example/client';
+export const CLIENT_NAME = 'spiffe://bench.example/client';
 const PATIENCE = 10_000;
 
 /** A server's certificate that vouches for itself, good for two days: ECDSA over P-256. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ListenerCertificates, TLS_NAME } from './certificates.ts';
+import { CLIENT_NAME, type ListenerCertificates, TLS_NAME } from './certificates.ts';
 import { SETTINGS, type Setting } from './loads.ts';
 import { APPROVED, WILDCARD_ZONE } from './names.ts';
 import { type Daemon, find, freePort, start } from './processes.ts';
@@ -73,7 +73,8 @@ export async function launch(
 
 /**
  * namegate with the configuration that it is shipped with: only where it listens and whom it asks is replaced, and a file
- * with the approved names is added to the policy. Its identity claims 127.0.0.1, more closely than the shipped one.
+ * with the approved names is added to the policy. Its identity claims 127.0.0.1, more closely than the shipped one, and the
+ * certificate of the client that shakes hands.
  */
 export const namegate: Contestant = {
   name: 'namegate',
@@ -129,7 +130,7 @@ identities:
   - name: bench
     owner: bench
     review_by: 2099-01-01
-    from: { addresses: [127.0.0.1] }
+    from: { addresses: [127.0.0.1], certificates: ["${CLIENT_NAME}"] }
     allow: [bench]
 `;
 

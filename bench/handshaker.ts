@@ -4,18 +4,23 @@
  *
  *     node bench/handshaker.ts PORT SECONDS CERTIFICATE KEY NAME
  *
- * prints {"latencies": […]}: milliseconds from the SYN to the answer, ascending. TLS 1.3 with X25519, which every peer
- * has. The server's certificate is not checked: that is the client's work, and not what is measured.
+ * prints {"latencies": […], "codes": {…}}: milliseconds from the SYN to the answer, ascending, and what was answered how often.
+ * TLS 1.3 with X25519, which every peer has. The server's certificate is not checked: that is the client's work, and not what is measured.
  */
 import { readFileSync } from 'node:fs';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
 import { printHelp } from './help.ts';
-import { question } from './messages.ts';
+import { codeOf, question } from './messages.ts';
 
 const PATIENCE = 2000;
 
-/** Milliseconds of one connection. Rejects where it fails or has no answer in time. */
-function once(port: number, secureContext: SecureContext, query: Buffer): Promise<number> {
+interface Answered {
+  readonly milliseconds: number;
+  readonly code: string;
+}
+
+/** One connection. Rejects where it fails or has no answer in time. */
+function once(port: number, secureContext: SecureContext, query: Buffer): Promise<Answered> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, secureContext, rejectUnauthorized: false };
@@ -30,8 +35,9 @@ function once(port: number, secureContext: SecureContext, query: Buffer): Promis
     });
     socket.on('data', (octets: Buffer) => {
       received.push(octets);
-      if (!isWhole(Buffer.concat(received))) return;
-      resolve(performance.now() - started);
+      const frame = Buffer.concat(received);
+      if (!isWhole(frame)) return;
+      resolve({ milliseconds: performance.now() - started, code: codeOf(frame.subarray(2)) });
       socket.end();
     });
     socket.once('end', () => reject(new Error('the server closed the connection')));
@@ -54,10 +60,15 @@ async function main([port = '', seconds = '', certificate = '', key = '', name =
   const message = question(name);
   const query = Buffer.concat([Buffer.of(message.length >>> 8, message.length & 0xff), message]);
   const found: number[] = [];
+  const codes: Record<string, number> = {};
   const end = performance.now() + Number(seconds) * 1000;
-  while (performance.now() < end) found.push(await once(Number(port), context, query));
+  while (performance.now() < end) {
+    const { milliseconds, code } = await once(Number(port), context, query);
+    found.push(milliseconds);
+    codes[code] = (codes[code] ?? 0) + 1;
+  }
   const latencies = found.sort((a, b) => a - b).map((ms) => Number(ms.toFixed(5)));
-  process.stdout.write(JSON.stringify({ latencies }));
+  process.stdout.write(JSON.stringify({ latencies, codes }));
 }
 
 if (import.meta.main && !printHelp(import.meta.url)) await main(process.argv.slice(2));

@@ -1,3 +1,4 @@
+import { RCODE } from '../src/wire/iana.ts';
 import { nameFromText } from '../src/wire/name.ts';
 
 /** Messages for the benches, in wire form. */
@@ -18,6 +19,12 @@ export function addressReply(name: string, ttl: number): Buffer {
   const header = Buffer.from('000081800001000100000001', 'hex');
   const record = Buffer.concat([words(0xc00c, 1, IN, ttl >>> 16, ttl & 0xffff, 4), Buffer.of(192, 0, 2, 1)]);
   return Buffer.concat([header, wireName(name), words(1, IN), record, OPT]);
+}
+
+/** What a response says: `NOERROR`, or the number where it has no name here. */
+export function codeOf(response: ArrayLike<number>): string {
+  const code = response[3]! & 15;
+  return Object.entries(RCODE).find(([, value]) => value === code)?.[0] ?? String(code);
 }
 
 /** Throws for what is not a name. */

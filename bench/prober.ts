@@ -5,19 +5,20 @@
  *     node bench/prober.ts [--server PID] [ADDRESS:]PORT SECONDS PACE NAME…
  *
  * asks 127.0.0.1, or the address, for the names in turn, a question each PACE microseconds (0: as soon as the last is answered), and prints
- * {"latencies": […], "gap": …, "slow": […]}: milliseconds ascending, the longest time between two answers in a row, and,
- * where the server's process is given, its slow answers. Ends with an error when an answer takes a second.
+ * {"latencies": […], "codes": {…}, "gap": …, "slow": […]}: milliseconds ascending, what was answered how often, the longest time
+ * between two answers in a row, and, where the server's process is given, its slow answers. Ends with an error when an answer takes a second.
  */
 import { openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { printHelp } from './help.ts';
-import { question } from './messages.ts';
+import { codeOf, question } from './messages.ts';
 
 export interface Probed {
   /** Milliseconds of each answer, ascending. */
   readonly latencies: Float64Array;
+  readonly codes: Readonly<Record<string, number>>;
   /** Milliseconds. */
   readonly gap: number;
   /** Answers that took the server `SLOW_MS` or more by its own doing, in the order in which they came. */
@@ -98,6 +99,8 @@ function probe(
   const queries = names.map((name) => question(name));
   const reply = Buffer.alloc(4096);
   const found: number[] = [];
+  // Of the header's last four bits: texts are made when the time is over.
+  const counts = new Uint32Array(16);
   const slow: SlowAnswer[] = [];
   const server = pid === null ? null : new Scheduled(pid);
   const self = new Scheduled(process.pid);
@@ -123,6 +126,7 @@ function probe(
     const now = performance.now();
     const took = now - sent;
     found.push(took);
+    counts[reply[3]! & 15]!++;
     if (server !== null && took >= SLOW_MS) {
       server.read();
       self.read();
@@ -134,7 +138,9 @@ function probe(
     answered = now;
   }
   close(fd);
-  return { latencies: Float64Array.from(found).sort(), gap, slow };
+  const codes: Record<string, number> = {};
+  for (const [code, count] of counts.entries()) if (count > 0) codes[codeOf([0, 0, 0, code])] = count;
+  return { latencies: Float64Array.from(found).sort(), codes, gap, slow };
 }
 
 if (import.meta.main && isMainThread && !printHelp(import.meta.url)) {

@@ -225,9 +225,9 @@ class Measure {
     const path = fileURLToPath(new URL(`./${program}`, import.meta.url));
     const patience = (seconds + 10) * 1000;
     const text = await run([process.execPath, path, ...args], { core: this.#core, patience });
-    const { latencies } = JSON.parse(text) as { latencies: number[] };
+    const { latencies, codes } = JSON.parse(text) as { latencies: number[]; codes: Record<string, number> };
     const completed = latencies.length;
-    const answered = { completed, lost: 0, codes: { NOERROR: completed } };
+    const answered = { completed, lost: 0, codes };
     return { ...answered, qps: completed / seconds, latencies: Float64Array.from(latencies) };
   }
 }
