@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, hash, type KeyObject } from 'node:crypto';
 import type { EpochSeconds } from '../wire/quantity.ts';
 import { DerReader, TAG } from './der.ts';
 import { type Extensions, latin, readExtensions } from './extensions.ts';
@@ -127,7 +127,7 @@ function hasExplicitCurve(spki: Uint8Array): boolean {
 }
 
 export function hashOf(octets: Uint8Array): string {
-  return createHash('sha256').update(octets).digest('hex');
+  return hash('sha256', octets);
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
