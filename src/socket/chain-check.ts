@@ -9,8 +9,19 @@ export interface ChainFault {
 /**
  * Whether a chain is taken: 0, or the X509_V_ERR number that OpenSSL makes the alert of. `chain`: DER, the leaf first; the
  * client has not proved yet that it holds the key. Must not throw.
+ *
+ * OpenSSL verifies the chain only where `openssl.verify` is called: whoever takes a chain without it must know that the same
+ * one was verified in the same context.
  */
-export type Examine = (chain: readonly Buffer[], fault: ChainFault | null) => number;
+export type Examine = (chain: readonly Buffer[], openssl: Verification) => number;
+
+/** OpenSSL's part in the handshake of now. Good within `Examine` alone. */
+export interface Verification {
+  /** Which TLS context the handshake is of: another number, perhaps other CAs. */
+  readonly context: number;
+  /** Builds and verifies the path, signatures and dates included; returns what is wrong, or null. */
+  verify(): ChainFault | null;
+}
 
 /** X509_V_ERR numbers, and the alert that OpenSSL sends for each (RFC 8446 §6.2). */
 export const X509_ERROR = {
@@ -32,6 +43,8 @@ export const X509_ERROR = {
 const MOST = 9;
 /** CRYPTO_EX_INDEX_SSL_CTX (crypto.h). */
 const SSL_CTX = 1;
+/** A context's callback is handed one number: whose examination it is, so many times, and which context. */
+const CONTEXTS = 2 ** 32;
 
 type Call = (...args: unknown[]) => unknown;
 type Pointer = unknown;
@@ -55,22 +68,27 @@ export class ChainCheck {
   readonly #examines = new Map<number, Examine>();
   readonly #made: unknown;
   readonly #decide: unknown;
+  /** Where a certificate's octets go, as a pointer that OpenSSL moves on. */
+  readonly #out = new BigUint64Array(1);
   /** While a context is being made: those that OpenSSL has told of. */
   #contexts: Pointer[] | null = null;
   #last = 0;
+  #lastContext = 0;
+  readonly #verification: StoreVerification;
 
   /** Throws where a symbol of OpenSSL is not to be had. */
   constructor(koffi: Koffi) {
     this.#koffi = koffi;
     const lib = koffi.load(null);
     this.#openssl = bind((prototype) => lib.func(prototype));
+    this.#verification = new StoreVerification(this.#openssl);
     const made = koffi.proto('void namegate_context_made(void *, void *, void *, int, long, void *)');
     const decide = koffi.proto('int namegate_decide_chain(void *, intptr_t)');
     this.#made = koffi.register((context: Pointer) => {
       this.#contexts?.push(context);
     }, koffi.pointer(made));
     this.#decide = koffi.register(
-      (store: Pointer, id: number) => this.#decides(store, Number(id)),
+      (store: Pointer, argument: number) => this.#decides(store, Number(argument)),
       koffi.pointer(decide),
     );
   }
@@ -98,7 +116,7 @@ export class ChainCheck {
     const index = newIndex(SSL_CTX, 0, null, this.#made, null, null);
     try {
       const made = make();
-      if (contexts.length === 1) setVerify(contexts[0], this.#decide, id);
+      if (contexts.length === 1) setVerify(contexts[0], this.#decide, id * CONTEXTS + ++this.#lastContext);
       return made;
     } finally {
       freeIndex(SSL_CTX, index);
@@ -107,34 +125,72 @@ export class ChainCheck {
   }
 
   /** OpenSSL's call within a handshake: 1 takes the chain. An exception would be lost here, so it refuses. */
-  #decides(store: Pointer, id: number): number {
-    const { verify, error, setError, errorText, clearErrors, untrusted } = this.#openssl;
+  #decides(store: Pointer, argument: number): number {
+    const { setError, clearErrors, untrusted } = this.#openssl;
+    const verification = this.#verification;
     try {
-      const verified = Number(verify(store)) > 0;
-      // Node's callback lets everything pass, and what is wrong stands here.
-      const code = Number(error(store));
+      verification.begin(store, argument % CONTEXTS);
+      const examine = this.#examines.get(Math.floor(argument / CONTEXTS));
+      const refused = examine?.(this.#read(untrusted(store)), verification) ?? X509_ERROR.REJECTED;
       // Node takes the code of the first error that is left behind: that is to be the handshake's.
       clearErrors();
-      const fault = verified && code === 0 ? null : { code, text: String(errorText(code)) };
-      const refused = this.#examines.get(id)?.(this.#read(untrusted(store)), fault) ?? X509_ERROR.REJECTED;
-      if (fault === null && refused !== 0) setError(store, refused);
-      return fault === null && refused === 0 ? 1 : 0;
+      if (verification.failed) return 0;
+      if (refused !== 0) setError(store, refused);
+      return refused === 0 ? 1 : 0;
     } catch {
       return 0;
+    } finally {
+      verification.end();
     }
   }
 
   /** DER, at most MOST. */
   #read(stack: Pointer): Buffer[] {
     const { count, at, encode } = this.#openssl;
-    return Array.from({ length: Math.min(Number(count(stack)), MOST) }, (_, i) => {
+    const most = Math.min(Number(count(stack)), MOST);
+    const chain: Buffer[] = [];
+    for (let i = 0; i < most; i++) {
       const certificate = at(stack, i);
-      const der = Buffer.alloc(Number(encode(certificate, null)));
-      const out = Buffer.alloc(8);
-      out.writeBigUInt64LE(BigInt(this.#koffi.address(der)));
-      encode(certificate, out);
-      return der;
-    });
+      const der = Buffer.allocUnsafeSlow(Number(encode(certificate, null)));
+      this.#out[0] = BigInt(this.#koffi.address(der));
+      encode(certificate, this.#out);
+      chain.push(der);
+    }
+    return chain;
+  }
+}
+
+/** One for all handshakes: OpenSSL ends this call before another handshake goes on. */
+class StoreVerification implements Verification {
+  context = 0;
+  /** OpenSSL was asked, and found a fault. */
+  failed = false;
+  readonly #openssl: ReturnType<typeof bind>;
+  #store: Pointer = null;
+
+  constructor(openssl: ReturnType<typeof bind>) {
+    this.#openssl = openssl;
+  }
+
+  begin(store: Pointer, context: number): void {
+    this.#store = store;
+    this.context = context;
+    this.failed = false;
+  }
+
+  end(): void {
+    this.#store = null;
+  }
+
+  verify(): ChainFault | null {
+    if (this.#store === null) throw new Error('the handshake has gone on');
+    const { verify, error, errorText } = this.#openssl;
+    const verified = Number(verify(this.#store)) > 0;
+    // Node's callback lets everything pass, and what is wrong stands here.
+    const code = Number(error(this.#store));
+    if (verified && code === 0) return null;
+    this.failed = true;
+    return { code, text: String(errorText(code)) };
   }
 }
 
@@ -164,7 +220,7 @@ export function chainCheck(): ChainCheck | null {
 }
 
 function load(): ChainCheck | null {
-  // The octets of a pointer are written below as this ABI has them.
+  // A pointer has 64 bits in what is written above.
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) return null;
   try {
     return new ChainCheck(createRequire(import.meta.url)('koffi') as Koffi);

@@ -6,8 +6,9 @@ import {
   type Judgement,
   type ShownCertificate,
 } from '../../resolve/client/credential.ts';
-import { type ChainFault, X509_ERROR } from '../../socket/chain-check.ts';
+import { type Verification, X509_ERROR } from '../../socket/chain-check.ts';
 import type { EpochSeconds } from '../../wire/quantity.ts';
+import { TakenChains } from './taken-chains.ts';
 
 /** Certificates that a client may show at most; OpenSSL bounds their octets (100 KiB). */
 const MAX_CHAIN = 8;
@@ -44,6 +45,8 @@ export class Proofs {
   /** The longest unused first. */
   readonly #remembered = new Map<string, readonly Buffer[]>();
   #octets = 0;
+  /** What was judged under this trust. */
+  readonly #taken = new TakenChains();
 
   /** `epoch`: seconds since 1970. */
   constructor(trust: ShownTrust, epoch: () => EpochSeconds) {
@@ -54,6 +57,7 @@ export class Proofs {
   /** From now on; every proof is to be judged again. */
   update(trust: ShownTrust): void {
     this.#trust = trust;
+    this.#taken.clear();
   }
 
   /** What a new connection proves, or why it is refused. The handshake is done. */
@@ -80,17 +84,26 @@ export class Proofs {
   }
 
   /**
-   * A chain within its handshake, of which OpenSSL says `fault`: why it is refused, or null. The client has not proved that it
-   * holds the key, so this only refuses: `take` judges again, of what the finished handshake holds.
+   * A chain within its handshake: why it is refused, or null. The client has not proved that it holds the key, so this only
+   * refuses: `take` judges again, of what the finished handshake holds.
+   *
+   * OpenSSL verifies it too, save where it did so of late, in the same context.
    */
-  examine(chain: readonly Buffer[], fault: ChainFault | null): CredentialRefusal | null {
+  examine(chain: readonly Buffer[], openssl: Verification): CredentialRefusal | null {
     const { judge } = this.#trust;
+    const now = this.#epoch();
+    const known = this.#taken.find(chain, now);
+    if (known?.isVerified(openssl.context, now)) return null;
+    const fault = openssl.verify();
     if (fault !== null) {
       const rule = RULES.get(fault.code) ?? 'chain';
       return { kind: 'refused', rule, message: `OpenSSL: ${fault.text}`, chain };
     }
-    const judgement = judge?.judge(chain, this.#epoch());
-    return judgement?.kind === 'refused' ? { ...judgement, chain } : null;
+    if (judge === null) return null;
+    const judgement = known ?? judge.judge(chain, now);
+    if (judgement.kind === 'refused') return { ...judgement, chain };
+    this.#taken.add(chain, judgement, now).verifiedIn(openssl.context, now);
+    return null;
   }
 
   /** What the log says of a refusal: the first certificate, and what is weak about one of them. */
@@ -124,11 +137,16 @@ export class Proofs {
   }
 
   #judge(proof: Proof, judge: CredentialJudge): CredentialRefusal | null {
-    const judgement = judge.judge(proof.chain!, this.#epoch());
-    if (judgement.kind === 'refused') return { ...judgement, chain: proof.chain! };
-    proof.credential = judgement.credential;
+    const now = this.#epoch();
+    const chain = proof.chain!;
+    const judgement = this.#taken.find(chain, now) ?? judge.judge(chain, now);
+    if (judgement.kind === 'refused') return { ...judgement, chain };
+    this.#taken.add(chain, judgement, now);
+    const { names, fault } = judgement.credential;
+    // Of its own: what policy finds of a credential depends on where it is shown from.
+    proof.credential = new Credential(names, fault);
     proof.until = judgement.until;
-    this.#remember(proof.chain!);
+    this.#remember(chain);
     return null;
   }
 

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { addressText, clientKey, readAddress } from '../../socket/address-words.ts';
-import type { ChainFault } from '../../socket/chain-check.ts';
+import type { Examine } from '../../socket/chain-check.ts';
 import type { AddressWords } from '../../wire/ip-address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
@@ -250,8 +250,8 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
     this.#handshakes!.begin(arrival.socket);
   }
 
-  readonly examine = (chain: readonly Buffer[], fault: ChainFault | null): number => {
-    const refusal = this.#proofs!.examine(chain, fault);
+  readonly examine: Examine = (chain, openssl) => {
+    const refusal = this.#proofs!.examine(chain, openssl);
     this.#refusal = refusal;
     return refusal === null ? 0 : x509ErrorOf(refusal);
   };
