@@ -4,8 +4,11 @@ import { ADDRESS_SIZE } from './socket-address.ts';
 
 const IPPROTO_IPV6 = 41;
 
-/** Datagrams that one system call takes. */
-export const BATCH = 64;
+/**
+ * Datagrams that one system call takes. The more there are, the more of the replies to one client leave as one message; and the
+ * longer the first of them waits. At most 254: slots are numbered in an octet (segments.ts).
+ */
+export const BATCH = 96;
 /** Room for one datagram: more than any reply over UDP, and than any query that makes sense. */
 export const SLOT = 4096;
 /** Room for one message's control data: a packet-info message of IPv6 takes 40 octets. */

@@ -15,6 +15,8 @@ import { ADDRESS_SIZE } from './socket-address.ts';
 
 /** Octets of one group: a UDP datagram's most (RFC 768), less some. */
 const MAX_GROUP = 65_000;
+/** Datagrams of one group: older kernels take no more (UDP_MAX_SEGMENTS). */
+const MAX_SEGMENTS = 64;
 /** A control message that says how long each datagram of a group is: struct cmsghdr, 16 bits, and padding. */
 const SEGMENT_SIZE = 24;
 const SOL_UDP = 17;
@@ -23,8 +25,8 @@ const ADDRESS_WORDS = ADDRESS_SIZE / 4;
 const CONTROL_WORDS = CONTROL_SIZE / 4;
 const HEADER_WORDS = HEADER_SIZE / 4;
 const GROUP_CONTROL = SEGMENT_SIZE + CONTROL_SIZE;
-/** Slots of the table of destinations: a power of two, at most half full. */
-const TABLE = 2 * BATCH;
+/** Slots of the table of destinations: a power of two, and more than a batch can fill. */
+const TABLE = 256;
 const NONE = 255;
 
 /**
@@ -144,21 +146,15 @@ export class Segments {
     const words = this.#words;
     const size = batch.sends(slot);
     const first = sent;
-    let octets = 0;
+    const last = first + Math.min(MAX_SEGMENTS, Math.floor(MAX_GROUP / size));
     let at = slot;
     let length = size;
-    while (length === size) {
+    // The first that is shorter may end it.
+    while (sent < last) {
       this.#append(at, sent++, length);
-      octets += length;
       at = next[at]!;
-      if (at === NONE) break;
+      if (at === NONE || length < size) break;
       length = batch.sends(at);
-      if (octets + length > MAX_GROUP) break;
-    }
-    // One that is shorter may end it.
-    if (at !== NONE && length < size && octets + length <= MAX_GROUP) {
-      this.#append(at, sent++, length);
-      at = next[at]!;
     }
     this.#sent = sent;
     const from = slot * HEADER_WORDS;

@@ -39,12 +39,13 @@ async function exchange(
   host: string,
   ask: (i: number) => string,
   lengthOf: (i: number) => number,
+  count = 3,
 ): Promise<{ counters: Readonly<Record<string, number>> }> {
   const listener = batchedUdp(calls, { host, port: 0, answerer: new Echo(), notice: () => {} });
   t.teardown(() => listener.close(0));
   await listener.start();
   const clients = await Promise.all(
-    Array.from({ length: 3 }, async () => {
+    Array.from({ length: count }, async () => {
       const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
       t.teardown(() => socket.close());
       socket.bind(0, host.includes(':') ? '::1' : '127.0.0.1');
@@ -54,16 +55,17 @@ async function exchange(
   );
   const total = 240;
   for (let i = 0; i < total; i++) {
-    clients[i % 3]!.socket.send(question(i, lengthOf(i)), listener.address.port, ask(i));
+    clients[i % count]!.socket.send(question(i, lengthOf(i)), listener.address.port, ask(i));
   }
   await until(() => clients.reduce((sum, { heard }) => sum + heard.length, 0) === total);
   clients.forEach(({ heard }, client) => {
-    t.equal(heard.length, total / 3);
+    t.equal(heard.length, total / count);
     for (const { reply, from } of heard) {
       const id = reply.readUInt16BE(0);
       const wanted = question(id, lengthOf(id));
       wanted[2] = 0x80;
-      if (id % 3 !== client || !reply.equals(wanted) || from !== ask(id)) t.fail(`reply ${id} from ${from}`);
+      if (id % count !== client || !reply.equals(wanted) || from !== ask(id))
+        t.fail(`reply ${id} from ${from}`);
     }
   });
   return { counters: { ...listener.counters } };
@@ -126,6 +128,19 @@ t.test('replies of one batch', { skip }, async (t) => {
       240,
     );
     t.ok(sent.length < 120, `${sent.length} messages`);
+  });
+
+  t.test('are no more in one message than every kernel takes', async (t) => {
+    const { calls: watching, sent } = watched(() => false);
+    await exchange(
+      t,
+      watching,
+      '127.0.0.1',
+      () => '127.0.0.1',
+      () => 40,
+      1,
+    );
+    t.equal(Math.max(...sent), 64);
   });
 
   t.test('leave one by one where the kernel takes no groups', async (t) => {

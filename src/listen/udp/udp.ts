@@ -17,7 +17,7 @@ import { SlotClient, type SlotHost } from './slot-client.ts';
 /** Octets asked of the kernel for what waits to be read. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
 /** Batches that one wake reads at most, so that timers and other sockets have their turn under load. */
-const ROUNDS = 4;
+const ROUNDS = 3;
 /**
  * A read that took so many datagrams, and all that there were, says that they come faster than they are worth a turn each.
  * The next read waits these microseconds (in fact some 100) for more to come, as network cards do: a queue that is
@@ -31,7 +31,7 @@ const MOST_FREE = 1024;
 const WATCH_MS: Milliseconds = 1000;
 
 /**
- * UDP on Linux, 64 datagrams a system call: libuv says when the socket can be read, recvmmsg fills the slots, each query
+ * UDP on Linux, BATCH datagrams a system call: libuv says when the socket can be read, recvmmsg fills the slots, each query
  * is answered in place, sendmmsg sends the replies. On a wildcard address the control messages go back as they came, so a
  * reply comes from the address that was asked.
  */
