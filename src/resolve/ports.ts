@@ -1,5 +1,6 @@
 /** What the story asks of other rooms. Rank 4 implements these, `server.ts` plugs them in. */
 
+import type { Filling } from '../wire/filling.ts';
 import type { AddressWords, IpAddress } from '../wire/ip-address.ts';
 import type { EpochSeconds, Monotonic } from '../wire/quantity.ts';
 import type { Credential } from './client/credential.ts';
@@ -43,6 +44,8 @@ export interface Answerer {
   /** The queries that follow, up to `endBatch`, have come together: the clock is read once for them. */
   beginBatch?(): void;
   endBatch?(): void;
+  /** How the reply that `answer` has just written can be made longer; one object for all. */
+  readonly filling?: Readonly<Filling>;
 }
 
 /** Time as the story sees it. */

@@ -1,3 +1,4 @@
+import { type Filling, fillReply } from '../wire/filling.ts';
 import type { AddressWords } from '../wire/ip-address.ts';
 import type { Native } from './native.ts';
 import { ADDRESS_SIZE } from './socket-address.ts';
@@ -40,6 +41,8 @@ export class DatagramBatch {
   /** Addresses and control data as 32-bit words. */
   readonly addressWords: Uint32Array;
   readonly controlWords: Uint32Array;
+  /** How the reply in a slot can be filled up: three numbers a slot, `most` first. */
+  readonly #fillings = new Uint16Array(BATCH * 3);
   /** struct iovec as 32-bit words: 4 a datagram. */
   readonly vectorWords: Uint32Array;
 
@@ -95,6 +98,23 @@ export class DatagramBatch {
   /** Octets that slot `i` sends. */
   sends(i: number): number {
     return this.vectorWords[i * 4 + 2]!;
+  }
+
+  /** How the reply in slot `i` can be filled up. */
+  filling(i: number, { most, opt, option }: Readonly<Filling>): void {
+    const at = i * 3;
+    this.#fillings[at] = most;
+    this.#fillings[at + 1] = opt;
+    this.#fillings[at + 2] = option;
+  }
+
+  /** Fills the reply in slot `i` up to `wanted` octets; false where it cannot have as many. */
+  fill(i: number, wanted: number): boolean {
+    const fillings = this.#fillings;
+    if (fillings[i * 3]! < wanted) return false;
+    fillReply(this.slots[i]!, this.sends(i), wanted, fillings[i * 3 + 1]!, fillings[i * 3 + 2]!);
+    this.vectorWords[i * 4 + 2] = wanted;
+    return true;
   }
 
   /** Sets what slot `i` sends: its length, and where from and to, copied from slot `j` of the batch it answers. */

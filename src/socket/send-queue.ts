@@ -1,9 +1,12 @@
+import { Filling } from '../wire/filling.ts';
 import { BATCH, DatagramBatch, HEADER_SIZE } from './datagrams.ts';
 import type { Native } from './native.ts';
 import { Segments } from './segments.ts';
 
 /** Groups in a row that the kernel may refuse before no more are made. */
 const MAX_REFUSED = 64;
+
+const NO_FILLING: Readonly<Filling> = new Filling();
 
 /** Replies that wait for one sendmmsg. */
 export class SendQueue {
@@ -31,8 +34,9 @@ export class SendQueue {
   }
 
   /** The reply in `slot` goes to whoever sent slot `j` of `asked`. */
-  answer(length: number, asked: DatagramBatch, j: number): void {
+  answer(length: number, asked: DatagramBatch, j: number, filling: Readonly<Filling> = NO_FILLING): void {
     this.batch.answer(this.#count, length, asked, j);
+    this.batch.filling(this.#count, filling);
     this.#add();
   }
 
@@ -42,6 +46,7 @@ export class SendQueue {
     if (length > 256) reply.copy(slot, 0, 0, length);
     else for (let i = 0; i < length; i++) slot[i] = reply[i]!;
     this.batch.answerTo(this.#count, length, wayBack);
+    this.batch.filling(this.#count, NO_FILLING);
     this.#add();
   }
 

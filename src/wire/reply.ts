@@ -1,3 +1,4 @@
+import { Filling } from './filling.ts';
 import { FLAG, HEADER_SIZE, OPCODE_MASK, writeUint16, writeUint32 } from './header.ts';
 import { OPTION, RCODE, TYPE } from './iana.ts';
 import type { Seconds } from './quantity.ts';
@@ -28,6 +29,8 @@ export class ReplyWriter {
   at = 0;
   answers = 0;
   authority = 0;
+  /** Of the reply that was finished last. */
+  readonly filling: Filling = new Filling();
   #query!: Query;
   #flags = 0;
   #limit = 0;
@@ -50,6 +53,7 @@ export class ReplyWriter {
     this.#over = false;
     this.answers = 0;
     this.authority = 0;
+    this.filling.most = 0;
     const opcode = query.flags & OPCODE_MASK;
     // RD and CD come back (RFC 4035 §3.2.2), RA is true: we forward. They mean something in a QUERY alone (RFC 8906 §8.1.4).
     this.#flags = FLAG.QR | flags | (opcode === 0 ? FLAG.RA | (query.flags & (FLAG.RD | FLAG.CD)) : opcode);
@@ -186,10 +190,19 @@ export class ReplyWriter {
       out.set(this.cookie, this.at + 4);
       this.at += 4 + this.cookie.length;
     }
-    if (ede !== NO_EDE && this.at + 6 <= room) this.#ede(ede, text, keep, room);
+    if (ede !== NO_EDE && this.at + 6 <= room) {
+      if (text !== null && second === NO_EDE) this.#canBeFilled(start, room);
+      this.#ede(ede, text, keep, room);
+    }
     if (second !== NO_EDE && this.at + 6 <= room) this.#ede(second, this.secondText, 0, room);
     if (this.padding > 0 && query.padding) this.#pad(Math.min(room, this.#limit));
     writeUint16(out, start + 9, this.at - start - 11);
+  }
+
+  #canBeFilled(opt: number, room: number): void {
+    this.filling.most = room;
+    this.filling.opt = opt;
+    this.filling.option = this.at;
   }
 
   /** The last option: octets of zero up to the next multiple of the block (RFC 8467 §4.1), where they fit. */

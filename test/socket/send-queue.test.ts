@@ -3,15 +3,40 @@ import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import t, { type Test } from 'tap';
 import { batchedUdp } from '../../src/listen/udp/udp.ts';
+import type { Answerer, Client } from '../../src/resolve/ports.ts';
 import { loadNative } from '../../src/socket/linux-native.ts';
 import type { Native } from '../../src/socket/native.ts';
+import type { Filling } from '../../src/wire/filling.ts';
+import { EDE, RCODE } from '../../src/wire/iana.ts';
+import { Query, readQuery } from '../../src/wire/question.ts';
+import { ReplyWriter } from '../../src/wire/reply.ts';
 import { Echo, until } from '../listen/echo.ts';
+import { queryOctets } from '../resolve/house.ts';
 
 const native = loadNative();
 const skip = typeof native === 'string' && !process.env['CI'] ? `not to be had here: ${native}` : false;
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === '::1'),
 );
+
+const TEXT = 'a: name not approved; ask b';
+
+/** Denies whatever is asked. */
+class Denier implements Answerer {
+  readonly #query = new Query();
+  readonly #writer = new ReplyWriter();
+
+  get filling(): Readonly<Filling> {
+    return this.#writer.filling;
+  }
+
+  answer(message: Buffer, length: number, _client: Client, reply: Buffer): number {
+    this.#query.clear();
+    if (readQuery(message, length, this.#query) !== null) throw new Error('no question');
+    this.#writer.begin(this.#query, reply, 0, 1232);
+    return this.#writer.finish(RCODE.NXDOMAIN, EDE.BLOCKED, Buffer.from(TEXT), 3 * length);
+  }
+}
 
 /** A query of `length` octets, whose octets after the header follow from `id`. */
 function question(id: number, length: number): Buffer {
@@ -141,6 +166,48 @@ t.test('replies of one batch', { skip }, async (t) => {
       1,
     );
     t.equal(Math.max(...sent), 64);
+  });
+
+  t.test('that end in a text are filled up to one length where a client asks much', async (t) => {
+    const { calls: watching, sent } = watched(() => false);
+    const answerer = new Denier();
+    const listener = batchedUdp(watching, { host: '127.0.0.1', port: 0, answerer, notice: () => {} });
+    t.teardown(() => listener.close(0));
+    await listener.start();
+    const clients = await Promise.all(
+      [60, 3].map(async (questions) => {
+        const socket = createSocket('udp4');
+        t.teardown(() => socket.close());
+        socket.bind(0, '127.0.0.1');
+        await once(socket, 'listening');
+        return { questions, socket, heard: listenOn(socket) };
+      }),
+    );
+    const sizes = new Map<number, number>();
+    let id = 0;
+    for (const { questions, socket } of clients) {
+      for (let i = 0; i < questions; i++, id++) {
+        const asked = queryOctets(`${'x'.repeat(1 + (id % 40))}.${'y'.repeat(20)}.example`, 'A');
+        asked.writeUInt16BE(id, 0);
+        sizes.set(id, asked.length);
+        socket.send(asked, listener.address.port, '127.0.0.1');
+      }
+    }
+    await until(() => clients.every(({ questions, heard }) => heard.length === questions));
+    for (const { questions, heard } of clients) {
+      for (const { reply } of heard) {
+        const asked = sizes.get(reply.readUInt16BE(0))!;
+        const plain = asked + 6 + TEXT.length;
+        const text = reply.subarray(asked + 6).toString();
+        t.equal(text.trimEnd(), TEXT);
+        t.equal(reply.readUInt16BE(asked + 2), 2 + text.length, 'OPTION-LENGTH');
+        t.equal(reply.readUInt16BE(asked - 2), 6 + text.length, 'RDLENGTH');
+        t.ok(reply.length <= 3 * asked);
+        if (questions < 4) t.equal(reply.length, plain, 'few are as they were written');
+      }
+    }
+    // Two of the other client have lengths of their own.
+    t.ok(sent.length <= 6, `${sent.length} messages`);
   });
 
   t.test('leave one by one where the kernel takes no groups', async (t) => {

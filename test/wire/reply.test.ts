@@ -1,4 +1,5 @@
 import t from 'tap';
+import { fillReply } from '../../src/wire/filling.ts';
 import { FLAG } from '../../src/wire/header.ts';
 import { EDE, RCODE, TYPE } from '../../src/wire/iana.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';
@@ -190,6 +191,33 @@ t.test('RFC 8914 §2: EDE with and without a text', async (t) => {
     option(15, Buffer.concat([u16(15), Buffer.from('ask team')])),
   );
   t.same(optOf(finished(query, 3, EDE.OTHER, ''), 29), option(15, u16(0)), 'code 0 is a code');
+});
+
+t.test('a reply that ends in a text can be filled up with spaces behind it', async (t) => {
+  const query = ask({ additional: [opt({ options: option(10, Buffer.alloc(8)) })] });
+  writer.cookie = Buffer.alloc(24, 7);
+  const length = finished(query, 3, EDE.BLOCKED, 'ask team', 200).length;
+  const { most, opt: at, option: text } = writer.filling;
+  t.equal(most, 200, 'to as many octets as there is room');
+  fillReply(out, length, length + 30, at, text);
+  const options = optOf(written(length + 30), 29);
+  writer.cookie = null;
+  t.same(
+    options,
+    Buffer.concat([
+      option(10, Buffer.alloc(24, 7)),
+      option(15, Buffer.concat([u16(15), Buffer.from(`ask team${' '.repeat(30)}`)])),
+    ]),
+  );
+  const edns = ask({ additional: [opt()] });
+  finished(edns, 3, EDE.BLOCKED);
+  t.equal(writer.filling.most, 0, 'none where there is no text');
+  finished(edns, 3, EDE.BLOCKED, 'x', 200);
+  finished(ask(), 3, EDE.BLOCKED, 'ask team', 200);
+  t.equal(writer.filling.most, 0, 'none where there is no OPT');
+  writer.begin(edns, out, 0, 512);
+  writer.finish(3, EDE.OTHER, Buffer.from('x'), 512, EDE.CACHED_ERROR);
+  t.equal(writer.filling.most, 0, 'none where something stands behind it');
 });
 
 t.test('RFC 8914 §2: a second EDE', async (t) => {

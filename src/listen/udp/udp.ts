@@ -204,7 +204,7 @@ class BatchedUdp implements Listener, SlotHost {
       counters.answered++;
       if (client.spoofable && isTruncated(this.#replies.slot))
         this.#options.stranded?.sent(client, this.#now());
-      this.#replies.answer(Math.min(length, SLOT), this.#inbox, i);
+      this.#replies.answer(Math.min(length, SLOT), this.#inbox, i, this.#options.answerer.filling);
     } else if (client.later !== null) {
       client.later.drop();
     } else {

@@ -101,6 +101,7 @@ export function bareServfail(turn: Turn, message: Uint8Array, out: Buffer): numb
   turn.end.exit = EXIT.servfail;
   turn.end.rcode = RCODE.SERVFAIL;
   turn.end.ede = null;
+  turn.reply.writer.filling.most = 0;
   out.fill(0, 0, HEADER_SIZE);
   out[0] = message[0]!;
   out[1] = message[1]!;

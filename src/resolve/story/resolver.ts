@@ -1,6 +1,7 @@
 import type { Decision } from '../../policy/decide/decision.ts';
 import type { Explanation } from '../../policy/explain/explain.ts';
 import { boundOf } from '../../policy/lease/bound.ts';
+import type { Filling } from '../../wire/filling.ts';
 import type { EpochSeconds, Monotonic, RrType } from '../../wire/quantity.ts';
 import { Tally } from '../client/tally.ts';
 import { Flights } from '../flights/flights.ts';
@@ -57,6 +58,11 @@ export class Resolver implements Answerer {
   /** Asks for paid names that are due; to be called a few times a second. */
   keepPaidNames(now: Monotonic, epoch: EpochSeconds): void {
     this.paid.tick(this.#inForce, now, epoch);
+  }
+
+  /** How the reply can be made longer that was written last. */
+  get filling(): Readonly<Filling> {
+    return this.#turn.reply.writer.filling;
   }
 
   /** Questions that wait for an upstream. */

@@ -247,6 +247,7 @@ export class ReplyPlace {
     this.out = out;
     this.limit = transport === 'udp' ? SMALLEST : 0xffff;
     this.writer.padding = transport === 'tls' ? PADDING_BLOCK : 0;
+    this.writer.filling.most = 0;
     this.writer.keepalive = transport === 'udp' ? 0 : keepalive;
   }
 
