@@ -2,8 +2,8 @@ import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts
 import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
 import type { AttemptOwner } from './attempt-owner.ts';
+import { CaseDoubt, type DoubtOwner } from './case-doubt.ts';
 import type { Exchange } from './exchange.ts';
-import { FoldingCheck, type FoldingListener } from './folding-check.ts';
 import { lowerQuestion, type Query, withoutOpt } from './query.ts';
 import { helpOfNoOpt, isAnswer, mayPass, readSaid, type Said, saidText } from './said.ts';
 import type { StreamUser, Ticket } from './server-stream.ts';
@@ -21,7 +21,7 @@ const MANY_WRONG_IDS = 3;
  * One question to one server, over what it takes: UDP, and TCP after a reply that is truncated, cut, or right in all but
  * case; or a stream from the start. It tells the server's health what it saw. Waits until it is cancelled.
  */
-export class Attempt implements UdpListener, StreamUser, FoldingListener {
+export class Attempt implements UdpListener, StreamUser, DoubtOwner {
   readonly server: Server;
   readonly plain: boolean;
   readonly #query: Query;
@@ -36,11 +36,8 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   #udp: UdpExchange | null = null;
   #ticket: Ticket | null = null;
   #reconnects = 0;
-  /** A UDP reply was right in all but case. */
-  #caseInDoubt = false;
-  /** Asks the server for its way with case; null while it does not. An attempt makes one, in the background none. */
-  #check: FoldingCheck | null = null;
-  #checked: boolean;
+  /** A UDP reply was right in all but case; null while none was. */
+  #doubt: CaseDoubt | null = null;
   /** TCP is asked after UDP, or was. */
   #tcpAsked = false;
   /** What came over UDP that is no answer; empty while nothing did. */
@@ -62,7 +59,6 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     this.#owner = owner;
     this.#sockets = sockets;
     this.#form = form;
-    this.#checked = form.background;
   }
 
   start(now: Monotonic): void {
@@ -112,14 +108,14 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
 
   /** Whether asking the same server again could help: not where a connection that is alive holds the question. */
   isRepeatable(now: Monotonic): boolean {
-    return this.#check === null && (this.#ticket === null || this.#ticket.isStalled(now));
+    return this.#doubt?.isChecking !== true && (this.#ticket === null || this.#ticket.isStalled(now));
   }
 
   /** There is no answer yet, though somebody is to be asked again. */
   late(now: Monotonic): void {
     if (this.#over) return;
-    if (this.#check === null) this.#checkCase(now);
-    else this.#check.ask(now);
+    if (this.#doubt?.isChecking) this.#doubt.late(now);
+    else this.#checkCase(now);
   }
 
   udpReply(message: Buffer, match: Exclude<Match, 'none'>): void {
@@ -130,18 +126,18 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
       return;
     }
     if (match === 'case' && !this.server.foldsCase) {
-      // Forged, or from a server that folds case: TCP tells, or a check over UDP. The UDP wait goes on beside it.
-      if (this.#caseInDoubt) this.#sockets.counters.mismatched++;
-      this.#caseInDoubt = true;
+      // The UDP wait goes on beside what tells.
+      if (this.#doubt !== null) this.#sockets.counters.mismatched++;
+      this.#doubt ??= new CaseDoubt(this.server, this.#query, this.#sockets, !this.#form.background, this);
       this.#askTcpBeside('a reply in another case of letters', now);
       return;
     }
     this.server.wrongIds = 0;
-    this.#take(message, now, now - this.#sentAt);
+    this.believed(message, now, now - this.#sentAt);
   }
 
-  /** A reply over UDP that is taken for the server's. */
-  #take(message: Buffer, now: Monotonic, rtt: Milliseconds): void {
+  /** A reply over UDP is taken for the server's. */
+  believed(message: Buffer, now: Monotonic, rtt: Milliseconds): void {
     const said = readSaid(message, this.#sent.questionEnd);
     if (isTruncated(message) && (isAnswer(said.code) || said.code < 0)) {
       this.#leaveUdp('truncated over UDP', now);
@@ -152,32 +148,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
 
   /** TCP has failed, or is silent. */
   #checkCase(now: Monotonic): void {
-    const { udp } = this.server;
-    if (!this.#caseInDoubt || this.#checked || udp === null || this.#udp === null || this.#moves > 0) return;
-    this.#checked = true;
-    this.#check = new FoldingCheck(udp, this.#query, this.server, this, this.#sockets);
-    this.#check.ask(now);
-  }
-
-  caseKept(message: Buffer): void {
-    this.#check = null;
-    this.#take(message, this.#sockets.time.now(), -1);
-  }
-
-  caseFolds(message: Buffer): void {
-    this.#check = null;
-    const now = this.#sockets.time.now();
-    this.server.rememberFoldingFrom(now);
-    this.#take(message, now, -1);
-  }
-
-  caseOpen(): void {
-    this.#check = null;
-  }
-
-  #endCheck(): void {
-    this.#check?.close();
-    this.#check = null;
+    if (this.#udp !== null && this.#moves === 0) this.#doubt?.begin(now);
   }
 
   /** A reply without a question proves no more than its ID: the UDP wait goes on beside what it leads to. */
@@ -195,8 +166,8 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   #leaveUdp(note: string, now: Monotonic): void {
     this.#udp?.close();
     this.#udp = null;
-    this.#caseInDoubt = false;
-    this.#endCheck();
+    this.#doubt?.end();
+    this.#doubt = null;
     this.#note = note;
     this.#since = now;
     if (this.#ticket === null) this.#askTcp(now);
@@ -230,7 +201,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   udpForged(): void {
     this.#udp = null;
     if (this.#over) return;
-    this.#endCheck();
+    this.#doubt?.end();
     const now = this.#sockets.time.now();
     const { udp } = this.server;
     if (this.#moves++ < MAX_MOVES && udp !== null)
@@ -242,7 +213,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
   streamReply(message: Buffer, same: boolean, rtt: Milliseconds): void {
     this.#ticket = null;
     if (this.#over) return;
-    if (this.#caseInDoubt && !same) this.server.rememberFolding();
+    if (this.#doubt !== null && !same) this.server.rememberFolding();
     const said = readSaid(message, endOfQuestion(message, this.#sent.questionEnd));
     if (isTruncated(message) && isAnswer(said.code)) this.#fail('refused', '', 'truncated over a stream');
     else
@@ -342,7 +313,7 @@ export class Attempt implements UdpListener, StreamUser, FoldingListener {
     this.#over = true;
     this.#udp?.close();
     this.#udp = null;
-    this.#endCheck();
+    this.#doubt?.end();
     const ticket = this.#ticket;
     this.#ticket = null;
     ticket?.cancel();
