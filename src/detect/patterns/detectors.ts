@@ -4,24 +4,22 @@ import type { EpochMilliseconds } from '../../wire/quantity.ts';
 import { Acquaintance } from './acquaintance.ts';
 import { ATTEMPT_KEY, Attempts, hashesOf } from './attempts.ts';
 import { Clients } from './clients.ts';
-import { DEPENDENCY_KEY, Dependencies } from './dependencies.ts';
 import { type DetectTerms, isNoise, NO_TERMS } from './detect-terms.ts';
 import { type DomainAttempt, domainOf } from './domain-attempt.ts';
 import { ENDING_KEY, Endings } from './endings.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import { DETECTED, type Detected, type Thresholds } from './kinds.ts';
+import { latin1, noticed } from './notice.ts';
 import type { Noticed, Observed, OctetHash, UpstreamOutcome } from './observed.ts';
 import { OutOfBand } from './out-of-band.ts';
-import { EVERY_NAME, Outages } from './outages.ts';
 import { RATE_KEY, type Rate, Rates } from './rates.ts';
+import { UpstreamFailures } from './upstream-failures.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** Longer than most leases live: a finding that is told once a lease stays open so long. */
 const LEASE = 7 * DAY;
-/** A finding that has no end of its own stays open so long. */
-const OUTAGE = 7 * DAY;
 
 /** RFC 6895 §3.1. */
 const FIRST_PRIVATE_TYPE = 65_280;
@@ -39,8 +37,7 @@ export class Detectors {
   readonly #attempts: Attempts;
   readonly #clients: Clients;
   readonly #rates = new Rates();
-  readonly #dependencies = new Dependencies();
-  readonly #outages = new Outages();
+  readonly #failures: UpstreamFailures;
   readonly #outOfBand = new OutOfBand();
   readonly #hash: OctetHash;
   /** Attempts that had to go before their last questions were told. */
@@ -57,6 +54,7 @@ export class Detectors {
   ) {
     this.#hash = hash;
     this.#attempts = new Attempts(hash);
+    this.#failures = new UpstreamFailures(hash);
     this.#attempts.whenEvicted((attempt) => this.#late.push(this.#attemptOf(attempt)));
     this.#clients = new Clients(hash);
     this.acquaintance = new Acquaintance(kept);
@@ -88,38 +86,13 @@ export class Detectors {
 
   /** Hears what became of an approved question. */
   outcome(outcome: UpstreamOutcome, out: Noticed[]): void {
-    const { identity, claim, name, count } = outcome;
+    const { identity, claim, count } = outcome;
     const terms = this.#terms.get(identity) ?? NO_TERMS;
     const storm = this.#limitsOf('nxdomain-storm', terms);
     if (storm !== null && this.#isStorm(outcome, storm))
       out.push(noticed('nxdomain-storm', identity, claim, claim, HOUR, count));
     const dependency = this.#limitsOf('dependency', terms);
-    if (dependency === null) return;
-    this.#takeUpstream(outcome, dependency, out);
-    const { group } = outcome;
-    const state = this.#dependencies.take(outcome, latin1(name, 0), dependency, this.#outages.endOf(group));
-    if (state === null) return;
-    if (state === 'failed' && this.#outages.blames(group, identity)) {
-      out.push({ ...ofUpstream(identity, group, count), words: UPSTREAM_FAILS });
-      return;
-    }
-    const text = nameToText(name);
-    const base = noticed('dependency', identity, text, text, OUTAGE, count);
-    out.push(state === 'over' ? { ...base, isOver: true } : base);
-  }
-
-  /** Whether names have answers at all. */
-  #takeUpstream(
-    { group, identity, name, domain, outcome, isFresh, at }: UpstreamOutcome,
-    limits: NonNullable<Thresholds['dependency']>,
-    out: Noticed[],
-  ): void {
-    if (outcome === 'failed') {
-      const [low] = hashesOf(this.#hash, name, domain);
-      this.#outages.failed(group, low, at, limits.for);
-    } else if (isFresh)
-      for (const each of this.#outages.answered(group, identity, at))
-        out.push({ ...ofUpstream(each, group, 1), isOver: true });
+    if (dependency !== null) this.#failures.take(outcome, dependency, out);
   }
 
   /** Hears how much an identity asked. */
@@ -158,7 +131,7 @@ export class Detectors {
   /** What the next run has to know, since the last call: sums of days and hours, and what is told and not over. */
   changes(now: EpochMilliseconds, all: boolean, out: KeptChanges): void {
     this.#attempts.changes(out);
-    this.#dependencies.changes(out);
+    this.#failures.changes(out);
     this.endings.changes(out);
     this.#rates.changes(now, all, out);
   }
@@ -166,7 +139,7 @@ export class Detectors {
   /** Takes up what `changes` gave. `kept`: what is kept under keys that begin so. */
   restore(kept: (prefix: string) => Iterable<readonly [key: string, text: string]>): void {
     this.#attempts.restore(kept(ATTEMPT_KEY));
-    this.#dependencies.restore(kept(DEPENDENCY_KEY));
+    this.#failures.restore(kept);
     this.endings.restore(kept(ENDING_KEY));
     this.#rates.restore(kept(RATE_KEY));
   }
@@ -176,7 +149,7 @@ export class Detectors {
     return {
       attempts: this.#attempts.count,
       clients: this.#clients.count,
-      names: this.#dependencies.count,
+      names: this.#failures.count,
     };
   }
 
@@ -291,30 +264,4 @@ export class Detectors {
   #isStorm(outcome: UpstreamOutcome, limits: NonNullable<Thresholds['nxdomain-storm']>): boolean {
     return this.#clients.isStorm(this.#clients.of(outcome), outcome, limits);
   }
-}
-
-const UPSTREAM_FAILS = {
-  text: 'no approved name has an answer from upstream: the upstream fails, and no dependency is to blame',
-  next: 'look at the upstreams of namegate and at the way to them; the policy is not to blame',
-};
-
-function ofUpstream(identity: string, group: number, count: number): Noticed {
-  return noticed('dependency', identity, `upstream ${group}`, EVERY_NAME, OUTAGE, count);
-}
-
-function noticed(
-  finding: Detected,
-  identity: string,
-  place: string,
-  key: string,
-  window: number,
-  count: number,
-): Noticed {
-  const { severity } = DETECTED[finding];
-  const hasDomain = finding === 'attempt' || finding === 'other-stage';
-  return { finding, severity, place, key, window, identity, count, hasDomain };
-}
-
-function latin1(name: Uint8Array, from: number): string {
-  return Buffer.from(name.buffer, name.byteOffset + from, name.length - from).toString('latin1');
 }

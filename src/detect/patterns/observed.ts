@@ -1,4 +1,4 @@
-import type { EpochMilliseconds } from '../../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import type { Detected } from './kinds.ts';
 
 /** What was decided of a question, as a detector wants to know it. */
@@ -74,8 +74,8 @@ export interface Noticed {
   readonly place: string;
   /** What it is about, for people. */
   readonly key: string;
-  /** How long it stays open, in milliseconds. */
-  readonly window: number;
+  /** How long it stays open. */
+  readonly window: Milliseconds;
   /** Whose it is; empty for nobody's. */
   readonly identity: string;
   /** Questions that are counted with it: 1 or more. */
