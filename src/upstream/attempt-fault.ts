@@ -1,4 +1,6 @@
 import type { UpstreamCause } from '../resolve/ports.ts';
+import { helpOfNoOpt, mayPass, type Said, saidText } from './said.ts';
+import type { Server } from './upstream-server.ts';
 
 /** How an attempt failed. */
 export interface AttemptFault {
@@ -11,6 +13,19 @@ export interface AttemptFault {
   readonly mayPass: boolean;
 }
 
+/** A fault that no code of the server's tells. */
+export function faultOf(reason: AttemptFault['reason'], detail: string, { label }: Server): AttemptFault {
+  return { reason, cause: { server: label, detail, ede: -1 }, withoutOpt: 'no', mayPass: false };
+}
+
+/** The server has said that it does not answer; `plain`: it was asked without OPT. */
+export function declined(said: Said, { label, opt }: Server, plain: boolean): AttemptFault {
+  const cause = { server: label, detail: saidText(said), ede: said.ede };
+  const withoutOpt = plain ? 'no' : helpOfNoOpt(said, opt.tolerant);
+  return { reason: 'refused', cause, withoutOpt, mayPass: mayPass(said) };
+}
+
+/** How a question goes to a server. */
 export interface AttemptForm {
   /** Keeps no process alive: for a probe. */
   readonly background: boolean;

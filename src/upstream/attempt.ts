@@ -1,11 +1,11 @@
 import { endOfQuestion, isTruncated, type Match } from '../socket/reply-match.ts';
 import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
-import type { AttemptFault, AttemptForm } from './attempt-fault.ts';
+import { type AttemptFault, type AttemptForm, declined, faultOf } from './attempt-fault.ts';
 import type { AttemptOwner } from './attempt-owner.ts';
 import { CaseDoubt, type DoubtOwner } from './case-doubt.ts';
 import type { Exchange } from './exchange.ts';
 import { lowerQuestion, type Query, withoutOpt } from './query.ts';
-import { helpOfNoOpt, isAnswer, mayPass, readSaid, type Said, saidText } from './said.ts';
+import { isAnswer, readSaid, type Said, saidText } from './said.ts';
 import type { StreamUser, Ticket } from './server-stream.ts';
 import type { Sockets } from './sockets.ts';
 import { udpAsk, wrongAllowance } from './udp-form.ts';
@@ -72,7 +72,7 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
     }
     const target = this.server.udp;
     if (target === null) {
-      process.nextTick(() => this.#fail('network', 'EINVAL', 'EINVAL'));
+      process.nextTick(() => this.#fail(faultOf('network', 'EINVAL', this.server), 'EINVAL'));
       return;
     }
     this.#askUdp(target, MAX_WRONG, now);
@@ -181,7 +181,7 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
   udpFailed(code: string): void {
     this.#udp = null;
     // TCP may be asked beside it, and decides.
-    if (this.#ticket === null) this.#fail('network', code, code);
+    if (this.#ticket === null) this.#fail(faultOf('network', code, this.server), code);
   }
 
   /** Somebody guesses, or the server is broken: in both cases TCP tells, once it happens again and again. */
@@ -215,7 +215,8 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
     if (this.#over) return;
     if (this.#doubt !== null && !same) this.server.rememberFolding();
     const said = readSaid(message, endOfQuestion(message, this.#sent.questionEnd));
-    if (isTruncated(message) && isAnswer(said.code)) this.#fail('refused', '', 'truncated over a stream');
+    if (isTruncated(message) && isAnswer(said.code))
+      this.#fail(faultOf('refused', 'truncated over a stream', this.server));
     else
       this.#judge(message, said, this.#sockets.time.now(), this.server.setting.protocol === 'udp' ? -1 : rtt);
   }
@@ -232,7 +233,7 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
     if (this.#over) return;
     const note = this.#note === '' ? code : `${this.#note}, and TCP failed: ${code}`;
     if (this.#udp === null && this.#moves <= MAX_MOVES) {
-      this.#fail(this.#wasCut ? 'malformed' : reason, code, note);
+      this.#fail(faultOf(this.#wasCut ? 'malformed' : reason, note, this.server), code);
     } else {
       this.#note = note;
       this.#checkCase(this.#sockets.time.now());
@@ -245,7 +246,7 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
 
   #judge(message: Buffer, said: Said, now: Monotonic, rtt: Milliseconds): void {
     if (said.code >= 0 && !isAnswer(said.code)) {
-      this.#declined(said);
+      this.#fail(declined(said, this.server, this.plain));
       return;
     }
     lowerQuestion(message, this.#query.questionEnd);
@@ -265,17 +266,12 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
   /** Something on the way may have cut a datagram; a stream brings it whole. */
   #useless(what: string, now: Monotonic): void {
     if (this.#tcpAsked || this.server.setting.protocol !== 'udp') {
-      this.#fail('malformed', '', what);
+      this.#fail(faultOf('malformed', what, this.server));
       return;
     }
     this.#wasCut = true;
     this.#leaveUdp(`${what} over UDP`, now);
     this.#owner.doubted();
-  }
-
-  #declined(said: Said): void {
-    const without = this.plain ? 'no' : helpOfNoOpt(said, this.server.opt.tolerant);
-    this.#fail('refused', '', saidText(said), said.ede, without, mayPass(said));
   }
 
   #askTcp(now: Monotonic): void {
@@ -290,23 +286,16 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
     else this.#ticket = ticket;
   }
 
-  /** `code` is the system's, for `network`. */
-  #fail(
-    reason: AttemptFault['reason'],
-    code: string,
-    detail: string,
-    ede = -1,
-    without: AttemptFault['withoutOpt'] = 'no',
-    passing = false,
-  ): void {
+  /** `code` is the system's, where the network failed. */
+  #fail(fault: AttemptFault, code = ''): void {
     if (this.#over) return;
     this.#close();
     const now = this.#sockets.time.now();
-    if (reason === 'network') this.server.broken(now, code, detail);
+    const { detail } = fault.cause;
+    if (fault.reason === 'network') this.server.broken(now, code, detail);
     // That OPT is not understood is no failure of the server's while it answers without.
-    else if (without !== 'likely') this.server.refused(now, detail, this.#form.again);
-    const cause = { server: this.server.label, detail, ede };
-    this.#owner.failed(this, { reason, cause, withoutOpt: without, mayPass: passing });
+    else if (fault.withoutOpt !== 'likely') this.server.refused(now, detail, this.#form.again);
+    this.#owner.failed(this, fault);
   }
 
   #close(): void {
