@@ -1,8 +1,9 @@
+import type { BrokenRule } from '../resolve/client/credential.ts';
 import type { Certificate } from './certificate.ts';
 import { CLIENT_AUTH, latin, NAME, USAGE } from './extensions.ts';
 
 /** The rules of a client certificate that verifies. Who breaks one is `unknown`; the log says which. */
-export const RULES = {
+const RULES = {
   'ca-certificate': 'it is the certificate of a CA',
   'signs-certificates': 'its key usage has keyCertSign or cRLSign',
   'two-uris': 'it has two URI names',
@@ -11,13 +12,18 @@ export const RULES = {
   'names-many': 'it has more than 100 names',
 } as const;
 
-export type Rule = keyof typeof RULES;
+type Rule = keyof typeof RULES;
 
 /** Names that a certificate may hold. */
 const MOST_NAMES = 100;
 
 /** The rule that it breaks, or null. */
-export function ruleBroken(certificate: Certificate): Rule | null {
+export function ruleBroken(certificate: Certificate): BrokenRule | null {
+  const rule = brokenBy(certificate);
+  return rule === null ? null : { rule, text: RULES[rule] };
+}
+
+function brokenBy(certificate: Certificate): Rule | null {
   const { ca, names } = certificate.extensions;
   if (ca) return 'ca-certificate';
   if (certificate.may(USAGE.KEY_CERT_SIGN | USAGE.CRL_SIGN)) return 'signs-certificates';
@@ -46,7 +52,7 @@ export interface SpiffeId {
 }
 
 /** A workload's SPIFFE ID (SPIFFE-ID §2), or null. */
-export function readSpiffeId(text: string): SpiffeId | null {
+function readSpiffeId(text: string): SpiffeId | null {
   if (text.length > 2048) return null;
   const match = /^spiffe:\/\/([a-z0-9._-]{1,255})((?:\/[A-Za-z0-9._-]+)+)$/.exec(text);
   if (match === null) return null;

@@ -8,7 +8,7 @@ import { nameText } from './name-text.ts';
 import type { Revocation } from './revocation.ts';
 
 /** Certificates of a path, the client's and the last CA's included: six intermediates. */
-export const LONGEST_PATH = 8;
+const LONGEST_PATH = 8;
 /** Signatures that one client may have verified, and CAs that are looked at. What was verified before is not counted. */
 const MOST_SIGNATURES = 64;
 const MOST_STEPS = 256;

@@ -8,7 +8,7 @@ const ci = new Authority({ name: 'ci', uris: ['spiffe://ci.example'] });
 const other = new Authority({ name: 'other' });
 const options = { uris: [SPIFFE], dns: ['a.example'] };
 
-t.test('issue 4: a spiffe:// name counts from the bundle of that very trust domain', async (t) => {
+t.test('a spiffe:// name counts from the bundle of that very trust domain', async (t) => {
   for (const text of [ci.pem, bundle(ci)]) {
     const judge = trust({
       clientCa: clients.pem,

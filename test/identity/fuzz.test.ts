@@ -9,10 +9,12 @@ import {
 } from '@peculiar/asn1-x509';
 import t from 'tap';
 import { type Certificate, readCertificate } from '../../src/identity/certificate.ts';
+import { readChain, readFirst } from '../../src/identity/certificate-file.ts';
+import { purposeFault, ruleBroken } from '../../src/identity/client-certificate.ts';
 import { buildTrust } from '../../src/identity/client-trust.ts';
 import { readCrl } from '../../src/identity/crl.ts';
 import { latin, NAME } from '../../src/identity/extensions.ts';
-import { factsOf, readChain, readFirst } from '../../src/identity/facts.ts';
+import { describeShown } from '../../src/identity/shown.ts';
 import { readSigned } from '../../src/identity/signature.ts';
 import { amount } from '../amount.ts';
 import { Random } from '../server/random.ts';
@@ -160,7 +162,9 @@ t.test('what is read of a mutated certificate that is signed again is what other
     const certificate = readCertificate(octets);
     if (certificate === null) continue;
     read++;
-    factsOf(certificate);
+    purposeFault(certificate);
+    ruleBroken(certificate);
+    describeShown(octets);
     // OpenSSL may refuse what we read (a key that is none, say), but not read it otherwise.
     const openssl = opensslFacts(octets);
     if (openssl === null) continue;

@@ -16,7 +16,7 @@ function of(options: CertificateOptions, epoch = NOW): string {
 
 const at = (seconds: number) => new Date((NOW + seconds) * 1000);
 
-t.test('issue 4: what a certificate proves', async (t) => {
+t.test('what a certificate proves', async (t) => {
   const client = ca.issue({ uris: [SPIFFE], dns: ['Build.CI.example', 'b.example'], notAfter: at(600) });
   t.strictSame(
     { ...judge.judge(client.chain, NOW), credential: null },
@@ -43,7 +43,7 @@ t.test('issue 4: what a certificate proves', async (t) => {
   t.equal(of({ emails: ['a@b.example'], ips: ['127.0.0.1', '::1'], uris: ['https://a.example/'] }), '');
 });
 
-t.test('issue 4: rules of a certificate that verifies: who breaks one is unknown', async (t) => {
+t.test('rules of a certificate that verifies: who breaks one is unknown', async (t) => {
   const rows: [options: CertificateOptions, wanted: string][] = [
     [{ ca: true }, 'unknown: ca-certificate'],
     [{ ca: false }, SPIFFE],
@@ -96,14 +96,14 @@ t.test('SPIFFE-ID §2: what is no ID of a workload', async (t) => {
   t.equal(of({ uris: ['spiffe://ci_1.example/A.b-c_d/0'] }), 'spiffe://ci_1.example/A.b-c_d/0');
 });
 
-t.test('issue 4: a SAN whose text holds ", DNS:" is one name, and no name of ours', async (t) => {
+t.test('a SAN whose text holds ", DNS:" is one name, and no name of ours', async (t) => {
   t.equal(of({ dns: ['a.example, DNS:admin.example'] }), '');
   t.equal(of({ uris: ['urn:a, URI:spiffe://ci.example/payments/build'] }), '');
   t.equal(of({ emails: ['a, DNS:admin.example, URI:spiffe://ci.example/payments/build'] }), '');
   t.equal(of({ names: [der.context(2, 'a.example\0.evil.example')] }), '');
 });
 
-t.test('issue 4: chain, dates and purpose fail the handshake', async (t) => {
+t.test('chain, dates and purpose fail the handshake', async (t) => {
   t.equal(of({ eku: ['serverAuth'] }), 'refused: purpose');
   t.equal(of({ eku: ['any'] }), 'refused: purpose', 'anyExtendedKeyUsage is not clientAuth');
   t.equal(of({ eku: ['any', 'clientAuth'] }), '');

@@ -53,7 +53,7 @@ export function told(problems: readonly Problem[]): string[] {
 export function outcome(judgement: Judgement): string {
   if (judgement.kind === 'refused') return `refused: ${judgement.rule}`;
   const { names, fault } = judgement.credential;
-  return fault === null ? names.slice(1).join(' ') : `unknown: ${fault}`;
+  return fault === null ? names.slice(1).join(' ') : `unknown: ${fault.rule}`;
 }
 
 /** A SPIFFE bundle (JWKS) of these CAs. */

@@ -21,7 +21,7 @@ function refusal(crl: string): string | undefined {
   return wrong?.message;
 }
 
-t.test('issue 4: what a CRL revokes is refused', async (t) => {
+t.test('what a CRL revokes is refused', async (t) => {
   t.equal(of({ revoked: [] }), 'dns:a.example');
   t.equal(of({ revoked: [client] }), 'refused: revoked');
   t.equal(of({ revoked: [1, 2, 3, client, 70_000] }), 'refused: revoked');
@@ -53,7 +53,7 @@ t.test('issue 4: what a CRL revokes is refused', async (t) => {
   t.equal(of({ revoked: [{ serial: client.serial, extensions: [invalidity] }] }), 'refused: revoked');
 });
 
-t.test('issue 4: a CRL that has ended, and crl_ended', async (t) => {
+t.test('a CRL that has ended, and crl_ended', async (t) => {
   const ends = { nextUpdate: at(100) };
   t.equal(of(ends, {}, NOW + 99), 'dns:a.example');
   t.equal(of(ends, {}, NOW + 100), 'refused: crl');
@@ -95,7 +95,7 @@ t.test('a CRL that nears its end is told ahead of time', async (t) => {
   t.same(trust({ clientCa: ca.pem }).crls(NOW), []);
 });
 
-t.test('issue 4: a bad signature or another issuer changes nothing, and is reported', async (t) => {
+t.test('a bad signature or another issuer changes nothing, and is reported', async (t) => {
   const { pem } = ca.crl({ revoked: [1] });
   t.equal(refusal(pem), undefined);
   t.match(refusal(ca.crl({ key: keyPair() }).pem), /does not verify/);

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { readChain } from '../../src/identity/facts.ts';
+import { readChain } from '../../src/identity/certificate-file.ts';
 import { NOW, outcome, trust, type Written } from '../identity/listener.ts';
 import { type Issue, opensslCa, opensslVerifies } from './openssl-ca.ts';
 import { missing } from './process.ts';

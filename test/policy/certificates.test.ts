@@ -19,7 +19,7 @@ function clashes(...lists: readonly (readonly string[])[]): Problem[] {
   );
 }
 
-t.test('issue 4: names of a certificate to an identity', async (t) => {
+t.test('names of a certificate to an identity', async (t) => {
   const { certificates } = compiled({
     identities: claims(
       ['spiffe://ci.example/payments/build', 'dns:build.ci.example'],

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isLoaded, type LoadResult } from '../../config/loaded.ts';
+import { readFirst } from '../../identity/certificate-file.ts';
 import { dnsNamesOf } from '../../identity/client-certificate.ts';
 import { buildTrust, type ClientTrust } from '../../identity/client-trust.ts';
 import { NAME } from '../../identity/extensions.ts';
-import { readFirst } from '../../identity/facts.ts';
 import { CertificateMemo } from '../../identity/memo.ts';
 import { type ShownDates, shownDates } from '../../identity/server-certificate.ts';
 import type { TlsMaterial } from '../../listen/stream/handshakes.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Trusts } from '../../assembly/trust/trusts.ts';
-import { readChain } from '../../identity/facts.ts';
+import { readChain } from '../../identity/certificate-file.ts';
 import { findCertificate, TWO } from '../../policy/certificates.ts';
 import { UNKNOWN } from '../../policy/identity.ts';
 import type { Identity, Snapshot } from '../../policy/snapshot.ts';
@@ -51,7 +51,8 @@ export function seeCertificate(
 }
 
 function recognise({ names, fault }: Credential, snapshot: Snapshot): SeenClient {
-  if (fault !== null) return { identity: UNKNOWN, remarks: [`the certificate breaks a rule: ${fault}`] };
+  if (fault !== null)
+    return { identity: UNKNOWN, remarks: [`the certificate breaks the rule ${fault.rule}: ${fault.text}`] };
   const index = findCertificate(snapshot.certificates, names);
   const identity = snapshot.identities[index];
   if (identity !== undefined) return { identity, remarks: [] };

@@ -230,4 +230,4 @@ function octetsOf(chain: readonly Buffer[]): number {
 }
 
 /** Its address must not speak for who has shown a certificate that is refused. */
-export const DISTRUSTED = new Credential([], 'refused');
+export const DISTRUSTED = new Credential([], { rule: 'refused', text: 'it was refused' });

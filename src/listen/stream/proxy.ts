@@ -4,7 +4,7 @@ import type { AddressWords } from '../../wire/ip-address.ts';
 export const MAX_PROXY_HEADER = 2_048;
 
 /** Octets that are there before the length is known. */
-export const PROXY_FIXED = 16;
+const PROXY_FIXED = 16;
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const LOCAL = 0x20;

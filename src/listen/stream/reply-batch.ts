@@ -1,7 +1,7 @@
 import { MAX_FRAME } from '../../wire/framing.ts';
 
 /** Octets of the length in front of each message (RFC 1035 §4.2.2). */
-export const PREFIX = 2;
+const PREFIX = 2;
 
 /** Whose answers a batch holds. */
 export interface BatchOwner {

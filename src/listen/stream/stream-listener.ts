@@ -285,9 +285,9 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
     const { fault = null } = proof.credential ?? {};
     if (fault !== null && proof.chain !== null) {
       const { chain } = proof;
-      const tell = () =>
-        this.#proofs!.tell({ kind: 'refused', rule: fault, message: 'its holder is unknown', chain });
-      this.#notices.certificate(addressText(address), false, fault, tell);
+      const message = `its holder is unknown: ${fault.text}`;
+      const tell = () => this.#proofs!.tell({ kind: 'refused', rule: fault.rule, message, chain });
+      this.#notices.certificate(addressText(address), false, fault.rule, tell);
     }
     arrival.release();
     this.#entrance.leave(arrival);

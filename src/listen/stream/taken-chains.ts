@@ -40,7 +40,7 @@ export class TakenChains {
 }
 
 /** A judgement, and in which TLS context OpenSSL has verified the same chain last. */
-export class TakenChain implements Accepted {
+class TakenChain implements Accepted {
   readonly kind = 'accepted';
   readonly credential: Accepted['credential'];
   readonly until: EpochSeconds;

@@ -24,7 +24,7 @@ const FEW = 16;
 /** What is kept has to fit a message again: its octets, owners as short as they can be. */
 const MAX_KEPT = 0xffff;
 /** Seconds that a negative answer is believed at most (RFC 2308 §5 leaves the bound to the resolver). */
-export const MAX_NEGATIVE_TTL: Seconds = 300;
+const MAX_NEGATIVE_TTL: Seconds = 300;
 
 type Section = 'answer' | 'authority';
 

@@ -13,17 +13,23 @@ export class Credential {
    */
   readonly names: readonly string[];
   /** The rule that the certificate breaks, so that its holder is `unknown` whatever it is named; else null. */
-  readonly fault: string | null;
+  readonly fault: BrokenRule | null;
   /** For `recognise` alone: the identity (an index) in the policy where it was looked up last. */
   foundIn: Snapshot | null = null;
   index = -1;
   /** The policy under which it was told that the names are nobody's. */
   toldIn: Snapshot | null = null;
 
-  constructor(names: readonly string[], fault: string | null) {
+  constructor(names: readonly string[], fault: BrokenRule | null) {
     this.names = names;
     this.fault = fault;
   }
+}
+
+/** A rule of client certificates, by its name, and what is wrong in words: `it has two URI names`. */
+export interface BrokenRule {
+  readonly rule: string;
+  readonly text: string;
 }
 
 /** What `identity/` says of the chain that a client has shown. */

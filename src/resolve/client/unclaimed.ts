@@ -14,7 +14,7 @@ export function unclaimedBecause({ asker, inForce, now, epoch }: Turn): string {
   const { client, bound } = asker;
   const { credential } = client;
   if (credential !== null && credential.fault !== null)
-    return `namegate sees your certificate ${nameOf(credential.names)} and does not take it: ${credential.fault}`;
+    return `namegate sees your certificate ${nameOf(credential.names)} and does not take it: ${credential.fault.text}`;
   if (bound !== null && bound.lease !== '')
     return `lease ${bound.lease} is of an identity or stage that the policy no longer has`;
   if (bound !== null) {

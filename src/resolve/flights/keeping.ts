@@ -13,7 +13,7 @@ const LAST_FAILURE: Seconds = 4;
 /** Seconds that a negative answer without an SOA is kept at most. */
 const UNSUPPORTED_LIFE: Seconds = 5;
 /** Seconds that a renewed answer, or a failure to renew, lives at least. */
-export const RENEWED_LIFE: Seconds = 60;
+const RENEWED_LIFE: Seconds = 60;
 /** The least of the codes that are left to private use (RFC 8914 §5.2). */
 const PRIVATE_EDE = 49_152;
 

@@ -124,7 +124,7 @@ export const COURSE = {
 
 export type CourseKind = (typeof COURSE)[keyof typeof COURSE];
 
-export class Course {
+class Course {
   kind: CourseKind = COURSE.NONE;
   /** Where an approved name's redirects lead; null for a name without. */
   redirect: RedirectEnd | null = null;
@@ -191,7 +191,7 @@ export class Fetched {
 }
 
 /** What is wanted of the store or an upstream: the question, or the name that a redirect leads it to. */
-export class Wanted {
+class Wanted {
   /** Wire name in lower case, in the first `nameLength` octets. */
   name: Buffer = NO_NAME;
   nameLength = 0;
@@ -229,7 +229,7 @@ export const AMPLIFICATION = 3;
 const KEPT = Buffer.from('that was a moment ago');
 
 /** Where the reply goes. */
-export class ReplyPlace {
+class ReplyPlace {
   out: Buffer = Buffer.alloc(0);
   /** The most octets that it may have. */
   limit = 0;
@@ -263,7 +263,7 @@ export class ReplyPlace {
 }
 
 /** How a query ended; what it says holds from the end of its story until the next begins. */
-export class End {
+class End {
   exit: Exit = EXIT.drop;
   /** Null for a drop, and for a bug's bare SERVFAIL that nothing was said with. */
   rcode: Rcode | null = null;

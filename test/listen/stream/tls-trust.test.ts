@@ -125,17 +125,26 @@ t.test('what a certificate is called follows change, on the same connection', as
   t.same(echo.names, ['DNS:client.example', 'renamed']);
 });
 
+const TWO_URIS = { rule: 'two-uris', text: 'it has two URI names' };
+
 t.test('a certificate that breaks a rule is served as unknown, and told', async (t) => {
   const judge = {
     describe: describeShown,
     judge: () =>
-      ({ kind: 'accepted', credential: new Credential(['sha256:0'], 'two-uris'), until: 4e9 }) as const,
+      ({ kind: 'accepted', credential: new Credential(['sha256:0'], TWO_URIS), until: 4e9 }) as const,
   };
   const { dial, notices } = await rig(t, { material: material({ judge }) });
   t.equal(await asks(await dial(), 1), 1);
   const certificate = { sha256: client.sha256, subject: 'CN=client', issuer: 'CN=clients' };
   t.match(notices, [
-    { kind: 'certificate', refused: false, rule: 'two-uris', client: '127.0.0.1', certificate },
+    {
+      kind: 'certificate',
+      refused: false,
+      rule: 'two-uris',
+      message: 'its holder is unknown: it has two URI names',
+      client: '127.0.0.1',
+      certificate,
+    },
   ]);
 });
 
