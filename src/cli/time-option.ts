@@ -3,7 +3,7 @@ import { parseDuration } from '../config/units.ts';
 import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 
 /** What `--since` and `--until` take, as people and flow logs write it. */
-export const TIME_HELP =
+const TIME_HELP =
   'such as 2026-11-28 (UTC), 2026-11-28T09:30+01:00, seconds since 1970, or 14d for the last 14 days';
 
 export const SINCE_HELP = `asked then or later: ${TIME_HELP}`;

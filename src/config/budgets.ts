@@ -5,7 +5,7 @@ import type { WrittenBudget } from './schema/budget-schema.ts';
 import { parseSize } from './units.ts';
 
 /** Nothing alerts and nothing is refused; charges go on. */
-export const NO_BUDGET: BudgetSetting = { alert: 0, contain: 0 };
+const NO_BUDGET: BudgetSetting = { alert: 0, contain: 0 };
 
 /** The most octets that a budget may have, so that sums of charges stay exact. */
 const MOST = 2 ** 30;

@@ -71,7 +71,7 @@ export function isPrefix({ family, length }: ClientPlace): boolean {
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 
 /** Ports that one line may name, its ranges written out. */
-export const MOST_PORTS = 64;
+const MOST_PORTS = 64;
 
 /** `tcp/443` and `tcp/8000-8010` written out as protocol and port; null where one of them is wrong. */
 export function portsOf(

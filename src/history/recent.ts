@@ -2,7 +2,7 @@ import type { EpochMilliseconds } from '../wire/quantity.ts';
 
 const MINUTE = 60_000;
 /** Minutes that are remembered. */
-export const MOST_MINUTES = 10;
+const MOST_MINUTES = 10;
 /** Rows that are told apart in one minute; of others there is a count. */
 const MOST_ROWS = 5_000;
 

@@ -73,7 +73,7 @@ export interface SearchMatch {
   readonly parameters: readonly SQLInputValue[];
 }
 
-export function matchFor(by: SearchQuestion['by'], value: string): SearchMatch {
+function matchFor(by: SearchQuestion['by'], value: string): SearchMatch {
   switch (by) {
     case 'address':
       return { by, where: 'given.address = ?', parameters: [value] };
@@ -120,7 +120,7 @@ const OF_LEASE = 'lease CROSS JOIN asked ON asked.lease = lease.number';
 const OF_ADDRESS = 'given CROSS JOIN asked ON asked.number = given.asked';
 const TO_LEASE = 'asked CROSS JOIN lease ON lease.number = asked.lease';
 
-export const WAYS: Readonly<Record<SearchMatch['by'], Ways>> = {
+const WAYS: Readonly<Record<SearchMatch['by'], Ways>> = {
   name: {
     count: OF_NAME,
     few: OF_NAME,

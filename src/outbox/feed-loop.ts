@@ -16,7 +16,7 @@ import { budgetKey, budgetSighting, operationsSighting, sightingOf } from './sig
 import { readSlot, type SlotRecord } from './slot-record.ts';
 
 /** Where reading goes on, as the store keeps it: the ring's id and a position. */
-export const READ_KEY = 'read';
+const READ_KEY = 'read';
 
 /** Events of one commit, and slots that are read for it. */
 const MOST_ROWS = 256;

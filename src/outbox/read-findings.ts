@@ -6,7 +6,7 @@ import { type FindingList, type FindingSelection, keptFindings } from './kept-fi
 import { SCHEMA_VERSION } from './outbox-database.ts';
 
 /** The outbox's database in the state folder. */
-export const FEED_FILE = 'feed.db';
+const FEED_FILE = 'feed.db';
 
 /**
  * The findings that a state folder keeps, read beside the server that writes them; none where no server has written any. Throws

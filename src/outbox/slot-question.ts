@@ -240,7 +240,7 @@ export function nameFields(name: Uint8Array): Pick<Draft, 'name' | 'wire_name'> 
   return text.includes('\\') ? { name: text, wire_name: Buffer.from(name).toString('hex') } : { name: text };
 }
 
-export function isWireName(name: Uint8Array): boolean {
+function isWireName(name: Uint8Array): boolean {
   let at = 0;
   while (at < name.length && name[at] !== 0) at += 1 + name[at]!;
   return at === name.length - 1;

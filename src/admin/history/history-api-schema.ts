@@ -5,8 +5,8 @@ import { problem } from '../leases/lease-api-schema.ts';
 const refusals = { 400: problem, 401: problem, 403: problem, 404: problem, 503: problem } as const;
 const time = { type: 'string', format: 'date-time' } as const;
 /** Values of one search. */
-export const MOST_VALUES = 200;
-export const MOST_FOUND = 10_000;
+const MOST_VALUES = 200;
+const MOST_FOUND = 10_000;
 
 const report = {
   type: 'object',

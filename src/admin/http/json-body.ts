@@ -26,7 +26,7 @@ const BARRED = new Set(['__proto__', 'constructor', 'prototype']);
 const STRING = /"(?:[^"\\]|\\.)*"/y;
 
 /** What is wrong with the names in the objects of `json`, which is sound JSON, or null. */
-export function memberFault(json: string): string | null {
+function memberFault(json: string): string | null {
   // The names of each object that is open; null for an array.
   const open: (Set<string> | null)[] = [];
   let atName = false;

@@ -1,5 +1,5 @@
 /** Every way in which the API says no: status and title, by the last word of its `type` (RFC 9457 §3.1). Stable. */
-export const REFUSALS = {
+const REFUSALS = {
   malformed: [400, 'The request is malformed'],
   unauthenticated: [401, 'The caller is not known'],
   forbidden: [403, 'Not yours to do'],

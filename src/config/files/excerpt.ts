@@ -77,7 +77,7 @@ const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
 /** What a terminal would obey instead of showing it becomes U+FFFD: a policy may come from a stranger's change. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.replace(/(?!\t)\p{Cc}|[\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd');
 }
 

@@ -135,7 +135,7 @@ export function isFolder(path: string): boolean {
 }
 
 /** Files of a policy folder: *.yaml and *.yml that are not hidden (a ConfigMap's `..data` is). */
-export function isPolicyFile(name: string): boolean {
+function isPolicyFile(name: string): boolean {
   return !name.startsWith('.') && /\.ya?ml$/.test(name);
 }
 

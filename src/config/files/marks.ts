@@ -118,7 +118,7 @@ export function keyText(key: unknown): string | null {
 }
 
 /** Offsets at which lines begin. LF and CRLF end a line. */
-export function lineStarts(text: string): number[] {
+function lineStarts(text: string): number[] {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   return starts;

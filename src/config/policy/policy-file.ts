@@ -33,7 +33,7 @@ type Written = Repaired<PolicyFile>;
 type WrittenDestination = NonNullable<NonNullable<Written['destinations']>[string]>;
 
 /** TTL in seconds of a record that says nothing of its own: a change of the policy is seen within a minute. */
-export const DEFAULT_TTL: Seconds = 60;
+const DEFAULT_TTL: Seconds = 60;
 
 /** What one file of a policy says. */
 export interface PolicyPart extends PolicyInput {

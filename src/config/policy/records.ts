@@ -5,7 +5,7 @@ import { EXAMPLES, FIELDS, FieldReader, fits } from './record-fields.ts';
 import { type Token, tokenize } from './tokens.ts';
 
 /** Octets that RDATA may have: one record must fit a reply with its question and options. */
-export const MAX_RDATA = 60_000;
+const MAX_RDATA = 60_000;
 
 /** The type of a record that an operator may write, from its mnemonic or TYPEn. */
 export function parseRecordType(text: string): number | TextFault {

@@ -8,7 +8,7 @@ export function jsonText(value: unknown): string {
 }
 
 /** The same of a text that is JSON already. */
-export function escaped(json: string): string {
+function escaped(json: string): string {
   return PLAIN.test(json) ? json : json.replace(HIDDEN, escapeUnits);
 }
 

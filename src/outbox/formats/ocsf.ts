@@ -15,7 +15,7 @@ const DNS = placings([...COMMON_ROWS, ...DNS_ROWS]);
 const FINDING = placings([...COMMON_ROWS, ...FINDING_ROWS]);
 
 /** Whether an event is a Detection Finding (2004); each other is a DNS Activity (4003). */
-export function isFinding({ kind }: FeedEvent): boolean {
+function isFinding({ kind }: FeedEvent): boolean {
   return kind === 'finding' || kind === 'dropped';
 }
 

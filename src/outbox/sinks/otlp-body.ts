@@ -98,7 +98,7 @@ function attribute(key: string, value: unknown): object {
 }
 
 /** An AnyValue: each in the form of its kind. What JSON would leave out has no value. */
-export function anyValue(value: unknown): object {
+function anyValue(value: unknown): object {
   switch (typeof value) {
     case 'string':
       return { stringValue: value };

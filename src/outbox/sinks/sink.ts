@@ -68,8 +68,6 @@ export const CLOCK: SinkClock = {
     }),
 };
 
-export const NOTHING: Sending = { accepted: 0, dead: [], trouble: null };
-
 export function retry(reason: string, accepted = 0): Sending {
   return { accepted, dead: [], trouble: { kind: 'retry', reason } };
 }

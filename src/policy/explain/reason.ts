@@ -61,7 +61,7 @@ export function whomToAsk(
 }
 
 /** Who can change a rule: an exception's owner is whose identity it is, and who approved it is another. */
-export function approverOf({ rules }: Snapshot, rule: RuleIndex, contact: string): string {
+function approverOf({ rules }: Snapshot, rule: RuleIndex, contact: string): string {
   const { owner, approvedBy } = rules.terms[rules.term[rule]!]!;
   return approvedBy === null ? owner : contact || approvedBy;
 }

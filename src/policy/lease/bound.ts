@@ -4,7 +4,7 @@ import { addressToText } from '../address.ts';
 import type { Lease } from './lease-claim.ts';
 
 /** Addresses of one lease whose budgets pay; a machine has one of IPv4 and one of IPv6. */
-export const MOST_CLAIMS = 3;
+const MOST_CLAIMS = 3;
 
 /** What a live lease or a quarantine says of a client. Never changed: what changes is another object. */
 export interface Bound {
