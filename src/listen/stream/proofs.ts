@@ -6,7 +6,7 @@ import {
   type Judgement,
   type ShownCertificate,
 } from '../../resolve/client/credential.ts';
-import { type Verification, X509_ERROR } from '../../socket/chain-check.ts';
+import { type ShownChain, X509_ERROR } from '../../socket/chain-check.ts';
 import type { EpochSeconds } from '../../wire/quantity.ts';
 import { TakenChains } from './taken-chains.ts';
 
@@ -89,20 +89,21 @@ export class Proofs {
    *
    * OpenSSL verifies it too, save where it did so of late, in the same context.
    */
-  examine(chain: readonly Buffer[], openssl: Verification): CredentialRefusal | null {
+  examine(shown: ShownChain): CredentialRefusal | null {
     const { judge } = this.#trust;
     const now = this.#epoch();
-    const known = this.#taken.find(chain, now);
-    if (known?.isVerified(openssl.context, now)) return null;
-    const fault = openssl.verify();
+    const known = this.#taken.find(shown.octets, now);
+    if (known?.isVerified(shown.context, now)) return null;
+    const fault = shown.verify();
     if (fault !== null) {
       const rule = RULES.get(fault.code) ?? 'chain';
-      return { kind: 'refused', rule, message: `OpenSSL: ${fault.text}`, chain };
+      return { kind: 'refused', rule, message: `OpenSSL: ${fault.text}`, chain: shown.certificates() };
     }
     if (judge === null) return null;
+    const chain = shown.certificates();
     const judgement = known ?? judge.judge(chain, now);
     if (judgement.kind === 'refused') return { ...judgement, chain };
-    this.#taken.add(chain, judgement, now).verifiedIn(openssl.context, now);
+    this.#taken.add(shown.octets, judgement, now).verifiedIn(shown.context, now);
     return null;
   }
 
@@ -139,9 +140,11 @@ export class Proofs {
   #judge(proof: Proof, judge: CredentialJudge): CredentialRefusal | null {
     const now = this.#epoch();
     const chain = proof.chain!;
-    const judgement = this.#taken.find(chain, now) ?? judge.judge(chain, now);
+    const octets = chain.length === 1 ? chain[0]! : Buffer.concat(chain);
+    const known = this.#taken.find(octets, now);
+    const judgement = known ?? judge.judge(chain, now);
     if (judgement.kind === 'refused') return { ...judgement, chain };
-    this.#taken.add(chain, judgement, now);
+    if (known === null) this.#taken.add(octets, judgement, now);
     const { names, fault } = judgement.credential;
     // Of its own: what policy finds of a credential depends on where it is shown from.
     proof.credential = new Credential(names, fault);

@@ -250,8 +250,8 @@ export class StreamListener implements TlsListener, StreamHost<Connection>, Arri
     this.#handshakes!.begin(arrival.socket);
   }
 
-  readonly examine: Examine = (chain, openssl) => {
-    const refusal = this.#proofs!.examine(chain, openssl);
+  readonly examine: Examine = (shown) => {
+    const refusal = this.#proofs!.examine(shown);
     this.#refusal = refusal;
     return refusal === null ? 0 : x509ErrorOf(refusal);
   };

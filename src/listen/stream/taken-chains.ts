@@ -17,15 +17,18 @@ export class TakenChains {
   /** By the hash of all its octets. The first to go stands first. */
   readonly #chains = new Map<string, TakenChain>();
 
-  /** What was found of exactly these certificates in this order, where it still counts. `now`: seconds since 1970. */
-  find(chain: readonly Buffer[], now: EpochSeconds): TakenChain | null {
-    const taken = this.#chains.get(keyOf(chain));
+  /**
+   * What was found of exactly these certificates in this order, where it still counts. `octets`: their DER, one behind the
+   * other: each tells its own length, so that no two chains are the same octets.
+   */
+  find(octets: Buffer, now: EpochSeconds): TakenChain | null {
+    const taken = this.#chains.get(keyOf(octets));
     return taken?.counts(now) ? taken : null;
   }
 
   /** Puts a chain last, where the next to go stands first. */
-  add(chain: readonly Buffer[], judgement: Accepted, now: EpochSeconds): TakenChain {
-    const key = keyOf(chain);
+  add(octets: Buffer, judgement: Accepted, now: EpochSeconds): TakenChain {
+    const key = keyOf(octets);
     const taken = judgement instanceof TakenChain ? judgement : new TakenChain(judgement, now);
     this.#chains.delete(key);
     this.#chains.set(key, taken);
@@ -69,7 +72,6 @@ class TakenChain implements Accepted {
   }
 }
 
-/** DER tells its own length, so that no two chains are the same octets. */
-function keyOf(chain: readonly Buffer[]): string {
-  return hash('sha256', chain.length === 1 ? chain[0]! : Buffer.concat(chain), 'base64');
+function keyOf(octets: Buffer): string {
+  return hash('sha256', octets, 'base64');
 }

@@ -31,7 +31,8 @@ function rig() {
       asked.openssl++;
       return state.fault;
     };
-    const refusal = proofs.examine(chain, { context, verify });
+    const certificates = (): Buffer[] => [...chain];
+    const refusal = proofs.examine({ context, octets: Buffer.concat(chain), certificates, verify });
     const who = [...(asked.openssl > 0 ? ['openssl'] : []), ...(asked.judge > 0 ? ['judge'] : [])];
     return `${refusal === null ? 'taken' : refusal.rule}: ${who.join(', ') || 'nobody'}`;
   };
