@@ -10,6 +10,17 @@ import type { Test } from 'tap';
 
 export type Event = Readonly<Record<string, unknown>>;
 
+export function idOf(event: Event): string {
+  return String(event['id'] ?? (event['metadata'] as { uid?: string } | undefined)?.uid);
+}
+
+/** Each sink has its own time of sending: it is no part of what is compared. */
+export function withoutSending({ sent: _, metadata, ...event }: Event): Event {
+  if (metadata === undefined) return event;
+  const { transmit_time: __, ...more } = metadata as Event;
+  return { ...event, metadata: more };
+}
+
 export interface Pair {
   readonly cert: Buffer;
   readonly key: Buffer;

@@ -7,7 +7,16 @@ import { ask } from '../server/client.ts';
 import { MAIN, type Namegate, namegate } from '../server/namegate.ts';
 import { opensslCa } from './openssl-ca.ts';
 import { freePort, missing, must, type Peer, until } from './process.ts';
-import { Elastic, type Event, type Pair, Sentinel, Splunk, type Template } from './siem-receivers.ts';
+import {
+  Elastic,
+  type Event,
+  idOf,
+  type Pair,
+  Sentinel,
+  Splunk,
+  type Template,
+  withoutSending,
+} from './siem-receivers.ts';
 import { missingSyslogNg, syslogNg } from './syslog-ng.ts';
 
 /** From a real server over a real syslog-ng, with the configuration of packaging/, to the APIs of three SIEMs. */
@@ -109,9 +118,6 @@ alerts:
   return all;
 }
 
-const idOf = (event: Event): string =>
-  String(event['id'] ?? (event['metadata'] as { uid?: string } | undefined)?.uid);
-
 /** Waits until each receiver has each event that the server told, and holds what it has to that. */
 async function holdAll(t: Test, { server, splunk, elastic, sentinel, syslog, told }: Chain): Promise<void> {
   const missingAt = (taken: readonly Event[]): string[] => {
@@ -129,19 +135,10 @@ async function holdAll(t: Test, { server, splunk, elastic, sentinel, syslog, tol
     t.same(faults, [], `${name} finds no fault`);
     const byId = new Map(taken.map((event) => [idOf(event), event]));
     for (const event of told()) {
-      const { sent, ...arrived } = withoutSending(byId.get(idOf(event)) ?? {});
-      const { sent: _, ...expected } = withoutSending(event);
+      const [arrived, expected] = [withoutSending(byId.get(idOf(event)) ?? {}), withoutSending(event)];
       t.strictSame(arrived, expected, `${name} has ${idOf(event)} as it was told`);
     }
   }
-}
-
-/** Each sink has its own time of sending: it is no part of what is compared. */
-function withoutSending(event: Event): Event {
-  const { metadata, ...rest } = event;
-  if (metadata === undefined) return rest;
-  const { transmit_time, ...more } = metadata as Event;
-  return { ...rest, metadata: more };
 }
 
 /** Makes events of real questions, and one of each kind by `namegate alerts test`. */

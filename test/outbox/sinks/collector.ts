@@ -12,8 +12,8 @@ interface AnyValue {
   readonly intValue?: string;
   readonly boolValue?: boolean;
   readonly doubleValue?: number;
-  readonly arrayValue?: { readonly values: readonly AnyValue[] };
-  readonly kvlistValue?: { readonly values: readonly { readonly key: string; readonly value: AnyValue }[] };
+  readonly arrayValue?: { readonly values?: readonly AnyValue[] };
+  readonly kvlistValue?: { readonly values?: readonly { readonly key: string; readonly value: AnyValue }[] };
 }
 
 export interface Received {
@@ -197,8 +197,8 @@ function plainAttributes(pairs: readonly { readonly key: string; readonly value:
 function plain(value: AnyValue): unknown {
   const keys = Object.keys(value);
   if (keys.length > 1) throw new Error(`an AnyValue of ${keys.join(' and ')}`);
-  if (value.arrayValue !== undefined) return value.arrayValue.values.map(plain);
-  if (value.kvlistValue !== undefined) return plainAttributes(value.kvlistValue.values);
+  if (value.arrayValue !== undefined) return (value.arrayValue.values ?? []).map(plain);
+  if (value.kvlistValue !== undefined) return plainAttributes(value.kvlistValue.values ?? []);
   if (value.intValue !== undefined) {
     if (!/^-?\d+$/.test(value.intValue)) throw new Error('intValue is no 64-bit number as text');
     return Number(value.intValue);
