@@ -64,7 +64,6 @@ export class Attempt implements UdpListener, StreamUser, DoubtOwner {
   start(now: Monotonic): void {
     this.#sentAt = now;
     this.#since = now;
-    this.#sockets.counters.attempts++;
     this.server.counts.asked++;
     if (this.server.setting.protocol !== 'udp') {
       this.#askStream(now);

@@ -69,7 +69,6 @@ export class FirstTries implements SlotListener {
     slots.servers[slot] = servers;
     slots.listener[slot] = listener;
     slots.ticket[slot] = ticket;
-    this.#sockets.counters.attempts++;
     server.counts.asked++;
     const fault = this.#udp.askSlot(route, slot, now);
     if (fault === null) this.#deadlines.set(slot, this.#dueAt(slot), now);

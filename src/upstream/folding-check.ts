@@ -57,7 +57,6 @@ export class FoldingCheck {
       this.fail();
       return;
     }
-    this.#sockets.counters.attempts++;
     this.#server.counts.asked++;
     const how = udpAsk(true, true, MAX_WRONG, false);
     this.#exchanges.push(this.#route.ask(this.#query, new Proof(this), how, now));

@@ -57,7 +57,7 @@ const REPLIES = counter(
 );
 const OVER_TCP = counter(
   'namegate_upstream_over_tcp_total',
-  'Questions that went on over TCP: the reply was truncated, or right in all but the case of its letters.',
+  'Questions that went on over TCP: the reply was truncated, cut, or right in all but the case of its letters, or came under a wrong ID.',
 );
 const MISMATCHED = counter(
   'namegate_upstream_mismatched_total',

@@ -29,7 +29,6 @@ export class Sockets {
   readonly counters: UpstreamCounters = {
     questions: 0,
     replies: 0,
-    attempts: 0,
     overTcp: 0,
     mismatched: 0,
     probes: 0,

@@ -37,9 +37,7 @@ export interface UpstreamCounters {
   questions: number;
   /** Questions that ended in a reply; the others failed. */
   replies: number;
-  /** Times that a server was asked, probes included. */
-  attempts: number;
-  /** Attempts that went on over TCP: truncated replies, and replies right in all but case. */
+  /** Attempts that went on over TCP: the reply was truncated, cut, or right in all but case, or came under a wrong ID. */
   overTcp: number;
   /** Datagrams that did not match and were passed over: forged, late or broken. */
   mismatched: number;
