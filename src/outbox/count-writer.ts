@@ -266,13 +266,13 @@ export class CountWriter {
   }
 }
 
-function whatOf({ query, decision, course, end, asker }: Turn): number {
-  const isContained = end.exit === EXIT.contained || course.isOverspent;
+function whatOf({ query, decision, course, departure, end, asker }: Turn): number {
+  const isContained = end.exit === EXIT.contained || departure.isOverspent;
   const verdict = isContained ? CONTAIN : decision.verdict;
   return (
     query.type |
     (verdict << 16) |
-    (course.isAudited || course.isOverspent ? AUDITED : 0) |
+    (course.isAudited || departure.isOverspent ? AUDITED : 0) |
     (asker.proven ? PROVEN : 0)
   );
 }

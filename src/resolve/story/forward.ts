@@ -20,7 +20,8 @@ const LEAST_TRUST_LIFE: Seconds = 300;
 
 /**
  * Asks an upstream for `turn.wanted`, and puts the query by; or says why it may not be asked. Returns LATER, or the
- * reply's length. What would begin a flight because of a wildcard is charged first, behind proof and share.
+ * reply's length. What would begin a flight because of a wildcard is charged first, behind proof and share. Writes
+ * `turn.departure`.
  */
 export function forward(
   turn: Turn,
@@ -42,7 +43,7 @@ export function forward(
   // What was asked and paid for, and has to be asked again, is the same message.
   if (charged && !flights.isUnderWay(key) && !fetched.isFor(key)) {
     if (!charges!.charge(turn)) return contain(turn);
-    turn.course.isOverspent = charges!.ledger.refusedBy !== null;
+    turn.departure.isOverspent = charges!.ledger.refusedBy !== null;
     departs = charges!.isBounded;
   }
   const life = isTrustType(turn.query.type) ? LEAST_TRUST_LIFE : charged ? 0 : LEAST_LIFE;

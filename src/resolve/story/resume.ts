@@ -106,7 +106,7 @@ export class Pending extends HeldAddress implements Client, Waiter {
     this.#underway = underway;
     this.round = round < LAST_ROUND ? ((round + 1) as Round) : LAST_ROUND;
     this.since = round === 0 ? turn.now : since;
-    this.#isOverspent = isOverspent || turn.course.isOverspent;
+    this.#isOverspent = isOverspent || turn.departure.isOverspent;
     this.#later = client.defer();
   }
 

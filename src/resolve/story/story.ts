@@ -102,7 +102,7 @@ export class Story {
 
   #forward(turn: Turn): number {
     const length = forward(turn, this.#flights, this.#resumption, this.#ports.charges, this.#paid);
-    if (turn.course.isOverspent) this.#ports.observer.overspent(turn);
+    if (turn.departure.isOverspent) this.#ports.observer.overspent(turn);
     return length;
   }
 

@@ -40,6 +40,8 @@ export class Turn {
   readonly fetched = new Fetched();
   /** What is wanted of the store or an upstream, and what the store has of it: `lookup.ts`. */
   readonly wanted = new Wanted();
+  /** How it leaves for an upstream: `forward.ts`. */
+  readonly departure = new Departure();
   /** Where the reply goes: `begin`, and `read` for its size. */
   readonly reply = new ReplyPlace();
   /** How it ended: `end.ts`. */
@@ -66,6 +68,7 @@ export class Turn {
     this.course.begin();
     this.fetched.clear();
     this.wanted.clear();
+    this.departure.clear();
     this.reply.begin(client, out, inForce.keepalive);
     this.end.begin();
   }
@@ -132,15 +135,12 @@ class Course {
   trust: TrustTarget | null = null;
   /** It would be denied or emptied, and is resolved since its identity is audited. */
   isAudited = false;
-  /** It is charged beyond its budget and leaves all the same, since its identity is audited. */
-  isOverspent = false;
 
   begin(): void {
     this.kind = COURSE.NONE;
     this.redirect = null;
     this.trust = null;
     this.isAudited = false;
-    this.isOverspent = false;
   }
 }
 
@@ -165,7 +165,7 @@ export class Fetched {
   wasAsked = true;
   /** Its grants did not come into the firewall. */
   isRefused = false;
-  /** It left beyond its budget (`Course.isOverspent`), and that was told then. */
+  /** It left beyond its budget (`Departure.isOverspent`), and that was told then. */
   isOverspent = false;
 
   clear(): void {
@@ -214,6 +214,16 @@ class Wanted {
     this.checkingDisabled = false;
     this.key = null;
     this.entry = null;
+  }
+}
+
+/** How a question leaves for an upstream. */
+class Departure {
+  /** It is charged beyond its budget and leaves all the same, since its identity is audited. */
+  isOverspent = false;
+
+  clear(): void {
+    this.isOverspent = false;
   }
 }
 
