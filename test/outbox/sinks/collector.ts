@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Test } from 'tap';
 
 /** One answer of a collector's script: see `scripts/README.md`. */
@@ -100,6 +100,22 @@ export class Collector {
       case 'half':
         response.writeHead(200, { 'content-length': '1000' }).write('{');
         setTimeout(() => request.socket.destroy(), 20);
+        return;
+      case 'upgrade':
+        request.socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n');
+        return;
+      case 'redirect':
+        return answer(308, '', { location: 'http://127.0.0.1:9/v1/logs' });
+      case 'header':
+        return answer(200, '{}', { 'x-long': 'x'.repeat(2 ** 20) });
+      case 'gzipped':
+        take();
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"partialSuccess":{}}'));
+        return;
+      case 'closes':
+        take();
+        answer(200, '{}');
+        response.on('finish', () => request.socket.end());
         return;
       case 'garbage':
         return answer(200, '<html>Welcome to the hotel</html>');
