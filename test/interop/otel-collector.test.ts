@@ -1,6 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse, stringify } from 'yaml';
 import { KINDS } from '../../src/outbox/event.ts';
@@ -18,7 +21,8 @@ import { type Event, idOf, withoutSending } from './siem-receivers.ts';
  * it took goes on over OTLP/HTTP to the strict collector of the other tests.
  */
 const PROGRAM = process.env['NAMEGATE_OTELCOL'] ?? '/var/cache/namegate/otelcol/otelcol';
-const skip = existsSync(PROGRAM) ? false : `not built: ${PROGRAM}`;
+const STRICT = join(dirname(PROGRAM), 'strict');
+const skip = existsSync(PROGRAM) && existsSync(STRICT) ? false : `not built: ${PROGRAM}`;
 const ALL = KINDS.filter((kind) => kind !== 'dropped').join();
 const POLICY = `identities:
   - { name: builder, owner: team, review_by: 2099-01-01, from: { addresses: [127.0.0.1] } }
@@ -209,3 +213,61 @@ t.test('the receiver of the docs has the keys that the Collector knows', { skip 
   t.match(await validate(http), { code: 0 });
   t.match(await validate({ ...http, endpiont: 'x' }), { code: 1, stderr: /invalid keys: endpiont/ });
 });
+
+/** What protobuf's own reader says of each request, by the published definitions. */
+function readStrictly(requests: readonly string[]): string[] {
+  const { stdout } = spawnSync(STRICT, { input: `${requests.join('\n')}\n`, encoding: 'utf8' });
+  return stdout.split('\n').slice(0, -1);
+}
+
+for (const format of ['json', 'ocsf'] as const)
+  t.test(`each request in format ${format} is one by the published definitions`, { skip }, async (t) => {
+    const requests: string[] = [];
+    const receiver = createServer((request, response) => {
+      let text = '';
+      request.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      request.on('end', () => {
+        requests.push(text);
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      });
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => {
+      receiver.closeAllConnections();
+      receiver.close();
+    });
+    const { port } = receiver.address() as AddressInfo;
+    const server = await namegate(t, {
+      policy: POLICY,
+      settings: `admin: unix:admin.sock
+alerts: { sinks: [{ name: siem, type: otlp, format: ${format}, kinds: [${ALL}], to: "http://127.0.0.1:${port}" }] }
+`,
+    });
+    for (const name of ['evil.example', '\\010\\123\\034\\092\\255.example', 'localhost', 'x.oast.fun'])
+      await ask(server, name);
+    await must([process.execPath, MAIN, 'alerts', 'test', '--config', join(server.folder, 'namegate.yaml')]);
+    await until(
+      () => requests.some((text) => text.includes('out-of-band')),
+      () => server.stderr,
+      30_000,
+    );
+    const read = readStrictly(requests);
+    t.equal(read.length, requests.length);
+    t.same(
+      read.filter((line) => line.startsWith('fault:')),
+      [],
+    );
+    const counted = read.join(' ').split(' ').length;
+    t.equal(counted, requests.join('').split('"timeUnixNano"').length - 1, 'each record has its event name');
+    const [first = ''] = requests;
+    const wrong = [
+      first.replace('"severityText"', '"severity_txt"'),
+      first.replace(/"severityNumber":\d+/, '"severityNumber":"LOUD"'),
+      first.replace(/"timeUnixNano":"/, '"timeUnixNano":"x'),
+      first.replace('"stringValue"', '"strValue"'),
+    ];
+    for (const [n, line] of readStrictly(wrong).entries()) t.match(line, /^fault:/, `wrong request ${n}`);
+    await server.stop(t);
+  });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh FOLDER: builds FOLDER/otelcol from the Collector's sources as Debian's unstable suite packages them, with its Go.
+# build.sh FOLDER: builds FOLDER/otelcol and FOLDER/strict from the Collector's sources as Debian's unstable suite packages them, with its Go.
 # The system's own apt is left as it is: all lists and packages go to a folder that is removed at the end.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -31,13 +31,14 @@ apt-get "${options[@]}" download "${packages[@]}" "$go" "${go%-go}-src" >/dev/nu
 for package in *.deb; do dpkg --extract "$package" "$work/root"; done
 version=$(printf '%s\n' golang-opentelemetry-collector-dev_*.deb | cut -d _ -f 2)
 
-cp "$here/main.go" "$work/path/src/otelcol"
+cp -r "$here/main.go" "$here/strict" "$work/path/src/otelcol"
 cd "$work/path/src/otelcol"
 export GO111MODULE=off GOPATH="$work/path:$work/root/usr/share/gocode" GOCACHE="$work/go-cache" GOTOOLCHAIN=local CGO_ENABLED=0
 number=${go#golang-}
 go=$work/root/usr/lib/go-${number%-go}/bin/go
 nice "$go" build -trimpath -ldflags "-s -w -X main.version=$version" -o "$work/otelcol" .
+nice "$go" build -trimpath -ldflags '-s -w' -o "$work/strict" ./strict
 
 mkdir -p "$folder"
-mv "$work/otelcol" "$folder/otelcol"
+mv "$work/strict" "$work/otelcol" "$folder"
 "$folder/otelcol" --version

@@ -9,8 +9,8 @@ const configuration = (kind: string): unknown =>
 
 /**
  * Keys of each part that the pages use. Those of splunk_hec and elasticsearch are of their config.schema.yaml in
- * opentelemetry-collector-contrib after 0.145, those of the transform processor of its README there, and those of splunk_hec_logs,
- * elasticsearch and azure_logs_ingestion of Vector's reference. The receiver is held by a real Collector in test/interop.
+ * opentelemetry-collector-contrib after 0.145, those of the transform processor of its README there, and those of the
+ * secrets and sinks of Vector's source and reference, 0.57 and later. The receiver is held by a real Collector in test/interop.
  */
 const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
   'receivers.otlp': ['protocols'],
@@ -61,23 +61,39 @@ const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
     'max_retries',
     'retry_on_status',
   ],
+  'secret.directory': ['type', 'path', 'remove_trailing_whitespace'],
   'sources.file': ['type', 'include', 'exclude', 'read_from', 'data_dir'],
   'transforms.remap': ['type', 'inputs', 'source', 'drop_on_error'],
-  'sinks.splunk_hec_logs': ['type', 'inputs', 'endpoint', 'default_token', 'encoding', 'index', 'sourcetype'],
-  'sinks.elasticsearch': ['type', 'inputs', 'endpoints', 'id_key', 'bulk', 'mode', 'auth', 'tls'],
-  'sinks.elasticsearch.bulk': ['action', 'index', 'template_fallback_index'],
-  'sinks.azure_logs_ingestion': [
-    'type',
-    'inputs',
-    'endpoint',
-    'dcr_immutable_id',
-    'stream_name',
-    'azure_tenant_id',
-    'azure_client_id',
-    'azure_client_secret',
-    'azure_credential_kind',
-    'timestamp_field',
+  'sinks.splunk_hec_logs': [
+    ...['type', 'inputs', 'endpoint', 'default_token', 'encoding', 'index', 'source', 'sourcetype'],
+    ...['acknowledgements', 'batch', 'tls'],
   ],
+  'sinks.splunk_hec_logs.encoding': ['codec'],
+  'sinks.splunk_hec_logs.acknowledgements': ['enabled', 'indexer_acknowledgements_enabled'],
+  'sinks.elasticsearch': [
+    ...['type', 'inputs', 'endpoints', 'id_key', 'bulk', 'mode', 'auth', 'tls', 'acknowledgements'],
+  ],
+  'sinks.elasticsearch.bulk': ['action', 'index', 'template_fallback_index'],
+  'sinks.elasticsearch.auth': ['strategy', 'user', 'password'],
+  'sinks.elasticsearch.acknowledgements': ['enabled'],
+  'sinks.azure_logs_ingestion': [
+    ...[
+      'type',
+      'inputs',
+      'endpoint',
+      'dcr_immutable_id',
+      'stream_name',
+      'auth',
+      'token_scope',
+      'timestamp_field',
+    ],
+    ...['encoding', 'batch', 'request', 'tls', 'acknowledgements', 'retry_strategy'],
+  ],
+  'sinks.azure_logs_ingestion.auth': [
+    ...['azure_credential_kind', 'azure_tenant_id', 'azure_client_id', 'azure_client_secret'],
+  ],
+  'sinks.azure_logs_ingestion.batch': ['max_bytes', 'max_events', 'timeout_secs'],
+  'sinks.azure_logs_ingestion.acknowledgements': ['enabled'],
 };
 
 /** Holds a part of a configuration to the published keys, and all below it that has a list of its own. */
@@ -111,12 +127,16 @@ t.test(
 );
 
 t.test("Vector's configuration is YAML whose parts have inputs that there are", async (t) => {
-  const { sources, transforms, sinks } = configuration('yaml vector') as Record<string, Parts>;
+  const { secret, sources, transforms, sinks } = configuration('yaml vector') as Record<string, Parts>;
   const known = new Set([...Object.keys(sources ?? {}), ...Object.keys(transforms ?? {})]);
   for (const [name, { inputs = [], type }] of Object.entries({ ...transforms, ...sinks })) {
     t.ok(type, name);
     t.ok(inputs.length > 0 && inputs.every((input) => known.has(input)), name);
   }
-  for (const [kind, parts] of Object.entries({ sources, transforms, sinks }))
+  const text = JSON.stringify(sinks);
+  for (const [, backend = ''] of text.matchAll(/SECRET\[(\w+)\.\w+\]/g)) t.ok(secret?.[backend], backend);
+  // Vector sends such a text as it is.
+  t.notMatch(text, /\$\{/, 'no variable of the environment');
+  for (const [kind, parts] of Object.entries({ secret, sources, transforms, sinks }))
     for (const part of Object.values(parts ?? {})) holdKeys(t, `${kind}.${part.type}`, part);
 });
