@@ -55,6 +55,8 @@ class BatchedUdp implements Listener, SlotHost {
   #socket: UdpSocket | null = null;
   #poll: Poll | null = null;
   #watch: NodeJS.Timeout | null = null;
+  /** Slots that the last read has written: no others have to be made ready for the next. */
+  #taken = BATCH;
   /** Wakes since the last look. */
   #wakes = 0;
   /** The last read found much, and left nothing. */
@@ -158,8 +160,9 @@ class BatchedUdp implements Listener, SlotHost {
     const waiting = this.#waiting;
     for (let round = 0; round < ROUNDS; round++) {
       if (this.#busy) this.#native.pause(PAUSE);
-      inbox.ready(BATCH, socket.wildcard);
+      inbox.ready(this.#taken, socket.wildcard);
       const count = this.#native.receive(socket.fd, inbox.headers, BATCH);
+      this.#taken = Math.max(0, count);
       this.#busy = count >= BUSY && count < BATCH;
       if (count < 0) {
         if (count !== -EAGAIN && count !== -EINTR) this.#trouble(new Error(`recvmmsg: errno ${-count}`));
