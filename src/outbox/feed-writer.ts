@@ -1,4 +1,4 @@
-import { EXIT, type Exit } from '../resolve/exit.ts';
+import { type EXIT, EXITS } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE } from '../wire/iana.ts';
 import { nameFromText } from '../wire/name.ts';
@@ -19,24 +19,29 @@ const WOULD_CONTAIN = kindIndex('would_contain');
 const ALLOW = kindIndex('allow');
 const FINDING = kindIndex('finding');
 
-/** The kind of the event that a question ends in, by exit; -1 for none. */
-const KIND_OF_EXIT = new Int8Array(Object.keys(EXIT).length).fill(-1);
-const ENDS: readonly [Exit, number][] = [
-  [EXIT.deny, DENY],
-  [EXIT.deny_unproven, DENY],
-  [EXIT.deny_expected, DENY],
-  [EXIT.empty, EMPTY],
-  [EXIT.contained, CONTAIN],
-  [EXIT.local, ALLOW],
-  [EXIT.hit, ALLOW],
-  [EXIT.stale, ALLOW],
-  [EXIT.forwarded, ALLOW],
-  [EXIT.servfail, ALLOW],
-  [EXIT.withheld, ALLOW],
-  [EXIT.limited, ALLOW],
-  [EXIT.ungranted, ALLOW],
-];
-for (const [exit, kind] of ENDS) KIND_OF_EXIT[exit] = kind;
+/** The kind of the event that a query ends in; -1 for none: it was no question, or its client was sent to TCP. */
+const KIND_BY_EXIT: Readonly<Record<keyof typeof EXIT, number>> = {
+  drop: -1,
+  formerr: -1,
+  notimp: -1,
+  badvers: -1,
+  refused: -1,
+  deny: DENY,
+  deny_unproven: DENY,
+  deny_expected: DENY,
+  empty: EMPTY,
+  contained: CONTAIN,
+  local: ALLOW,
+  hit: ALLOW,
+  stale: ALLOW,
+  forwarded: ALLOW,
+  servfail: ALLOW,
+  withheld: ALLOW,
+  limited: ALLOW,
+  unproven: -1,
+  ungranted: ALLOW,
+};
+const KIND_OF_EXIT = Int8Array.from(EXITS, (name) => KIND_BY_EXIT[name]);
 
 /** Puts what the story tells into the ring: numbers and one copied name. Nothing here waits; where nobody wants a kind it costs a comparison. */
 export class FeedWriter {

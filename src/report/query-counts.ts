@@ -27,13 +27,32 @@ const KINDS = ['hit', 'local', 'denied', 'forwarded'] as const;
 const FORWARDED = KINDS.indexOf('forwarded');
 const NO_KIND = KINDS.length;
 
-/** Kind by exit of a query that waited for nobody; a message that was refused has none. */
-const KIND_OF = new Uint8Array(EXITS.length).fill(NO_KIND);
-for (const exit of [EXIT.hit, EXIT.stale, EXIT.servfail, EXIT.withheld, EXIT.ungranted])
-  KIND_OF[exit] = KINDS.indexOf('hit');
-for (const exit of [EXIT.deny, EXIT.deny_unproven, EXIT.deny_expected, EXIT.empty, EXIT.contained])
-  KIND_OF[exit] = KINDS.indexOf('denied');
-KIND_OF[EXIT.local] = KINDS.indexOf('local');
+/** Kind of a query that waited for nobody; a message that was refused has none. */
+const KIND_BY_EXIT: Readonly<Record<keyof typeof EXIT, (typeof KINDS)[number] | null>> = {
+  drop: null,
+  formerr: null,
+  notimp: null,
+  badvers: null,
+  refused: null,
+  deny: 'denied',
+  deny_unproven: 'denied',
+  deny_expected: 'denied',
+  empty: 'denied',
+  contained: 'denied',
+  local: 'local',
+  hit: 'hit',
+  stale: 'hit',
+  forwarded: null,
+  servfail: 'hit',
+  withheld: 'hit',
+  limited: null,
+  unproven: null,
+  ungranted: 'hit',
+};
+const KIND_OF = Uint8Array.from(EXITS, (name) => {
+  const kind = KIND_BY_EXIT[name];
+  return kind === null ? NO_KIND : KINDS.indexOf(kind);
+});
 
 /** Queries whose time is read together, and milliseconds after which one is read by itself: reading a clock is dear. */
 const TOGETHER = 8;
