@@ -68,7 +68,7 @@ export class ReloadRoom {
         take: (result, why, ms) => taker.take(result, why, ms),
         retry: SYSTEM_TIMERS.once,
         listen: () => trust.listen,
-        takeTrust: (listen, whole, ms) => trust.change(listen, whole, ms),
+        takeTrust: (listen, isLastInForce, ms) => trust.change(listen, isLastInForce, ms),
       },
       first,
     );

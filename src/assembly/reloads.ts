@@ -23,10 +23,14 @@ export interface ReloadsOptions {
   /** The listeners that are in force. */
   readonly listen: () => readonly ListenSetting[];
   /**
-   * Certificates, keys, CAs and CRLs of these listeners have changed. `whole`: the policy that was read last is in force
-   * too. Returns what became of them.
+   * Certificates, keys, CAs and CRLs of these listeners have changed. `isLastInForce`: the policy that was read last is in
+   * force. Returns what became of them.
    */
-  readonly takeTrust: (listen: readonly ListenSetting[], whole: boolean, ms: Milliseconds) => LoadOutcome;
+  readonly takeTrust: (
+    listen: readonly ListenSetting[],
+    isLastInForce: boolean,
+    ms: Milliseconds,
+  ) => LoadOutcome;
 }
 
 /** Milliseconds between two looks at the files of TLS listeners: a revocation should not wait. */
@@ -78,7 +82,7 @@ export class Reloads {
   /** How often the files of listeners were read without a load. */
   #trustReads = 0;
   /** The policy that was read last is in force. */
-  #whole = true;
+  #isLastInForce = true;
   #closed = false;
   /** Of the last load. */
   #outcome: LoadOutcome;
@@ -160,11 +164,13 @@ export class Reloads {
   #takeTrust({ listen, digests }: PemsAgain, why: string, ms: Milliseconds): void {
     this.#trustReads++;
     this.#digests = new Map([...this.#digests, ...digests]);
-    const outcome = this.#options.takeTrust(listen, this.#whole, Math.round(ms));
+    const outcome = this.#options.takeTrust(listen, this.#isLastInForce, Math.round(ms));
     // What is not in force is tried again by the next load.
     this.#content =
-      outcome.inForce && this.#whole ? contentOf(this.#hashOf(this.#files), this.#exceptions ?? []) : '';
-    if (this.#whole) this.#outcome = outcome;
+      outcome.inForce && this.#isLastInForce
+        ? contentOf(this.#hashOf(this.#files), this.#exceptions ?? [])
+        : '';
+    if (this.#isLastInForce) this.#outcome = outcome;
     // What was wrong with the policy may have been these files.
     else this.ask(why);
   }
@@ -249,8 +255,8 @@ export class Reloads {
     }
     this.#content = result.content;
     this.#exceptions = options.exceptions ?? [];
-    this.#whole = this.#take(result, why, ms);
-    this.#outcome = { inForce: this.#whole, problems: result.problems };
+    this.#isLastInForce = this.#take(result, why, ms);
+    this.#outcome = { inForce: this.#isLastInForce, problems: result.problems };
     this.#trustFiles = pemPaths(this.#options.listen());
   }
 

@@ -97,7 +97,10 @@ export interface Rooms {
   readonly epoch: () => EpochSeconds;
 }
 
-/** What each room takes of a load. The story comes last: until its one reference changes, queries are as before. */
+/**
+ * What each room takes of a load. Until the story's one reference changes, queries are decided as before; the firewall comes
+ * behind it, since it judges what it has granted by what is in force then.
+ */
 export function partsOf(rooms: Rooms): Part[] {
   const { resolver, limits, upstreams, feed, trust, admin, readiness } = rooms;
   return [

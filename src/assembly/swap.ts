@@ -6,11 +6,11 @@ export type Whole = Loaded & Vetted;
 
 /** One room's share of a load. */
 export interface Part {
-  /** For the log. */
+  /** For the log, and for who puts the first load in force. */
   readonly name: string;
   /**
-   * Builds what this load puts in force, and changes nothing yet: it may throw. Returns what puts it in force, which only
-   * assigns what is built, and can be called for a load that was in force before.
+   * Builds what this load puts in force, and changes nothing yet: it may throw. Returns what puts it in force, which does as
+   * little as it can, and can be called for a load that was in force before.
    */
   build(load: Whole): () => void;
   /** What puts back what is in force now, where that is more than the last load: called before anything changes. */
@@ -34,7 +34,7 @@ export class Swap {
 
   /**
    * Builds everything of `next`, then puts it in force. Throws where a part throws, and then all of what was in force before
-   * is: should a part throw although it only assigns, every part takes the load before once more.
+   * is: should a part throw where it is put in force, every part takes the load before once more.
    */
   take(next: Whole): void {
     const commits = this.#build(next);

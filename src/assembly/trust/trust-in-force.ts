@@ -59,9 +59,9 @@ export class TrustInForce {
 
   /**
    * Certificates, keys, CAs and CRLs of the listeners in force have changed, and nothing else: policy and answers stay.
-   * Where one is an error, all of them stay as they were. `whole`: the policy that was read last is in force too.
+   * Where one is an error, all of them stay as they were. `isLastInForce`: the policy that was read last is in force.
    */
-  change(listen: readonly ListenSetting[], whole: boolean, ms: Milliseconds): LoadOutcome {
+  change(listen: readonly ListenSetting[], isLastInForce: boolean, ms: Milliseconds): LoadOutcome {
     const { builder, log, epoch, designate, readiness } = this.#rooms;
     const { trusts, problems } = builder.build(listen, epoch());
     tellProblems(log, problems);
@@ -69,7 +69,7 @@ export class TrustInForce {
     if (errors.length > 0) return this.#refuse(errors);
     designate([...trusts.values()].flatMap(({ designation }) => designation ?? []));
     this.take(listen, trusts);
-    if (whole) readiness.reloadDone();
+    if (isLastInForce) readiness.reloadDone();
     log.info('trust-loaded', 'certificates, keys, CAs and CRLs that changed are in force', { ms });
     return { inForce: true, problems };
   }
