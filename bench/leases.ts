@@ -5,7 +5,8 @@
  *
  * N is 100,000 leases and 2,000 opens by default. One process without sockets: the journal in a folder of its own, which is
  * removed afterwards, the book and the table as the server has them. The CPU of an open is
- * that of the main thread: other threads write and sync. Opens come one after another, so that none shares its write.
+ * that of the main thread: other threads write and sync. Opens come one after another, so that none shares its write, and then
+ * eight at once, which share one.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +20,7 @@ import { LeaseTable } from '../src/policy/lease/lease.ts';
 import type { Identity, Snapshot } from '../src/policy/snapshot.ts';
 import type { Log } from '../src/report/log.ts';
 import type { Prefix } from '../src/wire/prefix.ts';
+import { quantile } from './figures.ts';
 
 const HELP = `Usage: node bench/leases.ts [--leases N] [--opens N]
 What leases cost: a start with N of them (default 100000), and opening more (default 2000).`;
@@ -31,6 +33,9 @@ const POLICY = `identities:
     from: { addresses: [192.0.2.1] }
     stages: { fetch: { allow: [{ name: a.example, reason: bench }] } }
 `;
+
+/** Callers that open a lease at the same moment. */
+const AT_ONCE = 8;
 
 const QUIET: Log = {
   debug() {},
@@ -109,25 +114,52 @@ async function main(leases: number, opens: number): Promise<void> {
     // The book has room for 100,000: as many are ended as will be opened.
     const ids = second.book.ids().slice(0, opens);
     await Promise.all(ids.map((id) => second.book.end(id, 'bench')));
-    const calls: number[] = [];
-    const cpu = process.threadCpuUsage();
+    const calls = new Float64Array(opens);
+    const cpu = new Float64Array(opens);
+    const before = process.threadCpuUsage();
+    let spent = 0;
     for (let i = 0; i < opens; i++) {
       const begun = performance.now();
       const opened = openOne(second.book, identity!, leases + i);
-      calls.push(performance.now() - begun);
+      calls[i] = 1000 * (performance.now() - begun);
       await opened;
+      const { user, system } = process.threadCpuUsage(before);
+      cpu[i] = user + system - spent;
+      spent = user + system;
     }
-    const { user, system } = process.threadCpuUsage(cpu);
-    calls.sort((one, other) => one - other);
-    const micro = (index: number): string => (1000 * calls[index]!).toFixed(1);
-    console.log(`open, CPU of the thread    ${((user + system) / opens).toFixed(0)} µs`);
-    console.log(
-      `open, call                 ${micro(opens >> 1)} µs median, ${micro(Math.floor(opens * 0.99))} µs p99`,
-    );
+    tell('open, CPU of the thread   ', cpu);
+    const together = await openTogether(second.book, identity!, leases, opens);
+    console.log(`open, CPU with ${AT_ONCE} at once    ${together.toFixed(1)} µs mean`);
+    tell('open, call                ', calls);
     await second.journal.close();
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Ends as many as it opens. Microseconds of the thread for each open. */
+async function openTogether(
+  book: LeaseBook,
+  identity: Identity,
+  from: number,
+  opens: number,
+): Promise<number> {
+  const ids = book.ids();
+  let spent = 0;
+  for (let at = from + opens; at < from + 2 * opens; at += AT_ONCE) {
+    await Promise.all(ids.splice(-AT_ONCE).map((id) => book.end(id, 'bench')));
+    const before = process.threadCpuUsage();
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => openOne(book, identity, at + i)));
+    const { user, system } = process.threadCpuUsage(before);
+    spent += user + system;
+  }
+  return spent / opens;
+}
+
+function tell(what: string, microseconds: Float64Array): void {
+  const mean = microseconds.reduce((sum, each) => sum + each, 0) / microseconds.length;
+  const [median, p99] = [0.5, 0.99].map((q) => quantile(microseconds.sort(), q).toFixed(1));
+  console.log(`${what} ${median} µs median, ${mean.toFixed(1)} µs mean, ${p99} µs p99`);
 }
 
 const { values } = parseArgs({
