@@ -6,7 +6,7 @@ import { FeedRoom } from './assembly/feed/feed-room.ts';
 import { type FirewallRoom, firewallOf } from './assembly/firewall/firewall-room.ts';
 import { LedgerRoom } from './assembly/ledger/ledger-room.ts';
 import { Listeners } from './assembly/listeners.ts';
-import { giveBackMemory, giveBackSnapshot } from './assembly/memory.ts';
+import { giveBackMemory, giveBackSnapshot, trimChore } from './assembly/memory.ts';
 import { ReloadRoom } from './assembly/reload-room.ts';
 import type { LoadOutcome } from './assembly/reloads.ts';
 import type { ServerOptions } from './assembly/server-options.ts';
@@ -230,6 +230,7 @@ export class NamegateServer {
     this.#chores.start(this.#ledger.chores());
     this.#chores.start(this.#feed.chores());
     this.#chores.start(this.#firewall?.chores() ?? []);
+    this.#chores.start([trimChore(this.#native, process.memoryUsage.rss)]);
     giveBackMemory(this.#native);
     this.readiness.clear('starting');
     this.#log.info('ready', 'ready');

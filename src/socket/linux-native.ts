@@ -263,8 +263,12 @@ class LinuxNative implements Native {
     return BigInt(this.#koffi.address(buffer));
   }
 
-  giveBackMemory(): void {
+  trim(): void {
     this.#trim?.async(0, () => {});
+  }
+
+  giveBackMemory(): void {
+    this.trim();
     this.#programPages.giveBack();
   }
 

@@ -29,10 +29,9 @@ export interface Native {
   address(buffer: Buffer): bigint;
   /** Stops this thread for so many microseconds, and for what the system's timer slack adds (50 by default). */
   pause(microseconds: number): void;
-  /**
-   * Gives memory back to the system, in threads of libuv's: what was freed, which glibc keeps (malloc_trim(3)), and pages of the
-   * program's own file, many of which only a start needs (madvise(2)).
-   */
+  /** Gives back to the system what was freed and glibc keeps, in a thread of libuv's (malloc_trim(3)). */
+  trim(): void;
+  /** The same, and pages of the program's own file, many of which only a start needs (madvise(2)). */
   giveBackMemory(): void;
   /**
    * Gives the whole pages of an array back to the system, in a thread of libuv's (madvise(2)). They read as zeros afterwards.

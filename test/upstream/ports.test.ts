@@ -38,6 +38,7 @@ function altered(others: Partial<Native>): Native {
     isReadable: (fd) => native.isReadable(fd),
     poll: (fd, wake) => native.poll(fd, wake),
     pause: (microseconds) => native.pause(microseconds),
+    trim: () => native.trim(),
     giveBackMemory: () => native.giveBackMemory(),
     emptyArray: (array) => native.emptyArray(array),
     socketAddress: (host, port) => native.socketAddress(host, port),

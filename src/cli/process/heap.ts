@@ -18,3 +18,11 @@ export function shrinkHeap(): void {
     setFlagsFromString('--no-expose-gc');
   }
 }
+
+/**
+ * Gives threads that are started from now on the young generations that they are started with (`resourceLimits`). The program's
+ * `--max-semi-space-size` outranks these, and is meant for the query thread, which has its own by now.
+ */
+export function boundHeapsOfThreads(): void {
+  setFlagsFromString('--max-semi-space-size=0');
+}

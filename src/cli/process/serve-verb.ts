@@ -21,7 +21,7 @@ import {
   type Terminal,
   version,
 } from '../terminal.ts';
-import { shrinkHeap } from './heap.ts';
+import { boundHeapsOfThreads, shrinkHeap } from './heap.ts';
 import { takeSignals } from './signals.ts';
 import { explainSystemError } from './system-error.ts';
 
@@ -43,6 +43,7 @@ async function serve(terminal: Terminal, file: string): Promise<number> {
   const salt = randomBytes(4).readUInt32LE();
   const signals = takeSignals();
   const ended = signals.untilEnd();
+  boundHeapsOfThreads();
   const loading = loadInThread(file, { env: process.env, now: Date.now() / 1000, salt });
   const result = await Promise.race([loading.result, ended]);
   if (typeof result === 'string') {
