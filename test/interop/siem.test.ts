@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { KINDS } from '../../src/outbox/event.ts';
+import { blocks, page } from '../docs.ts';
 import { ask } from '../server/client.ts';
 import { MAIN, type Namegate, namegate } from '../server/namegate.ts';
 import { opensslCa } from './openssl-ca.ts';
@@ -159,6 +160,16 @@ async function sendTests({ server }: Chain): Promise<string> {
   return must([process.execPath, MAIN, 'alerts', 'test', '--config', join(server.folder, 'namegate.yaml')]);
 }
 
+/** Events that syslog-ng has not acknowledged. */
+async function waiting({ server }: Chain): Promise<number> {
+  const config = join(server.folder, 'namegate.yaml');
+  const text = await must([process.execPath, MAIN, 'alerts', 'status', '--json', '--config', config]);
+  const { sinks } = JSON.parse(text) as {
+    sinks: readonly { readonly name: string; readonly depth: number }[];
+  };
+  return sinks.find(({ name }) => name === 'siem')?.depth ?? -1;
+}
+
 t.test('each kind of event arrives at Splunk, Elasticsearch and Sentinel as it is', { skip }, async (t) => {
   const all = await chain(t, 'json');
   await makeEvents(all);
@@ -204,9 +215,29 @@ t.test('outages, a refused token and kill -9 of syslog-ng lose nothing', { skip 
     () => `they are not refused\n${all.syslog.log()}`,
     30_000,
   );
+  // From here on nobody but syslog-ng has them, and its disk must.
+  await until(
+    async () => (await waiting(all)) === 0,
+    () => all.server.stderr,
+    30_000,
+  );
   await all.restart();
   for (let n = 0; n < 200; n++) await ask(all.server, `m${n}.evil.example`);
   all.splunk.token = 'splunk-token';
   await holdAll(t, all);
   await all.server.stop(t);
+});
+
+t.test('the page has each variable that the files name', async (t) => {
+  const used = FILES.flatMap((file) =>
+    [...readFileSync(join('packaging/siem/syslog-ng', file), 'utf8').matchAll(/`([A-Z_]+)`/g)].map(
+      ([, name]) => name,
+    ),
+  );
+  const code = readFileSync('packaging/siem/syslog-ng/namegate_entra.py', 'utf8');
+  const read = [...code.matchAll(/environ\["(\w+)"\]/g)].map(([, name]) => name);
+  const shown =
+    blocks(page('docs/alerts.md')).find(({ text }) => text.startsWith('NAMEGATE_IP='))?.text ?? '';
+  const written = [...shown.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
+  t.same(new Set(written), new Set([...used, ...read, 'PYTHONPATH']));
 });
