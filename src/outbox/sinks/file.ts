@@ -20,6 +20,8 @@ export class FileSink implements EventSink {
   readonly #isDurable: boolean;
   readonly #clock: SinkClock;
   #file: FileHandle | null = null;
+  /** Ends when the last call is done: one that closes the file waits for one that writes to it. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(setting: FileSetting, isDurable: boolean, clock: SinkClock) {
     this.#setting = setting;
@@ -28,6 +30,25 @@ export class FileSink implements EventSink {
   }
 
   async send(batch: readonly Placed[]): Promise<Sending> {
+    return this.#inTurn(() => this.#write(batch));
+  }
+
+  async renew(): Promise<boolean> {
+    await this.#inTurn(() => this.#leave());
+    return true;
+  }
+
+  close(): void {
+    void this.#inTurn(() => this.#leave());
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #write(batch: readonly Placed[]): Promise<Sending> {
     let file: FileHandle | null = null;
     let before = 0;
     try {
@@ -45,15 +66,6 @@ export class FileSink implements EventSink {
       await this.#leave();
       return retry(`${this.#setting.path}: ${reasonOf(error)}`);
     }
-  }
-
-  async renew(): Promise<boolean> {
-    await this.#leave();
-    return true;
-  }
-
-  close(): void {
-    void this.#leave();
   }
 
   /** The file as it is to be written now. */

@@ -34,6 +34,21 @@ t.test('lines of JSON, readable by the group alone', async (t) => {
   t.equal(statSync(path).mode & 0o777, 0o640);
 });
 
+t.test('a reload waits for what is being written: it is no trouble', async (t) => {
+  const path = join(t.testdir(), 'alerts.jsonl');
+  const rig = new Rig(t);
+  await rig.use(setting(path));
+  for (let i = 0; i < 40; i++) {
+    rig.deny(256, () => ({ text: 'x'.repeat(1_000) }));
+    rig.sinks.renew();
+    await new Promise((resolve) => setTimeout(resolve, i % 4));
+    rig.sinks.renew();
+  }
+  await until('all is written', () => rig.acknowledged());
+  t.strictSame(rig.states, []);
+  t.same(seqs(path), upTo(40 * 256));
+});
+
 t.test('a file that is full makes way, and the oldest goes', async (t) => {
   const path = join(t.testdir(), 'alerts.jsonl');
   const rig = new Rig(t);
