@@ -23,6 +23,9 @@ export class HttpPost {
   readonly #serverName: string | null;
   readonly #timeout: Milliseconds;
   #agent: Agent | HttpsAgent | null = null;
+  /** Requests under way, and agents that are given up once there are none. */
+  #underWay = 0;
+  #left: (Agent | HttpsAgent)[] = [];
 
   /** `timeout`: milliseconds for a request with its answer. */
   constructor(url: string, serverName: string | null, timeout: Milliseconds) {
@@ -41,12 +44,16 @@ export class HttpPost {
     shown: Shown,
     signal: AbortSignal,
   ): Promise<Reply> {
+    this.#underWay++;
     try {
       return await this.#try(body, headers, shown, signal);
     } catch (error) {
       if (!(error instanceof ClosedBefore) || signal.aborted) throw error;
       this.forget();
-      return this.#try(body, headers, shown, signal);
+      return await this.#try(body, headers, shown, signal);
+    } finally {
+      this.#underWay--;
+      this.#giveUp();
     }
   }
 
@@ -98,10 +105,16 @@ export class HttpPost {
     });
   }
 
-  /** Closes the kept connection: the next one shows what there is then. */
+  /** Closes the kept connection, once its answer is there: the next one shows what there is then. */
   forget(): void {
-    this.#agent?.destroy();
+    if (this.#agent !== null) this.#left.push(this.#agent);
     this.#agent = null;
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
+    if (this.#underWay > 0) return;
+    for (const agent of this.#left.splice(0)) agent.destroy();
   }
 
   #request(headers: Readonly<Record<string, string>>, { ca, cert, key }: Shown): ClientRequest {

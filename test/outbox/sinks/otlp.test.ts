@@ -115,6 +115,28 @@ t.test('a receiver that closes each connection that it said it keeps is no troub
   t.same(seqs(collector), upTo(12 * 256));
 });
 
+t.test('another token is shown with the next request, and the one under way is no trouble', async (t) => {
+  const collector = new Collector();
+  await collector.listen(t);
+  const tokenFile = join(t.testdir(), 'token');
+  writeFileSync(tokenFile, 'token-0');
+  const rig = new Rig(t);
+  await rig.use(setting(collector, { tokenFile }));
+  for (let i = 1; i <= 40; i++) {
+    rig.deny(256);
+    await new Promise((resolve) => setTimeout(resolve, i % 6));
+    writeFileSync(tokenFile, `token-${i}`);
+    rig.sinks.renew();
+  }
+  await until('all is acknowledged', () => rig.acknowledged());
+  t.strictSame(rig.states, []);
+  t.same(seqs(collector), upTo(40 * 256));
+  await until('the last token', () => {
+    if (rig.acknowledged()) rig.deny(1);
+    return collector.headers.at(-1)?.authorization === 'Bearer token-40';
+  });
+});
+
 t.test('a receiver with a limit refuses few requests, and one that says nothing of it as few', async (t) => {
   for (const step of ['over 60000', 'cuts 60000']) {
     const collector = new Collector();
