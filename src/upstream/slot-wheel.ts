@@ -3,9 +3,9 @@ import { NONE } from './slots.ts';
 import type { Time, Timer } from './time.ts';
 
 /** Milliseconds between two turns; a slot comes due that much late at most, and never early. */
-const TICK: Milliseconds = 10;
-/** What is set for later than so many ticks comes due by then, and is set again. */
-const TICKS = 64;
+const STEP: Milliseconds = 10;
+/** What is set for later than so many steps comes due by then, and is set again. */
+const STEPS = 64;
 
 /**
  * The deadlines of slots on one timer: lists of numbers in typed arrays. The timer runs, and keeps the process alive, while a
@@ -15,14 +15,14 @@ export class SlotWheel {
   readonly #time: Time;
   readonly #before: () => void;
   readonly #due: (slot: number, now: Monotonic) => void;
-  /** The first slot of each tick, and of each slot its neighbours and the tick that it hangs in; NONE for none. */
-  readonly #heads = new Int32Array(TICKS).fill(NONE);
+  /** The first slot of each step, and of each slot its neighbours and the step that it hangs in; NONE for none. */
+  readonly #heads = new Int32Array(STEPS).fill(NONE);
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   readonly #hangsIn: Int16Array;
   #count = 0;
-  /** The tick that has been. */
-  #tick = 0;
+  /** The step that has been. */
+  #step = 0;
   #timer: Timer | null = null;
 
   /** For slots below `size`. `before` is called ahead of each turn; `due` with a slot that hangs in the wheel no more. */
@@ -38,11 +38,11 @@ export class SlotWheel {
   /** Puts a slot in for `at`; `now` is the present. */
   set(slot: number, at: Monotonic, now: Monotonic): void {
     if (this.#timer === null) {
-      this.#tick = Math.floor(now / TICK);
-      this.#timer = this.#time.every(TICK, () => this.#turn());
+      this.#step = Math.floor(now / STEP);
+      this.#timer = this.#time.every(STEP, () => this.#turn());
     }
-    const tick = Math.min(Math.max(Math.ceil(at / TICK), this.#tick + 1), this.#tick + TICKS - 1);
-    const place = tick % TICKS;
+    const step = Math.min(Math.max(Math.ceil(at / STEP), this.#step + 1), this.#step + STEPS - 1);
+    const place = step % STEPS;
     const first = this.#heads[place]!;
     this.#next[slot] = first;
     this.#previous[slot] = NONE;
@@ -73,12 +73,12 @@ export class SlotWheel {
     }
     this.#before();
     const now = this.#time.now();
-    const end = Math.floor(now / TICK);
+    const end = Math.floor(now / STEP);
     // After a pause of more than a round every list is looked at once.
-    const from = Math.max(this.#tick, end - TICKS);
-    for (let tick = from + 1; tick <= end; tick++) {
-      this.#tick = tick;
-      const place = tick % TICKS;
+    const from = Math.max(this.#step, end - STEPS);
+    for (let step = from + 1; step <= end; step++) {
+      this.#step = step;
+      const place = step % STEPS;
       // What is put in from here goes into later lists.
       for (let slot = this.#heads[place]!; slot !== NONE; slot = this.#heads[place]!) {
         this.clear(slot);

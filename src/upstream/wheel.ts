@@ -2,17 +2,17 @@ import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Time, Timer } from './time.ts';
 
 /** Milliseconds between two turns of the wheel; things come due that much late at most, and never early. */
-const TICK: Milliseconds = 10;
-/** Slots. What is set for later than 5 s comes due by then, and is set again. */
-const SLOTS = 512;
+const STEP: Milliseconds = 10;
+/** Spokes. What is set for later than 5 s comes due by then, and is set again. */
+const SPOKES = 512;
 
-/** Something that comes due. It hangs in one slot of one wheel, or in none. */
+/** Something that comes due. It hangs in one spoke of one wheel, or in none. */
 export abstract class Timed {
   /** For the wheel alone. */
   next: Timed | null = null;
   previous: Timed | null = null;
 
-  /** Its time has come; it hangs in no slot any more. */
+  /** Its time has come; it hangs in no spoke any more. */
   abstract due(now: Monotonic): void;
 }
 
@@ -21,12 +21,12 @@ export abstract class Timed {
  * each question costs a microsecond. The timer runs, and keeps the process alive, while something hangs in the wheel.
  */
 export class Wheel {
-  readonly #slots = Array.from({ length: SLOTS }, () => new Head());
+  readonly #spokes = Array.from({ length: SPOKES }, () => new Head());
   readonly #time: Time;
   readonly #before: () => void;
   #count = 0;
-  /** The tick that has been. */
-  #tick = 0;
+  /** The step that has been. */
+  #step = 0;
   #timer: Timer | null = null;
 
   /** `before` is called ahead of each turn. */
@@ -38,11 +38,11 @@ export class Wheel {
   /** Puts it in for `at`; `now` is the present. */
   set(item: Timed, at: Monotonic, now: Monotonic): void {
     if (this.#timer === null) {
-      this.#tick = Math.floor(now / TICK);
-      this.#timer = this.#time.every(TICK, () => this.#turn());
+      this.#step = Math.floor(now / STEP);
+      this.#timer = this.#time.every(STEP, () => this.#turn());
     }
-    const tick = Math.min(Math.max(Math.ceil(at / TICK), this.#tick + 1), this.#tick + SLOTS - 1);
-    const head = this.#slots[tick % SLOTS]!;
+    const step = Math.min(Math.max(Math.ceil(at / STEP), this.#step + 1), this.#step + SPOKES - 1);
+    const head = this.#spokes[step % SPOKES]!;
     const last = head.previous!;
     item.previous = last;
     item.next = head;
@@ -51,7 +51,7 @@ export class Wheel {
     this.#count++;
   }
 
-  /** Takes it out again; nothing where it hangs in no slot. */
+  /** Takes it out again; nothing where it hangs in no spoke. */
   clear(item: Timed): void {
     const { next, previous } = item;
     if (next === null || previous === null) return;
@@ -70,13 +70,13 @@ export class Wheel {
     }
     this.#before();
     const now = this.#time.now();
-    const end = Math.floor(now / TICK);
-    // After a pause of more than a round every slot is looked at once.
-    const from = Math.max(this.#tick, end - SLOTS);
-    for (let tick = from + 1; tick <= end; tick++) {
-      this.#tick = tick;
-      const head = this.#slots[tick % SLOTS]!;
-      // What is put in from here goes into later slots.
+    const end = Math.floor(now / STEP);
+    // After a pause of more than a round every spoke is looked at once.
+    const from = Math.max(this.#step, end - SPOKES);
+    for (let step = from + 1; step <= end; step++) {
+      this.#step = step;
+      const head = this.#spokes[step % SPOKES]!;
+      // What is put in from here goes into later spokes.
       for (let item = head.next!; item !== head; item = head.next!) {
         this.clear(item);
         item.due(now);
@@ -85,7 +85,7 @@ export class Wheel {
   }
 }
 
-/** The fixed point of a slot's ring. */
+/** The fixed point of a spoke's ring. */
 class Head extends Timed {
   constructor() {
     super();
