@@ -23,9 +23,9 @@ import type { LedgerDesk } from './ledger/ledger-view.ts';
 import type { Explain } from './policy/policy-routes.ts';
 
 /** Between two looks for leases whose time has run out, so that their streams are closed, and at the clock. */
-const TICK_MS: Milliseconds = 500;
-/** Between two tries to write down what could not be. */
-const RETRY_TICKS = 10;
+const LOOK_MS: Milliseconds = 500;
+/** Looks between two tries to write down what could not be written. */
+const RETRY_LOOKS = 10;
 
 /** What the rest of the server does for this room. */
 export interface AdminPorts {
@@ -82,7 +82,7 @@ export class Admin {
   #api: Api | null = null;
   #configureApi: (setting: AdminSetting) => void = () => {};
   #timer: NodeJS.Timeout | null = null;
-  #ticks = 0;
+  #looks = 0;
   #closing: Promise<void> | null = null;
 
   constructor(options: AdminOptions) {
@@ -174,7 +174,7 @@ export class Admin {
     });
     await this.#api.start();
     log.info('listening', `the admin API listens on ${this.#api.url}`, { url: this.#api.url });
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
   }
 
@@ -200,10 +200,10 @@ export class Admin {
     this.#lock?.release();
   }
 
-  #tick(): void {
+  #look(): void {
     this.#leases.tidy();
     this.#exceptions.tidy();
-    if (++this.#ticks % RETRY_TICKS === 0 && this.#journal?.behind) void this.#journal.rewrite();
+    if (++this.#looks % RETRY_LOOKS === 0 && this.#journal?.behind) void this.#journal.rewrite();
     const jump = this.#clockWatch.look();
     if (jump === 0) return;
     const message = "the machine's clock has jumped: leases last as long as they would have";

@@ -19,7 +19,7 @@ const ROLL_COOKIES_MS: Milliseconds = 12 * 3_600_000;
 
 export interface ChoreRooms {
   readonly clock: Clock;
-  readonly renewals: Pick<Renewals, 'tick'>;
+  readonly renewals: Pick<Renewals, 'sendDue'>;
   readonly resolver: Pick<Resolver, 'keepPaidNames'>;
   readonly ledger: Pick<Charges, 'sweep'>;
   readonly crls: Pick<CrlWatch, 'look'>;
@@ -37,7 +37,7 @@ export function servingChores(rooms: ChoreRooms): Chore[] {
     {
       name: 'ask for renewed names',
       every: RENEWAL_TICK_MS,
-      work: () => renewals.tick(clock.monotonic(), clock.epoch()),
+      work: () => renewals.sendDue(clock.monotonic(), clock.epoch()),
     },
     {
       name: 'keep paid names fresh',

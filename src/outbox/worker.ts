@@ -43,7 +43,7 @@ export interface WorkerParts {
 }
 
 /** Between two looks at the ring, and at a disk that could not be written. */
-const TICK_MS: Milliseconds = 100;
+const PAUSE_MS: Milliseconds = 100;
 const RETRY_MS: Milliseconds = 1_000;
 /** Until what was asked before a question of a person is written down. */
 const REACH_MS: Milliseconds = 5_000;
@@ -163,7 +163,7 @@ class FeedWorker {
       const why = fault?.message ?? this.#trouble;
       if (performance.now() >= until)
         return `not all that was asked is written down yet${why === null ? '' : `, for ${why}`}: try again`;
-      await pause(TICK_MS);
+      await pause(PAUSE_MS);
     }
     for (const follower of this.#followers) {
       const told = follower.answer?.(question);
@@ -259,7 +259,7 @@ class FeedWorker {
     if (!isFull && !this.#isCaughtUp) this.#catchUp();
     if (this.#store!.last !== before) this.#delivery?.committed();
     // Others of this thread have their turn in between.
-    this.#timer = isFull ? setImmediate(() => this.#turn()) : setTimeout(() => this.#turn(), TICK_MS);
+    this.#timer = isFull ? setImmediate(() => this.#turn()) : setTimeout(() => this.#turn(), PAUSE_MS);
   }
 
   #tell(trouble: string | null): void {

@@ -51,7 +51,7 @@ export class Sink {
     this.#text += line;
     this.#lines++;
     if (this.#text.length >= FULL && this.#rest === null) this.flush();
-    else this.#timer ??= setTimeout(() => this.#tick(), FLUSH_MS).unref();
+    else this.#timer ??= setTimeout(() => this.#flushLater(), FLUSH_MS).unref();
   }
 
   /** Writes what waits, as far as the reader takes it now. Returns whether nothing waits any more. */
@@ -69,7 +69,7 @@ export class Sink {
         this.#rest = written < this.#rest.length ? this.#rest.subarray(written) : null;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EAGAIN') {
-          this.#timer ??= setTimeout(() => this.#tick(), FLUSH_MS).unref();
+          this.#timer ??= setTimeout(() => this.#flushLater(), FLUSH_MS).unref();
           return false;
         }
         // The reader is gone or the disk is full. It may come back; these lines do not.
@@ -89,7 +89,7 @@ export class Sink {
     if (this.#owned) closeSync(this.#fd);
   }
 
-  #tick(): void {
+  #flushLater(): void {
     this.#timer = null;
     this.flush();
   }

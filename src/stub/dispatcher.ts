@@ -21,7 +21,7 @@ export interface DispatchEvents {
 }
 
 /** Milliseconds between two looks at deadlines, backoffs and silence, while anything waits. */
-const TICK_MS: Milliseconds = 100;
+const LOOK_MS: Milliseconds = 100;
 const REPORT_EVERY: Milliseconds = 10_000;
 /** Failures that are further apart are not one outage: nobody asked between them. */
 const SEPARATE_MS: Milliseconds = 15_000;
@@ -44,7 +44,7 @@ export class Dispatcher implements ServerOwner {
   readonly #queue = new Set<Question>();
   #octets = 0;
   #overUdp = 0;
-  #tick: NodeJS.Timeout | null = null;
+  #timer: NodeJS.Timeout | null = null;
   /** Since when nobody answers; -1 while somebody does. */
   #brokenSince: Monotonic = -1;
   #failedAt: Monotonic = Number.NEGATIVE_INFINITY;
@@ -85,7 +85,7 @@ export class Dispatcher implements ServerOwner {
     this.#queue.add(question);
     this.#octets += question.size;
     if (question.overUdp) this.#overUdp++;
-    this.#tick ??= setInterval(() => this.#look(), TICK_MS);
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
     this.#serve();
   }
 
@@ -246,9 +246,9 @@ export class Dispatcher implements ServerOwner {
     }
     for (const server of this.#servers) this.#doubt(server, now);
     this.#serve();
-    if (this.#live.size > 0 || this.#tick === null) return;
-    clearInterval(this.#tick);
-    this.#tick = null;
+    if (this.#live.size > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
   }
 
   /** A connection that is silent gets no more questions; what is out on it moves when another is ready. */

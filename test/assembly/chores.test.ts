@@ -49,7 +49,7 @@ function rig() {
   chores.start(
     servingChores({
       clock: { monotonic: () => timers.now, epoch },
-      renewals: { tick: (now, at) => void done.push(`renew ${now} ${at === epoch()}`) },
+      renewals: { sendDue: (now, at) => void done.push(`renew ${now} ${at === epoch()}`) },
       resolver: { keepPaidNames: (now, at) => void done.push(`keep ${now} ${at === epoch()}`) },
       ledger: { sweep: () => void done.push('sweep') },
       crls: { look: (at) => void done.push(`crls ${at}`) },

@@ -169,12 +169,12 @@ t.test("after a lease a policy's own address is its identity's again", async (t)
   house.leases.end('l2', house.now);
   t.same(enforcer.granted(), ['end 198.51.100.8 60000']);
   house.pass(59);
-  review.tick();
+  review.look();
   t.same(enforcer.granted(), [], 'not before its quarantine is over');
   house.pass(1);
-  review.tick();
+  review.look();
   t.same(enforcer.granted(), ['live 198.51.100.8 static']);
-  review.tick();
+  review.look();
   t.same(enforcer.granted(), [], 'once');
 });
 

@@ -47,7 +47,7 @@ t.test('an answer that was given before', async (t) => {
   const load = (text: string): void => {
     house.reload(text);
     review.swap(house.inForce);
-    for (let i = 0; i < 3; i++) review.tick();
+    for (let i = 0; i < 3; i++) review.look();
     enforcer.granted();
   };
 

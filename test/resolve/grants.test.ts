@@ -348,11 +348,11 @@ t.test('leases, stages and reloads', async (t) => {
 
   house.reload(staged.replace('extra.example', 'further.example'));
   review.swap(house.inForce);
-  review.tick();
+  review.look();
   t.same(enforcer.granted(), [], 'a reload leaves what is approved as before');
   house.reload(staged.replace('plain.example', 'other.example'));
   review.swap(house.inForce);
-  review.tick();
+  review.look();
   t.same(enforcer.granted(), ['- 192.0.2.7 203.0.113.1 tcp/443'], 'so does a reload');
   house.reload(staged.replace('192.0.2.0/24', '198.51.100.0/24'));
   review.swap(house.inForce);

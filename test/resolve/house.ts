@@ -179,7 +179,7 @@ export class House {
   }
 
   tick(): void {
-    this.renewals.tick(this.now, this.epoch);
+    this.renewals.sendDue(this.now, this.epoch);
   }
 
   pass(seconds: number): void {

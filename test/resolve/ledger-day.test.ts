@@ -80,7 +80,7 @@ destinations:
       house.pass(0.02);
     }
     house.leases.end(`le-${job}`, house.now);
-    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
     house.settleAll(FINE);
   }
   t.equal(refused, 0);

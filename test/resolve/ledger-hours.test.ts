@@ -39,7 +39,7 @@ class Rig {
   }
 
   renew(): void {
-    this.house.resolver.paid.tick(this.house.inForce, this.house.now, this.house.epoch);
+    this.house.resolver.paid.sendDue(this.house.inForce, this.house.now, this.house.epoch);
     this.house.settleAll(FINE);
   }
 

@@ -169,7 +169,7 @@ t.test('a name that is paid for is kept fresh on our own schedule', async (t) =>
   for (let second = 0; second < 3000; second += 10) {
     house.pass(10);
     ticks.tick += 1000;
-    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
     house.settleAll(FINE);
     if (second % 70 === 0) {
       const before = house.questions.length;
@@ -182,7 +182,7 @@ t.test('a name that is paid for is kept fresh on our own schedule', async (t) =>
   t.equal(house.resolver.paid.count, 1);
   for (let second = 3000; second < 7300; second += 10) {
     house.pass(10);
-    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
     house.settleAll(FINE);
   }
   t.equal(house.resolver.paid.count, 0, 'in the hour after that of its last use it is let go');
@@ -195,7 +195,7 @@ t.test('a further hour costs a bit', async (t) => {
   const paid = holder.balance(ticks.tick);
   for (let minute = 0; minute < 70; minute++) {
     house.pass(60);
-    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
     house.settleAll(FINE);
     await house.ask('kept.t.example', 'A', FROM, FINE);
   }
@@ -213,7 +213,7 @@ t.test('when namegate asks again tells nothing of when a client asked', async (t
       ticks.tick += 100;
       const before = house.questions.length;
       if (asked.includes(second)) void house.query('kept.t.example', 'A', FROM);
-      house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+      house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
       house.settleAll(script);
       for (let i = before; i < house.questions.length; i++) left.push(second);
     }
@@ -237,7 +237,7 @@ t.test('who cannot pay the bit of a further hour does not keep the name', async 
     if (poor) holder.spend(holder.contain - 1024 - holder.balance(ticks.tick), ticks.tick);
     for (let second = 0; second < 7500; second += 10) {
       house.pass(10);
-      house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+      house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
       house.settleAll(FINE);
       if (second % 100 === 0 && second < 7100) void house.query('kept.t.example', 'A', FROM);
     }
@@ -255,7 +255,7 @@ t.test('an outage charges no name twice', async (t) => {
   for (let second = 0; second < 1200; second++) {
     house.pass(1);
     ticks.tick += 100;
-    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
     house.settleAll({ failure: 'silent' });
     if (second % 7 === 0) {
       const reply = await house.ask(names[second % 10]!, 'A', FROM, { failure: 'silent' });
@@ -265,7 +265,7 @@ t.test('an outage charges no name twice', async (t) => {
   t.equal(spent(), paid);
   for (let tenth = 0; tenth < 50; tenth++) {
     house.pass(0.1);
-    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
     house.settleAll(FINE);
   }
   t.equal((await house.ask(names[0]!, 'A', FROM)).rcode, 0, 'five seconds after its end it is over');
@@ -280,11 +280,11 @@ t.test('a reload keeps paid names and balances, and lets go of what is no longer
   t.ok(left > 10);
   house.reload(POLICY.replace('"**.t.example", ', ''));
   house.pass(120);
-  house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+  house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
   house.settleAll(FINE);
   const open = house.questions.length;
   house.pass(120);
-  house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+  house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
   t.equal(house.questions.length, open, 'nothing that is denied leaves the machine');
   t.equal(house.resolver.paid.count, 0);
 });
@@ -338,7 +338,7 @@ t.test(
     await house.ask('kept.t.example', 'A', { ...FROM, do: true }, chain('kept.t.example'));
     await drain(house, ticks, '10.0.0.1');
     house.pass(400);
-    house.resolver.paid.tick(house.inForce, house.now, house.epoch);
+    house.resolver.paid.sendDue(house.inForce, house.now, house.epoch);
     house.settleAll(chain('kept.t.example'));
     await house.ask('kept.t.example', 'A', { ...FROM, do: true }, chain('kept.t.example'));
     const asked = house.questions.length;

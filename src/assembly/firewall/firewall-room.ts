@@ -27,7 +27,7 @@ import { forgeriesOf, refusedClient } from './refused-client.ts';
 
 /** Between two questions to the enforcer whether the rules are as they were written. */
 const CHECK_MS: Milliseconds = 2_000;
-const TICK_MS: Milliseconds = 100;
+const REVIEW_MS: Milliseconds = 100;
 /** A change of the rules by somebody else is told of for so long after it was mended. */
 const TOLD_MS: Milliseconds = 60_000;
 /** An enforcer that is back so soon was started anew, and nobody has to act. */
@@ -193,7 +193,7 @@ export class FirewallRoom implements Enforcement {
 
   chores(): Chore[] {
     return [
-      { name: 'review grants', every: TICK_MS, work: () => this.#review.tick() },
+      { name: 'review grants', every: REVIEW_MS, work: () => this.#review.look() },
       { name: 'ask for the rules of the firewall', every: CHECK_MS, work: () => this.#check() },
     ];
   }

@@ -83,7 +83,7 @@ export class FileWatch {
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#follow();
-    this.#poll = setInterval(() => this.#tick(), options.poll ?? 1_000);
+    this.#poll = setInterval(() => this.#turn(), options.poll ?? 1_000);
     this.#poll.unref();
     // What changed between the reading and this moment is found at once.
     this.#hint();
@@ -155,7 +155,7 @@ export class FileWatch {
     this.#options.onError?.(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #tick(): void {
+  #turn(): void {
     if (this.#closed || this.#paused) return;
     this.#follow();
     if (++this.#polls % FULL_EVERY === 0) this.#known.clear();

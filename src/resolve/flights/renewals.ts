@@ -5,7 +5,7 @@ import type { Flights } from './flights.ts';
 
 /** Milliseconds before an answer's end at which it is asked for again: what an upstream may need at most. */
 const LEAD: Milliseconds = 4_000;
-/** Questions that one tick sends at most, so that a thousand names are not asked for at once. */
+/** Questions that one call of `sendDue` sends at most, so that a thousand names are not asked for at once. */
 const PER_TICK = 50;
 
 /**
@@ -51,7 +51,7 @@ export class Renewals {
    * Sends what is due at `now`, monotonic milliseconds; `epoch` is seconds since 1970: a name is let go at the second at
    * which its rule ends. To be called a few times a second.
    */
-  tick(now: Monotonic, epoch: EpochSeconds): void {
+  sendDue(now: Monotonic, epoch: EpochSeconds): void {
     let sent = 0;
     for (const [key, renewal] of this.#due) {
       if (renewal.until <= epoch) {

@@ -126,7 +126,7 @@ export class Gate {
     }
     if (client.size + missing.length > MOST_GRANTS) return false;
     const { clients, grants } = book.of(client);
-    // What has ended is let go every ten seconds (`GrantReview.tick`).
+    // What has ended is let go every ten seconds (`GrantReview.look`).
     if (grants + missing.length > MOST_OF_HOLDER.grants) return false;
     if (isNew && clients >= MOST_OF_HOLDER.clients) book.forgetIdle(client);
     return !isNew || book.of(client).clients < MOST_OF_HOLDER.clients;

@@ -13,7 +13,7 @@ import type { GrantOrder } from './grant-line.ts';
 import { endLine, isIn, liveOf, namesOf, prefixesOf, regrant, textOfPrefix } from './grant-orders.ts';
 import type { GrantedClient } from './granted-client.ts';
 
-/** Clients that one call of `tick` looks at. */
+/** Clients that one call of `look` looks at. */
 const SLICE = 200;
 
 export interface ReviewRooms {
@@ -108,7 +108,7 @@ export class GrantReview implements LeaseWatcher {
     }
     orders.push(...liveOf(lease, now));
     enforcement.order(orders, null);
-    for (const client of book.ofLease(lease.id)) this.#look(client, now);
+    for (const client of book.ofLease(lease.id)) this.#lookAt(client, now);
   }
 
   over(lease: Lease): void {
@@ -158,7 +158,7 @@ export class GrantReview implements LeaseWatcher {
   }
 
   /** Looks at some clients under the policy of now, and lets go of what has ended. To be called some times a second. */
-  tick(): void {
+  look(): void {
     const { book, clock } = this.#rooms;
     const now = clock.monotonic();
     this.#afterQuarantine(now);
@@ -168,7 +168,7 @@ export class GrantReview implements LeaseWatcher {
       this.#apart = apart;
       this.#queue = [...book.all()];
     }
-    for (const client of this.#queue.splice(0, SLICE)) if (book.has(client)) this.#look(client, now);
+    for (const client of this.#queue.splice(0, SLICE)) if (book.has(client)) this.#lookAt(client, now);
     if (this.#queue.length === 0 && now >= this.#pruneAt) {
       this.#pruneAt = now + PRUNE;
       for (const client of [...book.all()]) book.prune(client, ({ until }) => until > now);
@@ -189,7 +189,7 @@ export class GrantReview implements LeaseWatcher {
   }
 
   /** Takes from a client what the policy no longer approves, and what goes on for less long or at other ports. */
-  #look(client: GrantedClient, now: Monotonic): void {
+  #lookAt(client: GrantedClient, now: Monotonic): void {
     const { book, enforcement, clock, leases } = this.#rooms;
     const epoch = clock.epoch();
     const asked = asksOf(client, this.#inForce, leases);

@@ -130,7 +130,7 @@ export class PaidNames {
    * Sends what is due, failures too: when namegate asks again never depends on when a client asked. Else whoever sees the
    * questions could be told by them, at no cost. To be called a few times a second.
    */
-  tick(inForce: InForce, now: Monotonic, epoch: EpochSeconds): void {
+  sendDue(inForce: InForce, now: Monotonic, epoch: EpochSeconds): void {
     const due: PaidName[] = [];
     for (const name of this.#names.values()) {
       if (name.waiting || now < name.at) continue;

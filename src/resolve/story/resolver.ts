@@ -57,7 +57,7 @@ export class Resolver implements Answerer {
 
   /** Asks for paid names that are due; to be called a few times a second. */
   keepPaidNames(now: Monotonic, epoch: EpochSeconds): void {
-    this.paid.tick(this.#inForce, now, epoch);
+    this.paid.sendDue(this.#inForce, now, epoch);
   }
 
   /** How the reply can be made longer that was written last. */
