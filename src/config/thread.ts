@@ -1,8 +1,7 @@
 import { setPriority } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { shared } from '../policy/compile/arrays.ts';
-import type { Snapshot } from '../policy/snapshot.ts';
 import { freeze, type LoadOptions, type LoadResult } from './loaded.ts';
+import { type Piece, PieceTaker, piecesOf } from './pieces.ts';
 
 /** A load that runs beside the query path. */
 export interface Loading {
@@ -22,14 +21,11 @@ interface Job {
 /** Whether this process has loaded before. */
 let loadedOnce = false;
 
-/** What is large in a snapshot crosses piece by piece, so that queries are answered between two of these. */
-type Large = Pick<Snapshot, 'tree' | 'nodeFlags' | 'postings' | 'rules'>;
-type Small = Omit<Snapshot, keyof Large>;
-
-/** What the thread says: the result without what is large in it, then that, a piece each time it is told to go on. */
+/** What the thread says: the result without its snapshot, then the pieces of that, one each time it is told to go on. */
 type Said =
-  | { readonly kind: 'result'; readonly result: LoadResult; readonly small: Small | null }
-  | { readonly kind: 'piece'; readonly piece: Partial<Large> };
+  | { readonly kind: 'result'; readonly result: LoadResult; readonly whole: boolean }
+  | { readonly kind: 'piece'; readonly piece: Piece }
+  | { readonly kind: 'end' };
 
 /**
  * Loads a server file in a thread of its own: reading and compiling a million names takes seconds, and queries are answered
@@ -46,20 +42,15 @@ export function loadInThread(serverFile: string, options: LoadOptions): Loading 
   });
   const result = new Promise<LoadResult>((resolve, reject) => {
     let loaded: LoadResult | null = null;
-    let small: Small | null = null;
-    let large: Partial<Large> = {};
+    const taker = new PieceTaker();
     worker.on('message', (said: Said) => {
-      if (said.kind === 'result') {
-        loaded = { ...said.result, settings: freeze(said.result.settings) };
-        small = said.small;
-      } else {
-        large = { ...large, ...said.piece };
-      }
-      // Memory that arrives may start a collection: what waits to be answered has its turn first, each time.
+      if (said.kind === 'piece') taker.take(said.piece);
+      if (said.kind === 'result') loaded = { ...said.result, settings: freeze(said.result.settings) };
+      // What waits to be answered has its turn between two pieces.
       setImmediate(() => {
         if (loaded === null) return;
-        if (small === null) resolve(loaded);
-        else if (isWhole(large)) resolve({ ...loaded, snapshot: { ...small, ...large } });
+        if (said.kind === 'result' && !said.whole) resolve(loaded);
+        if (said.kind === 'end') resolve({ ...loaded, snapshot: taker.done() });
         worker.postMessage('on');
       });
     });
@@ -67,11 +58,6 @@ export function loadInThread(serverFile: string, options: LoadOptions): Loading 
     worker.once('exit', (code) => reject(new Error(`the loading thread ended with ${code}`)));
   });
   return { result, stop: () => void worker.terminate() };
-}
-
-function isWhole(large: Partial<Large>): large is Large {
-  const { tree, nodeFlags, postings, rules } = large;
-  return tree !== undefined && nodeFlags !== undefined && postings !== undefined && rules !== undefined;
 }
 
 /** The thread's own side. What reads files is loaded here alone: with its packages it takes 30 MiB. */
@@ -84,13 +70,20 @@ async function work({ serverFile, options, beside }: Job): Promise<void> {
   const wanted = new Set(rest.problems.map(({ at }) => at.file));
   const sources = new Map([...rest.sources].filter(([file]) => wanted.has(file)));
   const say = (said: Said): void => port.postMessage(said);
-  const { small, pieces } = snapshot === null ? { small: null, pieces: [] } : takenApart(snapshot);
+  let pieces = snapshot === null ? null : piecesOf(snapshot);
+  const whole = pieces !== null;
   port.on('message', () => {
-    const piece = pieces.shift();
-    if (piece === undefined) port.close();
-    else say({ kind: 'piece', piece: shared(piece) });
+    const next = pieces?.next();
+    if (next?.done === false) {
+      say({ kind: 'piece', piece: next.value });
+    } else if (pieces !== null) {
+      pieces = null;
+      say({ kind: 'end' });
+    } else {
+      port.close();
+    }
   });
-  say({ kind: 'result', result: { ...rest, sources, snapshot: null }, small });
+  say({ kind: 'result', result: { ...rest, sources, snapshot: null }, whole });
 }
 
 /**
@@ -107,13 +100,6 @@ function yieldToQueries(): void {
   } catch {
     // A sandbox may forbid it; the load then competes.
   }
-}
-
-function takenApart({ tree, nodeFlags, postings, rules, ...small }: Snapshot): {
-  small: Small;
-  pieces: Partial<Large>[];
-} {
-  return { small, pieces: [{ tree }, { nodeFlags }, { postings }, { rules }] };
 }
 
 const job = (workerData as { namegateLoad?: Job } | null)?.namegateLoad;

@@ -78,15 +78,19 @@ class TokenBuckets {
   #filledAt = new Float64Array(0);
 
   configure(identities: readonly IdentityRate[]): void {
-    const before = new Map(this.#names.map((name, index) => [name, index]));
+    // Queries wait meanwhile, and few of many identities have a limit.
+    const before = new Map<string, number>();
+    this.#names.forEach((name, index) => {
+      if (this.#qps[index]! > 0) before.set(name, index);
+    });
     const tokens = new Float64Array(identities.length);
     const filledAt = new Float64Array(identities.length);
-    identities.forEach(({ name, burst }, index) => {
+    identities.forEach(({ name, qps, burst }, index) => {
+      if (qps === 0) return;
       const old = before.get(name);
       // A reload is not a way to new tokens. One that had no limit till now starts full.
-      const kept = old !== undefined && this.#qps[old]! > 0;
-      tokens[index] = kept ? Math.min(this.#tokens[old]!, burst) : burst;
-      filledAt[index] = kept ? this.#filledAt[old]! : 0;
+      tokens[index] = old === undefined ? burst : Math.min(this.#tokens[old]!, burst);
+      filledAt[index] = old === undefined ? 0 : this.#filledAt[old]!;
     });
     this.#names = identities.map(({ name }) => name);
     this.#qps = Float64Array.from(identities, ({ qps }) => qps);

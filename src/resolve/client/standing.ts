@@ -94,20 +94,27 @@ function hasView({ view, stages }: Identity, id: string): boolean {
 export class Standings {
   readonly unknown: Standing;
   readonly #byIndex: readonly Standing[];
-  readonly #byName: ReadonlyMap<string, Standing>;
+  /** Index by the identity's name. */
+  readonly #indexOf: ReadonlyMap<string, number>;
 
   /** An identity's share is its own limit, else an eighth of `inFlight`. `before` is what this replaces, and stays as it is. */
   constructor(snapshot: Snapshot, inFlight: number, before: Standings | null) {
     this.unknown = before?.unknown ?? new Standing(UNKNOWN, 0, null);
-    this.#byIndex = snapshot.identities.map((identity) => {
+    const { identities } = snapshot;
+    // Few reloads change who there is, and queries wait meanwhile.
+    const same = areSame(before, identities) ? before : null;
+    this.#byIndex = identities.map((identity, index) => {
       const share = identity.limits.inFlight || Math.max(1, Math.floor(inFlight / 8));
-      return new Standing(
-        identity,
-        share,
-        before === null ? null : (before.#byName.get(identity.name) ?? null),
-      );
+      const old = same === null ? known(before, identity.name) : same.at(index);
+      return new Standing(identity, share, old);
     });
-    this.#byName = new Map(this.#byIndex.map((standing) => [standing.identity.name, standing]));
+    this.#indexOf =
+      same === null ? new Map(identities.map(({ name }, index) => [name, index])) : same.#indexOf;
+  }
+
+  /** How many identities there are beside `unknown`. */
+  get size(): number {
+    return this.#byIndex.length;
   }
 
   /** By index in the snapshot; -1 is `unknown`. */
@@ -123,6 +130,18 @@ export class Standings {
 
   /** By the identity's name; one that the snapshot has not is `unknown`. */
   named(name: string): Standing {
-    return this.#byName.get(name) ?? this.unknown;
+    return this.at(this.#indexOf.get(name) ?? -1);
   }
+}
+
+/** Whether these identities have the same names in the same order. */
+function areSame(standings: Standings | null, identities: readonly Identity[]): boolean {
+  if (standings === null || standings.size !== identities.length) return false;
+  return identities.every(({ name }, index) => standings.at(index).identity.name === name);
+}
+
+/** The standing of this name, or null where there is none. */
+function known(standings: Standings | null, name: string): Standing | null {
+  const standing = standings?.named(name);
+  return standing === undefined || standing === standings!.unknown ? null : standing;
 }
