@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { isIPv6 } from 'node:net';
+import { DatagramCalls } from './datagram-calls.ts';
 import type { Native, Poll, UdpSocket, Watch } from './native.ts';
 import { ProgramPages } from './program-pages.ts';
 import { ADDRESS_SIZE, AF_INET, AF_INET6, socketAddress } from './socket-address.ts';
@@ -15,7 +16,6 @@ const IP_PKTINFO = 8;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
-const MSG_DONTWAIT = 0x40;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 1;
@@ -65,8 +65,7 @@ class LinuxNative implements Native {
   readonly #close: Call;
   readonly #usleep: Call;
   readonly #pollOnce: Call;
-  readonly #recvmmsg: Call;
-  readonly #sendmmsg: Call;
+  readonly #datagrams: DatagramCalls;
   readonly #uv: { readonly size: number } & Readonly<
     Record<'loop' | 'init' | 'start' | 'stop' | 'unref' | 'close', Call>
   >;
@@ -92,8 +91,7 @@ class LinuxNative implements Native {
     this.#close = func('int close(int)');
     this.#usleep = func('int usleep(uint32_t)');
     this.#pollOnce = func('int poll(void *, unsigned long, int)');
-    this.#recvmmsg = func('int recvmmsg(int, void *, uint32_t, int, void *)');
-    this.#sendmmsg = func('int sendmmsg(int, void *, uint32_t, int)');
+    this.#datagrams = new DatagramCalls(func, () => koffi.errno());
     this.#trim = optional(() => func('int malloc_trim(size_t)'));
     this.#madvise = func('int madvise(uintptr_t, size_t, int)');
     this.#programPages = new ProgramPages((...told) => this.#madvise.async(...told));
@@ -186,13 +184,11 @@ class LinuxNative implements Native {
   }
 
   receive(fd: number, headers: Buffer, count: number): number {
-    const received = this.#recvmmsg(fd, headers, count, MSG_DONTWAIT, null) as number;
-    return received >= 0 ? received : -this.#koffi.errno();
+    return this.#datagrams.receive(fd, headers, count);
   }
 
   send(fd: number, headers: Uint8Array, count: number): number {
-    const sent = this.#sendmmsg(fd, headers, count, MSG_DONTWAIT) as number;
-    return sent >= 0 ? sent : -this.#koffi.errno();
+    return this.#datagrams.send(fd, headers, count);
   }
 
   poll(fd: number, wake: () => void): Poll {
