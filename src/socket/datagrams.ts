@@ -1,6 +1,6 @@
 import { type Filling, fillReply } from '../wire/filling.ts';
 import type { AddressWords } from '../wire/ip-address.ts';
-import type { Native } from './native.ts';
+import type { Native, OneDatagram } from './native.ts';
 import { ADDRESS_SIZE } from './socket-address.ts';
 
 const IPPROTO_IPV6 = 41;
@@ -31,6 +31,8 @@ export class DatagramBatch {
   /** What the system call is given. */
   readonly headers = Buffer.alloc(BATCH * HEADER_SIZE);
   readonly slots: readonly Buffer[];
+  /** Where the datagram of the first slot stands. */
+  readonly first: OneDatagram;
   /** Addresses, ADDRESS_SIZE octets each; control data, CONTROL_SIZE each. */
   readonly addresses = Buffer.alloc(BATCH * ADDRESS_SIZE);
   readonly controls = Buffer.alloc(BATCH * CONTROL_SIZE);
@@ -67,6 +69,11 @@ export class DatagramBatch {
     const vectors = native.address(this.#vectors);
     const addresses = native.address(this.addresses);
     const controls = native.address(this.controls);
+    this.first = {
+      data: Number(data),
+      address: Number(addresses),
+      addressLength: Number(native.address(this.headers)) + NAME_LENGTH,
+    };
     const slots: Buffer[] = [];
     for (let i = 0; i < BATCH; i++) {
       slots.push(this.#data.subarray(i * SLOT, (i + 1) * SLOT));
@@ -88,6 +95,20 @@ export class DatagramBatch {
       words[at + NAME_LENGTH / 4] = ADDRESS_SIZE;
       words[at + CONTROL_LENGTH / 4] = wildcard ? CONTROL_SIZE : 0;
     }
+  }
+
+  /** The first slot holds a datagram of so many octets, which was received by itself. */
+  holdsOne(length: number): void {
+    this.words[MESSAGE_LENGTH / 4] = length;
+  }
+
+  /** Octets of the address, and of the control data, that the first slot is sent with. */
+  get firstAddressLength(): number {
+    return this.words[NAME_LENGTH / 4]!;
+  }
+
+  get firstControlLength(): number {
+    return this.words[CONTROL_LENGTH / 4]!;
   }
 
   /** Octets in slot `i` after receiving. */

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { isIPv6 } from 'node:net';
 import { DatagramCalls } from './datagram-calls.ts';
-import type { Native, Poll, UdpSocket, Watch } from './native.ts';
+import type { Native, OneDatagram, Poll, UdpSocket, Watch } from './native.ts';
 import { ProgramPages } from './program-pages.ts';
 import { ADDRESS_SIZE, AF_INET, AF_INET6, socketAddress } from './socket-address.ts';
 
@@ -189,6 +189,14 @@ class LinuxNative implements Native {
 
   send(fd: number, headers: Uint8Array, count: number): number {
     return this.#datagrams.send(fd, headers, count);
+  }
+
+  receiveOne(fd: number, datagram: OneDatagram): number {
+    return this.#datagrams.receiveOne(fd, datagram);
+  }
+
+  sendOne(fd: number, datagram: OneDatagram, length: number, addressLength: number): number {
+    return this.#datagrams.sendOne(fd, datagram, length, addressLength);
   }
 
   poll(fd: number, wake: () => void): Poll {

@@ -10,6 +10,9 @@ export interface Native {
   receive(fd: number, headers: Buffer, count: number): number;
   /** Returns how many were sent, or -errno of the first. */
   send(fd: number, headers: Uint8Array, count: number): number;
+  /** One datagram without the messages around it: into or out of `datagram`. Returns its octets, or -errno. */
+  receiveOne(fd: number, datagram: OneDatagram): number;
+  sendOne(fd: number, datagram: OneDatagram, length: number, addressLength: number): number;
   /** struct sockaddr_in or sockaddr_in6 of a literal address, an IPv6 one perhaps with `%scope`. */
   socketAddress(host: string, port: number): Buffer;
   /**
@@ -38,6 +41,14 @@ export interface Native {
    * The array must stand in memory of its own: one of V8's, not in a mapped file.
    */
   emptyArray(array: Uint8Array | Uint32Array): void;
+}
+
+/** Where one datagram stands: addresses in memory, as `address` gives them. */
+export interface OneDatagram {
+  readonly data: number;
+  readonly address: number;
+  /** Of the address's length, 32 bits, which says how much room there is before a datagram is received. */
+  readonly addressLength: number;
 }
 
 export interface UdpSocket {

@@ -62,8 +62,19 @@ export class SendQueue {
   flush(): void {
     const count = this.#count;
     this.#count = 0;
-    if (count === 1 || this.#refused >= MAX_REFUSED) this.#send(0, count);
+    if (count === 1 && this.batch.firstControlLength === 0) this.#sendOne();
+    else if (count === 1 || this.#refused >= MAX_REFUSED) this.#send(0, count);
     else this.#sendGroups(this.#segments.lay(count));
+  }
+
+  #sendOne(): void {
+    const { batch } = this;
+    for (;;) {
+      const sent = this.#native.sendOne(this.#fd, batch.first, batch.sends(0), batch.firstAddressLength);
+      if (sent === -EINTR) continue;
+      if (sent < 0) this.#lost(1);
+      return;
+    }
   }
 
   /** Sends slots `from` to `to` - 1, each for itself. */

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { batchedUdp } from '../../src/listen/udp/udp.ts';
 import type { Answerer, Client } from '../../src/resolve/ports.ts';
 import { loadNative } from '../../src/socket/linux-native.ts';
-import type { Native } from '../../src/socket/native.ts';
+import type { Native, OneDatagram } from '../../src/socket/native.ts';
 import type { Filling } from '../../src/wire/filling.ts';
 import { EDE, RCODE } from '../../src/wire/iana.ts';
 import { Query, readQuery } from '../../src/wire/question.ts';
@@ -118,8 +118,12 @@ t.test('replies of one batch', { skip }, async (t) => {
   }
 
   /** Calls that count what is sent, and refuse where `refuses` says so. */
-  function watched(refuses: (grouped: boolean) => boolean): { calls: Native; sent: number[] } {
+  function watched(
+    refuses: (grouped: boolean) => boolean,
+    refusesOne = false,
+  ): { calls: Native; sent: number[]; alone: { received: number; sent: number } } {
     const sent: number[] = [];
+    const alone = { received: 0, sent: 0 };
     const watching: Native = Object.create(calls, {
       send: {
         value: (fd: number, headers: Buffer, count: number) => {
@@ -131,12 +135,25 @@ t.test('replies of one batch', { skip }, async (t) => {
         },
       },
       receive: { value: (fd: number, headers: Buffer, count: number) => calls.receive(fd, headers, count) },
+      receiveOne: {
+        value: (fd: number, datagram: OneDatagram) => {
+          alone.received++;
+          return calls.receiveOne(fd, datagram);
+        },
+      },
+      sendOne: {
+        value: (fd: number, datagram: OneDatagram, length: number, size: number) => {
+          if (refusesOne) return -1;
+          alone.sent++;
+          return calls.sendOne(fd, datagram, length, size);
+        },
+      },
       poll: { value: (fd: number, wake: () => void) => calls.poll(fd, wake) },
       openUdp: { value: (host: string, port: number, size: number) => calls.openUdp(host, port, size) },
       address: { value: (buffer: Buffer) => calls.address(buffer) },
       pause: { value: (microseconds: number) => calls.pause(microseconds) },
     });
-    return { calls: watching, sent };
+    return { calls: watching, sent, alone };
   }
 
   t.test('to one client leave together', async (t) => {
@@ -208,6 +225,55 @@ t.test('replies of one batch', { skip }, async (t) => {
     }
     // Two of the other client have lengths of their own.
     t.ok(sent.length <= 6, `${sent.length} messages`);
+  });
+
+  for (const host of ['127.0.0.1', '0.0.0.0', ...(hasIpv6 ? ['::1'] : [])]) {
+    t.test(`to questions that come one at a time to ${host}`, async (t) => {
+      const { calls: watching, alone } = watched(() => false);
+      const listener = batchedUdp(watching, { host, port: 0, answerer: new Echo(), notice: () => {} });
+      t.teardown(() => listener.close(0));
+      await listener.start();
+      const at = host === '0.0.0.0' ? '127.0.0.1' : host;
+      const sockets = [0, 1].map(() => createSocket(host === '::1' ? 'udp6' : 'udp4'));
+      for (const socket of sockets) t.teardown(() => socket.close());
+      for (let id = 0; id < 30; id++) {
+        // Two clients in turn, each question of another length.
+        const asked = question(id, id % 3 === 0 ? 900 - id : 20 + id);
+        const socket = sockets[id % 2]!;
+        socket.send(asked, listener.address.port, at);
+        const [reply, { address }] = (await once(socket, 'message')) as [Buffer, { address: string }];
+        asked[2] = 0x80;
+        t.ok(reply.equals(asked), `reply ${id}`);
+        t.equal(address, at);
+      }
+      t.match(listener.counters, { received: 30, answered: 30, sendErrors: 0 });
+      // Control messages say which address a wildcard socket was asked at: these need the other calls.
+      if (host === '0.0.0.0') t.same(alone, { received: 0, sent: 0 });
+      else t.ok(alone.received > 20 && alone.sent === 30, JSON.stringify(alone));
+
+      const [socket] = sockets;
+      const heard = listenOn(socket!);
+      for (let id = 0; id < 200; id++) socket!.send(question(id, 40), listener.address.port, at);
+      await until(() => heard.length === 200);
+      t.equal(new Set(heard.map(({ reply }) => reply.readUInt16BE(0))).size, 200, 'many at once after that');
+    });
+  }
+
+  t.test('one that the kernel refuses is counted', async (t) => {
+    const { calls: watching } = watched(() => false, true);
+    const listener = batchedUdp(watching, {
+      host: '127.0.0.1',
+      port: 0,
+      answerer: new Echo(),
+      notice: () => {},
+    });
+    t.teardown(() => listener.close(0));
+    await listener.start();
+    const socket = createSocket('udp4');
+    t.teardown(() => socket.close());
+    socket.send(question(1, 40), listener.address.port, '127.0.0.1');
+    await until(() => listener.counters.sendErrors === 1);
+    t.match(listener.counters, { received: 1, answered: 1 });
   });
 
   t.test('leave one by one where the kernel takes no groups', async (t) => {

@@ -47,6 +47,8 @@ function altered(others: Partial<Native>): Native {
     errorName: (errno) => native.errorName(errno),
     receive: (fd, headers, count) => native.receive(fd, headers, count),
     send: (fd, headers, count) => native.send(fd, headers, count),
+    receiveOne: (fd, datagram) => native.receiveOne(fd, datagram),
+    sendOne: (fd, datagram, length, addressLength) => native.sendOne(fd, datagram, length, addressLength),
     watch: (wake) => native.watch(wake),
     address: (buffer) => native.address(buffer),
     ...others,

@@ -25,6 +25,8 @@ const ROUNDS = 3;
  */
 const BUSY = 8;
 const PAUSE = 50;
+/** Datagrams that are read one by one after a read that brought one. */
+const LONE = 8;
 /** Ways back that are kept for queries to come. */
 const MOST_FREE = 1024;
 /** Milliseconds between looks at whether the socket has fallen silent with data waiting. */
@@ -57,6 +59,8 @@ class BatchedUdp implements Listener, SlotHost {
   #watch: NodeJS.Timeout | null = null;
   /** Slots that the last read has written: no others have to be made ready for the next. */
   #taken = BATCH;
+  /** How many datagrams are still read one by one. */
+  #lone = 0;
   /** Wakes since the last look. */
   #wakes = 0;
   /** The last read found much, and left nothing. */
@@ -161,7 +165,7 @@ class BatchedUdp implements Listener, SlotHost {
     for (let round = 0; round < ROUNDS; round++) {
       if (this.#busy) this.#native.pause(PAUSE);
       inbox.ready(this.#taken, socket.wildcard);
-      const count = this.#native.receive(socket.fd, inbox.headers, BATCH);
+      const count = this.#read(socket);
       this.#taken = Math.max(0, count);
       this.#busy = count >= BUSY && count < BATCH;
       if (count < 0) {
@@ -180,6 +184,24 @@ class BatchedUdp implements Listener, SlotHost {
     }
     // What questions for upstreams queued as ticks runs in this turn's immediate, not in the next one's.
     if (this.#waiting > waiting) setImmediate(NOTHING);
+  }
+
+  /**
+   * Where datagrams come one at a time, one is read by itself: without the messages of recvmmsg, and without its look for a
+   * second. Now and then all are read, to see whether it is so. Returns how many there were, or -errno.
+   */
+  #read({ fd, wildcard }: UdpSocket): number {
+    const inbox = this.#inbox;
+    if (!wildcard && this.#lone > 0) {
+      this.#lone--;
+      const length = this.#native.receiveOne(fd, inbox.first);
+      if (length < 0) return length;
+      inbox.holdsOne(length);
+      return 1;
+    }
+    const count = this.#native.receive(fd, inbox.headers, BATCH);
+    this.#lone = count === 1 ? LONE : 0;
+    return count;
   }
 
   #answer(i: number): void {
