@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AgeClock } from './age-clock.ts';
+import type { DiskLimits } from './disk-limits.ts';
 import type { Loss } from './draft.ts';
 import { DECISIONS, type FeedEvent, KINDS } from './event.ts';
 import { type Losses, sinksText } from './losses.ts';
@@ -15,6 +16,7 @@ const HOLE_KEY = 'hole';
 export class EventRoom {
   readonly decisions: Quota;
   readonly findings: Quota;
+  readonly #disk: DiskLimits;
   readonly #sinks: StoreSinks;
   readonly #losses: Losses;
   #full: StoreSetting['full'];
@@ -23,12 +25,14 @@ export class EventRoom {
   /** `hole`: what `changes` gave last, or null. */
   constructor(
     database: DatabaseSync,
+    disk: DiskLimits,
     { decisions, findings, full }: StoreSetting,
     sinks: StoreSinks,
     losses: Losses,
   ) {
     this.decisions = new Quota(database, 'decision', decisions);
     this.findings = new Quota(database, 'finding', findings);
+    this.#disk = disk;
     this.#sinks = sinks;
     this.#losses = losses;
     this.#full = full;
@@ -60,6 +64,9 @@ export class EventRoom {
     const isOwed = ({ position, kind }: EventRow): boolean => this.#sinks.isOwed(position, KINDS[kind]!);
     const keepsOwed = this.#full === 'drop_new';
     const { decisions, findings } = this;
+    const limits = this.#disk.of(decisions.octets, findings.octets);
+    decisions.limit = limits.decisions;
+    findings.limit = limits.findings;
     for (const row of decisions.makeRoom(now, isOwed, keepsOwed, this.#sinks.spansSent(decisions.mostSent)))
       this.#lose(row);
     for (const row of findings.makeRoom(now, isOwed, false, this.#sinks.spansSent(findings.mostSent)))

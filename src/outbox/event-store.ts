@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { AgeClock } from './age-clock.ts';
+import { DiskLimits } from './disk-limits.ts';
 import type { Batch, Draft, Loss } from './draft.ts';
 import {
   DECISIONS,
@@ -59,7 +60,13 @@ export class Store implements EventSource {
     this.#statements = new Statements(this.#database);
     this.#sinks = new StoreSinks(this.#database);
     this.#pages = new EventPages(this.#database);
-    this.#room = new EventRoom(this.#database, setting, this.#sinks, this.#losses);
+    this.#room = new EventRoom(
+      this.#database,
+      new DiskLimits(this.#database, path),
+      setting,
+      this.#sinks,
+      this.#losses,
+    );
     const [age] = this.state(AGE_KEY);
     this.#age = age?.[1] ?? '';
     const running = options.running ?? (() => performance.now());

@@ -39,6 +39,8 @@ export class Quota {
   /** The last call took all that it may: the next may take more. */
   #isBehind = false;
   setting: QuotaSetting;
+  /** Octets that there is room for, whatever the setting says. */
+  limit = Number.POSITIVE_INFINITY;
   readonly #rowsAfter: StatementSync;
   readonly #delete: StatementSync;
   readonly #first: StatementSync;
@@ -63,7 +65,7 @@ export class Quota {
   }
 
   get isFull(): boolean {
-    return this.octets >= this.setting.octets;
+    return this.octets >= Math.min(this.setting.octets, this.limit);
   }
 
   /** Whether another call of `makeRoom` would take more away, though nothing is added. */
