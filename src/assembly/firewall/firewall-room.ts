@@ -1,18 +1,13 @@
-import type { Forgery } from '../../listen/udp/forgery.ts';
 import type { Samples } from '../../metric/metric.ts';
-import type { FirewallNote } from '../../outbox/firewall-notes.ts';
-import type { Lease, LeaseTable } from '../../policy/lease/lease.ts';
 import type { Log } from '../../report/log.ts';
 import type { Readiness } from '../../report/readiness.ts';
 import type { Enforcement, GrantFinding, GrantWaiter } from '../../resolve/grants/enforcement.ts';
 import { Gate } from '../../resolve/grants/gate.ts';
-import type { GrantOrder, HeldLine, RefusedLine, RulesLine } from '../../resolve/grants/grant-line.ts';
+import type { GrantOrder, HeldLine, RulesLine } from '../../resolve/grants/grant-line.ts';
 import { HeldGrants } from '../../resolve/grants/held-grants.ts';
 import { GrantReview } from '../../resolve/grants/review.ts';
 import type { InForce } from '../../resolve/in-force.ts';
-import type { Clock } from '../../resolve/ports.ts';
 import type { EnforceSetting } from '../../settings/enforce-settings.ts';
-import type { Settings } from '../../settings/settings.ts';
 import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { Chore } from '../chores.ts';
 import { EnforcerLink } from './enforcer-link.ts';
@@ -21,9 +16,8 @@ import { firewallSamples } from './firewall-samples.ts';
 import { GrantWays } from './grant-ways.ts';
 import { GuardFindings } from './guard-findings.ts';
 import { readHeld } from './held-lines.ts';
-import { LastNames } from './last-names.ts';
 import { PacedFindings } from './paced-findings.ts';
-import { forgeriesOf, refusedClient } from './refused-client.ts';
+import { RefusedPackets, type RefusedPacketsOptions } from './refused-packets.ts';
 
 /** Between two questions to the enforcer whether the rules are as they were written. */
 const CHECK_MS: Milliseconds = 2_000;
@@ -32,21 +26,15 @@ const REVIEW_MS: Milliseconds = 100;
 const TOLD_MS: Milliseconds = 60_000;
 /** An enforcer that is back so soon was started anew, and nobody has to act. */
 const RESTART_MS: Milliseconds = 5_000;
-const MOST_RECENT = 4_096;
 
-export interface FirewallRoomOptions {
+export interface FirewallRoomOptions extends RefusedPacketsOptions {
   readonly setting: EnforceSetting;
-  readonly clock: Clock;
-  readonly leases: LeaseTable;
   readonly inForce: InForce;
   readonly log: Log;
   readonly readiness: Pick<Readiness, 'raise' | 'clear'>;
   /** 32 bits that nobody outside knows. */
   readonly salt: number;
   readonly bug: (error: unknown) => void;
-  readonly listen: Settings['listen'];
-  /** For the feed and the history. */
-  readonly tell: (note: FirewallNote) => void;
 }
 
 /** The room where the server file has `enforce`. */
@@ -71,18 +59,11 @@ export class FirewallRoom implements Enforcement {
   #isUp: boolean | null = null;
   #mended = 0;
   #toldUntil: Monotonic = 0;
-  readonly #lastNames = new LastNames();
   readonly #guard: GuardFindings;
   readonly #findings: PacedFindings;
-  readonly #forgeries: readonly Forgery[];
-  /** Leases by id, those that changed last at the end: what a client did in its last moment is told when it is over. */
-  readonly #recent = new Map<string, Lease>();
   #inForce: InForce;
   #downSince: Monotonic = Number.NaN;
-  readonly #refused = new Map([
-    ['yes', 0],
-    ['no', 0],
-  ]);
+  readonly #refused: RefusedPackets;
   readonly #ungranted = new Map<GrantFinding, number>([
     ['grant-missing', 0],
     ['grant-limit', 0],
@@ -97,10 +78,10 @@ export class FirewallRoom implements Enforcement {
     this.#inForce = inForce;
     this.#guard = new GuardFindings(options.tell);
     this.#findings = new PacedFindings(options.log, clock);
-    this.#forgeries = forgeriesOf(options.listen);
     this.#options = options;
     this.#setting = setting;
     this.gate = new Gate(this, salt);
+    this.#refused = new RefusedPackets(options, this.gate.book);
     const wait = () => this.#setting.wait;
     this.#link =
       setting.socket === null
@@ -113,8 +94,8 @@ export class FirewallRoom implements Enforcement {
             heard: {
               changed: (up, why) => this.#changed(up, why),
               rules: (line) => this.#rules(line),
-              refused: (line) => this.#takeRefused(line),
-              untold: (count) => this.#countRefused('no', count),
+              refused: (line) => this.#refused.take(line, this.#inForce),
+              untold: (count) => this.#refused.takeUntold(count),
               fault: (text) => {
                 this.#findings.tell(
                   'enforce-fault',
@@ -142,18 +123,8 @@ export class FirewallRoom implements Enforcement {
   }
 
   order(orders: readonly GrantOrder[], waiter: GrantWaiter | null): void {
-    for (const order of orders) this.#note(order);
+    for (const order of orders) this.#refused.note(order);
     this.#ways.order(orders, waiter);
-  }
-
-  #note(order: GrantOrder): void {
-    if (order.op === 'grant') this.#lastNames.note([order.address], order.name);
-    const lease = order.op === 'live' && order.lease !== null ? this.#options.leases.get(order.lease) : null;
-    if (lease === null) return;
-    this.#recent.delete(lease.id);
-    this.#recent.set(lease.id, lease);
-    const [oldest] = this.#recent.keys();
-    if (this.#recent.size > MOST_RECENT) this.#recent.delete(oldest!);
   }
 
   found(finding: GrantFinding, facts: Readonly<Record<string, unknown>>): void {
@@ -221,37 +192,16 @@ export class FirewallRoom implements Enforcement {
       link: this.#link,
       changes: this.#changes,
       ungranted: this.#ungranted,
-      refused: this.#refused,
+      refused: this.#refused.counts,
       feeds: this.#feeds.counts,
     });
-  }
-
-  #countRefused(told: 'yes' | 'no', count: number): void {
-    this.#refused.set(told, this.#refused.get(told)! + count);
-  }
-
-  /** Packets that the rules refused. What stood in the middle of a connection to a name is what is left when that was cut. */
-  #takeRefused({ client, lease, address, protocol, port, begins, count }: RefusedLine): void {
-    const { clock, leases, tell } = this.#options;
-    const places = {
-      leases,
-      book: this.gate.book,
-      inForce: this.#inForce,
-      forgeries: this.#forgeries,
-      recent: this.#recent,
-    };
-    const who = refusedClient(client, lease, places, clock.monotonic());
-    this.#countRefused('yes', count);
-    const granted = address === null ? null : this.#lastNames.of(address);
-    if (who === null || (!begins && (granted !== null || protocol !== 'tcp'))) return;
-    tell({ note: 'direct', at: Date.now(), client, ...who, address, protocol, port, count, granted });
   }
 
   /** The enforcer hears with the snapshot what is kept of it. */
   #takeHeld(line: HeldLine): void {
     const held = readHeld(line);
     const orders = held === null ? [] : this.#held.take(held, this.#inForce);
-    for (const order of orders) this.#note(order);
+    for (const order of orders) this.#refused.note(order);
     if (orders.length > 0) this.#feeds.order(orders);
   }
 
