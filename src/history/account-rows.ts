@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LeaseNote } from '../policy/lease/lease-note.ts';
-import { type EpochMilliseconds, passOver } from '../wire/quantity.ts';
+import { type EpochMilliseconds, type Milliseconds, passOver } from '../wire/quantity.ts';
 import type { HeardQuestion } from './heard.ts';
 
-const DAY = 86_400_000;
+const DAY: Milliseconds = 86_400_000;
 /** Accounts that are remembered. */
 const MOST_KNOWN = 20_000;
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { EpochMilliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 
-const HOUR = 3_600_000;
+const HOUR: Milliseconds = 3_600_000;
 /** Addresses of one question that are written down in one hour. */
 const MOST_IN_HOUR = 16;
 

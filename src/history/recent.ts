@@ -1,6 +1,6 @@
-import type { EpochMilliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 
-const MINUTE = 60_000;
+const MINUTE: Milliseconds = 60_000;
 /** Minutes that are remembered. */
 const MOST_MINUTES = 10;
 /** Rows that are told apart in one minute; of others there is a count. */

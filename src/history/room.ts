@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { EpochMilliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 
-const DAY = 86_400_000;
+const DAY: Milliseconds = 86_400_000;
 /** Accounts that go in one transaction, so that none of them is long. */
 const AT_ONCE = 50;
 /** What is free below the size that the history may have, so that it need not be made with each row. */

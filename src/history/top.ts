@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { EpochMilliseconds } from '../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../wire/quantity.ts';
 import type { Recent } from './recent.ts';
 
 /** What was asked most in the last minutes. */
@@ -45,7 +45,7 @@ export interface Top {
 
 /** Rows that are looked up for one answer: the most frequent. */
 const MOST_ROWS = 10_000;
-const MINUTE = 60_000;
+const MINUTE: Milliseconds = 60_000;
 
 export function topOf(
   database: DatabaseSync,

@@ -3,7 +3,7 @@ import { GROUND } from '../policy/decide/decision.ts';
 import type { Underway } from '../resolve/client/standing.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { nameFromText } from '../wire/name.ts';
-import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic, Seconds } from '../wire/quantity.ts';
 
 /** Questions of one client, type and domain that are heard in a second. */
 export const HEARD_OF_DOMAIN = 64;
@@ -21,7 +21,7 @@ const CLIENTS = 16_384;
 const MOST_MORE = 0xffff;
 const SECOND_MS: Milliseconds = 1_000;
 /** Seconds after which nobody tells any more what was only counted. */
-const PATIENCE = 2;
+const PATIENCE: Seconds = 2;
 
 /**
  * Says which denied questions detectors hear of, where nobody else takes them. Of a flood they hear the first of each second, by

@@ -4,6 +4,7 @@ import type { Credential } from '../resolve/client/credential.ts';
 import type { Standing } from '../resolve/client/standing.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { absorbed, type HashState, keyed, START } from '../wire/half-siphash.ts';
+import type { Milliseconds } from '../wire/quantity.ts';
 
 /** Questions of one account that have an entry of their own, three types a name; and then registered domains that have one. */
 const MOST_NAMES = 6_000;
@@ -15,7 +16,7 @@ const MOST_UNPROVEN = 256;
 const UNPROVEN_NAMES = 200;
 
 /** Milliseconds. */
-export const DAY = 86_400_000;
+export const DAY: Milliseconds = 86_400_000;
 /** Clients that are found without a text of them: so many that 10,000 seldom share one. */
 const PLACES = 32_768;
 /** Accounts that are remembered; beyond them all begin anew. */

@@ -1,6 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { TlsConnector, type TlsServerAddress } from '../socket/tls-connector.ts';
-import type { Monotonic } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import { Link, type LinkLimits, type LinkOwner } from './link.ts';
 import { serverUrl } from './server-url.ts';
 import type { Question } from './stub-question.ts';
@@ -13,8 +13,8 @@ export interface ServerOwner {
 }
 
 /** Milliseconds before a server that failed is dialled again: doubled with each failure, and spread. */
-const FIRST_BACKOFF = 100;
-const MAX_BACKOFF = 5000;
+const FIRST_BACKOFF: Milliseconds = 100;
+const MAX_BACKOFF: Milliseconds = 5000;
 /** Connections to one server at once, those that drain included. */
 const MAX_LINKS = 8;
 

@@ -1,11 +1,11 @@
 import { wordsOf } from '../socket/connected-batches.ts';
-import type { Monotonic } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
 import type { Peer, Port } from './port.ts';
 import type { Query } from './query.ts';
 import type { UdpAsk, UdpExchange, UdpListener, UdpRoute } from './way.ts';
 
 /** Milliseconds in which questions to one server are counted. */
-const WINDOW = 100;
+const WINDOW: Milliseconds = 100;
 
 /** Who has the sockets of all routes. */
 interface RouteWay {

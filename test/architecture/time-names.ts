@@ -11,7 +11,7 @@ export interface PlainTime {
 }
 
 const TIME =
-  /^#?(?:now|until|since|deadline|timeout|ttl|age|elapsed|patience|epoch|monotonic|milliseconds|seconds|ms|began|expires)$|[a-z](?:Until|Since|Now|Ttl|Ms|Deadline|Timeout|Age|Seconds|At)$|_(?:MS|TTL|SECONDS|AGE|ms|s)$/;
+  /^#?(?:now|until|since|deadline|timeout|ttl|age|elapsed|patience|epoch|monotonic|milliseconds|seconds|ms|began|expires)$|[a-z](?:Until|Since|Now|Ttl|Ms|Deadline|Timeout|Age|Seconds|At)$|_(?:MS|S|TTL|SECONDS|AGE|ms|s)$|^(?:SECOND|MINUTE|HOUR|DAY)$/;
 
 /** Functions that end so give what stands somewhere. */
 const PLACE = /At$/;

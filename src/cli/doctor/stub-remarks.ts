@@ -1,8 +1,9 @@
+import type { Seconds } from '../../wire/quantity.ts';
 import { type Finding, note } from './finding.ts';
 import type { StubConfig } from './resolv-conf.ts';
 
 /** Seconds within which namegate answers at the latest. */
-const SERVER_PATIENCE = 4;
+const SERVER_PATIENCE: Seconds = 4;
 
 /** What of resolv.conf changes how this client's names are asked for. */
 export function stubRemarks({ nameservers, search, options }: StubConfig): Finding[] {

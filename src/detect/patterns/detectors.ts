@@ -1,6 +1,6 @@
 import { TYPE, typeToText } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
-import type { EpochMilliseconds } from '../../wire/quantity.ts';
+import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import { Acquaintance } from './acquaintance.ts';
 import { ATTEMPT_KEY, Attempts, hashesOf } from './attempts.ts';
 import { Clients } from './clients.ts';
@@ -15,11 +15,11 @@ import { OutOfBand } from './out-of-band.ts';
 import { RATE_KEY, type Rate, Rates } from './rates.ts';
 import { UpstreamFailures } from './upstream-failures.ts';
 
-const SECOND = 1_000;
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
+const SECOND: Milliseconds = 1_000;
+const HOUR: Milliseconds = 3_600_000;
+const DAY: Milliseconds = 24 * HOUR;
 /** Longer than most leases live: a finding that is told once a lease stays open so long. */
-const LEASE = 7 * DAY;
+const LEASE: Milliseconds = 7 * DAY;
 
 /** RFC 6895 §3.1. */
 const FIRST_PRIVATE_TYPE = 65_280;

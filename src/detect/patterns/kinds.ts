@@ -1,3 +1,5 @@
+import type { Milliseconds } from '../../wire/quantity.ts';
+
 /**
  * What the detectors look for: the one table of kinds. The server file's keys, their defaults, the words of findings and the
  * docs are made from it or held to it.
@@ -31,9 +33,9 @@ interface KindRow {
   readonly next: string;
 }
 
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const DAY = 86_400 * SECOND;
+const SECOND: Milliseconds = 1_000;
+const MINUTE: Milliseconds = 60 * SECOND;
+const DAY: Milliseconds = 86_400 * SECOND;
 
 const duration = (value: number, says: string): Threshold => ({
   form: 'duration',

@@ -2,7 +2,7 @@ import type { EpochMilliseconds, Milliseconds } from '../../wire/quantity.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import type { Thresholds } from './kinds.ts';
 
-const HOUR = 3_600_000;
+const HOUR: Milliseconds = 3_600_000;
 /** Hours that a median is taken of, and fewer than these say nothing. */
 const HOURS = 24;
 const FEW_HOURS = 3;

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import type { Seconds } from '../../wire/quantity.ts';
 
 /** Seconds that nft(8) has. */
-const PATIENCE_S = 20;
+const PATIENCE_S: Seconds = 20;
 
 /** Hands a script to nft(8), which puts all of it in force or nothing. Returns null, or what nft says is wrong. */
 export function runNft(script: string): string | null {

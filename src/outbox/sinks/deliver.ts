@@ -5,7 +5,7 @@ import { CLOCK } from './sink.ts';
 import { Sinks } from './sinks.ts';
 
 /** Milliseconds at the end in which what was committed last may still be sent; the rest is sent after the next start. */
-const LAST = 500;
+const LAST: Milliseconds = 500;
 const LOOK: Milliseconds = 20;
 
 /** The sinks as a part of the feed's worker. */

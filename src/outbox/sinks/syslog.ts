@@ -15,7 +15,7 @@ const PATIENCE: Milliseconds = 10_000;
 /** Milliseconds that a connection must stay open after what was written, before that counts. */
 const HOLD: Milliseconds = 5_000;
 /** Milliseconds in which the receiver's machine must have acknowledged what was sent, so that one that is gone is known before that. */
-const UNACKNOWLEDGED = 4_000;
+const UNACKNOWLEDGED: Milliseconds = 4_000;
 
 /**
  * Syslog over TCP and TLS, each message with its length in front (RFC 6587 §3.4.1, RFC 5425 §4.3). Nobody acknowledges: what was

@@ -1,4 +1,4 @@
-import type { EpochSeconds } from '../../wire/quantity.ts';
+import type { EpochSeconds, Seconds } from '../../wire/quantity.ts';
 import type { Query } from '../../wire/question.ts';
 import type { Client } from '../ports.ts';
 import { SipHash } from './siphash.ts';
@@ -8,7 +8,7 @@ const CLIENT = 8;
 const WHOLE = 24;
 export const COOKIE_SIZE = WHOLE;
 /** Seconds that a server cookie is good for, that it may be ahead of us, and after which a new one is given (RFC 9018 §4.3). */
-const LIFE = 3600;
+const LIFE: Seconds = 3600;
 const AHEAD = 300;
 const RENEW = 1800;
 const VERSION = 1;

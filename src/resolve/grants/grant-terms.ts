@@ -8,7 +8,7 @@ import type { GrantReason } from './grant-line.ts';
 
 /** Seconds: a grant lives for the TTL that was given, but at least the first, and the second on top. */
 const LEAST_TTL: Seconds = 30;
-const GRACE = 60;
+const GRACE: Seconds = 60;
 
 /** The first moment at which nothing may be left of a grant: the end of the rule, the lease; else infinity. */
 export function hardEnd({ decision, asker, now, nextEpoch }: Turn): Monotonic {

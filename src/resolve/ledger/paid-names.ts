@@ -13,7 +13,7 @@ const MOST = 1024;
 const MOST_AN_IDENTITY = 256;
 const MOST_A_CLIENT = 32;
 /** A name is kept for so long after its last use at least. */
-const KEPT = 3_600_000;
+const KEPT: Milliseconds = 3_600_000;
 /** Milliseconds before an answer's end at which it is asked for again. */
 const LEAD: Milliseconds = 4_000;
 /** Questions that one tick sends at most. */
