@@ -80,5 +80,8 @@ t.test('findings alone do not fill it', { skip }, async (t) => {
   const store = small(t);
   for (let i = 0; i < 100; i++) commit(store, 'finding');
   const kept = read(store, 0).filter(({ kind }) => kind === 'finding').length;
-  t.equal(kept + store.status().lost.quota, 20_000);
+  const { lost, numbers } = store.status();
+  // An event that tells of a loss may go too, and is a loss then.
+  const all = kept + lost.quota;
+  t.ok(all >= 20_000 && all <= 20_000 + numbers['dropped']!, `${kept} kept and ${lost.quota} lost are all`);
 });
