@@ -4,9 +4,10 @@ import { complaints, ROOT } from './compiler.ts';
 /** What the types catch that cost nothing at run time: one planted mistake each, under the options of this repository. */
 
 const HEAD = `import type { Kind } from '${ROOT}src/outbox/event.ts';
-import { type Course, COURSE } from '${ROOT}src/resolve/story/turn.ts';
+import { COURSE, type Turn } from '${ROOT}src/resolve/story/turn.ts';
 import { type ClockOffset, type EpochMilliseconds, type EpochSeconds, type Milliseconds, type Monotonic, type RrType, type Seconds, type SinceBoot, unreachable } from '${ROOT}src/wire/quantity.ts';
 
+type Course = Turn['course'];
 export const wait = (time: Milliseconds): Milliseconds => time;
 export const until = (moment: Monotonic): Monotonic => moment;
 export const on = (moment: EpochSeconds): EpochSeconds => moment;
