@@ -1,5 +1,5 @@
 import type { Prefix } from '../wire/prefix.ts';
-import type { PrivateGrant } from './input.ts';
+import type { RestrictedRanges } from './input.ts';
 
 /**
  * How far an address reaches. `private`: RFC 1918, RFC 6598 and ULA, given where the rule says `private: true`.
@@ -67,13 +67,13 @@ const RANGES_4 = Uint16Array.from(
   ].flat(),
 );
 
-/** Whether a rule's grant covers the address of `size` octets at `at`. */
-export function grants(grant: PrivateGrant, octets: Uint8Array, at: number, size: 4 | 16): boolean {
+/** Whether an answer with these ranges may hold the address of `size` octets at `at`. */
+export function mayHold(ranges: RestrictedRanges, octets: Uint8Array, at: number, size: 4 | 16): boolean {
   const reach = reachOf(octets, at, size);
   if (reach === REACH.PUBLIC) return true;
-  if (grant === true) return reach === REACH.PRIVATE;
-  if (grant === false) return false;
-  for (const prefix of grant) if (prefixHolds(prefix, octets, at, size)) return true;
+  if (ranges === true) return reach === REACH.PRIVATE;
+  if (ranges === false) return false;
+  for (const prefix of ranges) if (prefixHolds(prefix, octets, at, size)) return true;
   return false;
 }
 

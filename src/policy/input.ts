@@ -36,7 +36,7 @@ export interface RuleTerms {
   readonly types: readonly number[] | null;
   /** Seconds since 1970 at which the rule stops approving, or FOREVER. */
   readonly until: EpochSeconds;
-  readonly private: PrivateGrant;
+  readonly private: RestrictedRanges;
   readonly sharedZone: boolean;
   /** Wildcards: labels that may stand in front of the base, 1 to 127. */
   readonly maxLabels: number;
@@ -68,7 +68,7 @@ export interface Fallback {
 }
 
 /** Which restricted addresses an answer may hold: none, the private ranges (RFC 1918, RFC 6598, ULA), or these prefixes alone. */
-export type PrivateGrant = false | true | readonly Prefix[];
+export type RestrictedRanges = false | true | readonly Prefix[];
 
 export interface RuleInput {
   readonly pattern: Pattern;
@@ -171,6 +171,6 @@ export interface RecordInput {
 export interface RedirectInput {
   readonly name: Uint8Array;
   readonly to: Uint8Array;
-  readonly private: PrivateGrant;
+  readonly private: RestrictedRanges;
   readonly at: Position;
 }

@@ -1,5 +1,5 @@
 import type { EpochSeconds, Quantity, Seconds } from '../wire/quantity.ts';
-import type { IdentityLimits, IdentityTerms, PrivateGrant, RuleTerms } from './input.ts';
+import type { IdentityLimits, IdentityTerms, RestrictedRanges, RuleTerms } from './input.ts';
 import type { LookAlikes } from './lookalike/look-alikes.ts';
 import type { Position } from './problem.ts';
 import type { SpecialName } from './special.ts';
@@ -195,7 +195,7 @@ export interface LocalRedirect {
   readonly to: Uint8Array;
   /** The target's node where it is a local name too, else NO_NODE: then it is fetched. */
   readonly node: number;
-  readonly private: PrivateGrant;
+  readonly private: RestrictedRanges;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { addressToText } from '../policy/address.ts';
 import { denialReason } from '../policy/explain/reason.ts';
-import { grantRemedy } from '../policy/explain/remedy.ts';
+import { rangesRemedy } from '../policy/explain/remedy.ts';
 import { explainRule, ruleText } from '../policy/explain/rule-text.ts';
 import { seenAs } from '../resolve/client/unclaimed.ts';
-import { grantOf } from '../resolve/story/bounds.ts';
+import { rangesOf } from '../resolve/story/bounds.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { nameToText } from '../wire/name.ts';
 import type { StoryFinding } from './findings.ts';
@@ -40,5 +40,5 @@ function culpritFacts(turn: Turn, kind: StoryFinding['kind']): Record<string, un
   const address = addressToText(culprit);
   if (decision.rule < 0) return { address };
   const name = course.redirect === null ? null : nameToText(query.name.subarray(0, query.nameLength));
-  return { address, remedy: grantRemedy(inForce.snapshot, decision.rule, grantOf(turn), culprit, name) };
+  return { address, remedy: rangesRemedy(inForce.snapshot, decision.rule, rangesOf(turn), culprit, name) };
 }

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import t from 'tap';
-import { addressToText, grants, inPrefix, REACH, reachOf } from '../../src/policy/address.ts';
+import { addressToText, inPrefix, mayHold, REACH, reachOf } from '../../src/policy/address.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';
 
 function octets(text: string): Uint8Array {
@@ -150,7 +150,7 @@ function granted(grant: boolean | string[], address: string): boolean {
   const bytes = octets(address);
   const rdata = new Uint8Array(bytes.length + 5).fill(0xaa);
   rdata.set(bytes, 2);
-  return grants(typeof grant === 'boolean' ? grant : grant.map(prefix), rdata, 2, bytes.length as 4 | 16);
+  return mayHold(typeof grant === 'boolean' ? grant : grant.map(prefix), rdata, 2, bytes.length as 4 | 16);
 }
 
 t.test('`private: true` grants the private ranges and nothing special', async (t) => {

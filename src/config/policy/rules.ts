@@ -1,4 +1,4 @@
-import { FOREVER, type PrivateGrant, type RuleInput, type RuleTerms } from '../../policy/input.ts';
+import { FOREVER, type RestrictedRanges, type RuleInput, type RuleTerms } from '../../policy/input.ts';
 import type { Pattern } from '../../policy/pattern/pattern.ts';
 import type { Position } from '../../policy/problem.ts';
 import { DEFAULT_BUDGETS } from '../../settings/settings.ts';
@@ -124,7 +124,7 @@ function readTypes(list: readonly (string | undefined)[], { marks, problems }: P
 export function readPrivate(
   written: boolean | readonly (string | undefined)[],
   context: PolicyContext,
-): PrivateGrant {
+): RestrictedRanges {
   if (typeof written === 'boolean') return written;
   return readPrefixes(written, context).map(({ prefix }) => prefix);
 }

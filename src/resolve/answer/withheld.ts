@@ -1,18 +1,19 @@
-import { grants } from '../../policy/address.ts';
+import { mayHold } from '../../policy/address.ts';
 import { approvesName } from '../../policy/decide/beside.ts';
-import type { PrivateGrant } from '../../policy/input.ts';
+import type { RestrictedRanges } from '../../policy/input.ts';
 import type { Snapshot, View } from '../../policy/snapshot.ts';
 import { labelOffsets } from '../../wire/name.ts';
 import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { Entry } from './entry.ts';
 
-/** The first address of an answer that a grant does not cover, copied; null where all are covered. */
-export function ungranted(entry: Entry, grant: PrivateGrant): Uint8Array | null {
+/** The first address of an answer that is restricted and in none of the ranges, copied; null without one. */
+export function outOfRanges(entry: Entry, ranges: RestrictedRanges): Uint8Array | null {
   const { restrictedStart, restrictedEnd } = entry;
   const { octets } = entry.slab;
   for (let at = restrictedStart; at < restrictedEnd; at += 1 + octets[at]!) {
     const size = octets[at] as 4 | 16;
-    if (!grants(grant, octets, at + 1, size)) return Uint8Array.from(octets.subarray(at + 1, at + 1 + size));
+    if (!mayHold(ranges, octets, at + 1, size))
+      return Uint8Array.from(octets.subarray(at + 1, at + 1 + size));
   }
   return null;
 }

@@ -10,14 +10,14 @@ import {
   withState,
 } from '../../policy/explain/explain.ts';
 import { whomToAsk } from '../../policy/explain/reason.ts';
-import { grantRemedy } from '../../policy/explain/remedy.ts';
-import type { PrivateGrant } from '../../policy/input.ts';
+import { rangesRemedy } from '../../policy/explain/remedy.ts';
+import type { RestrictedRanges } from '../../policy/input.ts';
 import type { LocalRedirect, Stage } from '../../policy/snapshot.ts';
 import { RCODE } from '../../wire/iana.ts';
 import { nameToText } from '../../wire/name.ts';
 import type { EpochSeconds, Milliseconds, Monotonic, RrType } from '../../wire/quantity.ts';
 import type { Entry } from '../answer/entry.ts';
-import { unapproved, ungranted } from '../answer/withheld.ts';
+import { outOfRanges, unapproved } from '../answer/withheld.ts';
 import type { Standing } from '../client/standing.ts';
 import type { Flights } from '../flights/flights.ts';
 import type { InForce } from '../in-force.ts';
@@ -194,12 +194,12 @@ function withheldState(
   const { rules } = snapshot;
   const own =
     rule < 0 || decision.verdict !== VERDICT.ALLOW ? false : rules.terms[rules.term[rule]!]!.private;
-  const grant: PrivateGrant = redirect === null ? own : redirect.private;
-  const address = ungranted(entry, grant);
+  const ranges: RestrictedRanges = redirect === null ? own : redirect.private;
+  const address = outOfRanges(entry, ranges);
   if (address !== null) {
     const text = `the answer is withheld, for it holds ${addressToText(address)}, which is not granted`;
     const name = redirect === null ? null : nameToText(decision.subject.name);
-    const remedy = rule < 0 ? '' : grantRemedy(snapshot, rule, grant, address, name);
+    const remedy = rule < 0 ? '' : rangesRemedy(snapshot, rule, ranges, address, name);
     return { state: { kind: 'withheld', text }, next: [remedy, asked(ask)].filter(Boolean).join(', or ') };
   }
   if (identity.auditUntil > epoch) return null;

@@ -1,5 +1,5 @@
 import { VERDICT } from '../../policy/decide/decision.ts';
-import type { PrivateGrant } from '../../policy/input.ts';
+import type { RestrictedRanges } from '../../policy/input.ts';
 import type { Seconds } from '../../wire/quantity.ts';
 import type { Turn } from './turn.ts';
 
@@ -17,7 +17,7 @@ export function ttlBound({ decision, asker, now, nextEpoch, inForce }: Turn): Se
 }
 
 /** Which restricted addresses an answer may hold: what the redirect says, else what the rule says. */
-export function grantOf({ decision, course, inForce }: Turn): PrivateGrant {
+export function rangesOf({ decision, course, inForce }: Turn): RestrictedRanges {
   if (course.redirect !== null) return course.redirect.last.private;
   const { rule, verdict } = decision;
   const { rules } = inForce.snapshot;

@@ -7,12 +7,12 @@ import type { Seconds } from '../../wire/quantity.ts';
 import { NO_EDE } from '../../wire/reply.ts';
 import { type Sections, sectionsOf } from '../answer/answer.ts';
 import type { Entry } from '../answer/entry.ts';
-import { unapproved, ungranted } from '../answer/withheld.ts';
+import { outOfRanges, unapproved } from '../answer/withheld.ts';
 import { edeText } from '../client/ede-text.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { redirectedForm } from '../local/redirect.ts';
 import { isAudited } from './audit.ts';
-import { grantOf, ttlBound } from './bounds.ts';
+import { rangesOf, ttlBound } from './bounds.ts';
 import { isValidating } from './deciding.ts';
 import { negative, servfail } from './end.ts';
 import { rotateAddresses } from './rotation.ts';
@@ -45,7 +45,7 @@ export function give(turn: Turn, stale: boolean, exit: Exit, trust: TrustTargets
 function withheldBecause(turn: Turn, entry: Entry): string | null {
   const { inForce, asker, epoch, end } = turn;
   if (entry.restrictedStart < entry.restrictedEnd) {
-    end.culprit = ungranted(entry, grantOf(turn));
+    end.culprit = outOfRanges(entry, rangesOf(turn));
     if (end.culprit !== null) return REASON.PRIVATE_ADDRESS;
   }
   end.culprit = unapproved(entry, inForce.snapshot, asker.view, epoch);
