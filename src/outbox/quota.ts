@@ -125,7 +125,7 @@ export class Quota {
     this.#oldest = this.#readOldest();
   }
 
-  /** Takes rows away, the oldest first, but for those that are kept. Whether it came to the end of the table. */
+  /** Takes rows away, the oldest first, but for those that are kept and not too old. Whether it came to the end of the table. */
   #takeAway(
     now: EpochMilliseconds,
     isOwedNow: (row: EventRow) => boolean,
@@ -145,8 +145,9 @@ export class Quota {
         seen++;
         const isOwed = isOwedNow(row);
         const isOld = row.at < tooOld;
-        if (row.position > after) end = 'span';
-        else if (left === 0 || (!isOld && (!this.isFull || (isOwed && keepsOwed)))) end = 'enough';
+        if (left === 0) end = 'enough';
+        else if (!isOld && row.position > after) end = 'span';
+        else if (!isOld && (!this.isFull || (isOwed && keepsOwed))) end = 'enough';
         if (end !== 'table') break;
         if (isOwed) lost.push(row);
         last = row.position;
@@ -160,8 +161,8 @@ export class Quota {
       }
       if (end === 'enough' || (end === 'table' && seen === MOST_ROWS)) return false;
       if (end === 'table') return true;
-      hasPassed ||= upTo > from;
-      from = Math.max(from, upTo);
+      hasPassed ||= upTo > last;
+      from = Math.max(last, upTo);
     }
     return true;
   }

@@ -272,6 +272,37 @@ t.test('quotas', async (t) => {
     store.commit(batch([draft('finding', clock)]));
     t.strictSame(numbers(events(store)), ['finding 2'], 'numbers go on');
   });
+
+  t.test('age, where a sink that stays down may have been sent a part', async (t) => {
+    const setting = { ...SETTING, decisions: { octets: 2 ** 30, age: DAY } };
+    const { store, clock } = made(t, setting);
+    store.configure(setting, [SIEM]);
+    for (let i = 0; i < 4; i++) store.commit(batch([draft('deny', clock)]));
+    store.advance('siem', 1);
+    store.underWay('siem', 3);
+    clock.now += DAY / 2;
+    store.commit(batch([draft('deny', clock)]));
+    clock.now += DAY / 2 + 1;
+    store.commit(batch([]));
+    t.strictSame(
+      events(store).map(({ kind, of, seq, first_seq, last_seq }) => [
+        kind,
+        of ?? '',
+        first_seq ?? seq,
+        last_seq ?? seq,
+      ]),
+      [
+        ['deny', '', 5, 5],
+        ['dropped', 'deny', 4, 4],
+      ],
+      'what is too old goes',
+    );
+    store.underWay('siem', 1);
+    clock.now += 10_000;
+    store.commit(batch([]));
+    const { of, first_seq, last_seq, in_doubt } = events(store).at(-1)!;
+    t.strictSame([of, first_seq, last_seq, in_doubt], ['deny', 2, 3, true], 'of what was sent nobody knows');
+  });
 });
 
 t.test('a clock that is set ages nothing before it has gone on so for a day', async (t) => {
