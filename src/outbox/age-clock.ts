@@ -62,10 +62,13 @@ export class AgeClock {
     return since === null ? '' : `${Math.floor(now)} ${Math.floor(this.#running() - since)}`;
   }
 
-  /** Whether the clock was set back since this was asked last: what it dated before may lie ahead. */
-  takeSetBack(): boolean {
-    const wasSetBack = this.#wasSetBack;
+  /** Whether the clock was set back since `dated`: what it dated before may lie ahead. */
+  get wasSetBack(): boolean {
+    return this.#wasSetBack;
+  }
+
+  /** What was dated ahead is dated anew, on disk too. */
+  dated(): void {
     this.#wasSetBack = false;
-    return wasSetBack;
   }
 }

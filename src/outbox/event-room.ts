@@ -60,7 +60,7 @@ export class EventRoom {
   /** Makes room where a quota is full, and for what is too old. */
   make(ages: AgeClock): void {
     const now = ages.now();
-    if (ages.takeSetBack()) for (const quota of [this.decisions, this.findings]) quota.redate(now);
+    if (ages.wasSetBack) for (const quota of [this.decisions, this.findings]) quota.redate(now);
     const isOwed = ({ position, kind }: EventRow): boolean => this.#sinks.isOwed(position, KINDS[kind]!);
     const keepsOwed = this.#full === 'drop_new';
     const { decisions, findings } = this;

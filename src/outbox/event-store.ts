@@ -119,6 +119,7 @@ export class Store implements EventSource {
       }
       this.#statements.setSequence.run(POSITION, this.#last);
     });
+    this.#ages.dated();
   }
 
   page(after: number, selection: Selection, limit: number, octets: number): ReturnType<EventSource['page']> {

@@ -340,6 +340,22 @@ t.test('a clock that is set ages nothing before it has gone on so for a day', as
   t.strictSame(kept(later), ['deny 3', 'deny 4'], 'set back');
 });
 
+t.test('where a batch fails, the next one still knows that the clock was set back', async (t) => {
+  const { store, clock, path } = made(t);
+  const other = new DatabaseSync(path);
+  t.teardown(() => other.close());
+  clock.jump(40 * DAY);
+  store.commit(batch([draft('deny', clock)]));
+  clock.jump(-40 * DAY);
+  other.exec("CREATE TRIGGER full BEFORE INSERT ON sequence BEGIN SELECT RAISE(ABORT, 'full'); END");
+  t.throws(() => store.commit(batch([])), /full/);
+  other.exec('DROP TRIGGER full');
+  store.commit(batch([]));
+  clock.now += 30 * DAY + 1;
+  store.commit(batch([]));
+  t.strictSame(numbers(events(store)), [], 'what was dated ahead has grown old');
+});
+
 t.test('who has lost what', async (t) => {
   const SMALL = { octets: 20_000, age: 30 * DAY };
   const setting = { ...SETTING, decisions: SMALL };
