@@ -4,8 +4,10 @@ import type { EpochSeconds, Seconds } from '../../wire/quantity.ts';
 
 type Accepted = Extract<Judgement, { kind: 'accepted' }>;
 
-/** Chains that are remembered; each takes some 300 octets. */
+/** Chains that are remembered; each takes some 300 octets, and some 50 more for each name. */
 const MOST = 10_000;
+/** Names of all of them. A certificate has 100 at most, and whoever shows one may show it in chains without end. */
+const MOST_NAMES = 50_000;
 /** Seconds that OpenSSL's own word of a chain counts for; then it is asked again. */
 const VERIFIED_SECONDS: Seconds = 60;
 
@@ -16,6 +18,7 @@ const VERIFIED_SECONDS: Seconds = 60;
 export class TakenChains {
   /** By the hash of all its octets. The first to go stands first. */
   readonly #chains = new Map<string, TakenChain>();
+  #names = 0;
 
   /**
    * What was found of exactly these certificates in this order, where it still counts. `octets`: their DER, one behind the
@@ -30,15 +33,25 @@ export class TakenChains {
   add(octets: Buffer, judgement: Accepted, now: EpochSeconds): TakenChain {
     const key = keyOf(octets);
     const taken = judgement instanceof TakenChain ? judgement : new TakenChain(judgement, now);
-    this.#chains.delete(key);
+    this.#drop(key);
     this.#chains.set(key, taken);
-    if (this.#chains.size > MOST) this.#chains.delete(this.#chains.keys().next().value!);
+    this.#names += taken.credential.names.length;
+    for (const oldest of this.#chains.keys()) {
+      if (this.#chains.size <= MOST && this.#names <= MOST_NAMES) break;
+      this.#drop(oldest);
+    }
     return taken;
   }
 
   /** Trust has changed. */
   clear(): void {
     this.#chains.clear();
+    this.#names = 0;
+  }
+
+  #drop(key: string): void {
+    this.#names -= this.#chains.get(key)?.credential.names.length ?? 0;
+    this.#chains.delete(key);
   }
 }
 

@@ -12,13 +12,13 @@ const END = BEGIN + 3_600;
 /** Counts what is asked of the judge and of OpenSSL, and says what they answer. */
 function rig() {
   const asked = { judge: 0, openssl: 0 };
-  const state = { now: BEGIN, refuses: false, fault: null as ChainFault | null };
+  const state = { now: BEGIN, refuses: false, fault: null as ChainFault | null, names: ['sha256:0'] };
   const judge: CredentialJudge = {
     describe: describeShown,
     judge: (): Judgement => {
       asked.judge++;
       if (state.refuses) return { kind: 'refused', rule: 'revoked', message: 'it is revoked' };
-      return { kind: 'accepted', credential: new Credential(['sha256:0'], null), until: END };
+      return { kind: 'accepted', credential: new Credential(state.names, null), until: END };
     },
   };
   const trust = { clients: 'required', judge } as const;
@@ -129,4 +129,18 @@ t.test('10,000 chains are remembered, and the oldest goes first', async (t) => {
   t.equal(shake(chains[1]!), 'taken: nobody');
   t.equal(shake(chains[10_000]!), 'taken: nobody');
   t.equal(shake(chains[0]!), 'taken: openssl, judge');
+});
+
+t.test('many names make room for fewer chains', async (t) => {
+  const { state, shake, proofs, trust } = rig();
+  state.names = Array.from({ length: 100 }, (_, i) => `dns:n${i}.example`);
+  const chains = Array.from({ length: 501 }, () => [randomBytes(32)]);
+  for (const chain of chains) shake(chain);
+  t.equal(shake(chains[1]!), 'taken: nobody');
+  for (let i = 0; i < 501; i++) shake(chains[500]!, i + 2);
+  t.equal(shake(chains[1]!), 'taken: nobody', 'one that comes again counts once');
+  t.equal(shake(chains[0]!), 'taken: openssl, judge');
+  proofs.update(trust);
+  for (const chain of chains.slice(1)) shake(chain);
+  t.equal(shake(chains[1]!), 'taken: nobody', 'what trust has ended takes no room');
 });
