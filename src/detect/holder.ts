@@ -82,7 +82,7 @@ export class Holder {
   #samples: Uint8Array | null = null;
   #sampled = 0;
   /** Units that were charged at the last sample. */
-  #sampledAt: Tick = 0;
+  #sampledTotal = 0;
 
   constructor(
     kind: HolderKind,
@@ -119,7 +119,7 @@ export class Holder {
       this.#samples = new Uint8Array(SAMPLES * SAMPLE);
       this.octets += this.#samples.length;
     }
-    this.#sampledAt = this.#total;
+    this.#sampledTotal = this.#total;
     const at = (this.#sampled++ % SAMPLES) * SAMPLE;
     this.#samples[at] = length;
     for (let i = 0; i < length; i++) this.#samples[at + 1 + i] = name[i]!;
@@ -127,7 +127,7 @@ export class Holder {
 
   /** Whether enough was charged since the last sample that another name is worth one; `step` in units. */
   wantsSample(step: number): boolean {
-    return this.#total - this.#sampledAt >= step || this.#total < this.#sampledAt;
+    return this.#total - this.#sampledTotal >= step || this.#total < this.#sampledTotal;
   }
 
   /** Units charged in the window that ends at `tick`. */
@@ -175,7 +175,7 @@ export class Holder {
     if (this.#samples !== null) this.octets -= this.#samples.length;
     this.#samples = null;
     this.#sampled = 0;
-    this.#sampledAt = 0;
+    this.#sampledTotal = 0;
   }
 
   /** Where the name with this hash stands, if it was paid for in the window; else -1. */

@@ -146,7 +146,7 @@ export class AccountRows {
   }
 
   /** What was asked from `from` to `to` may be missing: says so of each account that was live then. */
-  lose(why: string, from: number, to: EpochMilliseconds): void {
+  lose(why: string, from: EpochMilliseconds, to: EpochMilliseconds): void {
     this.#lose.run(why, to, from, Math.floor(from / DAY), Math.floor(to / DAY));
   }
 

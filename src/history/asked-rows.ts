@@ -74,8 +74,8 @@ type RawRow = readonly [
   type: number,
   flags: number,
   view: number,
-  first: number,
-  last: number,
+  first: EpochMilliseconds,
+  last: EpochMilliseconds,
   count: number,
 ];
 

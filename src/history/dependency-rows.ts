@@ -1,3 +1,4 @@
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import { openHistoryToRead } from './asked-rows.ts';
 
 /** How a pattern was used by an identity at a stage. Times are milliseconds since 1970. */
@@ -6,7 +7,7 @@ export interface PatternUse {
   /** Empty for none. */
   readonly stage: string;
   readonly pattern: string;
-  readonly last: number;
+  readonly last: EpochMilliseconds;
   readonly questions: number;
 }
 

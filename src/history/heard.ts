@@ -71,7 +71,7 @@ export function readHeardNote(text: string): LeaseNote | DirectNote | null {
 export interface HeardCounts {
   readonly id: string;
   sweep(hear: (entry: number, generation: number, count: number, last: EpochMilliseconds) => boolean): void;
-  readonly lost: { readonly count: number; readonly from: number; readonly to: EpochMilliseconds };
+  readonly lost: { readonly count: number; readonly from: EpochMilliseconds; readonly to: EpochMilliseconds };
   again(): void;
   forget(): void;
 }

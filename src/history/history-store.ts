@@ -91,7 +91,7 @@ export class HistoryStore {
   }
 
   /** What was asked from `from` to `to` may be missing in the accounts that were live then. */
-  lose(why: string, from: number, to: EpochMilliseconds): void {
+  lose(why: string, from: EpochMilliseconds, to: EpochMilliseconds): void {
     this.#transact(() => this.#accounts.lose(why, from, to), null);
   }
 

@@ -38,7 +38,7 @@ export interface AccountFacts {
   readonly holder: string | null;
   readonly opened: EpochMilliseconds;
   /** Of the last question. */
-  readonly last: number;
+  readonly last: EpochMilliseconds;
   readonly ended: EpochMilliseconds | null;
   readonly how: string | null;
   readonly policy: string;

@@ -15,7 +15,7 @@ export interface IdentityUse {
 export interface RuleUse {
   readonly identity: string;
   readonly pattern: string;
-  readonly first: number;
+  readonly first: EpochMilliseconds;
   readonly last: EpochMilliseconds;
   readonly jobs: number;
 }

@@ -11,7 +11,7 @@ const PAGES = 2_000;
 
 export interface RoomSetting {
   /** Milliseconds for which an account is kept after its last question. */
-  readonly keep: number;
+  readonly keep: Milliseconds;
   /** Octets that the database may have. */
   readonly size: number;
 }

@@ -13,7 +13,7 @@ export interface CrlState {
   /** The issuer's name as text: `CN=clients, O=Example`. */
   readonly issuer: string;
   /** Seconds since 1970. */
-  readonly thisUpdate: number;
+  readonly thisUpdate: EpochSeconds;
   readonly nextUpdate: EpochSeconds;
   /** Entries. */
   readonly revoked: number;

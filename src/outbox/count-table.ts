@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import type { EpochMilliseconds } from '../wire/quantity.ts';
 import type { RingPlace } from './ring-reader.ts';
 
 /**
@@ -48,7 +49,12 @@ export const COUNTS_HEADER = 64;
 export const COUNTS_SIZE = COUNTS_HEADER + COUNT_ENTRIES * ENTRY_WORDS * 4;
 
 /** Hears of an entry that has moved on since it was read last; false where it is to be told again at the next sweep. */
-export type HearCount = (entry: number, generation: number, count: number, last: number) => boolean;
+export type HearCount = (
+  entry: number,
+  generation: number,
+  count: number,
+  last: EpochMilliseconds,
+) => boolean;
 
 /** The worker's view of the table. */
 export class CountReader {
@@ -84,7 +90,7 @@ export class CountReader {
   }
 
   /** What had no room in the ring since the table was made; of the last sweep. */
-  get lost(): { readonly count: number; readonly from: number; readonly to: number } {
+  get lost(): { readonly count: number; readonly from: EpochMilliseconds; readonly to: EpochMilliseconds } {
     return {
       count: this.#words[COUNTS.LOST]!,
       from: this.#floats[COUNTS.LOST_FROM / 2]!,

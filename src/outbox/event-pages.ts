@@ -98,7 +98,7 @@ export class EventPages {
 
   /** The time of the last event, in milliseconds since 1970; null without one. */
   newest(): EpochMilliseconds | null {
-    return (this.#newest.get() as { at: number | null }).at;
+    return (this.#newest.get() as { at: EpochMilliseconds | null }).at;
   }
 
   /** The position before the first event of that time or later; Infinity where there is none. */
@@ -117,7 +117,7 @@ export class EventPages {
     last: number,
     rows: Readonly<Record<Table, number>>,
     hole: number,
-  ): { readonly depth: number; readonly oldest: number | null } {
+  ): { readonly depth: number; readonly oldest: EpochMilliseconds | null } {
     const ends = this.#ends.get() as Record<Table, number | null>;
     const first = { decision: ends.decision ?? last + 1, finding: ends.finding ?? last + 1 };
     const [longer, shorter] = first.decision <= first.finding ? TABLES : ([TABLES[1], TABLES[0]] as const);
@@ -131,7 +131,7 @@ export class EventPages {
     else depth = count(longer, from, whole) + last - whole + 1;
     if (after < hole && after >= first[longer])
       depth += TABLES.reduce((sum, table) => sum + count(table, after, hole + 1), 0);
-    const { decision, finding } = this.#oldest.get(after) as Record<Table, number | null>;
+    const { decision, finding } = this.#oldest.get(after) as Record<Table, EpochMilliseconds | null>;
     const times = [decision, finding].filter((at) => at !== null);
     return { depth: Math.max(0, depth), oldest: times.length === 0 ? null : Math.min(...times) };
   }

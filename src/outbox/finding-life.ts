@@ -52,7 +52,7 @@ interface OpenFinding {
   pending: number;
   total: number;
   /** The total at which it is told again. */
-  next: EpochMilliseconds;
+  next: number;
   from: EpochMilliseconds;
   to: EpochMilliseconds;
   readonly owner: string;

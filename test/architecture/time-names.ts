@@ -11,10 +11,14 @@ export interface PlainTime {
 }
 
 const TIME =
-  /^#?(?:now|until|since|deadline|timeout|ttl|age|elapsed|patience|epoch|monotonic|milliseconds|seconds|ms|began|expires)$|[a-z](?:Until|Since|Now|Ttl|Ms|Deadline|Timeout|Age|Seconds|At)$|_(?:MS|S|TTL|SECONDS|AGE|ms|s)$|^(?:SECOND|MINUTE|HOUR|DAY)$/;
+  /^#?(?:now|until|since|deadline|timeout|ttl|age|elapsed|patience|uptime|thisUpdate|nextUpdate|epoch|monotonic|milliseconds|seconds|ms|began|expires)$|[a-z](?:Until|Since|Now|Ttl|Ms|Deadline|Timeout|Age|Seconds|At)$|_(?:MS|S|TTL|SECONDS|AGE|ms|s)$|^(?:SECOND|MINUTE|HOUR|DAY)$/;
 
 /** Functions that end so give what stands somewhere. */
 const PLACE = /At$/;
+
+/** Names that mean a time where the other of the pair is one. */
+const PAIRS: Readonly<Record<string, string>> = { from: 'to', to: 'from', first: 'last', last: 'first' };
+const MOMENT = /^(?:Epoch\w+|Monotonic|SinceBoot)$/;
 
 /** Where the type of a declaration ends. */
 const ENDS = new Set([',', ';', '=', '{', '}', ')']);
@@ -22,7 +26,7 @@ const ENDS = new Set([',', ';', '=', '{', '}', ')']);
 export function plainTimes(tokens: readonly Token[]): PlainTime[] {
   const found: PlainTime[] = [];
   for (const [at, { kind, text, line }] of tokens.entries()) {
-    if (kind !== 'word' || !TIME.test(text)) continue;
+    if (kind !== 'word' || !(TIME.test(text) || isBesideMoment(tokens, at))) continue;
     const before = tokens[at - 1]?.text ?? '';
     if (before === '.' || before === '?.' || before === '?') continue;
     let next = at + 1;
@@ -37,6 +41,17 @@ export function plainTimes(tokens: readonly Token[]): PlainTime[] {
     }
   }
   return found;
+}
+
+/** Whether the declaration before or behind is the other of a pair, and a moment. */
+function isBesideMoment(tokens: readonly Token[], at: number): boolean {
+  const other = PAIRS[tokens[at]!.text];
+  if (other === undefined) return false;
+  for (let i = Math.max(0, at - 5); i < at + 9; i++) {
+    if (tokens[i]?.text !== other || tokens[i + 1]?.text !== ':') continue;
+    if (MOMENT.test(tokens[i + 2]?.text ?? '')) return true;
+  }
+  return false;
 }
 
 /** A constant of a file, or a field of a class: what a function keeps for a moment has the type of what it is made of. */

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { TICK_MS } from '../../detect/charge.ts';
 import { LONGEST_WAIT } from '../../detect/holder.ts';
-import type { Milliseconds, Monotonic, Tick } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic, Seconds, Tick } from '../../wire/quantity.ts';
 
 /** Which run of the machine this is, and for how long it has been up. No wall clock is in it. */
 export interface Boot {
   /** Empty where the system does not say: then no time outside of this process counts. */
   readonly id: string;
   /** Seconds, the time that the machine slept included. */
-  readonly uptime: () => number;
+  readonly uptime: () => Seconds;
 }
 
 /** Linux has an id of each boot. */
@@ -24,7 +24,7 @@ export function systemBoot(): Boot {
 /** A moment as it is written down, so that a later process can tell how much time has passed. */
 export interface LedgerMoment {
   readonly boot: string;
-  readonly uptime: number;
+  readonly uptime: Seconds;
   readonly tick: Tick;
 }
 

@@ -1,3 +1,5 @@
+import type { EpochMilliseconds } from '../../wire/quantity.ts';
+
 /** One question that an account holds: the same name, type and verdict, however often it came. */
 export interface AskedRow {
   /** Number of the account: a lease, or a client on one day. */
@@ -20,8 +22,8 @@ export interface AskedRow {
   /** As much of the ground as matters here. */
   readonly ground: 'rule' | 'above' | 'other';
   /** Milliseconds since 1970. */
-  readonly first: number;
-  readonly last: number;
+  readonly first: EpochMilliseconds;
+  readonly last: EpochMilliseconds;
   readonly count: number;
 }
 

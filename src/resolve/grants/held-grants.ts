@@ -3,7 +3,7 @@ import type { LeaseTable } from '../../policy/lease/lease.ts';
 import { judgedAt } from '../../policy/lease/lease-claim.ts';
 import { ipAddress } from '../../wire/ip-address.ts';
 import { nameFromText } from '../../wire/name.ts';
-import type { EpochSeconds, Monotonic } from '../../wire/quantity.ts';
+import type { EpochSeconds, Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { InForce } from '../in-force.ts';
 import { textOf } from './gate.ts';
 import { type GrantBook, MOST_GRANTS, MOST_OF_HOLDER } from './grant-book.ts';
@@ -23,7 +23,7 @@ export interface HeldGrant {
     readonly address: GrantPlace;
     readonly ports: readonly string[];
     /** Milliseconds that are left of it. */
-    readonly left: number;
+    readonly left: Milliseconds;
     readonly reason: GrantReason;
   } | null;
 }
