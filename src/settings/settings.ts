@@ -163,14 +163,14 @@ export type AdminSetting =
       /** A loopback address. */
       readonly host: string;
       readonly port: number;
-      readonly tokens: readonly TokenGrant[];
+      readonly tokens: readonly TokenRights[];
       readonly oidc: readonly OidcSetting[];
     };
 
 export type Right = 'open' | 'advance' | 'read' | 'administer';
 
-/** A token of the token file. */
-export interface TokenGrant {
+/** A token of the token file, and what it may. */
+export interface TokenRights {
   readonly name: string;
   /** sha256 of the token's octets: 64 hexadecimal digits in lower case. */
   readonly sha256: string;

@@ -8,7 +8,7 @@ import type { AdminSetting } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { type Milliseconds, type Monotonic, unreachable } from '../../wire/quantity.ts';
 import { Refusal } from '../http/refusal.ts';
-import { type Caller, findGrant } from './callers.ts';
+import { type Caller, findRights } from './callers.ts';
 import { Issuers } from './issuers.ts';
 
 /** Failures that are answered at once, in a burst and a second; later ones wait. Good tokens never do. */
@@ -59,8 +59,8 @@ export class Authentication {
     if (token.length > MAX_TOKEN) return unauthenticated('the token is too large');
     const now = this.#clock.epoch();
     const from = peerOf(request);
-    const grant = findGrant(token, this.#setting.tokens, now);
-    if (grant !== null) return { kind: 'token', grant, from };
+    const known = findRights(token, this.#setting.tokens, now);
+    if (known !== null) return { kind: 'token', token: known, from };
     if (!Issuers.isJwt(token)) return unauthenticated('the token is not known');
     const verified = await this.#issuers.verify(token, now);
     switch (verified.kind) {

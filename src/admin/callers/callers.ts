@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { covers, occupied } from '../../policy/lease/lease-claim.ts';
 import type { Identity } from '../../policy/snapshot.ts';
-import type { Right, TokenGrant } from '../../settings/settings.ts';
+import type { Right, TokenRights } from '../../settings/settings.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { type EpochSeconds, unreachable } from '../../wire/quantity.ts';
 import { Refusal } from '../http/refusal.ts';
@@ -13,7 +13,7 @@ export type Caller =
   /** Whoever reaches the unix socket. */
   | { readonly kind: 'socket' }
   /** The holder of a token of the token file. */
-  | { readonly kind: 'token'; readonly grant: TokenGrant; readonly from: Prefix | null }
+  | { readonly kind: 'token'; readonly token: TokenRights; readonly from: Prefix | null }
   /** A job, by a token of its issuer. */
   | {
       readonly kind: 'job';
@@ -30,7 +30,7 @@ export function callerName(caller: Caller): string {
     case 'socket':
       return 'admin-socket';
     case 'token':
-      return tokenName(caller.grant.name);
+      return tokenName(caller.token.name);
     case 'job':
       return `job:${caller.job.label}`;
     case 'no-job':
@@ -40,38 +40,38 @@ export function callerName(caller: Caller): string {
   }
 }
 
-/** The grant of a token, or null. The time that it takes does not depend on the token. `now`: seconds since 1970. */
-export function findGrant(
+/** What a token may, or null. The time that it takes does not depend on the token. `now`: seconds since 1970. */
+export function findRights(
   token: string,
-  grants: readonly TokenGrant[],
+  tokens: readonly TokenRights[],
   now: EpochSeconds,
-): TokenGrant | null {
+): TokenRights | null {
   const wanted = createHash('sha256').update(token).digest();
-  let found: TokenGrant | null = null;
-  for (const grant of grants) {
-    if (timingSafeEqual(wanted, Buffer.from(grant.sha256, 'hex'))) found = grant;
+  let found: TokenRights | null = null;
+  for (const each of tokens) {
+    if (timingSafeEqual(wanted, Buffer.from(each.sha256, 'hex'))) found = each;
   }
   return found !== null && found.until > now ? found : null;
 }
 
 export function administers(caller: Caller, identity: string | null): boolean {
-  return caller.kind === 'socket' || (caller.kind === 'token' && has(caller.grant, 'administer', identity));
+  return caller.kind === 'socket' || (caller.kind === 'token' && has(caller.token, 'administer', identity));
 }
 
 /** Whether the caller may know what clients of an identity asked, past their own leases; null: of all identities. */
 export function mayRead(caller: Caller, identity: string | null): boolean {
-  return administers(caller, identity) || (caller.kind === 'token' && has(caller.grant, 'read', identity));
+  return administers(caller, identity) || (caller.kind === 'token' && has(caller.token, 'read', identity));
 }
 
 /** The identities of which the caller may know what their clients asked; null: all of them. */
 export function readable(caller: Caller): readonly string[] | null {
   if (mayRead(caller, null)) return null;
-  if (caller.kind !== 'token' || caller.grant.identities === 'all') return [];
-  return caller.grant.identities.filter((identity) => mayRead(caller, identity));
+  if (caller.kind !== 'token' || caller.token.identities === 'all') return [];
+  return caller.token.identities.filter((identity) => mayRead(caller, identity));
 }
 
 /** Whether a token has a right on an identity; null: on all of them. */
-function has({ rights, identities }: TokenGrant, right: Right, identity: string | null): boolean {
+function has({ rights, identities }: TokenRights, right: Right, identity: string | null): boolean {
   if (!rights.includes(right)) return false;
   return identities === 'all' || (identity !== null && identities.includes(identity));
 }
@@ -91,7 +91,7 @@ export function judgeOpening(caller: Caller, identity: Identity, wanted: OpenReq
   if (wanted.sourceEnforced) return forbidden('who does not administer cannot say that a source is enforced');
   if (caller.kind === 'socket') return null;
   if (caller.kind === 'no-job') return forbidden(NO_JOB);
-  if (caller.kind === 'token' && !has(caller.grant, 'open', identity.name)) {
+  if (caller.kind === 'token' && !has(caller.token, 'open', identity.name)) {
     return forbidden(`${callerName(caller)} may not open leases of ${identity.name}`);
   }
   if (caller.kind === 'job' && !caller.job.isOf(identity)) {
@@ -99,8 +99,8 @@ export function judgeOpening(caller: Caller, identity: Identity, wanted: OpenReq
   }
   const first = identity.stages[0]?.name ?? null;
   if (wanted.stage !== first) return forbidden(`who does not administer opens at the first stage, ${first}`);
-  const granted = caller.kind === 'token' ? caller.grant : NOTHING;
-  const own = [...granted.addresses, ...(caller.from === null ? [] : [caller.from])];
+  const held = caller.kind === 'token' ? caller.token : NOTHING;
+  const own = [...held.addresses, ...(caller.from === null ? [] : [caller.from])];
   // What is granted to an address is as good as a lease on it.
   if (!occupied(wanted).every((prefix) => own.some((one) => covers(one, prefix)))) {
     return forbidden(
@@ -109,13 +109,13 @@ export function judgeOpening(caller: Caller, identity: Identity, wanted: OpenReq
         : `${callerName(caller)} may not bind these addresses`,
     );
   }
-  if (wanted.certificate !== null && !granted.certificates.includes(wanted.certificate)) {
+  if (wanted.certificate !== null && !held.certificates.includes(wanted.certificate)) {
     return forbidden(`${callerName(caller)} may not bind this certificate`);
   }
   return null;
 }
 
-const NOTHING: Pick<TokenGrant, 'addresses' | 'certificates'> = { addresses: [], certificates: [] };
+const NOTHING: Pick<TokenRights, 'addresses' | 'certificates'> = { addresses: [], certificates: [] };
 
 const NO_JOB = 'the token names no job: run_id with run_attempt and check_run_id, or job_id';
 
@@ -125,7 +125,7 @@ export function openerOf(caller: Caller): Owner | Refusal {
     case 'socket':
       return { kind: 'socket' };
     case 'token':
-      return { kind: 'token', name: caller.grant.name };
+      return { kind: 'token', name: caller.token.name };
     case 'job':
       return caller.owner;
     case 'no-job':
@@ -147,7 +147,7 @@ export function maySee(caller: Caller, { identity, owner }: HeldLease): boolean 
     case 'socket':
       return true;
     case 'token':
-      return isListed(caller.grant, identity);
+      return isListed(caller.token, identity);
     case 'job':
       return isSameOwner(caller.owner, owner);
     case 'no-job':
@@ -163,7 +163,7 @@ export function mayInspect(caller: Caller, identity: string): boolean {
     case 'socket':
       return true;
     case 'token':
-      return isListed(caller.grant, identity);
+      return isListed(caller.token, identity);
     case 'job':
     case 'no-job':
       return false;
@@ -174,7 +174,7 @@ export function mayInspect(caller: Caller, identity: string): boolean {
 
 /** Whether the caller may know of every identity, and of the server itself. */
 export function mayInspectAll(caller: Caller): boolean {
-  return caller.kind === 'socket' || (caller.kind === 'token' && caller.grant.identities === 'all');
+  return caller.kind === 'socket' || (caller.kind === 'token' && caller.token.identities === 'all');
 }
 
 /** Whether the caller may see what the policy says of an identity: a job that of its own. */
@@ -182,7 +182,7 @@ export function maySeeIdentity(caller: Caller, identity: Identity): boolean {
   return caller.kind === 'job' ? caller.job.isOf(identity) : mayInspect(caller, identity.name);
 }
 
-function isListed({ identities }: TokenGrant, identity: string): boolean {
+function isListed({ identities }: TokenRights, identity: string): boolean {
   return identities === 'all' || identities.includes(identity);
 }
 
@@ -192,7 +192,7 @@ export function mayEnd(caller: Caller, lease: HeldLease): boolean {
     case 'socket':
       return true;
     case 'token':
-      return administers(caller, lease.identity) || has(caller.grant, 'advance', lease.identity);
+      return administers(caller, lease.identity) || has(caller.token, 'advance', lease.identity);
     case 'job':
       return isSameOwner(caller.owner, lease.owner);
     case 'no-job':

@@ -77,8 +77,8 @@ function readsSome(caller: Caller): boolean {
   if (mayRead(caller, null)) return true;
   return (
     caller.kind === 'token' &&
-    caller.grant.identities !== 'all' &&
-    caller.grant.identities.some((name) => mayRead(caller, name))
+    caller.token.identities !== 'all' &&
+    caller.token.identities.some((name) => mayRead(caller, name))
   );
 }
 

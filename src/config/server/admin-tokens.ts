@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FOREVER } from '../../policy/input.ts';
-import type { TokenGrant } from '../../settings/settings.ts';
+import type { TokenRights } from '../../settings/settings.ts';
 import type { EpochSeconds } from '../../wire/quantity.ts';
 import type { Marks } from '../files/marks.ts';
 import { readYaml } from '../files/yaml.ts';
@@ -80,7 +80,7 @@ interface TokenContext {
 }
 
 /** The tokens of the file at `path`, as the server file writes it. What is wrong stands in the problems. */
-export function readTokenFile(holder: object, path: string, context: ServerContext): TokenGrant[] {
+export function readTokenFile(holder: object, path: string, context: ServerContext): TokenRights[] {
   const { problems, reader, marks, now, identitiesNamed } = context;
   const at = marks.value(holder, 'tokens');
   if (path === '') {
@@ -113,7 +113,7 @@ export function readTokenFile(holder: object, path: string, context: ServerConte
   });
 }
 
-function readToken(token: NonNullable<WrittenToken>, context: TokenContext): TokenGrant | null {
+function readToken(token: NonNullable<WrittenToken>, context: TokenContext): TokenRights | null {
   const { marks, problems } = context;
   const { name, sha256, rights, identities } = token;
   if (name === undefined || sha256 === undefined || rights === undefined || identities === undefined)

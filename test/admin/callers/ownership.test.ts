@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { parsePrefix } from '../../../src/config/addresses.ts';
 import type { GrantOrder } from '../../../src/resolve/grants/grant-line.ts';
-import type { AdminSetting, TokenGrant } from '../../../src/settings/settings.ts';
+import type { AdminSetting, TokenRights } from '../../../src/settings/settings.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
 import { type House, house } from '../house.ts';
 import { NOW, TestIssuer } from '../issuer.ts';
@@ -28,7 +28,11 @@ ${['alpha', 'beta']
   )
   .join('')}`;
 
-function grant(name: string, rights: TokenGrant['rights'], identities: TokenGrant['identities']): TokenGrant {
+function grant(
+  name: string,
+  rights: TokenRights['rights'],
+  identities: TokenRights['identities'],
+): TokenRights {
   const sha256 = createHash('sha256').update(`secret-${name}`).digest('hex');
   const addresses = [parsePrefix('10.9.0.0/16') as Prefix];
   return { name, sha256, rights, identities, addresses, certificates: [], until: 0xffff_ffff };

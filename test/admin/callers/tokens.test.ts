@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { parsePrefix } from '../../../src/config/addresses.ts';
-import type { TokenGrant } from '../../../src/settings/settings.ts';
+import type { TokenRights } from '../../../src/settings/settings.ts';
 import { ipAddress } from '../../../src/wire/ip-address.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
 import { type House, house, type Reply } from '../house.ts';
 
-function grant(name: string, parts: Partial<TokenGrant>): TokenGrant {
+function grant(name: string, parts: Partial<TokenRights>): TokenRights {
   return {
     name,
     sha256: createHash('sha256').update(`secret-${name}`).digest('hex'),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { openHistory } from '../../../src/history/history-database.ts';
 import { answerHistory, type HistoryQuestion } from '../../../src/history/questions.ts';
-import type { TokenGrant } from '../../../src/settings/settings.ts';
+import type { TokenRights } from '../../../src/settings/settings.ts';
 import { fillHistory } from '../../cli/learn/filled.ts';
 import { house } from '../house.ts';
 
@@ -14,7 +14,11 @@ const ROWS = [
   { lease: 'le-2', identity: 'alpha', name: 'shared.example', at: 3_000 },
 ];
 
-function grant(name: string, rights: TokenGrant['rights'], identities: TokenGrant['identities']): TokenGrant {
+function grant(
+  name: string,
+  rights: TokenRights['rights'],
+  identities: TokenRights['identities'],
+): TokenRights {
   const sha256 = createHash('sha256').update(name).digest('hex');
   return { name, sha256, rights, identities, addresses: [], certificates: [], until: 0xffff_ffff };
 }

@@ -5,7 +5,7 @@ import { MOST_READERS } from '../../../src/admin/history/live-routes.ts';
 import { socketAddress } from '../../../src/admin/http/unix-socket.ts';
 import { EventStream } from '../../../src/cli/admin/event-stream.ts';
 import { Tail, type TailQuestion } from '../../../src/history/tail.ts';
-import type { TokenGrant } from '../../../src/settings/settings.ts';
+import type { TokenRights } from '../../../src/settings/settings.ts';
 import { type House, house } from '../house.ts';
 
 /** The tail over the API: who is told, how it goes on, and what a reader may cost. */
@@ -105,9 +105,9 @@ t.test('readers are bounded in number, and one that goes makes room', async (t) 
 
 const grant = (
   name: string,
-  rights: TokenGrant['rights'],
-  identities: TokenGrant['identities'],
-): TokenGrant => ({
+  rights: TokenRights['rights'],
+  identities: TokenRights['identities'],
+): TokenRights => ({
   name,
   sha256: createHash('sha256').update(name).digest('hex'),
   rights,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { parsePrefix } from '../../../src/config/addresses.ts';
-import type { TokenGrant } from '../../../src/settings/settings.ts';
+import type { TokenRights } from '../../../src/settings/settings.ts';
 import type { Prefix } from '../../../src/wire/prefix.ts';
 import { house, TestClock } from '../house.ts';
 
@@ -73,7 +73,7 @@ t.test('a quarantine keeps it over a restart', async (t) => {
 });
 
 t.test('who may name it', async (t) => {
-  const token = (name: string, parts: Partial<TokenGrant>): TokenGrant => ({
+  const token = (name: string, parts: Partial<TokenRights>): TokenRights => ({
     name,
     sha256: createHash('sha256').update(`secret-${name}`).digest('hex'),
     rights: ['open'],

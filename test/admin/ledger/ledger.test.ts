@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { HOLDER, type HolderKind, TICKS_A_SLICE } from '../../../src/detect/holder.ts';
-import type { Right, TokenGrant } from '../../../src/settings/settings.ts';
+import type { Right, TokenRights } from '../../../src/settings/settings.ts';
 import { billOf } from '../../detect/build.ts';
 import { type House, house } from '../house.ts';
 
@@ -159,7 +159,7 @@ t.test('rights: who administers resets, and what another identity has is not see
     name: string,
     identities: 'all' | readonly string[],
     rights: readonly Right[],
-  ): TokenGrant => ({
+  ): TokenRights => ({
     name,
     sha256: createHash('sha256').update(`secret-${name}`).digest('hex'),
     rights,
