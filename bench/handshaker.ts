@@ -1,6 +1,6 @@
 /**
- * A client that opens TLS connections one after the other, each with a full handshake and its certificate, asks one question
- * on each and closes it. A program of its own, so that it has a core of its own:
+ * A client that opens TLS connections one after the other, each with a full handshake and its certificate. It asks one
+ * question on each and closes it. A program of its own, so that it has a core of its own:
  *
  *     node bench/handshaker.ts PORT SECONDS CERTIFICATE KEY NAME
  *

@@ -5,8 +5,8 @@
  *     node bench/prober.ts [--server PID] [ADDRESS:]PORT SECONDS PACE NAME…
  *
  * asks 127.0.0.1, or the address, for the names in turn, a question each PACE microseconds (0: as soon as the last is answered), and prints
- * {"latencies": […], "codes": {…}, "gap": …, "slow": […]}: milliseconds ascending, what was answered how often, the longest time
- * between two answers in a row, and, where the server's process is given, its slow answers. Ends with an error when an answer takes a second.
+ * {"latencies": […], "codes": {…}, "gap": …, "slow": […]}: milliseconds ascending, what was answered how often, and the longest time
+ * between two answers in a row. Where the server's process is given, its slow answers follow. Ends with an error when an answer takes a second.
  */
 import { openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -23,7 +23,7 @@ import { ANY, byThousand, difference, either, KINDS, sum, timesThousand } from '
 /**
  * Reads all sums, differences, comparisons and products of times in a project, and says which of them mix kinds. A sum is a
  * plain number to the compiler: it takes a moment less a moment for a moment, and milliseconds of one clock beside those of
- * another. The kind of a sum follows here from the kinds of what is added, and has to be the one that is wanted where it goes.
+ * another. The kind of a sum follows here from the kinds of what is added. It has to be the one that is wanted where it goes.
  */
 export interface Mix {
   readonly file: string;

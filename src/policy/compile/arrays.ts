@@ -16,7 +16,7 @@ export function largeArrays({ tree, nodeFlags, postings, rules }: Partial<Large>
 }
 
 /**
- * The same parts with their large arrays in shared memory. What is shared crosses from thread to thread without a copy, and V8
+ * The same parts with their large arrays in shared memory. What is shared crosses from thread to thread without a copy. V8
  * does not count it to the heap of the thread that receives it: a million names would start a collection there. The arrays
  * that were given are empty afterwards.
  */

@@ -9,8 +9,8 @@ const configuration = (kind: string): unknown =>
 
 /**
  * Keys of each part that the pages use. Those of splunk_hec and elasticsearch are of their config.schema.yaml in
- * opentelemetry-collector-contrib after 0.145, those of the transform processor of its README there, and those of the
- * secrets and sinks of Vector's source and reference, 0.57 and later. The receiver is held by a real Collector in test/interop.
+ * opentelemetry-collector-contrib after 0.145. Those of the transform processor are of its README there. Those of the secrets
+ * and sinks are of Vector's source and reference, 0.57 and later. The receiver is held by a real Collector in test/interop.
  */
 const PUBLISHED: Readonly<Record<string, readonly string[]>> = {
   'receivers.otlp': ['protocols'],
