@@ -1,6 +1,5 @@
 import type { Bound } from '../policy/lease/bound.ts';
 import type { View } from '../policy/snapshot.ts';
-import type { Credential } from '../resolve/client/credential.ts';
 import type { Standing } from '../resolve/client/standing.ts';
 import type { Turn } from '../resolve/story/turn.ts';
 import { absorbed, type HashState, keyed, START } from '../wire/half-siphash.ts';
@@ -36,7 +35,8 @@ export class QuestionAsker {
   bound: Bound | null = null;
   standing: Standing | null = null;
   view: View | null = null;
-  credential: Credential | null = null;
+  /** Of its certificate. A client that connects again with one that is remembered has the same array. */
+  names: readonly string[] | null = null;
   proven = false;
   w0 = 0;
   w1 = 0;
@@ -70,6 +70,7 @@ export class QuestionAskers {
     const { asker } = turn;
     const { client, bound, standing, view } = asker;
     const { w0, w1, w2, w3, credential } = client;
+    const names = credential?.names ?? null;
     const mixed = Math.imul(w0 ^ Math.imul(w1 ^ Math.imul(w2 ^ w3, 0x85eb_ca6b), 0xc2b2_ae35), 0x9e37_79b1);
     const place = (mixed >>> 16) & (PLACES - 1);
     let found = this.#places[place];
@@ -83,7 +84,7 @@ export class QuestionAskers {
       found.bound === bound &&
       found.standing === standing &&
       found.view === view &&
-      found.credential === credential &&
+      found.names === names &&
       found.day === day &&
       found.proven === asker.proven &&
       found.w1 === w1 &&
@@ -93,7 +94,7 @@ export class QuestionAskers {
     found.bound = bound;
     found.standing = standing;
     found.view = view;
-    found.credential = credential;
+    found.names = names;
     found.proven = asker.proven;
     found.w0 = w0;
     found.w1 = w1;
