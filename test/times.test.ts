@@ -13,9 +13,9 @@ t.test('no sum, difference or comparison of src mixes kinds of time', async (t) 
   t.ok(sums > 400, `${sums} were seen`);
 });
 
-const HEAD = `import type { ClockOffset, EpochMilliseconds, EpochSeconds, Milliseconds, Monotonic, Seconds, SinceBoot } from '${ROOT}src/wire/quantity.ts';
+const HEAD = `import type { ClockOffset, EpochMilliseconds, EpochSeconds, Milliseconds, Monotonic, Seconds, SinceBoot, Times } from '${ROOT}src/wire/quantity.ts';
 declare const now: Monotonic, until: Monotonic, wall: EpochMilliseconds, epoch: EpochSeconds, boot: SinceBoot;
-declare const wait: Milliseconds, ttl: Seconds, offset: ClockOffset, maybe: Monotonic | null;
+declare const wait: Milliseconds, ttl: Seconds, offset: ClockOffset, maybe: Monotonic | null, times: Times<Monotonic>;
 declare function after(wait: Milliseconds): void;
 declare function at(moment: Monotonic): void;
 `;
@@ -34,6 +34,10 @@ const ROWS: readonly (readonly [line: string, message: string | null])[] = [
   ['at(wall - offset);', null],
   ['export const x: EpochMilliseconds = now + offset;', null],
   ['export const y: ClockOffset = wall - now;', null],
+  ['after(now - times[0]!);', null],
+  ['times[1] = now + wait;', null],
+  ['if (times[0]! > wall) after(wait);', 'Monotonic beside EpochMilliseconds'],
+  ['times[1] = until - now;', 'Milliseconds goes where Monotonic is wanted'],
   ['if (now > wall) after(wait);', 'Monotonic beside EpochMilliseconds'],
   ['if (now === boot) after(wait);', 'Monotonic beside SinceBoot'],
   ['if (epoch < wall) after(wait);', 'EpochSeconds beside EpochMilliseconds'],

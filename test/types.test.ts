@@ -5,7 +5,7 @@ import { complaints, ROOT } from './compiler.ts';
 
 const HEAD = `import type { Kind } from '${ROOT}src/outbox/event.ts';
 import { COURSE, type Turn } from '${ROOT}src/resolve/story/turn.ts';
-import { type ClockOffset, type EpochMilliseconds, type EpochSeconds, type Milliseconds, type Monotonic, type RrType, type Seconds, type SinceBoot, unreachable } from '${ROOT}src/wire/quantity.ts';
+import { type ClockOffset, type EpochMilliseconds, type EpochSeconds, type Milliseconds, type Monotonic, type RrType, type Seconds, type SinceBoot, type Times, unreachable } from '${ROOT}src/wire/quantity.ts';
 
 type Course = Turn['course'];
 export const wait = (time: Milliseconds): Milliseconds => time;
@@ -17,6 +17,7 @@ export const wall: EpochMilliseconds = 5;
 export const epoch: EpochSeconds = 5;
 export const boot: SinceBoot = 5;
 export const offset: ClockOffset = 5;
+export const times: Times<Monotonic> = new Float64Array(2);
 export const type: RrType = 1;
 `;
 
@@ -33,6 +34,9 @@ const ROWS: readonly (readonly [line: string, code: string | null])[] = [
   ['until(epoch);', 'TS2379'],
   ['until(boot);', 'TS2379'],
   ['until(offset);', 'TS2379'],
+  ['until(times[0] ?? 0);', null],
+  ['wait(times[0] ?? 0);', 'TS2345'],
+  ['times[0] = wall;', 'TS2375'],
   ['until(seconds);', 'TS2379'],
   ['on(wall / 1000);', null],
   ['on(wall);', 'TS2379'],

@@ -2,7 +2,7 @@ import { byLabel, counter, type Samples } from '../metric/metric.ts';
 import { ANSWER_IT, type Client, DROP_IT, type Limits, TRUNCATE_IT } from '../resolve/ports.ts';
 import { WordHash } from '../wire/half-siphash.ts';
 import { isMapped } from '../wire/ip-address.ts';
-import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic, Times } from '../wire/quantity.ts';
 
 export interface IdentityRate {
   readonly name: string;
@@ -75,7 +75,7 @@ class TokenBuckets {
   #qps = new Float64Array(0);
   #burst = new Float64Array(0);
   #tokens = new Float64Array(0);
-  #filledAt = new Float64Array(0);
+  #filledAt: Times<Monotonic> = new Float64Array(0);
 
   configure(identities: readonly IdentityRate[]): void {
     // Queries wait meanwhile, and few of many identities have a limit.
@@ -84,7 +84,7 @@ class TokenBuckets {
       if (this.#qps[index]! > 0) before.set(name, index);
     });
     const tokens = new Float64Array(identities.length);
-    const filledAt = new Float64Array(identities.length);
+    const filledAt: Times<Monotonic> = new Float64Array(identities.length);
     identities.forEach(({ name, qps, burst }, index) => {
       if (qps === 0) return;
       const old = before.get(name);

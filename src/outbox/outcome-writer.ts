@@ -1,7 +1,7 @@
 import { EXIT } from '../resolve/exit.ts';
 import { COURSE, type Turn } from '../resolve/story/turn.ts';
 import { RCODE, TYPE } from '../wire/iana.ts';
-import type { Milliseconds, Monotonic } from '../wire/quantity.ts';
+import type { Milliseconds, Monotonic, Times } from '../wire/quantity.ts';
 import { KINDS } from './event.ts';
 import type { QuestionSlots } from './question-slots.ts';
 import { OUTCOME, OUTCOMES, RECORD } from './slot.ts';
@@ -42,7 +42,7 @@ export class OutcomeWriter {
   readonly #slots: QuestionSlots;
   /** By a hash: what was told last, when, and how many came since. */
   readonly #tags = new Int32Array(PLACES);
-  readonly #times = new Float64Array(PLACES);
+  readonly #times: Times<Monotonic> = new Float64Array(PLACES);
   readonly #counts = new Uint32Array(PLACES);
   readonly #clients = new Int32Array(CLIENTS);
   readonly #questions = new Uint32Array(CLIENTS);

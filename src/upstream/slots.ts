@@ -1,4 +1,5 @@
 import type { ForwardListener } from '../resolve/ports.ts';
+import type { Monotonic, Times } from '../wire/quantity.ts';
 import type { Berth } from './exchange.ts';
 import type { Server } from './upstream-server.ts';
 
@@ -20,8 +21,8 @@ export class Slots {
   readonly length: Uint16Array;
   readonly questionEnd: Uint16Array;
   /** Monotonic milliseconds: when it was sent, and when another server is asked beside this one. */
-  readonly sentAt: Float64Array;
-  readonly retryAt: Float64Array;
+  readonly sentAt: Times<Monotonic>;
+  readonly retryAt: Times<Monotonic>;
   /** The port that it left from, and where it stands there. */
   readonly port: (Berth | null)[];
   readonly entry: Uint16Array;

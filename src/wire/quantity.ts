@@ -38,6 +38,9 @@ export type Tick = Quantity<'tick'>;
 /** A moment of the machine's clock, in ticks of the same length since 1970. */
 export type EpochTick = Quantity<'epoch tick'>;
 
+/** Times in an array of doubles: what is put in and what is read have their kind. */
+export type Times<Kind extends number> = Float64Array & { [index: number]: Kind };
+
 /** A type of resource records (RFC 1035 §3.2.2). */
 export type RrType = Quantity<'type'>;
 

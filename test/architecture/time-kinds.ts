@@ -229,6 +229,7 @@ class Reader {
     const names = this.#checker
       .typeToString(type)
       .split(' | ')
+      .map(nameOfKind)
       .filter((name) => KINDS.has(name));
     const named = names.length === 1 ? names[0]! : null;
     this.#kindOfType.set(type.id, named);
@@ -240,6 +241,13 @@ class Reader {
     const start = node.getStart(this.#file!);
     this.mixes.push({ file: fileName, line: text.slice(0, start).split('\n').length, message });
   }
+}
+
+/** What is read from an array of times is printed by its members: `number & { readonly kind?: "epoch seconds"; … }`. */
+function nameOfKind(printed: string): string {
+  const kind = /kind\?: "([a-z ]+)"/.exec(printed)?.[1];
+  if (kind === undefined) return printed;
+  return kind.replace(/(?:^| )([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function isSum(node: Node): boolean {

@@ -1,3 +1,5 @@
+import type { Monotonic, Times } from '../../wire/quantity.ts';
+
 /**
  * Octets outside of V8's heap, which no collection walks or moves, and views of them as numbers in the machine's order.
  * The operating system gives a large slab its memory where it is written for the first time.
@@ -6,7 +8,7 @@ export class Slab {
   readonly octets: Buffer;
   readonly halves: Uint16Array;
   readonly words: Int32Array;
-  readonly times: Float64Array;
+  readonly times: Times<Monotonic>;
 
   /** `size`: octets, a multiple of 16. */
   constructor(size: number) {

@@ -1,4 +1,4 @@
-import type { Monotonic } from '../../wire/quantity.ts';
+import type { Monotonic, Times } from '../../wire/quantity.ts';
 import type { Query } from '../../wire/question.ts';
 import type { GrantPlace } from './granted-client.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
@@ -12,7 +12,7 @@ const PLACES = 2 ** 15;
  */
 export class GrantedAnswers {
   readonly #marks = new Int32Array(2 * PLACES);
-  readonly #untils = new Float64Array(PLACES);
+  readonly #untils: Times<Monotonic> = new Float64Array(PLACES);
   readonly #salt: number;
   #place = 0;
   #first = 0;
