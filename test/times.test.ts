@@ -18,6 +18,8 @@ declare const now: Monotonic, until: Monotonic, wall: EpochMilliseconds, epoch: 
 declare const wait: Milliseconds, ttl: Seconds, offset: ClockOffset, maybe: Monotonic | null, times: Times<Monotonic>;
 declare function after(wait: Milliseconds): void;
 declare function at(moment: Monotonic): void;
+declare function by(clock: () => Monotonic): void;
+declare const performance: { now(): number };
 `;
 
 /** A line, and what is wrong with it; null for nothing. */
@@ -54,6 +56,17 @@ const ROWS: readonly (readonly [line: string, message: string | null])[] = [
   ['const left = until - now; at(left);', 'Milliseconds goes where Monotonic is wanted'],
   ['const left = until - now; if (left > ttl) after(left);', 'Milliseconds beside Seconds'],
   ['export const z = (): Monotonic => until - now;', 'Milliseconds goes where Monotonic is wanted'],
+  ['at(performance.now());', null],
+  ['at(performance.now() + wait);', null],
+  ['by(performance.now);', null],
+  ['by(() => performance.now());', null],
+  ['if (Date.now() / 1000 > epoch) after(wait);', null],
+  ['export const o: ClockOffset = Date.now() - performance.now();', null],
+  ['at(Date.now());', 'EpochMilliseconds goes where Monotonic is wanted'],
+  ['by(Date.now);', 'EpochMilliseconds goes where Monotonic is wanted'],
+  ['by(() => Date.now());', 'EpochMilliseconds goes where Monotonic is wanted'],
+  ['if (Date.now() > now) after(wait);', 'EpochMilliseconds beside Monotonic'],
+  ['const read = Date.now(); at(read);', 'EpochMilliseconds goes where Monotonic is wanted'],
   ['let kept = now; kept = until - now; at(kept);', 'Milliseconds goes where Monotonic is wanted'],
 ];
 

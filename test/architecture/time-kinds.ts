@@ -51,6 +51,12 @@ const PRODUCTS: ReadonlySet<Kind> = new Set([Kind.AsteriskToken, Kind.SlashToken
 /** Functions of Math that leave the kind as it is, and those whose arguments have to be of one kind. */
 const ROUNDS = /^Math\.(?:floor|ceil|round|trunc|abs|max|min)$/;
 
+/** What these give is a plain number to the compiler. */
+const CLOCKS: Readonly<Record<string, string>> = {
+  'performance.now': 'Monotonic',
+  'Date.now': 'EpochMilliseconds',
+};
+
 /** What is mixed in the files of a project whose path begins with `within`; `config`: its tsconfig.json. */
 export function mixesOf(config: string, within: string): { readonly mixes: Mix[]; readonly sums: number } {
   const api = new API({ cwd: within });
@@ -87,7 +93,8 @@ class Reader {
     const roots: Expression[] = [];
     const leaves: Node[] = [];
     const visit = (node: Node): void => {
-      if (isSum(node) || this.#isRound(node)) {
+      this.#readClock(node);
+      if (isSum(node) || this.#isRound(node) || this.#clockOf(node) !== null) {
         roots.push(node as Expression);
         leavesOf(node as Expression, leaves);
       }
@@ -100,6 +107,24 @@ class Reader {
     for (const root of new Set(roots.map((root) => this.#outermost(root))))
       this.#goes(root, this.#kind(root));
     this.#readUses(file);
+  }
+
+  /** A clock that is handed on goes where a function of its kind is wanted. */
+  #readClock(node: Node): void {
+    if (!isPropertyAccessExpression(node)) return;
+    if (isCallExpression(node.parent) && node.parent.expression === node) return;
+    const kind = CLOCKS[textOf(node, this.#file!)];
+    if (kind === undefined) return;
+    const wanted = this.#checker.getContextualType(node);
+    const named =
+      wanted === undefined ? '' : (/=> (\w+)$/.exec(this.#checker.typeToString(wanted))?.[1] ?? '');
+    if (KINDS.has(named) && named !== kind) this.#say(node, `${kind} goes where ${named} is wanted`);
+  }
+
+  /** The kind of what a call of a clock gives; null for another node. */
+  #clockOf(node: Node): string | null {
+    if (!isCallExpression(node)) return null;
+    return CLOCKS[textOf(node.expression, this.#file!)] ?? null;
   }
 
   /** What a constant of a sum is given to: to the compiler it is a plain number as well. */
@@ -163,6 +188,8 @@ class Reader {
   #read(node: Expression): string | null {
     if (isParenthesizedExpression(node) || isNonNullExpression(node)) return this.#kind(node.expression);
     if (isNumber(node)) return ANY;
+    const clock = this.#clockOf(node);
+    if (clock !== null) return clock;
     if (isConditionalExpression(node)) return either(this.#kind(node.whenTrue), this.#kind(node.whenFalse));
     if (isCallExpression(node) && this.#isRound(node)) {
       return node.arguments

@@ -12,7 +12,7 @@ import {
   sectionCount,
 } from '../../wire/header.ts';
 import { lowerOctet } from '../../wire/name.ts';
-import type { Milliseconds } from '../../wire/quantity.ts';
+import type { Milliseconds, Monotonic } from '../../wire/quantity.ts';
 import type { Target } from './target.ts';
 
 export type Transport = 'udp' | 'tcp';
@@ -54,7 +54,7 @@ export function exchange(
 function overUdp(query: Buffer, { host, port }: Target, patience: Milliseconds): Promise<Exchanged> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
-    let started = 0;
+    let started: Monotonic = 0;
     let local = '';
     let resend: NodeJS.Timeout | undefined;
     const finish = (outcome: Exchanged): void => {
@@ -85,7 +85,7 @@ function overUdp(query: Buffer, { host, port }: Target, patience: Milliseconds):
 function overTcp(query: Buffer, { host, port }: Target, patience: Milliseconds): Promise<Exchanged> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
-    let started = 0;
+    let started: Monotonic = 0;
     let connected = false;
     const finish = (outcome: Exchanged): void => {
       clearTimeout(timer);
