@@ -141,7 +141,7 @@ t.test(
     const over = await Promise.race(flood);
     t.match(over, {
       rcode: 'SERVFAIL',
-      opt: { ede: [{ code: 0, text: /^attacker: over its share of questions in flight; ask team$/ }] },
+      opt: { ede: [{ code: 0, text: /^attacker: over its share of questions in flight; ask team *$/ }] },
     });
     const own = await attacker.ask('own.good.example', { id: 1000 }, 1000);
     t.equal(own.rcode, 'SERVFAIL', 'it has no share left for anything');
