@@ -123,7 +123,7 @@ export class Load {
 }
 
 /** A receiver that is up and down as chance has it. */
-class MovingReceiver {
+export class MovingReceiver {
   readonly collector = new Collector();
   readonly #t: Test;
   #isUp = true;
