@@ -109,11 +109,12 @@ export class Store implements EventSource {
       for (const draft of drafts) this.#take(draft);
       for (const loss of losses) this.#lose(loss);
       for (const [key, value] of state) this.#keep(key, value);
+      this.#keepAge();
+      // From here on nobody looks at the clock of ages: what it tells until then is dated.
       this.#room.make(this.#ages);
       this.#tellLosses();
       this.#keepLosses();
       for (const [key, value] of this.#room.changes()) this.#keep(key, value);
-      this.#keepAge();
       for (const [kind, number] of this.#numbers.entries()) {
         if (number > 0) this.#statements.setSequence.run(kind, number);
       }
