@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { largeArrays } from '../../src/policy/compile/arrays.ts';
 import { typeToText } from '../../src/wire/iana.ts';
 import { nameToText } from '../../src/wire/name.ts';
 import { House, queryOctets, type Asked as Upstream } from '../resolve/house.ts';
@@ -110,7 +111,12 @@ export class LeakRun {
     if (this.#house === null) {
       this.#house = new House(() => this.#write(), yaml, { groups, cache });
       this.#house.onAsk = (asked) => this.#asked(asked);
-    } else this.#house.reload(yaml, { groups, cache });
+    } else {
+      const { snapshot } = this.#house.inForce;
+      this.#house.reload(yaml, { groups, cache });
+      // The server gives these pages back: whoever still reads them shall find what nobody wrote.
+      for (const array of largeArrays(snapshot)) array.fill(0xffff_ffff);
+    }
     const house = this.#house;
     if (renew) house.renew('all', 40);
     else house.renewals.configure([], house.inForce);
