@@ -43,5 +43,5 @@ USER 65532:65532
 EXPOSE 53/udp 53/tcp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["/opt/namegate/node_modules/.bin/node", "-e", "fetch('http://127.0.0.1:9153/health').then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["/opt/namegate/node_modules/.bin/node", "--disable-sigusr1", "--max-semi-space-size=8", "/opt/namegate/dist/main.js"]
+ENTRYPOINT ["/opt/namegate/node_modules/.bin/node", "--disable-sigusr1", "--max-semi-space-size=8", "--single-threaded-gc", "/opt/namegate/dist/main.js"]
 CMD ["serve", "--config", "/etc/namegate/namegate.yaml"]

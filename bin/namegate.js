@@ -29,7 +29,7 @@ const PACKAGES = {
 };
 
 /** Why these: `runtime-options.ts` in the program, which has the same. */
-const RUNTIME_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=8'];
+const RUNTIME_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=8', '--single-threaded-gc'];
 const STUB_OPTIONS = ['--invocation-count-for-turbofan=30000'];
 
 /** Milliseconds that signals are held back for a program that never says that it takes them. */
