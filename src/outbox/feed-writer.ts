@@ -109,9 +109,14 @@ export class FeedWriter {
     this.#decision(turn, kind, length);
   }
 
-  /** Writes a text in JSON that is not one question. Where it is lost, it counts as a finding of `identity`. */
-  note(body: object, identity: string, now: Monotonic): void {
-    if (!this.#ring.note(JSON.stringify(body))) this.#ring.lose(identity, FINDING, this.slots.origin + now);
+  /**
+   * Writes a text in JSON that is not one question; whether it had room. Without that it counts as an event of `identity` that is
+   * lost: of this kind, null where it would have been none.
+   */
+  note(body: object, identity: string, now: Monotonic, kind: Kind | null = 'finding'): boolean {
+    const hasRoom = this.#ring.note(JSON.stringify(body));
+    if (!hasRoom && kind !== null) this.#ring.lose(identity, kindIndex(kind), this.slots.origin + now);
+    return hasRoom;
   }
 
   #answerFinding(turn: Turn): void {

@@ -1,5 +1,6 @@
 import type { HistoryAsk } from '../../history/questions.ts';
 import type { Samples } from '../../metric/metric.ts';
+import type { Kind } from '../../outbox/event.ts';
 import { Feed } from '../../outbox/feed.ts';
 import type { RequestAnswer, WorkerStatus } from '../../outbox/feed-messages.ts';
 import type { FirewallNote } from '../../outbox/firewall-notes.ts';
@@ -222,20 +223,21 @@ export class FeedRoom implements Observer {
     }
     if (!this.#isLooking || this.#standings === null) return;
     for (const note of this.#rateNotes.notes(this.#standings, Date.now(), performance.now()))
-      this.#note(note, '');
+      this.#note(note, '', null);
   }
 
   /** Says that the server lives, and what it counted since it said so last. */
   beat(): void {
     const counted = { ...this.#observer.report(), lost: this.#feed?.writer.counts.lost ?? 0 };
     const before = this.#counted;
-    this.#counted = counted;
     const counts: Record<string, number> = {};
     for (const [name, count] of Object.entries(counted)) {
       const more = count - (before[name] ?? 0);
       if (more > 0) counts[name] = more;
     }
-    this.#note({ note: 'heartbeat', at: Date.now(), policy: policyId(this.#snapshot), counts }, '');
+    const note: Note = { note: 'heartbeat', at: Date.now(), policy: policyId(this.#snapshot), counts };
+    // What had no room is counted by the next one.
+    if (this.#note(note, '', 'heartbeat')) this.#counted = counted;
   }
 
   /** What the worker says of itself; null where there is none, or it does not answer. */
@@ -281,8 +283,8 @@ export class FeedRoom implements Observer {
     await feed?.stop();
   }
 
-  #note(note: Note, identity: string): void {
-    this.#feed?.writer.note(note, identity, performance.now());
+  #note(note: Note, identity: string, kind: Kind | null = 'finding'): boolean {
+    return this.#feed?.writer.note(note, identity, performance.now(), kind) ?? false;
   }
 
   #tellTrouble(text: string | null): void {
