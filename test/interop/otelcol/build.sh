@@ -5,7 +5,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$1
 work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+# timeout(1) sends TERM twice, and the second must not end the removal.
+trap 'trap "" TERM; chmod -R u+w "$work"; rm -rf "$work"' EXIT
+trap 'exit 143' TERM
 
 # The same mirror as the system's.
 site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Release: bookworm' | head -n 1)
