@@ -42,6 +42,9 @@ const TRUST_SETTLE_MS: Milliseconds = 30;
 const FIRST_RETRY_MS: Milliseconds = 1_000;
 const LAST_RETRY_MS: Milliseconds = 300_000;
 
+/** The reason of a load that an operator asked for, who looks into the log for what became of it. */
+const SIGNAL = 'SIGHUP';
+
 /** What became of a load. */
 export interface LoadOutcome {
   /** What was read is what is in force. */
@@ -179,7 +182,12 @@ export class Reloads {
   ask(why: string): void {
     if (this.#closed) return;
     if (this.#loading === null) this.#load(why);
-    else this.#again = why;
+    else this.#loadAgain(why);
+  }
+
+  /** A signal stays the reason: whoever sent it finds a line of it in the log, also where a file event comes behind it. */
+  #loadAgain(why: string): void {
+    if (this.#again !== SIGNAL) this.#again = why;
   }
 
   /** Loads, and resolves with what became of it: of a load that began after this call. */
@@ -220,7 +228,7 @@ export class Reloads {
 
   /** Who waits for this load waits for the next one. */
   #redo(why: string): void {
-    this.#again ??= why;
+    this.#loadAgain(why);
     this.#waitingNext = [...this.#waiting, ...this.#waitingNext];
     this.#waiting = [];
   }
@@ -250,7 +258,7 @@ export class Reloads {
     const trusted = this.#trustFiles.map((file) => [file, this.#digests.get(file) ?? ''] as const);
     this.#digests = new Map([...trusted, ...result.digests]);
     if (result.content === this.#content) {
-      if (why === 'SIGHUP') this.#tellUnchanged();
+      if (why === SIGNAL) this.#tellUnchanged();
       return;
     }
     this.#content = result.content;

@@ -47,3 +47,42 @@ t.test('a load that meets a bug is not in force, and the same files are tried ag
   await reloads.outcome('a test');
   t.equal(taken, before, 'and then there is nothing to do');
 });
+
+t.test('a signal leaves its line, whatever else asks while a load runs', async (t) => {
+  for (const [orderName, asked] of Object.entries({
+    'a file event behind it': ['SIGHUP', 'a file changed'],
+    'a file event before it': ['a file changed', 'SIGHUP'],
+    'file events around it': ['a file changed', 'SIGHUP', 'a file changed'],
+  })) {
+    const dir = t.testdir({
+      'namegate.yaml': 'listen: [udp://127.0.0.1:5300]\npolicy: policy.yaml\n',
+      'policy.yaml': 'identities: []\n',
+    });
+    const serverFile = `${dir}/namegate.yaml`;
+    const options = { env: {}, now: 0, salt: 1 };
+    const logged: string[] = [];
+    const tell = (event: string): void => void logged.push(event);
+    const reloads = new Reloads(
+      {
+        serverFile,
+        loadOptions: () => options,
+        log: { info: tell, warn: tell, error: tell } as unknown as Log,
+        take: (_, why) => {
+          logged.push(`taken: ${why}`);
+          return true;
+        },
+        retry: () => undefined,
+        listen: () => [],
+        takeTrust: () => ({ inForce: true, problems: [] }),
+      },
+      load(serverFile, options),
+    );
+    writeFileSync(`${dir}/policy.yaml`, 'identities: [] # another\n');
+    const first = reloads.outcome('a file changed');
+    for (const why of asked) reloads.ask(why);
+    await first;
+    await reloads.outcome('a test');
+    t.same(logged, ['taken: a file changed', 'reload-unchanged'], orderName);
+    await reloads.close();
+  }
+});
